@@ -1,0 +1,54 @@
+import prettier from 'eslint-config-prettier';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The floors of the house, lowest first. A folder may import from its own floor's folder and from the
+ * floors below, never from a floor above or from a neighbour on the same floor (the plain ones excepted).
+ */
+const floors = [
+  ['config', 'errors', 'access', 'http', 'database', 'keys', 'limits', 'mail', 'audit', 'health'],
+  ['tokens'],
+  ['accounts'],
+  ['sessions'],
+  ['app-tokens', 'api-tokens', 'oauth', 'identifications'],
+  ['guards'],
+];
+
+const importRules = floors.flatMap((folders, floor) =>
+  folders.map((folder) => {
+    const neighbours = floor === 0 ? [] : folders.filter((other) => other !== folder);
+    const forbidden = [...neighbours, ...floors.slice(floor + 1).flat()];
+    return {
+      files: [`src/${folder}/**/*.ts`],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                group: [...forbidden.map((name) => `**/${name}/*.js`), '**/app.module.js', '**/main.js'],
+                message: `${folder} imports only from the floors below it (see eslint.config.js).`,
+              },
+            ],
+          },
+        ],
+      },
+    };
+  }),
+);
+
+export default tseslint.config(
+  { ignores: ['dist', 'coverage', 'node_modules'] },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // Nest modules are classes that carry nothing but their decorator.
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+    },
+  },
+  ...importRules,
+  prettier,
+);
