@@ -4,7 +4,11 @@ export default {
   testMatch: ['**/*.spec.ts', '<rootDir>/test/**/*.test.ts'],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': '@swc/jest' },
+  // Jest cannot require() an ES module before Node 24.9, and @fastify/static requires this one.
+  transform: { '^.+\\.ts$': '@swc/jest', '/node_modules/content-disposition/.+\\.js$': '@swc/jest' },
+  transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  globalSetup: '<rootDir>/test/support/global-setup.js',
+  globalTeardown: '<rootDir>/test/support/global-teardown.js',
   testTimeout: 30_000,
 };

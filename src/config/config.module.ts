@@ -1,0 +1,16 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { Clock } from './clock.js';
+import { CONFIG, type Config } from './config.js';
+
+/** Gives every module the one {@link Config} that was read at start, under the token {@link CONFIG}, and the {@link Clock}. */
+@Global()
+@Module({})
+export class ConfigModule {
+  static with(config: Config): DynamicModule {
+    return {
+      module: ConfigModule,
+      providers: [Clock, { provide: CONFIG, useValue: config }],
+      exports: [CONFIG, Clock],
+    };
+  }
+}

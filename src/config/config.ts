@@ -1,0 +1,275 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
+export interface Config {
+  host: string;
+  port: number;
+  /** Where clients reach this server: an absolute URL without a trailing slash. Issuer of tokens, base of links. */
+  publicUrl: string;
+  /** Absent: the embedded PostgreSQL under `dataDir`. */
+  databaseUrl: string | undefined;
+  databasePoolSize: number;
+  /** Absolute path. */
+  dataDir: string;
+  /** The current key first, then older ones that are still accepted. Absent: made and kept in `dataDir`. */
+  secretKeys: string[] | undefined;
+  smtpUrl: string | undefined;
+  mailFrom: string;
+  bcryptCost: number;
+  /** How many threads libuv has for hashing, name look-ups and files: UV_THREADPOOL_SIZE, which Node itself reads. */
+  threadPoolSize: number;
+  passwordMinLength: number;
+  sessionTtl: number;
+  refreshTtl: number;
+  sessionMaxAge: number;
+  resetTtl: number;
+  appTokenTtl: number;
+  loginMaxFailures: number;
+  loginFailureWindow: number;
+  /** 0: no limit. */
+  rateLimitPerMinute: number;
+  /** `false`, a number of hops, or a list of networks: what Fastify's `trustProxy` takes. */
+  trustProxy: false | number | string[];
+  corsOrigins: string[];
+  logLevel: LogLevel;
+  bodyLimit: number;
+  runMigrations: boolean;
+  bootstrap: {
+    adminEmail: string | undefined;
+    adminPassword: string | undefined;
+    appToken: string | undefined;
+    clientId: string | undefined;
+    clientSecret: string | undefined;
+  };
+}
+
+export const CONFIG = Symbol('CONFIG');
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Thrown by {@link loadConfig}: one line for each bad variable, with its name and what it should be, never its value. */
+export class ConfigError extends Error {
+  constructor(readonly problems: string[]) {
+    super(`The configuration has ${problems.length} problem(s):\n${problems.map((line) => `  ${line}`).join('\n')}`);
+  }
+}
+
+const text = (what: string) => z.string(what);
+
+function wholeNumber(minimum: number, maximum: number) {
+  const what = `must be a whole number from ${minimum} to ${maximum}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, what)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, what);
+}
+
+function urlWith(protocols: string[]) {
+  const what = `must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`;
+  return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), what);
+}
+
+const list = (what: string, isValid: (item: string) => boolean) =>
+  z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.length > 0 && items.every(isValid), what);
+
+function isNetwork(item: string): boolean {
+  const [address = '', prefix, ...rest] = item.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return (
+    bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
+  );
+}
+
+const SECRET_KEY_RULE = 'must be at least 32 characters (several, separated by commas: the current one first)';
+const seconds = (fallback: number, minimum = 1) =>
+  wholeNumber(minimum, 9_999_999_999)
+    .optional()
+    .transform((value) => value ?? fallback);
+
+const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32);
+
+const variables = z.object({
+  HOST: text('must be a host name or an address').default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).optional(),
+  PUBLIC_URL: urlWith(['http:', 'https:'])
+    .refine((value) => !/[?#]/.test(value), 'must have no query and no fragment')
+    .optional(),
+  DATABASE_URL: urlWith(['postgres:', 'postgresql:']).optional(),
+  DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
+  DATA_DIR: text('must be a path').default('.latchkey'),
+  SECRET_KEY: secretKey.optional(),
+  SECRET_KEY_FILE: text('must be a path').optional(),
+  SMTP_URL: urlWith(['smtp:', 'smtps:']).optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(/^[^\r\n]*@[^\r\n]+$/, 'must be a mail address, such as Latchkey <no-reply@example.org>')
+    .optional(),
+  BCRYPT_COST: wholeNumber(4, 20).optional(),
+  UV_THREADPOOL_SIZE: wholeNumber(1, 1024).optional(),
+  PASSWORD_MIN_LENGTH: wholeNumber(1, 72).optional(),
+  SESSION_TTL: seconds(86_400),
+  REFRESH_TTL: seconds(2_592_000),
+  SESSION_MAX_AGE: seconds(7_776_000),
+  RESET_TTL: seconds(3_600),
+  APP_TOKEN_TTL: seconds(6_311_520_000),
+  LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
+  LOGIN_FAILURE_WINDOW: seconds(900),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
+  TRUST_PROXY: z
+    .union([wholeNumber(1, 100), list('must be a number of hops, or networks separated by commas', isNetwork)])
+    .optional(),
+  CORS_ORIGINS: list(
+    'must be origins separated by commas, such as https://app.example.org',
+    (item) => URL.canParse(item) && new URL(item).origin === item,
+  ).optional(),
+  LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
+  BODY_LIMIT: wholeNumber(1_024, 104_857_600).optional(),
+  RUN_MIGRATIONS: z.enum(['true', 'false'], 'must be true or false').default('true'),
+  BOOTSTRAP_ADMIN_EMAIL: z.email('must be an email address').max(254, 'must be an email address').optional(),
+  BOOTSTRAP_ADMIN_PASSWORD: z
+    .string()
+    .refine((value) => Buffer.byteLength(value) <= 72, 'must be at most 72 bytes')
+    .optional(),
+  BOOTSTRAP_APP_TOKEN: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hexadecimal characters')
+    .optional(),
+  BOOTSTRAP_CLIENT_ID: z
+    .string()
+    .regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes and underscores')
+    .optional(),
+  BOOTSTRAP_CLIENT_SECRET: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,200}$/, 'must be 32 to 200 printable characters without spaces')
+    .optional(),
+});
+
+type Variables = z.infer<typeof variables>;
+
+/**
+ * Reads and checks every variable in one pass.
+ *
+ * @param env the process environment; an empty variable counts as absent
+ * @throws ConfigError that names every bad variable at once, and no value
+ */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = variables.safeParse(present);
+  const problems = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${plainMessage(issue)}`);
+  problems.push(...problemsBetween(present));
+  const secretKeys = readSecretKeys(present, problems);
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  return assemble(parsed.data, secretKeys);
+}
+
+/** A union reports only "Invalid input"; its last member's sentence is the one that names all choices. */
+function plainMessage(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_union' ? (issue.errors.at(-1)?.at(0)?.message ?? issue.message) : issue.message;
+}
+
+type Present = Partial<Record<keyof Variables, string>>;
+
+function readSecretKeys(present: Present, problems: string[]): string[] | undefined {
+  if (present.SECRET_KEY_FILE === undefined) return secretKey.safeParse(present.SECRET_KEY).data;
+  if (present.SECRET_KEY !== undefined) {
+    problems.push('SECRET_KEY_FILE must not be given together with SECRET_KEY');
+    return undefined;
+  }
+  try {
+    const parsed = secretKey.safeParse(readFileSync(present.SECRET_KEY_FILE, 'utf8').trim());
+    if (parsed.success) return parsed.data;
+    problems.push(`SECRET_KEY_FILE names a file whose content ${SECRET_KEY_RULE}`);
+  } catch {
+    problems.push('SECRET_KEY_FILE must name a file that can be read');
+  }
+  return undefined;
+}
+
+function problemsBetween(present: Present): string[] {
+  const problems: string[] = [];
+  if (isWildcard(present.HOST) && present.PUBLIC_URL === undefined) {
+    problems.push('PUBLIC_URL must be given when HOST is a wildcard: clients need an address that reaches this server');
+  }
+  if (Number(present.PORT) === 0 && present.PUBLIC_URL === undefined) {
+    problems.push('PUBLIC_URL must be given when PORT is 0');
+  }
+  if (present.DATABASE_URL !== undefined && !present.SECRET_KEY && !present.SECRET_KEY_FILE) {
+    problems.push('SECRET_KEY (or SECRET_KEY_FILE) must be given together with DATABASE_URL');
+  }
+  if (present.SMTP_URL !== undefined && present.MAIL_FROM === undefined) {
+    problems.push('MAIL_FROM must be given together with SMTP_URL');
+  }
+  const minimum = Number(present.PASSWORD_MIN_LENGTH ?? 7);
+  if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && Array.from(present.BOOTSTRAP_ADMIN_PASSWORD).length < minimum) {
+    problems.push('BOOTSTRAP_ADMIN_PASSWORD must have at least PASSWORD_MIN_LENGTH characters');
+  }
+  for (const [one, other] of [
+    ['BOOTSTRAP_ADMIN_EMAIL', 'BOOTSTRAP_ADMIN_PASSWORD'],
+    ['BOOTSTRAP_CLIENT_ID', 'BOOTSTRAP_CLIENT_SECRET'],
+  ] as const) {
+    if (present.DATABASE_URL !== undefined && (present[one] === undefined) !== (present[other] === undefined)) {
+      problems.push(`${one} and ${other} must be given together, or neither`);
+    }
+  }
+  return problems;
+}
+
+function isWildcard(host: string | undefined): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+function assemble(values: Variables, secretKeys: string[] | undefined): Config {
+  const port = values.PORT ?? 3000;
+  const host = values.HOST;
+  const publicUrl = (values.PUBLIC_URL ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`).replace(
+    /\/+$/,
+    '',
+  );
+  return {
+    host,
+    port,
+    publicUrl,
+    databaseUrl: values.DATABASE_URL,
+    databasePoolSize: values.DATABASE_POOL_SIZE ?? 10,
+    dataDir: resolve(values.DATA_DIR),
+    secretKeys,
+    smtpUrl: values.SMTP_URL,
+    mailFrom: values.MAIL_FROM ?? `Latchkey <no-reply@${new URL(publicUrl).hostname}>`,
+    bcryptCost: values.BCRYPT_COST ?? 12,
+    threadPoolSize: values.UV_THREADPOOL_SIZE ?? 4,
+    passwordMinLength: values.PASSWORD_MIN_LENGTH ?? 7,
+    sessionTtl: values.SESSION_TTL,
+    refreshTtl: values.REFRESH_TTL,
+    sessionMaxAge: values.SESSION_MAX_AGE,
+    resetTtl: values.RESET_TTL,
+    appTokenTtl: values.APP_TOKEN_TTL,
+    loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
+    loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
+    rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE ?? 120,
+    trustProxy: values.TRUST_PROXY ?? false,
+    corsOrigins: values.CORS_ORIGINS ?? [],
+    logLevel: values.LOG_LEVEL,
+    bodyLimit: values.BODY_LIMIT ?? 1_048_576,
+    runMigrations: values.RUN_MIGRATIONS === 'true',
+    bootstrap: {
+      adminEmail: values.BOOTSTRAP_ADMIN_EMAIL,
+      adminPassword: values.BOOTSTRAP_ADMIN_PASSWORD,
+      appToken: values.BOOTSTRAP_APP_TOKEN,
+      clientId: values.BOOTSTRAP_CLIENT_ID,
+      clientSecret: values.BOOTSTRAP_CLIENT_SECRET,
+    },
+  };
+}

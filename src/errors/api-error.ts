@@ -1,0 +1,61 @@
+/** One or more messages for each bad field of a request. */
+export type FieldErrors = Record<string, string[]>;
+
+/** The kinds of failure that a client can be told about, each with its HTTP status. */
+export const STATUS_OF = {
+  bad_request: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  invalid_params: 422,
+  rate_limited: 429,
+  internal: 500,
+  unavailable: 503,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS_OF;
+
+/**
+ * A failure that a client may know everything about. Services throw it; the error filter words it in the dialect
+ * of the route. Anything else that is thrown is an internal error, of which a client learns the request id only.
+ */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly details: { fields?: FieldErrors; headers?: Record<string, string> } = {},
+  ) {
+    super(message);
+    this.status = STATUS_OF[code];
+  }
+}
+
+export const badRequest = (message: string) => new ApiError('bad_request', message);
+
+export const invalidParams = (fields: FieldErrors) =>
+  new ApiError('invalid_params', 'One or more parameters are invalid.', { fields });
+
+/** 401 with the challenge that RFC 9110 section 11.6.1 and RFC 6750 section 3 ask for. */
+export const unauthorized = (message: string, challenge = 'Bearer') =>
+  new ApiError('unauthorized', message, { headers: { 'www-authenticate': challenge } });
+
+export const notFound = () => new ApiError('not_found', 'There is nothing here, or it is not yours.');
+
+export const conflict = (message: string, fields?: FieldErrors) =>
+  new ApiError('conflict', message, fields ? { fields } : {});
+
+/** @param seconds how long the client should wait before it tries again */
+export const rateLimited = (seconds: number) =>
+  new ApiError('rate_limited', 'Too many attempts. Try again later.', {
+    headers: { 'retry-after': String(Math.max(1, Math.ceil(seconds))) },
+  });
+
+/** @param seconds how long the client should wait before it tries again */
+export const unavailable = (message: string, seconds: number) =>
+  new ApiError('unavailable', message, { headers: { 'retry-after': String(seconds) } });

@@ -1,0 +1,48 @@
+import { QueryFailedError, QueryRunnerAlreadyReleasedError } from 'typeorm';
+
+interface DriverError {
+  code?: string;
+  syscall?: string;
+  constraint?: string;
+  message?: string;
+}
+
+/** SQLSTATE classes and codes that say "not now": https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNAVAILABLE_STATES = /^(08...|53...|57P0[1-5]|57014|55P03|25006|40001|40P01)$/;
+const UNAVAILABLE_SYSTEM_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+/** What `pg` and its pool say without a code. */
+const UNAVAILABLE_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable|after calling end on the pool|Connection ended/;
+
+/** Whether an error says that PostgreSQL is away, starting, stopping or too busy: the client should try again. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof QueryRunnerAlreadyReleasedError) return true;
+  const cause = driverError(error);
+  if (!cause) return false;
+  if (cause.syscall === 'connect' && cause.code === 'ENOENT') return true;
+  return (
+    UNAVAILABLE_STATES.test(cause.code ?? '') ||
+    UNAVAILABLE_SYSTEM_CODES.has(cause.code ?? '') ||
+    UNAVAILABLE_MESSAGES.test(cause.message ?? '')
+  );
+}
+
+/** Whether a statement failed because it would have broken the named unique index. */
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  const cause = driverError(error);
+  return cause?.code === '23505' && cause.constraint === constraint;
+}
+
+function driverError(error: unknown): DriverError | undefined {
+  if (error instanceof QueryFailedError) return error.driverError as DriverError;
+  return error instanceof Error ? error : undefined;
+}

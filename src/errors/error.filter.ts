@@ -1,0 +1,68 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError, STATUS_OF, unavailable, type ErrorCode } from './api-error.js';
+import { isDatabaseUnavailable } from './database-errors.js';
+import { dialectOfPath, wordError, type Dialect } from './dialects.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set where the credential, not the route, decides how errors are worded. */
+    dialect?: Dialect;
+  }
+  interface FastifyContextConfig {
+    dialect?: Dialect;
+  }
+}
+
+/** The one place that decides what a client sees of a failure. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    answerError(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+}
+
+/**
+ * Answers a request with what the client may know of a failure, in the route's dialect, and logs the rest.
+ * Fastify calls it too, for what never reaches Nest (unusable URLs and bodies).
+ */
+export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  if (reply.sent) return;
+  const error = toApiError(thrown);
+  if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected failure');
+  else if (isDatabaseUnavailable(thrown)) request.log.warn({ err: thrown }, 'the database is away');
+  const path = request.url.split('?', 1)[0] ?? '/';
+  const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(path);
+  void reply
+    .code(error.status)
+    .headers({ ...error.details.headers, 'cache-control': 'no-store' })
+    .type('application/json; charset=utf-8')
+    .send(wordError(dialect, error, request.id));
+}
+
+function toApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  if (isDatabaseUnavailable(thrown)) return unavailable('The service is unavailable for a moment. Try again.', 1);
+  const status =
+    thrown instanceof HttpException ? thrown.getStatus() : (thrown as FastifyError | undefined)?.statusCode;
+  return status !== undefined && status >= 400 && status < 500
+    ? ofFramework(status)
+    : new ApiError('internal', 'Something went wrong on our side.');
+}
+
+/** Frameworks word their own errors with the client's input in them; ours say the same without it. */
+const FRAMEWORK_MESSAGES: Partial<Record<ErrorCode, string>> = {
+  bad_request: 'The request could not be understood.',
+  unauthorized: 'Authentication is required.',
+  forbidden: 'This is not allowed.',
+  not_found: 'There is nothing here.',
+  body_too_large: 'The body is too large.',
+  unsupported_media_type: 'The media type of the body is not supported.',
+};
+
+function ofFramework(status: number): ApiError {
+  const code = (Object.keys(STATUS_OF) as ErrorCode[]).find((candidate) => STATUS_OF[candidate] === status);
+  const known = code !== undefined && code in FRAMEWORK_MESSAGES ? code : 'bad_request';
+  return new ApiError(known, FRAMEWORK_MESSAGES[known] ?? '');
+}

@@ -1,0 +1,87 @@
+import type { LoggerService } from '@nestjs/common';
+import { pino, type DestinationStream, type Logger } from 'pino';
+import { pretty } from './pretty.js';
+
+export type { Logger } from 'pino';
+
+/**
+ * The server's log: JSON lines on standard output, or readable ones when that is a terminal.
+ *
+ * Nothing secret is ever handed to it: requests are logged by their route, without URL, headers or body, and errors
+ * without the parameters that database errors carry. The redaction list is the second line of defence.
+ *
+ * @param destination for tests
+ */
+export function createLogger(level: string, destination?: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
+      redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' },
+    },
+    destination ?? (process.stdout.isTTY ? pretty() : pino.destination({ fd: 1, sync: true })),
+  );
+}
+
+const SECRET_FIELDS = [
+  'authorization',
+  'cookie',
+  'password',
+  'password_hash',
+  'token',
+  'access_token',
+  'account_token',
+  'app_token',
+  'refresh_token',
+  'reset_password_token',
+  'client_secret',
+  'secret',
+  'parameters',
+];
+
+/** Name, message, code and stack: never the other properties, where drivers keep statements and their values. */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
+  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
+  return { type: error.constructor.name, message: error.message, ...code, stack: error.stack, ...cause };
+}
+
+/** Nest's own log, and that of every `new Logger(context)`, as lines of ours. */
+export class NestLogger implements LoggerService {
+  constructor(private readonly logger: Logger) {}
+
+  log(message: unknown, ...rest: unknown[]): void {
+    // Nest announces every module and route at this level; only the services' own lines are news.
+    const context = rest.at(-1);
+    const level = NOISY.has(String(context)) ? 'debug' : 'info';
+    this.write(level, message, rest);
+  }
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.write('trace', message, rest);
+  }
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.write('warn', message, rest);
+  }
+  error(message: unknown, ...rest: unknown[]): void {
+    this.write('error', message, rest);
+  }
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.write('fatal', message, rest);
+  }
+
+  private write(level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', message: unknown, rest: unknown[]) {
+    const context = { context: rest.at(-1) };
+    if (message instanceof Error) this.logger[level]({ ...context, err: message }, message.message);
+    else if (rest[0] instanceof Error) this.logger[level]({ ...context, err: rest[0] }, String(message));
+    else this.logger[level](context, String(message));
+  }
+}
+
+const NOISY = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
