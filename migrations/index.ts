@@ -1,0 +1,19 @@
+import type { MigrationInterface } from 'typeorm';
+import { Accounts1763700000001 } from './1763700000001-accounts.js';
+import { Sessions1763700000002 } from './1763700000002-sessions.js';
+import { Mail1763700000003 } from './1763700000003-mail.js';
+import { Limits1763700000004 } from './1763700000004-limits.js';
+import { SigningKeys1763700000005 } from './1763700000005-signing-keys.js';
+import { Tokens1763700000006 } from './1763700000006-tokens.js';
+import { OauthClients1763700000007 } from './1763700000007-oauth-clients.js';
+
+/** Every migration, oldest first. New ones go to the end; published ones never change. */
+export const migrations: (new () => MigrationInterface)[] = [
+  Accounts1763700000001,
+  Sessions1763700000002,
+  Mail1763700000003,
+  Limits1763700000004,
+  SigningKeys1763700000005,
+  Tokens1763700000006,
+  OauthClients1763700000007,
+];

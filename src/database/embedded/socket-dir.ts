@@ -1,0 +1,34 @@
+import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RunAs } from './run-as.js';
+
+/** PostgreSQL's port is only a part of the socket's name, since nothing listens on TCP. */
+export const SOCKET_PORT = 5432;
+
+/** The longest path of a Unix socket in bytes: 108 with its final zero on Linux, 104 on macOS and the BSDs. */
+const LONGEST = process.platform === 'linux' ? 107 : 103;
+
+/**
+ * Makes an empty folder of mode 0700 for PostgreSQL's socket and returns its path: `run` in `folder`, or one
+ * under the system's temporary folder when the socket's path would be too long there.
+ */
+export async function makeSocketDir(folder: string, runAs: RunAs): Promise<string> {
+  const usual = join(folder, 'run');
+  let made = usual;
+  if (fits(usual)) {
+    // A dead server's socket and its lock may be left in it.
+    await rm(usual, { recursive: true, force: true });
+    await mkdir(usual, { mode: 0o700 });
+  } else {
+    const base = fits(join(tmpdir(), 'latchkey-XXXXXX')) ? tmpdir() : '/tmp';
+    made = await mkdtemp(join(base, 'latchkey-'));
+  }
+  await chmod(made, 0o700);
+  if (process.getuid?.() === 0) await chown(made, runAs.owner.uid, runAs.owner.gid);
+  return made;
+}
+
+function fits(folder: string): boolean {
+  return Buffer.byteLength(join(folder, `.s.PGSQL.${SOCKET_PORT}`)) <= LONGEST;
+}

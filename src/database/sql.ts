@@ -1,0 +1,19 @@
+import type { EntityManager } from 'typeorm';
+
+/**
+ * Runs one statement.
+ *
+ * @param manager the pool's manager, or a transaction's
+ * @param parameters values for `$1`, `$2`, …
+ * @returns the rows that it selects or returns
+ * @throws QueryFailedError
+ */
+export async function sql<Row = unknown>(
+  manager: EntityManager,
+  statement: string,
+  parameters: unknown[] = [],
+): Promise<Row[]> {
+  const result = await manager.query<unknown[]>(statement, parameters);
+  // TypeORM answers [rows, count] for UPDATE and DELETE, and the rows for everything else.
+  return (Array.isArray(result[0]) && typeof result[1] === 'number' ? result[0] : result) as Row[];
+}

@@ -1,0 +1,70 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { SWEEP_LOCK } from './locks.js';
+import { sql } from './sql.js';
+
+/** Rows that nobody needs any more. */
+export interface Chaff {
+  table: string;
+  /** The SQL condition that makes a row chaff; of ours, never of a client's. */
+  where: string;
+}
+
+const BATCH = 500;
+const PERIOD = 10 * 60_000;
+
+/**
+ * Deletes what has served its time, in small batches that skip locked rows, on whichever replica gets the lock.
+ * Modules say what is chaff in their tables; see {@link add}.
+ */
+@Injectable()
+export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Sweeper');
+  private readonly chaff: Chaff[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  add(chaff: Chaff): void {
+    this.chaff.push(chaff);
+  }
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.running = this.sweep().catch((error: unknown) => {
+        if (!isDatabaseUnavailable(error)) this.logger.error('sweeping failed', error);
+      });
+    }, PERIOD).unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.timer);
+    await this.running;
+  }
+
+  /** @returns how many rows were deleted; 0 too when another replica is at it */
+  async sweep(): Promise<number> {
+    let deleted = 0;
+    for (const chaff of this.chaff) {
+      for (let batch = BATCH; batch === BATCH; deleted += batch) {
+        batch = await this.dataSource.transaction((tx) => deleteBatch(tx, chaff));
+      }
+    }
+    if (deleted > 0) this.logger.log(`swept ${deleted} row(s)`);
+    return deleted;
+  }
+}
+
+async function deleteBatch(tx: EntityManager, { table, where }: Chaff): Promise<number> {
+  const [lock] = await sql<{ held: boolean }>(tx, 'SELECT pg_try_advisory_xact_lock($1, $2) AS held', [...SWEEP_LOCK]);
+  if (!lock?.held) return 0;
+  const rows = await sql(
+    tx,
+    `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM ${table} WHERE ${where} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED))
+     RETURNING 1 AS one`,
+  );
+  return rows.length;
+}
