@@ -1,0 +1,72 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ApiError, badRequest } from '../errors/api-error.js';
+
+/** Deeper bodies than any document describes are refused before recursive code meets them. */
+const MAX_DEPTH = 32;
+
+/**
+ * Makes Fastify read JSON bodies, and only these. No body, or an empty one, counts as `{}` whatever its type.
+ * Refuses what is not UTF-8, not JSON, too deep, or holds text that PostgreSQL cannot store.
+ */
+export function readBodies(fastify: FastifyInstance): void {
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addHook('onRequest', ({ headers }, _reply, done) => {
+    // Fastify refuses a media type that is none before it looks whether there is a body.
+    const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+    if (isEmpty) delete headers['content-type'];
+    done();
+  });
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) {
+      done(null, {});
+      return;
+    }
+    const refusal = refuseEncoding(request, body as Buffer);
+    if (refusal) {
+      done(refusal);
+      return;
+    }
+    void parseJson(request, body.toString(), (error, value) => {
+      done(error ? badRequest('The body is not valid JSON.') : refuseValue(value), value);
+    });
+  });
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(body.length === 0 ? null : new ApiError('unsupported_media_type', 'Send the body as application/json.'), {});
+  });
+}
+
+function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undefined {
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (!/^(utf-?8|us-ascii)$/i.test(charset) || encoding.toLowerCase() !== 'identity') {
+    return new ApiError('unsupported_media_type', 'Send the body as JSON in UTF-8, without a content encoding.');
+  }
+  return isUtf8(body) ? undefined : badRequest('The body is not valid UTF-8.');
+}
+
+/** Walks without recursion: the depth is the sender's choice. */
+function refuseValue(root: unknown): ApiError | null {
+  const pending: [value: unknown, depth: number][] = [[root, 0]];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const [value, depth] = next;
+    if (depth > MAX_DEPTH) return badRequest('The body is nested too deeply.');
+    if (typeof value === 'string' && !isStorable(value)) return unstorable();
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [key, child] of Object.entries(value)) {
+      if (!isStorable(key)) return unstorable();
+      pending.push([child, depth + 1]);
+    }
+  }
+  return typeof root === 'object' && root !== null && !Array.isArray(root)
+    ? null
+    : badRequest('The body must be a JSON object.');
+}
+
+/** PostgreSQL's text has no NUL and no half of a surrogate pair. */
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+const unstorable = () => badRequest('The body holds a NUL character or half of a surrogate pair.');

@@ -1,0 +1,32 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+
+/** @returns the OpenAPI description of every route, made from the decorators of the controllers */
+export function describeApi(app: INestApplication, publicUrl: string): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('Latchkey')
+    .setDescription(
+      'Accounts, sessions and tokens. Errors are worded as the document that a route comes from has them.',
+    )
+    .setVersion('0.1.0')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer(publicUrl)
+    .addTag('account', 'Sign-up, sign-in, refresh, sign-out and password reset')
+    .addTag('keys', 'The public keys of session tokens')
+    .addTag('operations', 'Probes')
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The `token` of a session' },
+      'session',
+    )
+    .build();
+  return SwaggerModule.createDocument(app, config, { operationIdFactory: (_controller, method) => method });
+}
+
+/** Serves Swagger UI at /docs and the description at /docs-json. */
+export function serveDocs(app: INestApplication, publicUrl: string): void {
+  SwaggerModule.setup('docs', app, () => describeApi(app, publicUrl), {
+    customSiteTitle: 'Latchkey',
+    raw: ['json'],
+    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true },
+  });
+}

@@ -1,0 +1,52 @@
+import type { FastifyContextConfig, FastifyInstance } from 'fastify';
+
+interface Route {
+  method: string;
+  url: string;
+  pattern: RegExp;
+  config: FastifyContextConfig | undefined;
+}
+
+/** Swagger UI's own routes, which Nest's guards never see: they only read. */
+const DOCUMENTATION = /^\/docs(-json)?(\/|$)/;
+
+/** Every route that Fastify serves, filled by its `onRoute` hook. */
+export class RouteTable {
+  private readonly routes: Route[] = [];
+
+  /** Must be called before the first route is registered. */
+  watch(fastify: FastifyInstance): void {
+    fastify.addHook('onRoute', ({ method, url, config }) => {
+      for (const name of [method].flat()) {
+        this.routes.push({ method: name, url, pattern: patternOf(url), config });
+      }
+    });
+  }
+
+  /** @returns the methods that the path answers to, for `Allow` (RFC 9110 section 10.2.1) */
+  methodsOf(path: string): string[] {
+    const matching = this.routes.filter((route) => route.pattern.test(path));
+    return [...new Set(matching.map((route) => route.method))].sort();
+  }
+
+  /** @returns the routes that declare no guard, as `METHOD url`; a server with one of these must not start */
+  unguarded(): string[] {
+    return this.routes
+      .filter((route) => !route.config?.access && !DOCUMENTATION.test(route.url))
+      .map((route) => `${route.method} ${route.url}`);
+  }
+
+  /** All of them, as `METHOD url`. */
+  list(): string[] {
+    return this.routes.map((route) => `${route.method} ${route.url}`);
+  }
+}
+
+function patternOf(url: string): RegExp {
+  const source = url
+    .replace(/\/$/, '')
+    .split('/')
+    .map((part) => (part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+    .join('/');
+  return new RegExp(`^${source}/?$`);
+}

@@ -1,0 +1,31 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Public } from '../access/access.js';
+import { SigningKeys } from './signing-keys.service.js';
+
+@ApiTags('keys')
+@Controller()
+export class JwksController {
+  constructor(private readonly signingKeys: SigningKeys) {}
+
+  @Get('/.well-known/jwks.json')
+  @Public()
+  @Header('Cache-Control', 'public, max-age=300')
+  @ApiOperation({
+    summary: 'The public keys of session tokens',
+    description: 'A JWK Set (RFC 7517). Verify RS512 tokens with the key whose `kid` their header names.',
+  })
+  @ApiOkResponse({
+    schema: {
+      type: 'object',
+      required: ['keys'],
+      properties: { keys: { type: 'array', items: { type: 'object', additionalProperties: true } } },
+      example: {
+        keys: [{ kty: 'RSA', n: 'u1SU1L…', e: 'AQAB', kid: 'NzbLsXh8uDCcd', use: 'sig', alg: 'RS512' }],
+      },
+    },
+  })
+  keys() {
+    return this.signingKeys.jwks;
+  }
+}

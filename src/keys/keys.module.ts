@@ -1,0 +1,21 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { JwksController } from './jwks.controller.js';
+import { SecretKeys } from './secret-keys.js';
+import { SigningKeyEntity } from './signing-key.entity.js';
+import { SigningKeys } from './signing-keys.service.js';
+
+/** The keys that everything signed, derived or encrypted comes from. */
+@Global()
+@Module({})
+export class KeysModule {
+  static with(secretKeys: string[]): DynamicModule {
+    return {
+      module: KeysModule,
+      imports: [TypeOrmModule.forFeature([SigningKeyEntity])],
+      controllers: [JwksController],
+      providers: [SigningKeys, { provide: SecretKeys, useValue: new SecretKeys(secretKeys) }],
+      exports: [SigningKeys, SecretKeys],
+    };
+  }
+}

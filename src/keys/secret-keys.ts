@@ -1,0 +1,83 @@
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a sub-key of SECRET_KEY is for. Each purpose has a key of its own (RFC 5869), so none can stand in for another. */
+export type KeyPurpose = 'refresh-token' | 'password-reset' | 'unknown-account' | 'attempt-limit' | 'signing-key';
+
+/** A sub-key, and the id of the SECRET_KEY that it comes from. */
+export interface SubKey {
+  id: string;
+  key: Buffer;
+}
+
+/** The keys of SECRET_KEY: the first one makes new things, the others still recognise old ones. */
+export class SecretKeys {
+  private readonly ids: string[];
+  private readonly derived = new Map<string, Buffer>();
+
+  constructor(private readonly keys: string[]) {
+    this.ids = keys.map((key) => derive(key, 'key-id', 4).toString('hex'));
+  }
+
+  /** The sub-key that makes new things. */
+  current(purpose: KeyPurpose): SubKey {
+    const id = this.ids[0];
+    const found = id === undefined ? undefined : this.find(purpose, id);
+    if (!found) throw new Error('There is no SECRET_KEY.');
+    return found;
+  }
+
+  /** @returns the sub-key that comes from the SECRET_KEY with this id, if we (still) have that one */
+  find(purpose: KeyPurpose, id: string): SubKey | undefined {
+    const secret = this.keys[this.ids.indexOf(id)];
+    if (secret === undefined) return undefined;
+    const name = `${purpose} ${id}`;
+    const key = this.derived.get(name) ?? derive(secret, purpose, 32);
+    this.derived.set(name, key);
+    return { id, key };
+  }
+
+  /**
+   * Appends to a text the key's id and a full HMAC-SHA-256 over all before it.
+   *
+   * @param text without a dot at its end; it stays readable
+   * @returns `text.keyId.mac`
+   */
+  sign(purpose: KeyPurpose, text: string): string {
+    const { id, key } = this.current(purpose);
+    return `${text}.${id}.${mac(key, `${text}.${id}`)}`;
+  }
+
+  /** @returns the text that {@link sign} was given, or undefined if this is not what it made */
+  verify(purpose: KeyPurpose, signed: string): string | undefined {
+    const [, text, id, tag] = /^(.*)\.([0-9a-f]{8})\.([\w-]{43})$/.exec(signed) ?? [];
+    if (text === undefined || id === undefined || tag === undefined) return undefined;
+    const subKey = this.find(purpose, id);
+    if (!subKey) return undefined;
+    const expected = Buffer.from(mac(subKey.key, `${text}.${id}`));
+    return timingSafeEqual(expected, Buffer.from(tag)) ? text : undefined;
+  }
+}
+
+function derive(secret: string, info: string, length: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, 'latchkey', info, length));
+}
+
+function mac(key: Buffer, text: string): string {
+  return createHmac('sha256', key).update(text).digest('base64url');
+}
+
+/** Reads the key that the first embedded start made and kept in `dataDir`, or makes it. */
+export function keptSecretKey(dataDir: string): string {
+  const path = join(dataDir, 'secret.key');
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  try {
+    writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const key = readFileSync(path, 'utf8').trim();
+  if (key.length < 32) throw new Error(`${path} is damaged: it should hold at least 32 characters.`);
+  return key;
+}

@@ -1,0 +1,113 @@
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
+import { EntityManager } from 'typeorm';
+import { MIGRATION_LOCK } from '../database/locks.js';
+import { sql } from '../database/sql.js';
+import { open, seal } from './envelope.js';
+import { SecretKeys } from './secret-keys.js';
+import { SigningKeyEntity } from './signing-key.entity.js';
+
+/** The only algorithm that session tokens are signed with (RFC 7518 section 3.3). */
+export const ALGORITHM = 'RS512';
+
+interface SigningKey {
+  kid: string;
+  privateKey: KeyObject;
+  publicKey: KeyObject;
+  publicJwk: JWK;
+}
+
+/** How often an unknown `kid` may make us look for new keys, in milliseconds: anyone can send one. */
+const RELOAD_PAUSE = 5_000;
+
+/** The key pairs that sign session tokens: made on the first start, shared by all replicas through the database. */
+@Injectable()
+export class SigningKeys implements OnModuleInit {
+  /** Newest first. */
+  private keys: SigningKey[] = [];
+  private loadedAt = 0;
+  private unreadable = 0;
+
+  constructor(
+    private readonly manager: EntityManager,
+    private readonly secretKeys: SecretKeys,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.manager.transaction(async (tx) => {
+      await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [...MIGRATION_LOCK]);
+      if (!(await tx.existsBy(SigningKeyEntity, {}))) await this.create(tx);
+    });
+    await this.load();
+    if (this.unreadable > 0) {
+      throw new Error(
+        'SECRET_KEY is not the one that the signing keys in the database are encrypted with. Give the old one too.',
+      );
+    }
+  }
+
+  /** The newest key, which signs. */
+  get current(): SigningKey {
+    const [newest] = this.keys;
+    if (!newest) throw new Error('There is no signing key.');
+    return newest;
+  }
+
+  /** @returns the public key with this id; looks in the database, at most every few seconds, if we do not know it */
+  async findPublicKey(kid: string): Promise<KeyObject | undefined> {
+    const known = this.keys.find((key) => key.kid === kid);
+    if (known || Date.now() - this.loadedAt < RELOAD_PAUSE) return known?.publicKey;
+    await this.load();
+    return this.keys.find((key) => key.kid === kid)?.publicKey;
+  }
+
+  /** The public keys as a JWK Set (RFC 7517 section 5). */
+  get jwks(): { keys: JWK[] } {
+    return { keys: this.keys.map(({ kid, publicJwk }) => ({ ...publicJwk, kid, use: 'sig', alg: ALGORITHM })) };
+  }
+
+  private async create(tx: EntityManager): Promise<void> {
+    const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+    const publicJwk = await exportJWK(publicKey);
+    const kid = await calculateJwkThumbprint(publicJwk);
+    await tx.insert(SigningKeyEntity, { kid, publicJwk, ...this.encrypt(kid, privateKey) });
+  }
+
+  private async load(): Promise<void> {
+    this.loadedAt = Date.now();
+    const rows = await this.manager.find(SigningKeyEntity, { order: { createdAt: 'DESC', kid: 'ASC' } });
+    const found = await Promise.all(rows.map((row) => this.decrypt(row)));
+    this.keys = found.filter((key) => key !== undefined);
+    this.unreadable = found.length - this.keys.length;
+  }
+
+  private encrypt(kid: string, privateKey: KeyObject) {
+    const { id, key } = this.secretKeys.current('signing-key');
+    const der = privateKey.export({ format: 'der', type: 'pkcs8' });
+    return { encryptedPrivateKey: seal(key, kid, der), secretKeyId: id };
+  }
+
+  /**
+   * @returns a key that we know already as we know it: a replica with a newer SECRET_KEY may have encrypted it anew;
+   *   undefined for one that our SECRET_KEY does not open
+   */
+  private async decrypt(row: SigningKeyEntity): Promise<SigningKey | undefined> {
+    const known = this.keys.find((key) => key.kid === row.kid);
+    if (known) return known;
+    const subKey = this.secretKeys.find('signing-key', row.secretKeyId);
+    if (!subKey) return undefined;
+    const der = open(subKey.key, row.kid, row.encryptedPrivateKey);
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    await this.renew(row, privateKey);
+    return { kid: row.kid, privateKey, publicKey: createPublicKey(privateKey), publicJwk: row.publicJwk };
+  }
+
+  /** Moves a key that an older SECRET_KEY encrypts to the current one, so that the older one can be dropped. */
+  private async renew(row: SigningKeyEntity, privateKey: KeyObject): Promise<void> {
+    if (row.secretKeyId === this.secretKeys.current('signing-key').id) return;
+    const { kid, secretKeyId } = row;
+    await this.manager.update(SigningKeyEntity, { kid, secretKeyId }, this.encrypt(kid, privateKey));
+  }
+}

@@ -1,0 +1,15 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** How often something was tried in a window of time. */
+@Entity('attempt_limits')
+@Index('attempt_limits_window_ends_at_idx', ['windowEndsAt'])
+export class AttemptLimitEntity {
+  @PrimaryColumn({ type: 'text' })
+  key!: string;
+
+  @Column({ type: 'integer' })
+  count!: number;
+
+  @Column({ name: 'window_ends_at', type: 'timestamptz' })
+  windowEndsAt!: Date;
+}

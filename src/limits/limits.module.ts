@@ -1,0 +1,12 @@
+import { Global, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AttemptLimitEntity } from './attempt-limit.entity.js';
+import { Limits } from './limits.service.js';
+
+@Global()
+@Module({
+  imports: [TypeOrmModule.forFeature([AttemptLimitEntity])],
+  providers: [Limits],
+  exports: [Limits],
+})
+export class LimitsModule {}
