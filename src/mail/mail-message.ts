@@ -1,0 +1,43 @@
+import type { SendMailOptions } from 'nodemailer';
+import addressparser from 'nodemailer/lib/addressparser';
+
+/** What a renderer writes: the same in plain text and in HTML. */
+export interface MailContent {
+  subject: string;
+  text: string;
+  html: string;
+}
+
+/** A mail with all that is needed to send it. */
+export interface Mail extends MailContent {
+  /** A uuid: it becomes the Message-ID, by which a mail server may know a mail that it was given twice. */
+  id: string;
+  recipient: string;
+}
+
+/**
+ * The message for nodemailer (RFC 5322), with text and HTML as alternatives.
+ *
+ * @param from MAIL_FROM: an address, or a name and an address
+ */
+export function composeMessage(from: string, { id, recipient, subject, text, html }: Mail): SendMailOptions {
+  return {
+    from,
+    // An object is taken as one address; a string would be parsed as a list of them.
+    to: { name: '', address: recipient },
+    maxRecipients: 1,
+    subject,
+    text,
+    html,
+    messageId: `<${id}@${domainOf(from)}>`,
+    // RFC 3834: keeps vacation replies from answering.
+    headers: { 'Auto-Submitted': 'auto-generated' },
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  };
+}
+
+function domainOf(from: string): string {
+  const address = addressparser(from, { flatten: true })[0]?.address ?? '';
+  return /@([^@\s]+)$/.exec(address)?.[1] ?? 'localhost';
+}

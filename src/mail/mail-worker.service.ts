@@ -1,0 +1,148 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { AttemptEnded, describeFailure } from './mail-failure.js';
+import { MailQueue } from './mail-queue.service.js';
+import { MailTransport } from './mail-transport.js';
+import { OutgoingMails, type ClaimedMail } from './outgoing-mails.repository.js';
+
+/** How many mails go out at once. */
+export const CONCURRENCY = 5;
+
+/** In milliseconds: how often to look for due mails, the most that one attempt takes, and what stopping waits for. */
+const POLL_PERIOD = 1_000;
+const SEND_LIMIT = 25_000;
+const STOP_LIMIT = 5_000;
+
+/** How an attempt ended: with the mail done, or not. Both are for the log. */
+type Outcome = { done: string } | { failure: string };
+
+/** Sends the queue's mails, from when the application is up until it stops. Any number of processes may do so. */
+@Injectable()
+export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Mail');
+  private readonly underWay = new Map<AbortController, Promise<void>>();
+  private running: Promise<void> = Promise.resolve();
+  private stopping = false;
+  /** Whether the last claim took all that it could, so that others may be waiting for a free place. */
+  private backlog = false;
+  private databaseAway = false;
+
+  constructor(
+    private readonly queue: MailQueue,
+    private readonly mails: OutgoingMails,
+    private readonly transport: MailTransport,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.running = this.run();
+  }
+
+  /** Takes up nothing new, and gives what is under way a few seconds before it is broken off. */
+  async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
+    this.queue.wake();
+    await this.running;
+    const limit = setTimeout(() => {
+      for (const controller of this.underWay.keys()) controller.abort(new AttemptEnded('STOPPED'));
+    }, STOP_LIMIT);
+    await Promise.all(this.underWay.values());
+    clearTimeout(limit);
+    this.transport.close();
+  }
+
+  /** One loop, so that there are never two rounds at once. */
+  private async run(): Promise<void> {
+    while (!this.stopping) {
+      const free = CONCURRENCY - this.underWay.size;
+      const mails = free > 0 ? await this.claim(free) : [];
+      this.backlog = mails.length === free;
+      for (const mail of mails) this.start(mail);
+      await this.queue.bell.sleep(POLL_PERIOD);
+    }
+  }
+
+  private async claim(limit: number): Promise<ClaimedMail[]> {
+    try {
+      const mails = await this.mails.claim(this.queue.kinds(), limit);
+      if (this.databaseAway) this.logger.log('the database is back, and mails are sent again');
+      this.databaseAway = false;
+      return mails;
+    } catch (error) {
+      if (!this.databaseAway) this.reportOutage(error);
+      this.databaseAway = true;
+      return [];
+    }
+  }
+
+  /** Once for each outage, however many polls fail in it. */
+  private reportOutage(error: unknown): void {
+    if (isDatabaseUnavailable(error)) this.logger.warn('the database is away, and no mail is sent meanwhile', error);
+    else this.logger.error('looking for mails failed, and none is sent meanwhile', error);
+  }
+
+  private start(mail: ClaimedMail): void {
+    const controller = new AbortController();
+    const limit = setTimeout(() => {
+      controller.abort(new AttemptEnded('ETIMEDOUT'));
+    }, SEND_LIMIT);
+    const work = this.process(mail, controller.signal).finally(() => {
+      clearTimeout(limit);
+      this.underWay.delete(controller);
+      if (this.backlog) this.queue.wake();
+    });
+    this.underWay.set(controller, work);
+  }
+
+  private async process(mail: ClaimedMail, signal: AbortSignal): Promise<void> {
+    const outcome = await this.attempt(mail, signal);
+    try {
+      await this.note(mail, outcome);
+    } catch (error) {
+      this.logger.warn(`${nameOf(mail)}: how it ended could not be noted, so it is tried again ${nextOf(mail)}`, error);
+    }
+  }
+
+  private async attempt(mail: ClaimedMail, signal: AbortSignal): Promise<Outcome> {
+    try {
+      return await Promise.race([this.renderAndDeliver(mail, signal), rejectionOf(signal)]);
+    } catch (error) {
+      return { failure: describeFailure(error) };
+    }
+  }
+
+  private async renderAndDeliver(mail: ClaimedMail, signal: AbortSignal): Promise<Outcome> {
+    const content = await this.queue.render(mail).catch((error: unknown) => {
+      this.logger.error(`${nameOf(mail)}: it could not be written`, error);
+      throw error;
+    });
+    if (!content) return { done: 'not sent, as it has lost its purpose' };
+    return { done: await this.transport.deliver({ ...content, id: mail.id, recipient: mail.recipient }, signal) };
+  }
+
+  private async note(mail: ClaimedMail, outcome: Outcome): Promise<void> {
+    if ('done' in outcome) {
+      this.logger.log(`${nameOf(mail)}: ${outcome.done}`);
+      await this.mails.markDone(mail.id);
+    } else {
+      this.logger.warn(`${nameOf(mail)}: not sent (${outcome.failure}), tried again ${nextOf(mail)}`);
+      await this.mails.markFailed(mail.id, outcome.failure);
+    }
+  }
+}
+
+function nameOf({ kind, id, attempts }: ClaimedMail): string {
+  return `${kind} mail ${id}, attempt ${attempts}`;
+}
+
+function nextOf({ nextAttemptAt }: ClaimedMail): string {
+  return `at ${nextAttemptAt.toISOString()}`;
+}
+
+/** Holds even a renderer that never answers to the limit. */
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(signal.reason as Error);
+    });
+  });
+}

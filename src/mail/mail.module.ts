@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { CONFIG, type Config } from '../config/config.js';
+import { Sweeper } from '../database/sweeper.service.js';
+import { FileTransport } from './file-transport.js';
+import { MailQueue } from './mail-queue.service.js';
+import { MailTransport } from './mail-transport.js';
+import { CONCURRENCY, MailWorker } from './mail-worker.service.js';
+import { OutgoingMailEntity } from './outgoing-mail.entity.js';
+import { OutgoingMails } from './outgoing-mails.repository.js';
+import { SmtpTransport } from './smtp-transport.js';
+
+/** Outgoing mail: a queue in the database, and the worker that sends what is in it. */
+@Module({
+  imports: [TypeOrmModule.forFeature([OutgoingMailEntity])],
+  providers: [
+    OutgoingMails,
+    MailQueue,
+    MailWorker,
+    { provide: MailTransport, inject: [CONFIG], useFactory: transportFor },
+  ],
+  exports: [MailQueue],
+})
+export class MailModule {
+  constructor(sweeper: Sweeper) {
+    sweeper.add({ table: 'outgoing_mails', where: `done_at < now() - interval '7 days'` });
+  }
+}
+
+function transportFor({ smtpUrl, mailFrom, dataDir }: Config): MailTransport {
+  return smtpUrl === undefined
+    ? new FileTransport(join(dataDir, 'mail'), mailFrom)
+    : new SmtpTransport(smtpUrl, mailFrom, CONCURRENCY);
+}

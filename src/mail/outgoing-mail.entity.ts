@@ -1,0 +1,41 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+
+/**
+ * A mail that is to be sent, or was. It says whom to tell about what; the text, and any secret in it, is made when
+ * it is sent.
+ */
+@Entity('outgoing_mails')
+@Index('outgoing_mails_due_idx', ['nextAttemptAt'], { where: '(done_at IS NULL)' })
+export class OutgoingMailEntity {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  /** Which renderer writes it; see `MailQueue.register`. */
+  @Column({ type: 'text' })
+  kind!: string;
+
+  /** What it is about, such as a reset: what the renderer is given. */
+  @Column({ name: 'subject_id', type: 'uuid' })
+  subjectId!: string;
+
+  @Column({ type: 'text' })
+  recipient!: string;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt!: Date;
+
+  /** How often it was taken up for sending. */
+  @Column({ type: 'integer', default: 0 })
+  attempts!: number;
+
+  @Column({ name: 'next_attempt_at', type: 'timestamptz', default: () => 'now()' })
+  nextAttemptAt!: Date;
+
+  /** When it was sent, or found to be of no use any more. */
+  @Column({ name: 'done_at', type: 'timestamptz', nullable: true })
+  doneAt!: Date | null;
+
+  /** The class and code of the last failure. */
+  @Column({ name: 'last_error', type: 'text', nullable: true })
+  lastError!: string | null;
+}

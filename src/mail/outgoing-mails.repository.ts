@@ -1,0 +1,76 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { sql } from '../database/sql.js';
+
+/** What a feature asks to have sent. */
+export interface NewMail {
+  kind: string;
+  /** A uuid; the renderer is given it. */
+  subjectId: string;
+  /** One bare address, such as `jane@example.org`. */
+  recipient: string;
+}
+
+/** A mail that this worker alone may send until `nextAttemptAt`. */
+export interface ClaimedMail extends NewMail {
+  id: string;
+  /** This attempt included. */
+  attempts: number;
+  nextAttemptAt: Date;
+}
+
+/** How often the pause doubles before it stays at its longest. */
+const DOUBLINGS = 7;
+
+/**
+ * The pause before the next attempt: 30 s, 60 s, … at most an hour, less up to a tenth, so that mails that failed
+ * together do not come back together. It is a lease too: at 27 s, the shortest outlasts `SEND_LIMIT`.
+ */
+const PAUSE = `make_interval(secs => least(3600, 30 * 2 ^ least(attempts, ${DOUBLINGS})) * (1 - random() / 10))`;
+
+/** Raising `next_attempt_at` before the mail is sent is what has it sent again, should this process die meanwhile. */
+const CLAIM = `
+  UPDATE outgoing_mails SET attempts = attempts + 1, next_attempt_at = now() + ${PAUSE}
+  WHERE id IN (
+    SELECT id FROM outgoing_mails
+    WHERE done_at IS NULL AND next_attempt_at <= now() AND kind = ANY($1)
+    ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+  RETURNING id, kind, subject_id AS "subjectId", recipient, attempts, next_attempt_at AS "nextAttemptAt"`;
+
+/** The statements on `outgoing_mails`. All of them go by the database's clock. */
+@Injectable()
+export class OutgoingMails {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** @param discard whether the mail is done before it is sent; see `MailQueue.add` */
+  async insert(tx: EntityManager, mail: NewMail, discard: boolean): Promise<void> {
+    await sql(
+      tx,
+      `INSERT INTO outgoing_mails (kind, subject_id, recipient, done_at)
+       VALUES ($1, $2, $3, CASE WHEN $4 THEN now() END)`,
+      [mail.kind, mail.subjectId, mail.recipient, discard],
+    );
+  }
+
+  /**
+   * Takes up mails that are due. No other worker gets them before their `nextAttemptAt`.
+   *
+   * @param kinds only these: a newer replica may have queued what this one cannot render
+   */
+  async claim(kinds: string[], limit: number): Promise<ClaimedMail[]> {
+    return sql<ClaimedMail>(this.dataSource.manager, CLAIM, [kinds, limit]);
+  }
+
+  async markDone(id: string): Promise<void> {
+    await sql(this.dataSource.manager, 'UPDATE outgoing_mails SET done_at = now(), last_error = NULL WHERE id = $1', [
+      id,
+    ]);
+  }
+
+  async markFailed(id: string, failure: string): Promise<void> {
+    await sql(this.dataSource.manager, 'UPDATE outgoing_mails SET last_error = $2 WHERE id = $1 AND done_at IS NULL', [
+      id,
+      failure,
+    ]);
+  }
+}
