@@ -1,0 +1,8 @@
+/**
+ * An email without regard to case, for digests: what PostgreSQL's `lower` makes equal is equal here too, so that no
+ * spelling of an email has limits of its own. Unlike `toLowerCase` of a whole string, it maps each character alone and
+ * to one other: `İ` to `i`, and `Σ` to `σ` at the end of a word too.
+ */
+export function foldEmail(email: string): string {
+  return [...email].map((character) => [...character.toLowerCase()][0] ?? character).join('');
+}

@@ -1,0 +1,86 @@
+import { createHmac } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiError, unauthorized } from '../errors/api-error.js';
+import { SecretKeys } from '../keys/secret-keys.js';
+import { addressForLimits } from '../limits/client-address.js';
+import { Limits, type Limit } from '../limits/limits.service.js';
+import type { AccountEntity } from './account.entity.js';
+import { Accounts, type AccountAtEpoch } from './accounts.service.js';
+import { foldEmail } from './email.js';
+import { PasswordHasher } from './password-hasher.js';
+
+/** From one address a tenth of what is allowed on an account from all of them, so that nobody locks out another. */
+const CEILING_FACTOR = 10;
+
+type SignInAccount = AccountEntity & { email: string; passwordHash: string };
+
+/** Checks passwords for every door: the only place where an email and a password become an account. */
+@Injectable()
+export class PasswordChecks {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly accounts: Accounts,
+    private readonly hasher: PasswordHasher,
+    private readonly limits: Limits,
+    private readonly secretKeys: SecretKeys,
+  ) {}
+
+  /**
+   * @param address the client's, for the limits
+   * @returns the account, and the epoch that the password was right at
+   * @throws ApiError `unauthorized`, the same after the same time for a wrong password, an unknown email, a disabled
+   *   account and one without a password; `rate_limited` after too many of these; `unavailable`
+   */
+  async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
+    const limits = this.limitsFor(email, address);
+    // One after the other: what the narrow limit refuses does not count towards the wide one.
+    for (const limit of limits) await this.limits.take(limit);
+    const account = await this.accounts.findByEmail(email);
+    const usable = account && isUsable(account) ? account : null;
+    if (!(await this.matches(password, usable, limits)) || !usable) {
+      throw unauthorized('The email or the password is wrong.');
+    }
+    await this.giveBack(limits);
+    await this.renewOutdatedHash(usable, password);
+    return usable;
+  }
+
+  /** A check that could not be made is no failed attempt. */
+  private async matches(password: string, account: SignInAccount | null, limits: Limit[]): Promise<boolean> {
+    try {
+      return await this.hasher.matches(password, account?.passwordHash ?? null);
+    } catch (error) {
+      await this.giveBack(limits);
+      throw error;
+    }
+  }
+
+  private async giveBack(limits: Limit[]): Promise<void> {
+    for (const limit of limits) await this.limits.giveBack(limit);
+  }
+
+  private limitsFor(email: string, address: string): Limit[] {
+    const { loginMaxFailures: most, loginFailureWindow: seconds } = this.config;
+    const { key } = this.secretKeys.current('attempt-limit');
+    const digest = createHmac('sha256', key).update(foldEmail(email)).digest('base64url');
+    return [
+      { key: `sign-in ${digest} ${addressForLimits(address)}`, most, seconds },
+      { key: `sign-in ${digest}`, most: most * CEILING_FACTOR, seconds },
+    ];
+  }
+
+  /** The sign-in is worth more than the renewal, which the next sign-in can make up for. */
+  private async renewOutdatedHash(account: SignInAccount, password: string): Promise<void> {
+    if (!this.hasher.isOutdated(account.passwordHash)) return;
+    try {
+      await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hash(password));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+}
+
+function isUsable(account: AccountEntity): account is SignInAccount {
+  return account.email !== null && account.passwordHash !== null && account.disabledAt === null;
+}

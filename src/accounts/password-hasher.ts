@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { Inject, Injectable } from '@nestjs/common';
+import bcrypt from 'bcrypt';
+import pLimit from 'p-limit';
+import { CONFIG, type Config } from '../config/config.js';
+import { invalidParams, unavailable } from '../errors/api-error.js';
+
+/** bcrypt reads no further than this; Latchkey refuses longer passwords instead of cutting them. */
+export const PASSWORD_MAX_BYTES = 72;
+
+/** How many may wait for each one that is being hashed: a few seconds' worth at cost 12. */
+const WAITING_PER_SLOT = 16;
+
+/**
+ * bcrypt, off the event loop. It runs on libuv's threads, of which it leaves two to everything else
+ * (reconnecting to PostgreSQL needs them), and keeps a short queue.
+ */
+@Injectable()
+export class PasswordHasher {
+  private readonly limit: ReturnType<typeof pLimit>;
+  private readonly mostWaiting: number;
+  private readonly decoy: string;
+
+  constructor(@Inject(CONFIG) private readonly config: Config) {
+    const slots = Math.max(1, Math.min(availableParallelism(), config.threadPoolSize - 2));
+    this.limit = pLimit(slots);
+    this.mostWaiting = slots * WAITING_PER_SLOT;
+    this.decoy = decoyHash(config.bcryptCost);
+  }
+
+  /**
+   * @returns the bcrypt hash of a new password
+   * @throws ApiError `invalid_params` when it is too short or too long, `unavailable` when too many are waiting
+   */
+  hash(password: string): Promise<string> {
+    const { passwordMinLength, bcryptCost } = this.config;
+    if (Array.from(password).length < passwordMinLength) {
+      throw invalidParams({ password: [`must be at least ${passwordMinLength} characters`] });
+    }
+    if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES) {
+      throw invalidParams({ password: [`must be at most ${PASSWORD_MAX_BYTES} bytes`] });
+    }
+    return this.queued(() => bcrypt.hash(password, bcryptCost));
+  }
+
+  /**
+   * @param hash null: compares with the hash of nothing, which takes as long and never matches
+   * @throws ApiError `unavailable` when too many are waiting
+   */
+  async matches(password: string, hash: string | null): Promise<boolean> {
+    const same = await this.queued(() => bcrypt.compare(password, hash ?? this.decoy));
+    return same && hash !== null;
+  }
+
+  /** Whether a hash was made at another cost than today's. */
+  isOutdated(hash: string): boolean {
+    return bcrypt.getRounds(hash) !== this.config.bcryptCost;
+  }
+
+  private queued<T>(work: () => Promise<T>): Promise<T> {
+    if (this.limit.pendingCount >= this.mostWaiting) {
+      throw unavailable('Too many passwords are being checked. Try again.', 2);
+    }
+    return this.limit(work);
+  }
+}
+
+/** A well-formed hash that no password has: random salt, random digest. */
+function decoyHash(cost: number): string {
+  const alphabet = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+  const random = [...randomBytes(53)].map((byte) => alphabet.charAt(byte % 64)).join('');
+  // The last character of the salt carries two bits only.
+  return `$2b$${String(cost).padStart(2, '0')}$${random.slice(0, 21)}e${random.slice(22)}`;
+}

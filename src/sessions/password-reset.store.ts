@@ -1,0 +1,82 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { CONFIG, type Config } from '../config/config.js';
+import { sql } from '../database/sql.js';
+import { Sweeper } from '../database/sweeper.service.js';
+
+const LIVE = 'r.ended_at IS NULL AND r.expires_at > now()';
+
+/** The table of password resets. */
+@Injectable()
+export class PasswordResetStore implements OnModuleInit {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly sweeper: Sweeper,
+  ) {}
+
+  onModuleInit(): void {
+    this.sweeper.add({ table: 'password_resets', where: `expires_at < now() - interval '7 days'` });
+  }
+
+  /** Opens a reset for whoever has this email, or for nobody: the same statement either way. */
+  async open(
+    tx: EntityManager,
+    email: string,
+  ): Promise<{ id: string; accountId: string | null; email: string | null }> {
+    const [row] = await sql<{ id: string; accountId: string | null; email: string | null }>(
+      tx,
+      `WITH a AS (
+         SELECT id, email FROM accounts WHERE lower(email) = lower($1) AND disabled_at IS NULL FOR SHARE
+       )
+       INSERT INTO password_resets (account_id, expires_at)
+       VALUES ((SELECT id FROM a), now() + $2 * interval '1 second')
+       RETURNING id, account_id AS "accountId", (SELECT email FROM a) AS email`,
+      [email, this.config.resetTtl],
+    );
+    if (!row) throw new Error('The new reset was not returned.');
+    return row;
+  }
+
+  /** @returns the email of the account that a live reset is for */
+  async findLive(id: string): Promise<{ email: string } | undefined> {
+    const [row] = await sql<{ email: string }>(
+      this.manager,
+      `SELECT a.email FROM password_resets r JOIN accounts a ON a.id = r.account_id
+       WHERE r.id = $1 AND ${LIVE} AND a.disabled_at IS NULL AND a.email IS NOT NULL`,
+      [id],
+    );
+    return row;
+  }
+
+  /**
+   * Spends a reset: of several at once, one. Locks the account first, as every change of a credential does, so that
+   * none waits for another in a circle.
+   *
+   * @returns the id of the account; undefined when the reset has been used, ended or has expired
+   */
+  async spend(tx: EntityManager, id: string): Promise<string | undefined> {
+    await sql(
+      tx,
+      `SELECT a.id FROM accounts a JOIN password_resets r ON r.account_id = a.id
+       WHERE r.id = $1 FOR NO KEY UPDATE OF a`,
+      [id],
+    );
+    const [row] = await sql<{ account_id: string }>(
+      tx,
+      `UPDATE password_resets r SET ended_at = now() WHERE r.id = $1 AND r.account_id IS NOT NULL AND ${LIVE}
+       RETURNING r.account_id`,
+      [id],
+    );
+    return row?.account_id;
+  }
+
+  /** Ends every pending reset of an account. The caller holds a lock on the account. */
+  async endAll(tx: EntityManager, accountId: string): Promise<void> {
+    await sql(
+      tx,
+      'UPDATE password_resets SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL RETURNING id',
+      [accountId],
+    );
+  }
+}

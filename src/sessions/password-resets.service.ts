@@ -1,0 +1,114 @@
+import { createHmac } from 'node:crypto';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { AccountView } from '../accounts/accounts.dto.js';
+import { Accounts } from '../accounts/accounts.service.js';
+import { foldEmail } from '../accounts/email.js';
+import { PasswordHasher } from '../accounts/password-hasher.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiError, invalidParams } from '../errors/api-error.js';
+import { SecretKeys } from '../keys/secret-keys.js';
+import { Limits } from '../limits/limits.service.js';
+import { MailQueue } from '../mail/mail-queue.service.js';
+import { resetMail } from './password-reset.mail.js';
+import { PasswordResetStore } from './password-reset.store.js';
+import type { PasswordReset, PasswordResetAnswer } from './password-resets.dto.js';
+import { SessionTokens } from './session-tokens.service.js';
+import { Sessions } from './sessions.service.js';
+
+const MAIL_KIND = 'password-reset';
+
+/** One mail for each address and minute. */
+const MAILS = { most: 1, seconds: 60 };
+
+/** Setting a new password with a link from a mail. */
+@Injectable()
+export class PasswordResets implements OnModuleInit {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly accounts: Accounts,
+    private readonly hasher: PasswordHasher,
+    private readonly store: PasswordResetStore,
+    private readonly sessions: Sessions,
+    private readonly tokens: SessionTokens,
+    private readonly mailQueue: MailQueue,
+    private readonly limits: Limits,
+    private readonly secretKeys: SecretKeys,
+  ) {}
+
+  onModuleInit(): void {
+    this.mailQueue.register(MAIL_KIND, async (resetId) => {
+      const reset = await this.store.findLive(resetId);
+      const token = this.secretKeys.sign('password-reset', resetId);
+      return reset && resetMail(reset.email, `${this.config.publicUrl}/password/reset#token=${token}`, this.config);
+    });
+  }
+
+  /**
+   * Sends a link to the account with this email. The answer for an unknown one looks the same: its id is made from
+   * the email with a key of ours, and is the same each time.
+   */
+  async request(email: string): Promise<AccountView> {
+    const digest = this.digest(email);
+    if (!(await this.mayMail(digest))) {
+      const account = await this.accounts.findByEmail(email);
+      return { id: account?.disabledAt === null ? account.id : idOf(digest), email };
+    }
+    const reset = await this.manager.transaction(async (tx) => {
+      const opened = await this.store.open(tx, email);
+      const mail = { kind: MAIL_KIND, subjectId: opened.id, recipient: opened.email ?? '' };
+      await this.mailQueue.add(tx, mail, { discard: opened.accountId === null });
+      return opened;
+    });
+    this.mailQueue.wake();
+    return { id: reset.accountId ?? idOf(digest), email };
+  }
+
+  /**
+   * Sets a new password, once, and ends all that was open on the account.
+   *
+   * @returns the account and, with `remember_me`, the tokens of a new session
+   * @throws ApiError `invalid_params` when the token is not good (any more) or the password is refused, which does not
+   *   spend the token; `unavailable`
+   */
+  async redeem({ password, reset_password_token, remember_me = false }: PasswordReset): Promise<PasswordResetAnswer> {
+    const id = this.secretKeys.verify('password-reset', reset_password_token);
+    // Only saves the work of hashing for a token that is spent; the transaction decides.
+    if (id === undefined || !(await this.store.findLive(id))) throw unusableToken();
+    const passwordHash = await this.hasher.hash(password);
+    const { account, session } = await this.manager.transaction(async (tx) => {
+      const accountId = await this.store.spend(tx, id);
+      const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));
+      if (!changed) throw unusableToken();
+      await this.sessions.endEverything(tx, changed.id);
+      return { account: changed, session: remember_me && (await this.sessions.open(tx, changed, true)) };
+    });
+    return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
+  }
+
+  private async mayMail(digest: Buffer): Promise<boolean> {
+    try {
+      await this.limits.take({ key: `reset ${digest.toString('base64url')}`, ...MAILS });
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError) return false;
+      throw error;
+    }
+  }
+
+  private digest(email: string): Buffer {
+    const { key } = this.secretKeys.current('unknown-account');
+    return createHmac('sha256', key).update(foldEmail(email)).digest();
+  }
+}
+
+const unusableToken = () => invalidParams({ reset_password_token: ['has been used or has expired, or is not valid'] });
+
+/** A uuid of the same shape as a real one: version 4 (RFC 9562 section 5.4). */
+function idOf(digest: Buffer): string {
+  const bytes = Buffer.from(digest.subarray(0, 16));
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}

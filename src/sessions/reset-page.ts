@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+
+const STYLE = `
+  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem; color: #1a1a1a;
+    background: #fff }
+  label { display: block; margin-top: 1rem }
+  input[type=password], input[type=text] { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem;
+    border: 1px solid #595959; border-radius: .25rem }
+  button { font: inherit; margin-top: 1rem; padding: .5rem 1rem; border: 0; border-radius: .25rem; color: #fff;
+    background: #0b57d0 }
+  button:disabled { background: #595959 }
+  :focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px }
+  #problem { color: #b3261e }
+  .hint { color: #595959; margin: .25rem 0 }
+`;
+
+/** The token comes in the fragment, which browsers send to nobody, and leaves the address bar at once. */
+const SCRIPT = `
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  history.replaceState(null, '', location.pathname);
+  const [form, password, problem, done] = ['form', 'password', 'problem', 'done'].map((id) =>
+    document.getElementById(id));
+  function say(text) {
+    problem.textContent = text;
+    password.setAttribute('aria-invalid', String(text !== ''));
+  }
+  async function save() {
+    const answer = await fetch(location.pathname.replace(/password\\/reset\\/?$/, 'account/password'), {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ account: { password: password.value, reset_password_token: token } }),
+    });
+    if (answer.ok) {
+      form.hidden = true;
+      done.hidden = false;
+      done.focus();
+      return;
+    }
+    const { errors = {}, message } = await answer.json();
+    if (errors.reset_password_token) say('This link has been used or has expired. Ask for a new one.');
+    else if (errors.password) say('The password ' + errors.password[0] + '.');
+    else say(message);
+  }
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const button = form.querySelector('button');
+    button.disabled = true;
+    say('');
+    await save().catch(() => say('The server could not be reached. Try again.'));
+    button.disabled = false;
+    if (problem.textContent) password.focus();
+  });
+  document.getElementById('show').addEventListener('change', (event) => {
+    password.type = event.target.checked ? 'text' : 'password';
+  });
+  if (token) form.hidden = false;
+  else say('This link is not complete. Open the one in your mail again.');
+`;
+
+const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** The page runs its own script and style, talks to its own server, and may not be framed. */
+export const RESET_PAGE_POLICY = [
+  "default-src 'none'",
+  `script-src ${hash(SCRIPT)}`,
+  `style-src ${hash(STYLE)}`,
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** The page on which a password is reset. Opening it changes nothing: only its form does. */
+export function resetPage(passwordMinLength: number): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Choose a new password</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Choose a new password</h1>
+<noscript><p>This page needs JavaScript, of its own only: the part of the link that proves who you are never leaves
+your browser without it.</p></noscript>
+<p id="problem" role="alert"></p>
+<form id="form" hidden>
+<label for="password">New password</label>
+<input id="password" type="password" autocomplete="new-password" required aria-describedby="hint problem">
+<p class="hint" id="hint">At least ${passwordMinLength} characters.</p>
+<label><input id="show" type="checkbox"> Show the password</label>
+<button type="submit">Save</button>
+</form>
+<p id="done" role="status" tabindex="-1" hidden>Your password is changed. You can sign in with it now.</p>
+</main>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}

@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { SignJWT } from 'jose';
+import { CONFIG, type Config } from '../config/config.js';
+import { SecretKeys } from '../keys/secret-keys.js';
+import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
+import type { OpenSession } from './session.store.js';
+
+/** What a client is given for an open session. */
+export interface TokenPair {
+  token: string;
+  refresh_token?: string;
+}
+
+/** The claims of a session JWT, as the account document shows them, and `sid`, the session's id. */
+export interface SessionClaims {
+  data: { id: string; type: 'accounts'; attributes: { email: string } };
+  sub: 'account';
+  sid: string;
+  iss: string;
+  iat: number;
+  exp: number;
+  jti: string;
+}
+
+/** Makes the tokens of sessions. Neither kind is stored: one is signed, the other derived. */
+@Injectable()
+export class SessionTokens {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly signingKeys: SigningKeys,
+    private readonly secretKeys: SecretKeys,
+  ) {}
+
+  /** @returns a JWT and, if the session can be refreshed, the refresh token of its present counter */
+  async issue(session: OpenSession): Promise<TokenPair> {
+    const token = await this.signJwt(session);
+    if (!session.refreshable) return { token };
+    return { token, refresh_token: this.secretKeys.sign('refresh-token', `${session.id}.${session.refreshCounter}`) };
+  }
+
+  /** @returns what a refresh token says, if it is one of ours; whether it is still good only the database knows */
+  readRefreshToken(token: string): { id: string; counter: number } | undefined {
+    const [, id, counter] =
+      /^([0-9a-f-]{36})\.(\d{1,9})$/.exec(this.secretKeys.verify('refresh-token', token) ?? '') ?? [];
+    return id === undefined ? undefined : { id, counter: Number(counter) };
+  }
+
+  private signJwt(session: OpenSession): Promise<string> {
+    const { kid, privateKey } = this.signingKeys.current;
+    const claims: SessionClaims = {
+      data: { id: session.accountId, type: 'accounts', attributes: { email: session.email } },
+      sub: 'account',
+      sid: session.id,
+      iss: this.config.publicUrl,
+      iat: session.issuedAt,
+      exp: session.accessExpiresAt,
+      jti: randomUUID(),
+    };
+    return new SignJWT({ ...claims }).setProtectedHeader({ typ: 'JWT', alg: ALGORITHM, kid }).sign(privateKey);
+  }
+}

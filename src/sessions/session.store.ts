@@ -1,0 +1,141 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { SessionPrincipal } from '../access/principal.js';
+import type { AccountAtEpoch } from '../accounts/accounts.service.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { sql } from '../database/sql.js';
+import { Sweeper } from '../database/sweeper.service.js';
+
+/** What tokens are made from. Times are seconds since 1970, by the database's clock. */
+export interface OpenSession {
+  id: string;
+  accountId: string;
+  email: string;
+  issuedAt: number;
+  accessExpiresAt: number;
+  refreshCounter: number;
+  refreshable: boolean;
+}
+
+/** For how long the previous refresh token gives the same successor: answers get lost, and browsers have tabs. */
+const REPLAY_WINDOW = `interval '10 seconds'`;
+
+const TTL = `$2 * interval '1 second'`;
+const MAX_AGE = `$3 * interval '1 second'`;
+const REFRESH_TTL = `$4 * interval '1 second'`;
+
+/** Columns of an {@link OpenSession} from sessions `s` and accounts `a`. A JWT ends at the latest with its session. */
+const OPEN_SESSION = `
+  s.id, s.account_id AS "accountId", a.email,
+  floor(extract(epoch FROM now()))::float8 AS "issuedAt",
+  floor(extract(epoch FROM least(now() + ${TTL}, s.created_at + ${MAX_AGE})))::float8 AS "accessExpiresAt",
+  s.refresh_counter AS "refreshCounter", s.refresh_expires_at IS NOT NULL AS refreshable`;
+
+/** The session table. Every change of state is one conditional statement. */
+@Injectable()
+export class SessionStore implements OnModuleInit {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly sweeper: Sweeper,
+  ) {}
+
+  onModuleInit(): void {
+    // Kept for a week, so that an operator can still see what an incident was about.
+    this.sweeper.add({ table: 'sessions', where: `least(expires_at, revoked_at) < now() - interval '7 days'` });
+  }
+
+  /**
+   * Opens a session, unless the account has been disabled or its epoch has moved on since its credential was checked.
+   * The share lock makes this wait for a password change that is under way, and then see it.
+   */
+  async open(tx: EntityManager, account: AccountAtEpoch, remember: boolean): Promise<OpenSession | undefined> {
+    const [row] = await sql<OpenSession>(
+      tx,
+      `WITH a AS (
+         SELECT id, email FROM accounts
+         WHERE id = $1 AND credential_epoch = $5 AND disabled_at IS NULL FOR SHARE
+       ), s AS (
+         INSERT INTO sessions (account_id, expires_at, refresh_expires_at)
+         SELECT id, now() + least(greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), ${MAX_AGE}),
+           CASE WHEN $6 THEN now() + least(${REFRESH_TTL}, ${MAX_AGE}) END
+         FROM a RETURNING *
+       )
+       SELECT ${OPEN_SESSION} FROM s JOIN a ON a.id = s.account_id`,
+      [account.id, ...this.durations(), this.config.refreshTtl, account.credentialEpoch, remember],
+    );
+    return row;
+  }
+
+  /**
+   * Moves a session from this refresh token to the next one.
+   *
+   * @param remember false: there is no next one
+   * @returns undefined when the counter is not the current one, or the session has ended or cannot be refreshed
+   */
+  async rotate(id: string, counter: number, remember: boolean): Promise<OpenSession | undefined> {
+    const [row] = await sql<OpenSession>(
+      this.manager,
+      `UPDATE sessions s SET
+         refresh_counter = s.refresh_counter + 1,
+         refreshed_at = now(),
+         refresh_expires_at = CASE WHEN $6 THEN least(now() + ${REFRESH_TTL}, s.created_at + ${MAX_AGE}) END,
+         expires_at = least(now() + greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), s.created_at + ${MAX_AGE})
+       FROM accounts a
+       WHERE s.id = $1 AND s.refresh_counter = $5 AND s.revoked_at IS NULL
+         AND s.refresh_expires_at > now() AND s.expires_at > now()
+         AND a.id = s.account_id AND a.disabled_at IS NULL
+       RETURNING ${OPEN_SESSION}`,
+      [id, ...this.durations(), this.config.refreshTtl, counter, remember],
+    );
+    return row;
+  }
+
+  /** @returns the session as the rotation away from this counter left it, if that was only just now */
+  async findJustRotated(id: string, counter: number): Promise<OpenSession | undefined> {
+    const [row] = await sql<OpenSession>(
+      this.manager,
+      `SELECT ${OPEN_SESSION} FROM sessions s JOIN accounts a ON a.id = s.account_id
+       WHERE s.id = $1 AND s.refresh_counter = $4 + 1 AND s.refreshed_at > now() - ${REPLAY_WINDOW}
+         AND s.revoked_at IS NULL AND s.expires_at > now() AND a.disabled_at IS NULL`,
+      [id, ...this.durations(), counter],
+    );
+    return row;
+  }
+
+  /** Ends a session of which a refresh token was used again too late: one of its two users is a thief. */
+  async endReused(id: string, counter: number): Promise<boolean> {
+    const rows = await sql(
+      this.manager,
+      `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND refresh_counter > $2 AND revoked_at IS NULL
+       RETURNING id`,
+      [id, counter],
+    );
+    return rows.length === 1;
+  }
+
+  /** Ends every session of an account. The caller holds a lock on the account, so that none is opened meanwhile. */
+  async endAll(tx: EntityManager, accountId: string): Promise<void> {
+    await sql(tx, 'UPDATE sessions SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL RETURNING id', [
+      accountId,
+    ]);
+  }
+
+  /** @returns who a live session belongs to */
+  async findLive(id: string, accountId: string): Promise<SessionPrincipal | undefined> {
+    const [row] = await sql<SessionPrincipal>(
+      this.manager,
+      `SELECT a.id AS "accountId", a.email, s.id AS "sessionId", a.credential_epoch AS "credentialEpoch"
+       FROM sessions s JOIN accounts a ON a.id = s.account_id
+       WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now()
+         AND a.disabled_at IS NULL`,
+      [id, accountId],
+    );
+    return row;
+  }
+
+  /** `$2` and `$3` of every statement that gives an {@link OpenSession}. */
+  private durations(): [ttl: number, maxAge: number] {
+    return [this.config.sessionTtl, this.config.sessionMaxAge];
+  }
+}

@@ -1,0 +1,75 @@
+import { Body, Controller, Delete, HttpCode, Ip, Param, Post, Put } from '@nestjs/common';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { CurrentPrincipal, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
+import type { SessionPrincipal } from '../access/principal.js';
+import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { CredentialsBody, RefreshBody, TokenAnswer } from './sessions.dto.js';
+import { Sessions } from './sessions.service.js';
+
+@ApiTags('account')
+@SpeaksDialect('account')
+@Controller()
+export class SessionsController {
+  constructor(private readonly sessions: Sessions) {}
+
+  @Post('accounts')
+  @Public({ limited: true })
+  @ApiOperation({ summary: 'Account Create', description: 'Creates an account and signs it in.' })
+  @ApiCreatedResponse({ type: TokenAnswer })
+  @ApiErrors('account', ...BODY_ERRORS, 'conflict', 'rate_limited')
+  signUp(@Body() { account }: CredentialsBody): Promise<TokenAnswer> {
+    return this.sessions.signUp(account);
+  }
+
+  @Post('account/session')
+  @HttpCode(200)
+  @Public({ limited: true })
+  @ApiOperation({ summary: 'Account Sign In', description: 'Opens a session.' })
+  @ApiOkResponse({ type: TokenAnswer })
+  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'rate_limited')
+  signIn(@Body() { account }: CredentialsBody, @Ip() address: string): Promise<TokenAnswer> {
+    return this.sessions.signIn(account, address);
+  }
+
+  @Put('account/session')
+  @Public({ limited: true })
+  @ApiOperation({
+    summary: 'Account Get new token',
+    description:
+      'Exchanges a refresh token for a new JWT. With `remember_me` the next refresh token comes with it; without, ' +
+      'the session cannot be refreshed again. Showing the previous refresh token again within ten seconds gives the ' +
+      'same successor; any other reuse ends the session.',
+  })
+  @ApiOkResponse({ type: TokenAnswer })
+  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'rate_limited')
+  refresh(@Body() { account }: RefreshBody): Promise<TokenAnswer> {
+    return this.sessions.refresh(account);
+  }
+
+  @Delete('account/session')
+  @SessionRequired()
+  @ApiOperation({ summary: 'Account Delete all tokens', description: 'Ends every session of the account.' })
+  @ApiOkResponse({ type: AccountView })
+  @ApiErrors('account', 'unauthorized')
+  signOut(@CurrentPrincipal() principal: SessionPrincipal): Promise<AccountView> {
+    return this.sessions.signOut(principal);
+  }
+
+  @Put('accounts/:id')
+  @SessionRequired()
+  @ApiOperation({
+    summary: 'Account Update',
+    description: 'Gives the account a new email and password. Ends all its sessions and opens a new one.',
+  })
+  @ApiParam({ name: 'id', format: 'uuid', example: EXAMPLE_ID })
+  @ApiOkResponse({ type: TokenAnswer })
+  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'not_found', 'conflict')
+  update(
+    @CurrentPrincipal() principal: SessionPrincipal,
+    @Param('id') id: string,
+    @Body() { account }: CredentialsBody,
+  ): Promise<TokenAnswer> {
+    return this.sessions.changeCredentials(principal, id, account);
+  }
+}

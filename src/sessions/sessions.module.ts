@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { MailModule } from '../mail/mail.module.js';
+import { PasswordResetEntity } from './password-reset.entity.js';
+import { PasswordResetStore } from './password-reset.store.js';
+import { PasswordResetsController } from './password-resets.controller.js';
+import { PasswordResets } from './password-resets.service.js';
+import { ResetPageController } from './reset-page.controller.js';
+import { SessionEntity } from './session.entity.js';
+import { SessionStore } from './session.store.js';
+import { SessionTokens } from './session-tokens.service.js';
+import { SessionsController } from './sessions.controller.js';
+import { Sessions } from './sessions.service.js';
+
+/** Signing up, in and out, and resetting passwords: every route that answers with a session token. */
+@Module({
+  imports: [TypeOrmModule.forFeature([SessionEntity, PasswordResetEntity]), AccountsModule, MailModule],
+  controllers: [SessionsController, PasswordResetsController, ResetPageController],
+  providers: [SessionStore, SessionTokens, Sessions, PasswordResetStore, PasswordResets],
+  exports: [SessionStore],
+})
+export class SessionsModule {}

@@ -1,0 +1,109 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { SessionPrincipal } from '../access/principal.js';
+import type { AccountView } from '../accounts/accounts.dto.js';
+import { Accounts, type AccountAtEpoch } from '../accounts/accounts.service.js';
+import { PasswordChecks } from '../accounts/password-checks.service.js';
+import { PasswordHasher } from '../accounts/password-hasher.js';
+import { notFound, unauthorized } from '../errors/api-error.js';
+import { PasswordResetStore } from './password-reset.store.js';
+import { SessionStore } from './session.store.js';
+import { SessionTokens, type TokenPair } from './session-tokens.service.js';
+import type { Credentials, RefreshGrant } from './sessions.dto.js';
+
+const ENDED = 'The session has ended.';
+
+/** Signing up, in and out. */
+@Injectable()
+export class Sessions {
+  private readonly logger = new Logger('Sessions');
+
+  constructor(
+    private readonly manager: EntityManager,
+    private readonly accounts: Accounts,
+    private readonly passwordChecks: PasswordChecks,
+    private readonly hasher: PasswordHasher,
+    private readonly store: SessionStore,
+    private readonly resets: PasswordResetStore,
+    private readonly tokens: SessionTokens,
+  ) {}
+
+  /** @throws ApiError `invalid_params`, `conflict` when the email is taken, `unavailable` */
+  async signUp({ email, password, remember_me }: Credentials): Promise<TokenPair> {
+    const passwordHash = await this.hasher.hash(password);
+    const session = await this.manager.transaction(async (tx) => {
+      const account = await this.accounts.create(tx, { email, passwordHash, role: 'user' });
+      return this.open(tx, account, remember_me);
+    });
+    return this.tokens.issue(session);
+  }
+
+  /**
+   * @param address the client's, for the limits
+   * @throws ApiError `unauthorized`, `rate_limited`, `unavailable`
+   */
+  async signIn({ email, password, remember_me }: Credentials, address: string): Promise<TokenPair> {
+    const account = await this.passwordChecks.check(email, password, address);
+    return this.tokens.issue(await this.open(this.manager, account, remember_me));
+  }
+
+  /**
+   * Exchanges a refresh token for a JWT and, with `remember_me`, the next refresh token. The one before the current
+   * one gives the same successor for ten seconds; using an older one ends the session.
+   *
+   * @throws ApiError `unauthorized`
+   */
+  async refresh({ refresh_token, remember_me = false }: RefreshGrant): Promise<TokenPair> {
+    const grant = this.tokens.readRefreshToken(refresh_token);
+    if (!grant) throw unauthorized('The refresh token is not valid.');
+    const { id, counter } = grant;
+    const session =
+      (await this.store.rotate(id, counter, remember_me)) ?? (await this.store.findJustRotated(id, counter));
+    if (session) return this.tokens.issue({ ...session, refreshable: session.refreshable && remember_me });
+    if (await this.store.endReused(id, counter)) {
+      this.logger.warn(`session ${id} was ended: one of its refresh tokens was used again`);
+    }
+    throw unauthorized('The refresh token is not valid.');
+  }
+
+  /** Ends every session of the account. */
+  async signOut({ accountId, email, credentialEpoch }: SessionPrincipal): Promise<AccountView> {
+    await this.manager.transaction(async (tx) => {
+      if (!(await this.accounts.raiseEpoch(tx, accountId, credentialEpoch))) throw unauthorized(ENDED);
+      await this.store.endAll(tx, accountId);
+    });
+    return { id: accountId, email };
+  }
+
+  /**
+   * Gives the account a new email and password, ends all that was open on it, and opens a new session.
+   *
+   * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
+   *   `unauthorized` when the session has been ended meanwhile, `unavailable`
+   */
+  async changeCredentials(principal: SessionPrincipal, id: string, change: Credentials): Promise<TokenPair> {
+    if (id.toLowerCase() !== principal.accountId) throw notFound();
+    const passwordHash = await this.hasher.hash(change.password);
+    const session = await this.manager.transaction(async (tx) => {
+      const checked = { id: principal.accountId, epoch: principal.credentialEpoch };
+      const account = await this.accounts.changeCredentials(tx, checked, { email: change.email, passwordHash });
+      if (!account) throw unauthorized(ENDED);
+      await this.endEverything(tx, account.id);
+      return this.open(tx, account, change.remember_me);
+    });
+    return this.tokens.issue(session);
+  }
+
+  /** Ends all that signs the account in or could. The caller has raised the epoch, and so holds the account's lock. */
+  async endEverything(tx: EntityManager, accountId: string): Promise<void> {
+    await this.store.endAll(tx, accountId);
+    await this.resets.endAll(tx, accountId);
+  }
+
+  /** @throws ApiError `unauthorized` when the account has changed since its credential was checked */
+  async open(tx: EntityManager, account: AccountAtEpoch, remember = false) {
+    const session = await this.store.open(tx, account, remember);
+    if (!session) throw unauthorized('The email or the password is wrong.');
+    return session;
+  }
+}
