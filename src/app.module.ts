@@ -1,0 +1,46 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AccountsModule } from './accounts/accounts.module.js';
+import { BootstrapModule } from './bootstrap/bootstrap.module.js';
+import type { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import type { DatabaseConnection } from './database/connection.js';
+import { DatabaseModule } from './database/database.module.js';
+import { GuardsModule } from './guards/guards.module.js';
+import { HealthModule } from './health/health.module.js';
+import { KeysModule } from './keys/keys.module.js';
+import { LimitsModule } from './limits/limits.module.js';
+import { MailModule } from './mail/mail.module.js';
+import { OauthModule } from './oauth/oauth.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { TokensModule } from './tokens/tokens.module.js';
+
+/** What a server is made of: its settings, where its database is, and its keys. */
+export interface Surroundings {
+  config: Config;
+  connection: DatabaseConnection;
+  secretKeys: string[];
+}
+
+/** The whole server, from the plain modules at the bottom to the guards on top. */
+@Module({})
+export class AppModule {
+  static with({ config, connection, secretKeys }: Surroundings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(config),
+        DatabaseModule.with(connection, config.databasePoolSize),
+        KeysModule.with(secretKeys),
+        LimitsModule,
+        MailModule,
+        HealthModule,
+        TokensModule,
+        AccountsModule,
+        SessionsModule,
+        OauthModule,
+        BootstrapModule,
+        GuardsModule,
+      ],
+    };
+  }
+}

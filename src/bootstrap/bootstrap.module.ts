@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { OauthModule } from '../oauth/oauth.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { Bootstrap } from './bootstrap.service.js';
+
+/** The first credentials of an installation. */
+@Module({
+  imports: [AccountsModule, TokensModule, OauthModule],
+  providers: [Bootstrap],
+  exports: [Bootstrap],
+})
+export class BootstrapModule {}

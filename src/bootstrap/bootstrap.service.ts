@@ -1,0 +1,106 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { AccountEntity } from '../accounts/account.entity.js';
+import { Accounts } from '../accounts/accounts.service.js';
+import { PasswordHasher } from '../accounts/password-hasher.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { MIGRATION_LOCK } from '../database/locks.js';
+import { sql } from '../database/sql.js';
+import { CLIENT_SCOPES } from '../oauth/oauth-client.entity.js';
+import { OauthClients } from '../oauth/oauth-clients.service.js';
+import { newHexSecret } from '../tokens/secret.js';
+import { Tokens } from '../tokens/tokens.service.js';
+
+/** The first credentials of an installation. They can be shown once. */
+export interface FirstCredentials {
+  adminEmail: string;
+  adminPassword: string;
+  appToken?: string;
+  clientId?: string;
+  clientSecret?: string;
+}
+
+/** What may call `frontend` routes; the first App-Token has it. */
+const APP_TOKEN_SCOPES = ['frontend'];
+
+/** Fills a database that has no admin yet: an admin account, an App-Token of its own and an OAuth2 client. */
+@Injectable()
+export class Bootstrap {
+  private readonly logger = new Logger('Bootstrap');
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly accounts: Accounts,
+    private readonly hasher: PasswordHasher,
+    private readonly tokens: Tokens,
+    private readonly oauthClients: OauthClients,
+  ) {}
+
+  /** Whether there is no admin, and so nobody who could make the rest. */
+  async isNeeded(manager: EntityManager = this.manager): Promise<boolean> {
+    return !(await manager.existsBy(AccountEntity, { role: 'admin' }));
+  }
+
+  /**
+   * Makes what the BOOTSTRAP_* variables give, if there is no admin yet.
+   *
+   * @returns what was made; undefined when nothing was
+   */
+  async fromVariables(): Promise<FirstCredentials | undefined> {
+    const { adminEmail, adminPassword, appToken, clientId, clientSecret } = this.config.bootstrap;
+    if (adminEmail === undefined || adminPassword === undefined) return undefined;
+    return this.run({
+      adminEmail,
+      adminPassword,
+      ...(appToken !== undefined && { appToken }),
+      ...(clientId !== undefined && clientSecret !== undefined && { clientId, clientSecret }),
+    });
+  }
+
+  /** Makes everything, if there is no admin yet; what the BOOTSTRAP_* variables do not give is random. */
+  async generated(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
+    const given = this.config.bootstrap;
+    return this.run(
+      {
+        adminEmail: given.adminEmail ?? 'admin@latchkey.example',
+        adminPassword: given.adminPassword ?? randomBytes(15).toString('base64url'),
+        appToken: given.appToken ?? newHexSecret(),
+        clientId: given.clientId ?? randomUUID(),
+        clientSecret: given.clientSecret ?? randomBytes(32).toString('base64url'),
+      },
+      beforeCommit,
+    );
+  }
+
+  /** The lock makes replicas that start at once take turns: one of them finds no admin. */
+  private async run(
+    credentials: FirstCredentials,
+    beforeCommit?: (made: FirstCredentials) => void,
+  ): Promise<FirstCredentials | undefined> {
+    if (!(await this.isNeeded())) return undefined;
+    const passwordHash = await this.hasher.hash(credentials.adminPassword);
+    return this.manager.transaction(async (tx) => {
+      await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [...MIGRATION_LOCK]);
+      if (!(await this.isNeeded(tx))) return undefined;
+      await this.store(tx, credentials, passwordHash);
+      beforeCommit?.(credentials);
+      this.logger.log('the first admin was made');
+      return credentials;
+    });
+  }
+
+  private async store(tx: EntityManager, credentials: FirstCredentials, passwordHash: string): Promise<void> {
+    const { adminEmail: email, appToken, clientId, clientSecret } = credentials;
+    const admin = await this.accounts.create(tx, { email, passwordHash, role: 'admin' });
+    if (appToken !== undefined) {
+      const token = { secret: appToken, accountId: admin.id, scopes: APP_TOKEN_SCOPES };
+      await this.tokens.add(tx, { kind: 'app', ...token, lifetime: this.config.appTokenTtl });
+    }
+    if (clientId !== undefined && clientSecret !== undefined) {
+      const client = { id: clientId, secret: clientSecret, name: 'bootstrap', scopes: CLIENT_SCOPES };
+      await this.oauthClients.add(tx, client);
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { CONFIG, type Config } from '../config/config.js';
+import { addressForLimits } from '../limits/client-address.js';
+import { Limits } from '../limits/limits.service.js';
+import { BearerJwtScheme } from './bearer-jwt.scheme.js';
+
+/** The one guard of all routes. It reads what a route declares (see `access`) and denies what declares nothing. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly limits: Limits,
+    private readonly bearerJwt: BearerJwtScheme,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const access = request.routeOptions.config.access;
+    if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no guard.`);
+    switch (access.scheme) {
+      case 'public':
+        if (access.limited) await this.limit(request.ip);
+        return true;
+      case 'session':
+        return this.bearerJwt.admits(context);
+    }
+  }
+
+  private async limit(address: string): Promise<void> {
+    const most = this.config.rateLimitPerMinute;
+    if (most > 0) await this.limits.take({ key: `requests ${addressForLimits(address)}`, most, seconds: 60 });
+  }
+}

@@ -1,0 +1,24 @@
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import { OauthClientEntity } from './oauth-client.entity.js';
+
+/** One of the secrets of a client: its digest, never itself. Two can be live at once while one replaces the other. */
+@Entity('oauth_client_secrets')
+@Index('oauth_client_secrets_client_id_idx', ['clientId'])
+export class OauthClientSecretEntity {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column({ name: 'client_id', type: 'text' })
+  clientId!: string;
+
+  @ManyToOne(() => OauthClientEntity, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'oauth_client_secrets_client_id_fkey' })
+  client?: OauthClientEntity;
+
+  /** SHA-256 of the secret. */
+  @Column({ type: 'bytea' })
+  digest!: Buffer;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt!: Date;
+}

@@ -1,0 +1,73 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule, type Surroundings } from './app.module.js';
+import { ErrorFilter } from './errors/error.filter.js';
+import { createAdapter } from './http/adapter.js';
+import { Readiness } from './health/readiness.service.js';
+import { serveDocs } from './http/docs.js';
+import { bodyValidation } from './http/validation.js';
+import { NestLogger, type Logger } from './logging/logger.js';
+
+/** In-flight requests get this long to finish when the server stops, in milliseconds. */
+const DRAIN_LIMIT = 5_000;
+
+/**
+ * Builds a server that is ready to listen.
+ *
+ * @throws when a route declares no guard, the database is away, or the signing keys cannot be read
+ */
+export async function createServer(surroundings: Surroundings, logger: Logger): Promise<NestFastifyApplication> {
+  const { config } = surroundings;
+  const { adapter, routes } = createAdapter(config, logger);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(surroundings), adapter, {
+    logger: new NestLogger(logger),
+    bodyParser: false,
+    abortOnError: false,
+  });
+  app.useGlobalPipes(bodyValidation());
+  app.useGlobalFilters(new ErrorFilter());
+  app.useSecurityHeaders(securityHeaders(config.publicUrl));
+  if (config.corsOrigins.length > 0) app.enableCors({ origin: config.corsOrigins, maxAge: 600 });
+  serveDocs(app, config.publicUrl);
+  try {
+    await app.init();
+    const unguarded = routes.unguarded();
+    if (unguarded.length > 0) throw new Error(`These routes declare no guard: ${unguarded.join(', ')}`);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  return app;
+}
+
+/** Stops serving: answers what is in flight, cuts off what takes too long, and closes the pool last. */
+export async function stopServer(app: NestFastifyApplication): Promise<void> {
+  app.get(Readiness).stop();
+  const http = app.getHttpServer();
+  const cutOff = setTimeout(() => {
+    http.closeAllConnections();
+  }, DRAIN_LIMIT);
+  // What was in flight is answered on a connection that is then kept for the next request.
+  const closeIdle = setInterval(() => {
+    if (!http.listening) http.closeIdleConnections();
+  }, 50);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cutOff);
+    clearInterval(closeIdle);
+  }
+}
+
+function securityHeaders(publicUrl: string) {
+  return {
+    contentSecurityPolicy: {
+      directives: {
+        'upgrade-insecure-requests': null,
+        'frame-ancestors': ["'none'"],
+      },
+    },
+    xFrameOptions: { action: 'deny' as const },
+    strictTransportSecurity: publicUrl.startsWith('https:'),
+  };
+}

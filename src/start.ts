@@ -1,0 +1,129 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { announce } from './bootstrap/announcement.js';
+import { Bootstrap } from './bootstrap/bootstrap.service.js';
+import type { Config } from './config/config.js';
+import type { DatabaseConnection } from './database/connection.js';
+import { migrate, waitForDatabase } from './database/migrate.js';
+import { keptSecretKey } from './keys/secret-keys.js';
+import type { Logger } from './logging/logger.js';
+import { createServer, stopServer } from './server.js';
+
+/** How long a start waits for an outside database, in milliseconds. */
+const DATABASE_LIMIT = 60_000;
+
+export interface RunningServer {
+  stop(): Promise<void>;
+}
+
+interface Database {
+  connection: DatabaseConnection;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything: the embedded database if there is no other, migrations, the first credentials, the server.
+ *
+ * @param print where the first credentials go, once
+ * @param signal breaks off the wait for an outside database
+ * @throws when anything fails; what had started is stopped again
+ */
+export async function start(
+  config: Config,
+  logger: Logger,
+  print: (text: string) => void,
+  signal?: AbortSignal,
+): Promise<RunningServer> {
+  const database = await openDatabase(config, logger);
+  let app: NestFastifyApplication | undefined;
+  const stop = async () => {
+    try {
+      if (app) await stopServer(app);
+    } finally {
+      await database.stop();
+    }
+  };
+  try {
+    await prepareSchema(config, database.connection, logger, signal);
+    signal?.throwIfAborted();
+    const secretKeys = config.secretKeys ?? [keptSecretKey(config.dataDir)];
+    app = await createServer({ config, connection: database.connection, secretKeys }, logger);
+    await bootstrap(app, config, logger, print);
+    await listen(app, config);
+    logger.info(`ready at ${config.publicUrl} (Swagger UI: ${config.publicUrl}/docs)`);
+    return { stop };
+  } catch (error) {
+    await stop().catch((failure: unknown) => {
+      logger.error({ err: failure }, 'stopping after a failed start failed too');
+    });
+    throw error;
+  }
+}
+
+async function listen(app: NestFastifyApplication, { host, port }: Config): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
+    throw new Error(`Another program is listening on port ${port} of ${host}. Stop it, or set PORT.`, { cause: error });
+  }
+}
+
+async function openDatabase(config: Config, logger: Logger): Promise<Database> {
+  if (config.databaseUrl !== undefined) {
+    return { connection: { connectionString: config.databaseUrl }, stop: () => Promise.resolve() };
+  }
+  const { EmbeddedPostgres } = await import('./database/embedded/embedded-postgres.js');
+  return EmbeddedPostgres.start({
+    dataDir: config.dataDir,
+    log: {
+      info: (message) => {
+        logger.debug(message);
+      },
+      warn: (message) => {
+        logger.warn(message);
+      },
+      error: (message) => {
+        logger.error(message);
+      },
+    },
+  });
+}
+
+/** Shared with the bootstrap command. */
+export async function prepareSchema(
+  config: Config,
+  connection: DatabaseConnection,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<void> {
+  const onWait = () => {
+    logger.warn('waiting for the database');
+  };
+  await waitForDatabase(connection, {
+    migrated: !config.runMigrations,
+    limit: DATABASE_LIMIT,
+    onWait,
+    ...(signal && { signal }),
+  });
+  if (config.runMigrations) await migrate(connection);
+}
+
+/** An embedded database is filled with random credentials; an outside one only with those that it is given. */
+async function bootstrap(app: NestFastifyApplication, config: Config, logger: Logger, print: (text: string) => void) {
+  const service = app.get(Bootstrap);
+  if (config.databaseUrl !== undefined) {
+    const made = await service.fromVariables();
+    if (!made && (await service.isNeeded())) {
+      logger.warn('there is no admin yet: set BOOTSTRAP_* for a start, or run the bootstrap command');
+    }
+    return;
+  }
+  const path = join(config.dataDir, 'bootstrap.txt');
+  const made = await service.generated((credentials) => {
+    // Before the commit: what is in the database must not be lost with a crash.
+    writeFileSync(path, announce(config.publicUrl, credentials), { mode: 0o600, flush: true });
+  });
+  if (made) print(`\nYour first credentials, also in ${path}:\n\n${announce(config.publicUrl, made)}\n`);
+}

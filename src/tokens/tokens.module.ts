@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { TokenEntity } from './token.entity.js';
+import { Tokens } from './tokens.service.js';
+
+/** The life of every opaque token. */
+@Module({
+  imports: [TypeOrmModule.forFeature([TokenEntity])],
+  providers: [Tokens],
+  exports: [Tokens],
+})
+export class TokensModule {}
