@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import type { PostgresConnection } from '../../src/database/embedded/embedded-postgres.js';
+
+export interface TestDatabase {
+  connection: PostgresConnection;
+  /** Asks the database behind the server's back. */
+  query<Row extends pg.QueryResultRow>(statement: string, parameters?: unknown[]): Promise<Row[]>;
+  drop(): Promise<void>;
+}
+
+/**
+ * A database of the suite's own.
+ *
+ * @param options.empty without the schema, for tests of migrations and of first starts
+ */
+export async function createDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
+  const cluster = clusterConnection();
+  const database = `test_${randomUUID().replaceAll('-', '')}`;
+  const template = options.empty ? 'template0' : 'template_latchkey';
+  await asAdmin(cluster, `CREATE DATABASE ${database} TEMPLATE ${template}`);
+  const connection = { ...cluster, database };
+  const pool = new pg.Pool({ ...connection, max: 5 });
+  pool.on('error', () => undefined);
+  return {
+    connection,
+    query: async <Row extends pg.QueryResultRow>(statement: string, parameters: unknown[] = []) =>
+      (await pool.query<Row>(statement, parameters)).rows,
+    drop: async () => {
+      await pool.end();
+      await asAdmin(cluster, `DROP DATABASE ${database} WITH (FORCE)`);
+    },
+  };
+}
+
+function clusterConnection(): PostgresConnection {
+  const text = process.env.TEST_CLUSTER;
+  if (text === undefined) throw new Error('There is no test cluster: run the tests with npm test.');
+  return JSON.parse(text) as PostgresConnection;
+}
+
+async function asAdmin(cluster: PostgresConnection, statement: string): Promise<void> {
+  const client = new pg.Client(cluster);
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,130 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import 'reflect-metadata';
+import { Clock } from '../../src/config/clock.js';
+import { loadConfig, type Config } from '../../src/config/config.js';
+import type { DatabaseConnection } from '../../src/database/connection.js';
+import { createLogger } from '../../src/logging/logger.js';
+import { createServer, stopServer } from '../../src/server.js';
+
+export const TEST_SECRET_KEY = 'a secret key of the tests that is long enough';
+
+/** What a test sees of an answer. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  /** The body, parsed when it is JSON. */
+  body: any;
+}
+
+export interface TestServer {
+  url: string;
+  app: NestFastifyApplication;
+  config: Config;
+  /** Every line that the server has logged. */
+  logs: string[];
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Moves the server's clock, not the database's. */
+  advanceClock(seconds: number): void;
+  close(): Promise<void>;
+}
+
+/** The settings of tests: cheap hashes and no limit on requests, unless a test says otherwise. */
+export function testConfig(overrides: Partial<Config> = {}): Config {
+  const config = loadConfig({
+    PORT: '0',
+    PUBLIC_URL: 'http://latchkey.test',
+    BCRYPT_COST: '4',
+    RATE_LIMIT_PER_MINUTE: '0',
+    SECRET_KEY: TEST_SECRET_KEY,
+  });
+  return { ...config, ...overrides };
+}
+
+/** Starts a whole server on a port of its own. */
+export async function startServer(
+  connection: DatabaseConnection,
+  overrides: Partial<Config> = {},
+): Promise<TestServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-data-'));
+  const config = testConfig({ dataDir, ...overrides });
+  const logs: string[] = [];
+  const logger = createLogger('debug', { write: (line) => logs.push(line) });
+  const app = await createServer({ config, connection, secretKeys: config.secretKeys ?? [] }, logger);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  return {
+    url,
+    app,
+    config,
+    logs,
+    call: (method, path, body, headers) => call(`${url}${path}`, method, body, headers),
+    advanceClock: (seconds) => {
+      const clock = app.get(Clock);
+      const now = clock.now.bind(clock);
+      clock.now = () => now() + seconds;
+    },
+    close: async () => {
+      await stopServer(app);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One request. A body that is not a string is sent as JSON. */
+export async function call(
+  url: string,
+  method: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    redirect: 'manual',
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
+  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
+}
+
+/** `Authorization` with a session's token. */
+export function bearer(token: string): Record<string, string> {
+  return { authorization: `Bearer ${token}` };
+}
+
+let accounts = 0;
+
+/** @returns an email that no other test of this process uses */
+export function newEmail(): string {
+  accounts += 1;
+  return `user${accounts}.${process.pid}@example.org`;
+}
+
+/** Signs up. */
+export async function signUp(
+  server: TestServer,
+  { email = newEmail(), password = 'example', remember = false } = {},
+): Promise<{ id: string; email: string; password: string; token: string; refreshToken: string }> {
+  const account = { email, password, remember_me: remember };
+  const { status, body } = await server.call('POST', '/accounts', { account });
+  if (status !== 201) throw new Error(`Signing up was answered ${status}: ${JSON.stringify(body)}`);
+  const { token, refresh_token } = body as { token: string; refresh_token: string };
+  return { id: claimsOf(token).data.id, email, password, token, refreshToken: refresh_token };
+}
+
+/** @returns what a JWT says, unchecked */
+export function claimsOf(token: string): {
+  data: { id: string; type: string; attributes: { email: string } };
+  sub: string;
+  sid: string;
+  iss: string;
+  iat: number;
+  exp: number;
+  jti: string;
+} {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as ReturnType<typeof claimsOf>;
+}
