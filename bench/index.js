@@ -1,0 +1,2 @@
+await import('./start.js');
+await import('./sign-in.js');
