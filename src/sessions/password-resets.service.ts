@@ -8,7 +8,7 @@ import { PasswordHasher } from '../accounts/password-hasher.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
-import { Limits } from '../limits/limits.service.js';
+import { Limits, type Limit } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import { resetMail } from './password-reset.mail.js';
 import { PasswordResetStore } from './password-reset.store.js';
@@ -51,18 +51,17 @@ export class PasswordResets implements OnModuleInit {
    */
   async request(email: string): Promise<AccountView> {
     const digest = this.digest(email);
-    if (!(await this.mayMail(digest))) {
+    const limit = { key: `reset ${digest.toString('base64url')}`, ...MAILS };
+    if (!(await this.mayMail(limit))) {
       const account = await this.accounts.findByEmail(email);
       return { id: account?.disabledAt === null ? account.id : idOf(digest), email };
     }
-    const reset = await this.manager.transaction(async (tx) => {
-      const opened = await this.store.open(tx, email);
-      const mail = { kind: MAIL_KIND, subjectId: opened.id, recipient: opened.email ?? '' };
-      await this.mailQueue.add(tx, mail, { discard: opened.accountId === null });
-      return opened;
+    const accountId = await this.queueMail(email).catch(async (error: unknown) => {
+      // Nothing is on its way, so whoever asks again must not be told that something is.
+      await this.limits.giveBack(limit).catch(() => undefined);
+      throw error;
     });
-    this.mailQueue.wake();
-    return { id: reset.accountId ?? idOf(digest), email };
+    return { id: accountId ?? idOf(digest), email };
   }
 
   /**
@@ -87,9 +86,21 @@ export class PasswordResets implements OnModuleInit {
     return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
   }
 
-  private async mayMail(digest: Buffer): Promise<boolean> {
+  /** @returns the id of the account that the mail goes to */
+  private async queueMail(email: string): Promise<string | null> {
+    const { accountId } = await this.manager.transaction(async (tx) => {
+      const reset = await this.store.open(tx, email);
+      const mail = { kind: MAIL_KIND, subjectId: reset.id, recipient: reset.email ?? '' };
+      await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
+      return reset;
+    });
+    this.mailQueue.wake();
+    return accountId;
+  }
+
+  private async mayMail(limit: Limit): Promise<boolean> {
     try {
-      await this.limits.take({ key: `reset ${digest.toString('base64url')}`, ...MAILS });
+      await this.limits.take(limit);
       return true;
     } catch (error) {
       if (error instanceof ApiError) return false;

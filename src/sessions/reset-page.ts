@@ -3,26 +3,38 @@ import { createHash } from 'node:crypto';
 const STYLE = `
   body { font: 1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem; color: #1a1a1a;
     background: #fff }
+  h1 { font-size: 1.5rem; line-height: 1.25 }
   label { display: block; margin-top: 1rem }
-  input[type=password], input[type=text] { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem;
-    border: 1px solid #595959; border-radius: .25rem }
+  input[type=password], input[type=text] { font: inherit; width: 100%; box-sizing: border-box; margin-top: .375rem;
+    padding: .5rem; border: 1px solid #595959; border-radius: .25rem; color: inherit; background: #fff }
+  input[aria-invalid] { border-color: #b3261e }
   button { font: inherit; margin-top: 1rem; padding: .5rem 1rem; border: 0; border-radius: .25rem; color: #fff;
     background: #0b57d0 }
   button:disabled { background: #595959 }
   :focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px }
+  p:focus { outline: none }
   #problem { color: #b3261e }
-  .hint { color: #595959; margin: .25rem 0 }
+  .hint { color: #595959; margin: .375rem 0 }
 `;
 
-/** The token comes in the fragment, which browsers send to nobody, and leaves the address bar at once. */
+/**
+ * The token comes in the fragment, which browsers send to nobody, and leaves the address bar at once. Another link
+ * opened in the same tab differs in its fragment only: that alone would not load the page again.
+ */
 const SCRIPT = `
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   history.replaceState(null, '', location.pathname);
-  const [form, password, problem, done] = ['form', 'password', 'problem', 'done'].map((id) =>
+  addEventListener('hashchange', () => location.reload());
+  const [form, password, button, problem, done] = ['form', 'password', 'save', 'problem', 'done'].map((id) =>
     document.getElementById(id));
-  function say(text) {
+  function say(text, { isPassword = false } = {}) {
     problem.textContent = text;
-    password.setAttribute('aria-invalid', String(text !== ''));
+    if (isPassword) password.setAttribute('aria-invalid', 'true');
+    else password.removeAttribute('aria-invalid');
+  }
+  function end(message) {
+    form.remove();
+    message.focus();
   }
   async function save() {
     const answer = await fetch(location.pathname.replace(/password\\/reset\\/?$/, 'account/password'), {
@@ -31,24 +43,27 @@ const SCRIPT = `
       body: JSON.stringify({ account: { password: password.value, reset_password_token: token } }),
     });
     if (answer.ok) {
-      form.hidden = true;
-      done.hidden = false;
-      done.focus();
-      return;
+      done.textContent = 'Your password is changed. You can sign in with it now.';
+      return end(done);
     }
     const { errors = {}, message } = await answer.json();
-    if (errors.reset_password_token) say('This link has been used or has expired. Ask for a new one.');
-    else if (errors.password) say('The password ' + errors.password[0] + '.');
+    if (errors.reset_password_token) {
+      say('This link has been used or has expired. Ask for a new one.');
+      return end(problem);
+    }
+    if (errors.password) say('The password ' + errors.password[0] + '.', { isPassword: true });
     else say(message);
+    password.focus();
   }
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    const button = form.querySelector('button');
-    button.disabled = true;
     say('');
-    await save().catch(() => say('The server could not be reached. Try again.'));
+    button.disabled = true;
+    await save().catch(() => {
+      say('The server could not be reached. Try again.');
+      password.focus();
+    });
     button.disabled = false;
-    if (problem.textContent) password.focus();
   });
   document.getElementById('show').addEventListener('change', (event) => {
     password.type = event.target.checked ? 'text' : 'password';
@@ -84,17 +99,17 @@ export function resetPage(passwordMinLength: number): string {
 <body>
 <main>
 <h1>Choose a new password</h1>
-<noscript><p>This page needs JavaScript, of its own only: the part of the link that proves who you are never leaves
-your browser without it.</p></noscript>
-<p id="problem" role="alert"></p>
+<noscript><p>This page needs JavaScript, and runs none but its own: the part of the link that proves who you are does not
+leave your browser without it.</p></noscript>
+<p id="problem" role="alert" tabindex="-1"></p>
 <form id="form" hidden>
 <label for="password">New password</label>
 <input id="password" type="password" autocomplete="new-password" required aria-describedby="hint problem">
 <p class="hint" id="hint">At least ${passwordMinLength} characters.</p>
 <label><input id="show" type="checkbox"> Show the password</label>
-<button type="submit">Save</button>
+<button id="save" type="submit">Save</button>
 </form>
-<p id="done" role="status" tabindex="-1" hidden>Your password is changed. You can sign in with it now.</p>
+<p id="done" role="status" tabindex="-1"></p>
 </main>
 <script>${SCRIPT}</script>
 </body>
