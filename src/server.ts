@@ -27,7 +27,7 @@ export async function createServer(surroundings: Surroundings, logger: Logger): 
   app.useGlobalPipes(bodyValidation());
   app.useGlobalFilters(new ErrorFilter());
   app.useSecurityHeaders(securityHeaders(config.publicUrl));
-  if (config.corsOrigins.length > 0) app.enableCors({ origin: config.corsOrigins, maxAge: 600 });
+  if (config.corsOrigins.length > 0) app.enableCors(corsOptions(config.corsOrigins));
   serveDocs(app, config.publicUrl);
   try {
     await app.init();
@@ -57,6 +57,16 @@ export async function stopServer(app: NestFastifyApplication): Promise<void> {
     clearTimeout(cutOff);
     clearInterval(closeIdle);
   }
+}
+
+function corsOptions(origin: string[]) {
+  return {
+    origin,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['ETag', 'Link', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+    maxAge: 600,
+    strictPreflight: false,
+  };
 }
 
 function securityHeaders(publicUrl: string) {

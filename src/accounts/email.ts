@@ -4,5 +4,6 @@
  * to one other: `İ` to `i`, and `Σ` to `σ` at the end of a word too.
  */
 export function foldEmail(email: string): string {
-  return [...email].map((character) => [...character.toLowerCase()][0] ?? character).join('');
+  const folded = Array.from(email, (character) => String.fromCodePoint(character.toLowerCase().codePointAt(0) ?? 0));
+  return folded.join('');
 }

@@ -71,10 +71,13 @@ class NotMigratedError extends Error {
   override message = 'The database is not migrated. Start one Latchkey with RUN_MIGRATIONS=true.';
 }
 
+/** Wrong credentials, no such database, no right to connect: waiting changes nothing. */
+const REFUSALS = /^(28...|3D000|42501)$/;
+
 function isWorthWaiting(failure: Error): boolean {
   return (
     failure instanceof NotMigratedError ||
-    isDatabaseUnavailable(failure) ||
+    (isDatabaseUnavailable(failure) && !REFUSALS.test((failure as { code?: string }).code ?? '')) ||
     // What a client without a pool says when the other end takes the connection and then keeps silent.
     failure.message === 'timeout expired'
   );

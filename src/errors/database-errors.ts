@@ -4,6 +4,7 @@ interface DriverError {
   code?: string;
   syscall?: string;
   constraint?: string;
+  severity?: string;
   message?: string;
 }
 
@@ -29,6 +30,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const cause = driverError(error);
   if (!cause) return false;
   if (cause.syscall === 'connect' && cause.code === 'ENOENT') return true;
+  // PostgreSQL's word for what ends the connection, or lets none begin.
+  if (cause.severity === 'FATAL') return true;
   return (
     UNAVAILABLE_STATES.test(cause.code ?? '') ||
     UNAVAILABLE_SYSTEM_CODES.has(cause.code ?? '') ||

@@ -24,7 +24,12 @@ export function createAdapter(config: Config, logger: Logger): { adapter: Fastif
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
-      void reply.header('x-request-id', request.id);
+      // Hooks do not run for these.
+      void reply.headers({
+        'x-request-id': request.id,
+        'x-content-type-options': 'nosniff',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      });
       answerError(error, request, reply);
     },
   });
@@ -97,7 +102,7 @@ function setCaching(request: FastifyRequest, reply: FastifyReply, payload: unkno
   if (!reply.hasHeader('cache-control')) {
     void reply.header('cache-control', plain ? 'private, no-cache' : 'no-store');
   }
-  if (!plain || typeof payload !== 'string' || /no-store/.test(String(reply.getHeader('cache-control'))))
+  if (!plain || typeof payload !== 'string' || String(reply.getHeader('cache-control')).includes('no-store'))
     return payload;
   const etag = `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
   void reply.header('etag', etag);
@@ -107,5 +112,5 @@ function setCaching(request: FastifyRequest, reply: FastifyReply, payload: unkno
 }
 
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {
-  return (ifNoneMatch ?? '').split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  return (ifNoneMatch ?? '').split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));
 }

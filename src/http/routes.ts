@@ -17,6 +17,8 @@ export class RouteTable {
   /** Must be called before the first route is registered. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', ({ method, url, config }) => {
+      // Preflights of any path, when CORS is on: no route of ours.
+      if (url === '*') return;
       for (const name of [method].flat()) {
         this.routes.push({ method: name, url, pattern: patternOf(url), config });
       }

@@ -1,0 +1,46 @@
+import { request } from 'node:http';
+import type { Answer, TestServer } from './server.js';
+
+export interface RawRequest {
+  method: string;
+  /** Sent as it is: nothing is normalised. */
+  path: string;
+  headers?: Record<string, string>;
+  /** Sent as it is, with any method. */
+  body?: string | Buffer | undefined;
+  /** In chunks, without a length. */
+  chunked?: boolean;
+}
+
+/** One request on a connection of its own, as a client sends it that obeys no rules. */
+export function send({ url }: TestServer, { method, path, headers = {}, body, chunked }: RawRequest): Promise<Answer> {
+  const { hostname, port } = new URL(url);
+  const framing =
+    body === undefined
+      ? {}
+      : chunked
+        ? { 'transfer-encoding': 'chunked' }
+        : { 'content-length': String(Buffer.byteLength(body)) };
+  return new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, method, path, headers: { ...framing, ...headers }, agent: false });
+    // A server may answer and hang up before it has read all.
+    sent.on('error', reject);
+    sent.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: new Headers(
+            Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+          ),
+          body: isJson && text !== '' ? JSON.parse(text) : text,
+        });
+      });
+    });
+    sent.end(body);
+  });
+}
