@@ -28,7 +28,6 @@ export class SigningKeys implements OnModuleInit {
   /** Newest first. */
   private keys: SigningKey[] = [];
   private loadedAt = 0;
-  private unreadable = 0;
 
   constructor(
     private readonly manager: EntityManager,
@@ -41,11 +40,6 @@ export class SigningKeys implements OnModuleInit {
       if (!(await tx.existsBy(SigningKeyEntity, {}))) await this.create(tx);
     });
     await this.load();
-    if (this.unreadable > 0) {
-      throw new Error(
-        'SECRET_KEY is not the one that the signing keys in the database are encrypted with. Give the old one too.',
-      );
-    }
   }
 
   /** The newest key, which signs. */
@@ -78,9 +72,7 @@ export class SigningKeys implements OnModuleInit {
   private async load(): Promise<void> {
     this.loadedAt = Date.now();
     const rows = await this.manager.find(SigningKeyEntity, { order: { createdAt: 'DESC', kid: 'ASC' } });
-    const found = await Promise.all(rows.map((row) => this.decrypt(row)));
-    this.keys = found.filter((key) => key !== undefined);
-    this.unreadable = found.length - this.keys.length;
+    this.keys = await Promise.all(rows.map((row) => this.decrypt(row)));
   }
 
   private encrypt(kid: string, privateKey: KeyObject) {
@@ -89,15 +81,13 @@ export class SigningKeys implements OnModuleInit {
     return { encryptedPrivateKey: seal(key, kid, der), secretKeyId: id };
   }
 
-  /**
-   * @returns a key that we know already as we know it: a replica with a newer SECRET_KEY may have encrypted it anew;
-   *   undefined for one that our SECRET_KEY does not open
-   */
-  private async decrypt(row: SigningKeyEntity): Promise<SigningKey | undefined> {
-    const known = this.keys.find((key) => key.kid === row.kid);
-    if (known) return known;
+  private async decrypt(row: SigningKeyEntity): Promise<SigningKey> {
     const subKey = this.secretKeys.find('signing-key', row.secretKeyId);
-    if (!subKey) return undefined;
+    if (!subKey) {
+      throw new Error(
+        'SECRET_KEY is not the one that the signing keys in the database are encrypted with. Give the old one too.',
+      );
+    }
     const der = open(subKey.key, row.kid, row.encryptedPrivateKey);
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     await this.renew(row, privateKey);

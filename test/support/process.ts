@@ -148,10 +148,9 @@ export async function cleanUp(): Promise<void> {
   for (const server of left) server.destroy();
   await Promise.all(left.map((server) => server.exited.catch(() => undefined)));
   for (const folder of folders.splice(0)) {
-    const orphan = postmasterOf(folder);
-    if (isAlive(orphan)) process.kill(orphan, 'SIGQUIT');
+    for (const orphan of postmastersIn(folder)) process.kill(orphan, 'SIGQUIT');
     await eventually(() => {
-      if (isAlive(orphan)) throw new Error(`PostgreSQL ${orphan} does not end.`);
+      if (postmastersIn(folder).length > 0) throw new Error(`The PostgreSQL in ${folder} does not end.`);
     });
     rmSync(folder, { recursive: true, force: true });
   }
@@ -161,6 +160,12 @@ export async function cleanUp(): Promise<void> {
 export function postmasterOf(dataDir: string): number {
   const file = join(dataDir, 'postgres', 'postmaster.pid');
   return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : NaN;
+}
+
+function postmastersIn(folder: string): number[] {
+  const { stdout } = spawnSync('ps', ['-A', '-ww', '-o', 'pid=,args='], { encoding: 'utf8' });
+  const lines = stdout.split('\n').filter((line) => line.includes(`postgres -D ${folder}/`));
+  return lines.map((line) => parseInt(line, 10));
 }
 
 /** The commands of all processes that have a text in their command line. */

@@ -1,0 +1,239 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
+import { EmbeddedPostgres } from '../src/database/embedded/embedded-postgres.js';
+import { migrate } from '../src/database/migrate.js';
+import {
+  childrenOf,
+  cleanUp,
+  eventually,
+  freePort,
+  Gate,
+  newFolder,
+  postmasterOf,
+  ServerProcess,
+} from './support/process.js';
+import { bearer, claimsOf, newEmail, startServer, TEST_SECRET_KEY, type Answer } from './support/server.js';
+
+jest.setTimeout(60_000);
+
+/** In milliseconds: what no request may exceed, and how long after its return the database must be of use. */
+const LONGEST = 5_000;
+const RECOVERY = 2_000;
+/** How many loops ask for each kind of thing: together more than the pool has connections. */
+const LOOPS = 4;
+
+/** A server in this process or in another. */
+type Reachable = Pick<ServerProcess, 'call'>;
+
+interface Sample {
+  kind: string;
+  status: number;
+  retryAfter: string | null;
+  startedAt: number;
+  milliseconds: number;
+}
+
+let dataDir: string;
+let postgres: EmbeddedPostgres;
+let server: ServerProcess;
+
+beforeAll(async () => {
+  dataDir = newFolder();
+  postgres = await startPostgres();
+  await migrate(postgres.connection);
+  const { user, password, host, port, database } = postgres.connection;
+  const DATABASE_URL = `postgres://${user}:${password}@${encodeURIComponent(host)}:${port}/${database}`;
+  // In a process of its own: under Jest, Node's errors are no instances of the Error that our code knows.
+  const env = { DATABASE_URL, SECRET_KEY: TEST_SECRET_KEY, BCRYPT_COST: '4', RATE_LIMIT_PER_MINUTE: '0' };
+  server = await ServerProcess.start({ ...env, LOG_LEVEL: 'warn' }).then((started) => started.ready());
+});
+
+afterAll(async () => {
+  await server.stop();
+  await postgres.stop();
+  await cleanUp();
+});
+
+it('a database that is stopped and started again is an outage, and nothing more', async () => {
+  await expectOutage(async () => {
+    const { host } = postgres.connection;
+    await postgres.stop();
+    await sleep(3_000);
+    postgres = await startPostgres();
+    // The server has been told this address and no other.
+    expect(postgres.connection.host).toBe(host);
+  });
+});
+
+it.each(['SIGINT', 'SIGKILL'] as const)('so is one that %s ends and its supervisor starts again', async (signal) => {
+  await expectOutage(async () => {
+    const before = postmasterOf(dataDir);
+    process.kill(before, signal);
+    await eventually(() => {
+      expect(postmasterOf(dataDir)).not.toBe(before);
+    });
+  });
+});
+
+it('so is one that freezes: no request hangs, and the connections that hang are given up', async () => {
+  await expectOutage(async () => {
+    const postmaster = postmasterOf(dataDir);
+    process.kill(postmaster, 'SIGSTOP');
+    const all = [postmaster, ...childrenOf(postmaster)];
+    for (const pid of all) process.kill(pid, 'SIGSTOP');
+    try {
+      await sleep(6_000);
+    } finally {
+      for (const pid of all) process.kill(pid, 'SIGCONT');
+    }
+  });
+});
+
+it('connections that go mute for good are replaced when they are first used', async () => {
+  const gate = new Gate(await freePort(), postgres.connection);
+  await gate.listen();
+  gate.open();
+  const behind = await startServer({ ...postgres.connection, host: '127.0.0.1', port: gate.port });
+  try {
+    const load = await Load.start(behind);
+    await load.succeeds();
+    gate.silence();
+    const silenced = Date.now();
+    await sleep(LONGEST);
+    await load.succeeds();
+    const samples = await load.stop();
+    expect(samples.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
+    expect(samples.filter(({ milliseconds }) => milliseconds > LONGEST)).toEqual([]);
+    const refused = samples.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.filter(({ startedAt }) => startedAt > silenced + LONGEST)).toEqual([]);
+  } finally {
+    await behind.close();
+    await gate.close();
+  }
+});
+
+/** Keeps asking before, during and after an outage, and looks at every single answer. */
+async function expectOutage(outage: () => Promise<void>): Promise<void> {
+  const load = await Load.start(server);
+  await load.succeeds();
+  expect(load.samples.filter(({ status }) => status !== 200)).toEqual([]);
+
+  const beginning = Date.now();
+  await outage();
+  await eventually(isBack);
+  const returned = Date.now();
+  // Everything that is asked later than this long after the return succeeds; give it time to be asked often.
+  await sleep(RECOVERY);
+  await load.succeeds();
+  const samples = await load.stop();
+
+  const kinds = [...new Set(samples.map(({ kind }) => kind))].sort();
+  expect(kinds).toEqual(['health', 'read', 'ready', 'refresh', 'sign-in']);
+  expect(samples.filter(({ kind, status }) => kind === 'health' && status !== 200)).toEqual([]);
+  expect(samples.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
+  expect(samples.filter(({ milliseconds }) => milliseconds > LONGEST)).toEqual([]);
+  const refused = samples.filter(({ status }) => status === 503);
+  expect(refused.filter(({ kind, retryAfter }) => kind !== 'ready' && !/^[1-9]\d*$/.test(retryAfter ?? ''))).toEqual(
+    [],
+  );
+  // It has been an outage for every kind that needs the database, and it is over for all in time.
+  for (const kind of ['read', 'ready', 'refresh', 'sign-in']) {
+    expect([kind, refused.filter((sample) => sample.kind === kind).length]).not.toEqual([kind, 0]);
+  }
+  expect(refused.filter(({ startedAt }) => startedAt < beginning - LONGEST)).toEqual([]);
+  expect(refused.filter(({ startedAt }) => startedAt > returned + RECOVERY)).toEqual([]);
+}
+
+/** Requests without a pause, in loops that each have an account of their own. */
+class Load {
+  readonly samples: Sample[] = [];
+  private stopped = false;
+  private running: Promise<unknown> = Promise.resolve();
+
+  static async start(server: Reachable): Promise<Load> {
+    const load = new Load();
+    const accounts = await Promise.all(Array.from({ length: LOOPS * 3 }, () => signUp(server, newEmail(), 'example')));
+    const loops = accounts.map(({ id, token, email, password, refreshToken }, index) => {
+      if (index % 3 === 0) return load.loop('read', () => read(server, id, token));
+      if (index % 3 === 1) return load.loop('sign-in', () => signIn(server, email, password));
+      let current = refreshToken;
+      return load.loop('refresh', async () => {
+        const answer = await refresh(server, current);
+        if (answer.status === 200) current = (answer.body as { refresh_token: string }).refresh_token;
+        return answer;
+      });
+    });
+    load.running = Promise.all([
+      ...loops,
+      load.loop('health', () => server.call('GET', '/healthz')),
+      load.loop('ready', () => server.call('GET', '/readyz')),
+    ]);
+    return load;
+  }
+
+  /** Waits until every kind of request has succeeded at least a few times from now on. */
+  async succeeds(): Promise<void> {
+    const from = this.samples.length;
+    await eventually(() => {
+      const fresh = this.samples.slice(from).filter(({ status }) => status === 200);
+      for (const kind of ['read', 'sign-in', 'refresh', 'ready']) {
+        expect(fresh.filter((sample) => sample.kind === kind).length).toBeGreaterThan(2 * LOOPS);
+      }
+    }, LONGEST);
+  }
+
+  async stop(): Promise<Sample[]> {
+    this.stopped = true;
+    await this.running;
+    return this.samples;
+  }
+
+  private async loop(kind: string, request: () => Promise<Answer>): Promise<void> {
+    while (!this.stopped) {
+      const startedAt = Date.now();
+      const { status, headers } = await request();
+      const milliseconds = Date.now() - startedAt;
+      this.samples.push({ kind, status, retryAfter: headers.get('retry-after'), startedAt, milliseconds });
+      // A client's pause, without which refusals would take all of the processor.
+      await sleep(status === 200 ? 5 : 20);
+    }
+  }
+}
+
+async function signUp(server: Reachable, email: string, password: string) {
+  const { status, body } = await server.call('POST', '/accounts', { account: { email, password, remember_me: true } });
+  expect(status).toBe(201);
+  const { token, refresh_token } = body as { token: string; refresh_token: string };
+  return { id: claimsOf(token).data.id, email, password, token, refreshToken: refresh_token };
+}
+
+function read(server: Reachable, id: string, token: string): Promise<Answer> {
+  return server.call('GET', `/accounts/${id}`, undefined, bearer(token));
+}
+
+function signIn(server: Reachable, email: string, password: string): Promise<Answer> {
+  return server.call('POST', '/account/session', { account: { email, password } });
+}
+
+function refresh(server: Reachable, refresh_token: string): Promise<Answer> {
+  return server.call('PUT', '/account/session', { account: { refresh_token, remember_me: true } });
+}
+
+/** Asks PostgreSQL itself. */
+async function isBack(): Promise<void> {
+  const client = new pg.Client({ ...postgres.connection, connectionTimeoutMillis: 500 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function startPostgres(): Promise<EmbeddedPostgres> {
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  return EmbeddedPostgres.start({ dataDir, log, settings: { fsync: 'off' } });
+}
