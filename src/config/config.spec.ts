@@ -1,0 +1,231 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConfigError, loadConfig } from './config.js';
+
+const KEY = 'k'.repeat(32);
+const OTHER_KEY = 'o'.repeat(40);
+
+/** What loadConfig finds wrong, each problem by the variable that it names. */
+function problemsOf(env: Record<string, string>): Record<string, string> {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return Object.fromEntries(error.problems.map((line) => [line.split(' ', 1)[0] ?? '', line]));
+  }
+  return {};
+}
+
+describe('Without any variable', () => {
+  it('the settings are those of the table in DESIGN', () => {
+    expect(loadConfig({})).toEqual({
+      host: '127.0.0.1',
+      port: 3000,
+      publicUrl: 'http://127.0.0.1:3000',
+      databaseUrl: undefined,
+      databasePoolSize: 10,
+      dataDir: resolve('.latchkey'),
+      secretKeys: undefined,
+      smtpUrl: undefined,
+      mailFrom: 'Latchkey <no-reply@127.0.0.1>',
+      bcryptCost: 12,
+      threadPoolSize: 4,
+      passwordMinLength: 7,
+      sessionTtl: 86_400,
+      refreshTtl: 2_592_000,
+      sessionMaxAge: 7_776_000,
+      resetTtl: 3_600,
+      appTokenTtl: 6_311_520_000,
+      loginMaxFailures: 10,
+      loginFailureWindow: 900,
+      rateLimitPerMinute: 120,
+      trustProxy: false,
+      corsOrigins: [],
+      logLevel: 'info',
+      bodyLimit: 1_048_576,
+      runMigrations: true,
+      bootstrap: {
+        adminEmail: undefined,
+        adminPassword: undefined,
+        appToken: undefined,
+        clientId: undefined,
+        clientSecret: undefined,
+      },
+    });
+  });
+
+  it('an empty variable counts as none', () => {
+    expect(loadConfig({ PORT: '', DATABASE_URL: '', CORS_ORIGINS: '', TRUST_PROXY: '', SECRET_KEY: '' })).toEqual(
+      loadConfig({}),
+    );
+  });
+
+  it('variables of others are left alone', () => {
+    expect(loadConfig({ PATH: '/bin', NODE_ENV: 'test', npm_config_port: 'x' })).toEqual(loadConfig({}));
+  });
+});
+
+describe('A good variable', () => {
+  it.each([
+    [{ PORT: '65535' }, { port: 65_535, publicUrl: 'http://127.0.0.1:65535' }],
+    [
+      { PORT: '0', PUBLIC_URL: 'https://id.example.org/' },
+      { port: 0, publicUrl: 'https://id.example.org' },
+    ],
+    [{ PUBLIC_URL: 'https://example.org/id//' }, { publicUrl: 'https://example.org/id' }],
+    [{ HOST: '::1' }, { host: '::1', publicUrl: 'http://[::1]:3000' }],
+    [{ HOST: '0.0.0.0', PUBLIC_URL: 'http://example.org' }, { mailFrom: 'Latchkey <no-reply@example.org>' }],
+    [
+      { DATABASE_URL: 'postgres://u:p@h/d', SECRET_KEY: KEY },
+      { databaseUrl: 'postgres://u:p@h/d', secretKeys: [KEY] },
+    ],
+    [{ SECRET_KEY: ` ${KEY} , ${OTHER_KEY},` }, { secretKeys: [KEY, OTHER_KEY] }],
+    [
+      { SMTP_URL: 'smtps://h', MAIL_FROM: 'a@b' },
+      { smtpUrl: 'smtps://h', mailFrom: 'a@b' },
+    ],
+    [
+      { BCRYPT_COST: '4', UV_THREADPOOL_SIZE: '1024' },
+      { bcryptCost: 4, threadPoolSize: 1024 },
+    ],
+    [
+      { RATE_LIMIT_PER_MINUTE: '0', LOGIN_MAX_FAILURES: '1' },
+      { rateLimitPerMinute: 0, loginMaxFailures: 1 },
+    ],
+    [{ TRUST_PROXY: '2' }, { trustProxy: 2 }],
+    [{ TRUST_PROXY: '10.0.0.0/8, ::1,192.0.2.1' }, { trustProxy: ['10.0.0.0/8', '::1', '192.0.2.1'] }],
+    [{ CORS_ORIGINS: 'https://a.org, http://b.org:8080' }, { corsOrigins: ['https://a.org', 'http://b.org:8080'] }],
+    [
+      { RUN_MIGRATIONS: 'false', LOG_LEVEL: 'trace' },
+      { runMigrations: false, logLevel: 'trace' },
+    ],
+    [
+      { SESSION_TTL: '1', REFRESH_TTL: '9999999999' },
+      { sessionTtl: 1, refreshTtl: 9_999_999_999 },
+    ],
+  ])('is taken: %j', (env, settings) => {
+    expect(loadConfig(env)).toMatchObject(settings);
+  });
+});
+
+describe('A bad variable', () => {
+  const WHOLE = ['-1', '1.5', '1e3', 'x', ' 1', '0x10', '99999999999999999'];
+  const BAD: Record<string, string[]> = {
+    PORT: [...WHOLE, '65536'],
+    PUBLIC_URL: ['example.org', 'ftp://example.org', '/', 'http://example.org/?a=b', 'http://example.org/#a'],
+    DATABASE_URL: ['mysql://h/d', 'h/d', 'postgres'],
+    DATABASE_POOL_SIZE: [...WHOLE, '0', '1', '1001'],
+    SECRET_KEY: ['short', 'k'.repeat(31), `${KEY},short`, ','],
+    SMTP_URL: ['http://h', 'mail.example.org'],
+    MAIL_FROM: ['nobody', 'a@b\r\nBcc: c@d'],
+    BCRYPT_COST: [...WHOLE, '3', '21'],
+    UV_THREADPOOL_SIZE: [...WHOLE, '0'],
+    PASSWORD_MIN_LENGTH: [...WHOLE, '0', '73'],
+    SESSION_TTL: [...WHOLE, '0'],
+    REFRESH_TTL: [...WHOLE, '0'],
+    SESSION_MAX_AGE: [...WHOLE, '0'],
+    RESET_TTL: [...WHOLE, '0'],
+    APP_TOKEN_TTL: [...WHOLE, '0'],
+    LOGIN_MAX_FAILURES: [...WHOLE, '0'],
+    LOGIN_FAILURE_WINDOW: [...WHOLE, '0'],
+    RATE_LIMIT_PER_MINUTE: WHOLE,
+    TRUST_PROXY: ['true', '0', '-1', 'proxy.example.org', '10.0.0.0/33', '::/129', '10.0.0.0/8/8', ',', '10.0.0.0/'],
+    CORS_ORIGINS: ['*', 'app.example.org', 'https://a.org/', 'https://a.org/path', 'https://a.org,x', 'null'],
+    LOG_LEVEL: ['loud', 'INFO'],
+    BODY_LIMIT: [...WHOLE, '1023'],
+    RUN_MIGRATIONS: ['yes', '1', 'TRUE'],
+    BOOTSTRAP_ADMIN_EMAIL: ['nobody', `${'a'.repeat(250)}@b.org`],
+    BOOTSTRAP_ADMIN_PASSWORD: ['exampl', 'x'.repeat(73), '€'.repeat(25)],
+    BOOTSTRAP_APP_TOKEN: ['x'.repeat(32), 'A'.repeat(32), 'a'.repeat(31)],
+    BOOTSTRAP_CLIENT_ID: ['a b', 'a'.repeat(101)],
+    BOOTSTRAP_CLIENT_SECRET: ['short', `${'a'.repeat(32)} b`, 'a'.repeat(201)],
+  };
+  for (const [name, values] of Object.entries(BAD)) {
+    it.each(values)(`is named, with what it should be: ${name}=%j`, (value) => {
+      const problems = problemsOf({ [name]: value, ...(name === 'SMTP_URL' && { MAIL_FROM: 'a@b' }) });
+      expect(problems[name]).toMatch(new RegExp(`^${name} must .{4,}`));
+    });
+  }
+
+  it('stops the start together with all others, once each, and no value is told', () => {
+    const env = Object.fromEntries(
+      Object.keys(BAD).map((name, index) => [name, `<value ${index} that must not be told>`]),
+    );
+    // These take nearly any text.
+    Object.assign(env, { MAIL_FROM: 'secret-value', BOOTSTRAP_ADMIN_PASSWORD: 'secret'.repeat(13), HOST: '0.0.0.0' });
+    let message = '';
+    try {
+      loadConfig(env);
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError);
+      message = (error as ConfigError).message;
+    }
+    for (const name of Object.keys(BAD)) expect(message).toContain(`  ${name} must `);
+    expect(message).not.toMatch(/told>|secret-value|secretsecret/);
+    expect(message.split('\n')[0]).toBe(`The configuration has ${message.split('\n').length - 1} problem(s):`);
+  });
+});
+
+describe('Variables that belong together', () => {
+  it.each([
+    [{ HOST: '0.0.0.0' }, 'PUBLIC_URL'],
+    [{ HOST: '::' }, 'PUBLIC_URL'],
+    [{ PORT: '0' }, 'PUBLIC_URL'],
+    [{ DATABASE_URL: 'postgres://h/d' }, 'SECRET_KEY'],
+    [{ SMTP_URL: 'smtp://h' }, 'MAIL_FROM'],
+    [{ SECRET_KEY: KEY, SECRET_KEY_FILE: '/dev/null' }, 'SECRET_KEY_FILE'],
+    [{ PASSWORD_MIN_LENGTH: '12', BOOTSTRAP_ADMIN_PASSWORD: 'elevenchars' }, 'BOOTSTRAP_ADMIN_PASSWORD'],
+    [{ DATABASE_URL: 'postgres://h/d', SECRET_KEY: KEY, BOOTSTRAP_ADMIN_EMAIL: 'a@b.org' }, 'BOOTSTRAP_ADMIN_EMAIL'],
+    [{ DATABASE_URL: 'postgres://h/d', SECRET_KEY: KEY, BOOTSTRAP_CLIENT_SECRET: KEY }, 'BOOTSTRAP_CLIENT_ID'],
+  ])('are missed: %j lacks or clashes with %s', (env, name) => {
+    const problems = problemsOf(env);
+    expect(Object.keys(problems)).toEqual([name]);
+    for (const value of Object.values(env)) {
+      if (value.length > 2) expect(problems[name]).not.toContain(value);
+    }
+  });
+
+  it.each([
+    { BOOTSTRAP_ADMIN_EMAIL: 'a@b.org' },
+    {
+      DATABASE_URL: 'postgres://h/d',
+      SECRET_KEY: KEY,
+      BOOTSTRAP_ADMIN_EMAIL: 'a@b.org',
+      BOOTSTRAP_ADMIN_PASSWORD: 'example',
+    },
+    { PASSWORD_MIN_LENGTH: '3', BOOTSTRAP_ADMIN_PASSWORD: 'abc' },
+  ])('are enough: %j', (env) => {
+    expect(problemsOf(env)).toEqual({});
+  });
+});
+
+describe('SECRET_KEY_FILE', () => {
+  let folder: string;
+  const file = (content: string) => {
+    const path = join(folder, 'key');
+    writeFileSync(path, content);
+    return path;
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'latchkey-config-'));
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('holds what SECRET_KEY would, with or without a line break at its end', () => {
+    expect(loadConfig({ SECRET_KEY_FILE: file(`${KEY},${OTHER_KEY}\n`) }).secretKeys).toEqual([KEY, OTHER_KEY]);
+    expect(loadConfig({ DATABASE_URL: 'postgres://h/d', SECRET_KEY_FILE: file(KEY) }).secretKeys).toEqual([KEY]);
+  });
+
+  it('must be there and hold enough, and neither is told', () => {
+    const missing = problemsOf({ SECRET_KEY_FILE: join(folder, 'missing') });
+    expect(missing.SECRET_KEY_FILE).toBe('SECRET_KEY_FILE must name a file that can be read');
+    const short = problemsOf({ SECRET_KEY_FILE: file('too-short') });
+    expect(short.SECRET_KEY_FILE).toMatch(/at least 32 characters/);
+    expect(short.SECRET_KEY_FILE).not.toMatch(/too-short|latchkey-config/);
+  });
+});

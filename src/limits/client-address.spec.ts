@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import { addressForLimits } from './client-address.js';
+
+describe('The address that limits count by', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['0.0.0.0', '0.0.0.0'],
+    ['192.0.2.1:50123', '192.0.2.1'],
+  ])('is an IPv4 address as it is: %s', (address, expected) => {
+    expect(addressForLimits(address)).toBe(expected);
+  });
+
+  it.each([
+    '::ffff:192.0.2.1',
+    '::FFFF:192.0.2.1',
+    '::ffff:c000:201',
+    '0:0:0:0:0:ffff:192.0.2.1',
+    '[::ffff:192.0.2.1]:80',
+  ])('is the IPv4 address inside a mapped one: %s', (address) => {
+    expect(addressForLimits(address)).toBe('192.0.2.1');
+  });
+
+  it.each([
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:DB8:1:2:ffff:ffff:ffff:ffff', '2001:db8:1:2::/64'],
+    ['2001:0db8:0001:0002::1', '2001:db8:1:2::/64'],
+    ['[2001:db8:1:2::1]', '2001:db8:1:2::/64'],
+    ['[2001:db8:1:2::1]:443', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:db8::2:3:4:5:6', '2001:db8:0:2::/64'],
+    ['2001:db8::7:1:2:3:4', '2001:db8:0:7::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['1::', '1:0:0:0::/64'],
+    ['::1:2:3:4:192.0.2.1', '0:0:1:2::/64'],
+    ['1:2:3:4:5:6:192.0.2.1', '1:2:3:4::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    ['::192.0.2.1', '0:0:0:0::/64'],
+  ])('is the /64 of an IPv6 address: %s', (address, expected) => {
+    expect(addressForLimits(address)).toBe(expected);
+  });
+
+  it('tells two /64 apart', () => {
+    expect(addressForLimits('2001:db8:0:1::1')).not.toBe(addressForLimits('2001:db8:0:2::1'));
+  });
+
+  it.each([
+    '',
+    'unknown',
+    '_hidden',
+    '192.0.2',
+    '192.0.2.1.1',
+    '1:2:3',
+    ':::',
+    '2001:db8::1::',
+    '[',
+    '[]',
+    'x'.repeat(10_000),
+  ])('is one and the same for what is no address: %.20s', (address) => {
+    expect(addressForLimits(address)).toBe('unknown');
+  });
+});
