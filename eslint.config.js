@@ -6,7 +6,20 @@ import tseslint from 'typescript-eslint';
  * floors below, never from a floor above or from a neighbour on the same floor (the plain ones excepted).
  */
 const floors = [
-  ['config', 'logging', 'errors', 'access', 'http', 'database', 'keys', 'limits', 'mail', 'audit', 'health'],
+  [
+    'config',
+    'logging',
+    'errors',
+    'access',
+    'http',
+    'database',
+    'keys',
+    'limits',
+    'mail',
+    'audit',
+    'health',
+    'revocations',
+  ],
   ['tokens'],
   ['accounts'],
   ['sessions'],

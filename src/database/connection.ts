@@ -5,6 +5,9 @@ import type { DataSourceOptions } from 'typeorm';
 export type DatabaseConnection =
   { connectionString: string } | { host: string; port: number; user: string; password: string; database: string };
 
+/** Where the database is, for the few that keep a connection of their own. */
+export const DATABASE_CONNECTION = Symbol('DATABASE_CONNECTION');
+
 /** How long a request may wait for a connection and for one statement, in milliseconds: together under 5 s. */
 const CONNECT_TIMEOUT = 2_000;
 const STATEMENT_TIMEOUT = 2_300;
@@ -19,6 +22,13 @@ class ImpatientClient extends pg.Client {
     super(config);
     const query = this.query.bind(this) as (...args: unknown[]) => unknown;
     this.query = ((...args: unknown[]) => {
+      const callback = args.at(-1);
+      if (typeof callback === 'function') {
+        args[args.length - 1] = (error: unknown, ...rest: unknown[]): void => {
+          this.dropIfSilent(error);
+          Reflect.apply(callback, undefined, [error, ...rest]);
+        };
+      }
       const result = query(...args);
       if (result instanceof Promise) result.catch(this.dropIfSilent.bind(this));
       return result;

@@ -1,6 +1,6 @@
 import { Global, Logger, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { poolOptions, type DatabaseConnection } from './connection.js';
+import { DATABASE_CONNECTION, poolOptions, type DatabaseConnection } from './connection.js';
 import { Sweeper } from './sweeper.service.js';
 
 /** The connection pool and what every table needs. Entities come with the modules that own them. */
@@ -22,8 +22,8 @@ export class DatabaseModule {
           }),
         }),
       ],
-      providers: [Sweeper],
-      exports: [Sweeper],
+      providers: [Sweeper, { provide: DATABASE_CONNECTION, useValue: connection }],
+      exports: [Sweeper, DATABASE_CONNECTION],
     };
   }
 }

@@ -1,3 +1,6 @@
+import type { EntityManager } from 'typeorm';
+import { sql } from './sql.js';
+
 /**
  * Keys of PostgreSQL advisory locks. They share one space with every other user of the database server's
  * database, hence the arbitrary first number.
@@ -6,5 +9,34 @@ const NAMESPACE = 7_102_024;
 
 /** Held while the schema changes and while an empty database is filled. */
 export const MIGRATION_LOCK = [NAMESPACE, 1] as const;
+/** Held while the first signing key is made. */
+export const SIGNING_KEY_LOCK = [NAMESPACE, 3] as const;
 /** Held by the replica that sweeps. */
 export const SWEEP_LOCK = [NAMESPACE, 2] as const;
+
+/** Requests must not wait long; these may. In milliseconds. */
+const LOCK_LIMIT = 60_000;
+const RETRY_AFTER = 200;
+
+/**
+ * Runs a transaction while it holds an advisory lock. Asks for the lock again and again instead of waiting in
+ * PostgreSQL, as the statements of the pool have short limits.
+ *
+ * @throws when the lock cannot be had within a minute
+ */
+export async function underLock<T>(
+  manager: EntityManager,
+  lock: readonly [number, number],
+  work: (tx: EntityManager) => Promise<T>,
+): Promise<T> {
+  const deadline = Date.now() + LOCK_LIMIT;
+  for (;;) {
+    const done = await manager.transaction(async (tx) => {
+      const [row] = await sql<{ held: boolean }>(tx, 'SELECT pg_try_advisory_xact_lock($1, $2) AS held', [...lock]);
+      return row?.held ? { result: await work(tx) } : undefined;
+    });
+    if (done) return done.result;
+    if (Date.now() > deadline) throw new Error('Another Latchkey has held a lock in the database for a minute.');
+    await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER));
+  }
+}

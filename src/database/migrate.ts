@@ -29,7 +29,7 @@ export function migrationDataSource(
  * @throws when the lock cannot be had within a minute, or a migration fails; a failed one leaves nothing behind
  */
 export async function migrate(connection: DatabaseConnection): Promise<void> {
-  const lock = quietClient({ ...connection, application_name: 'latchkey migrations' });
+  const lock = quietClient({ ...connection, application_name: 'latchkey migrations', connectionTimeoutMillis: 10_000 });
   await lock.connect();
   try {
     await lock.query(`SET lock_timeout = '60s'`);
@@ -98,7 +98,8 @@ async function probe(connection: DatabaseConnection, migrated: boolean): Promise
   const client = quietClient({ ...connection, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
   try {
     await client.connect();
-    if (!migrated) return undefined;
+    const problem = await unsuitable(client);
+    if (problem || !migrated) return problem;
     const { rows } = await client.query<{ count: string }>(APPLIED, [migrationNames]);
     return Number(rows[0]?.count) === migrationNames.length ? undefined : new NotMigratedError();
   } catch (error) {
@@ -107,6 +108,16 @@ async function probe(connection: DatabaseConnection, migrated: boolean): Promise
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** What Latchkey relies on, and could not make up for. */
+async function unsuitable(client: pg.Client): Promise<Error | undefined> {
+  const { rows } = await client.query<{ version: number; encoding: string }>(
+    `SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`,
+  );
+  const { version = 0, encoding = '' } = rows[0] ?? {};
+  if (version < 150_000) return new Error('The database server is too old: Latchkey needs PostgreSQL 15 or later.');
+  return encoding === 'UTF8' ? undefined : new Error(`The database is in ${encoding}: Latchkey needs UTF8.`);
 }
 
 /** How many of the given migrations are applied. */

@@ -1,4 +1,5 @@
-import type { EntityManager } from 'typeorm';
+import type pg from 'pg';
+import type { DataSource, EntityManager } from 'typeorm';
 
 /**
  * Runs one statement.
@@ -16,4 +17,20 @@ export async function sql<Row = unknown>(
   const result = await manager.query<unknown[]>(statement, parameters);
   // TypeORM answers [rows, count] for UPDATE and DELETE, and the rows for everything else.
   return (Array.isArray(result[0]) && typeof result[1] === 'number' ? result[0] : result) as Row[];
+}
+
+/** A statement that is parsed and planned once for each connection, for the paths that every request takes. */
+export interface PreparedStatement {
+  name: string;
+  text: string;
+}
+
+/** Runs a prepared statement on a connection of the pool. */
+export async function prepared<Row extends pg.QueryResultRow>(
+  dataSource: DataSource,
+  statement: PreparedStatement,
+  values: unknown[],
+): Promise<Row[]> {
+  const pool = (dataSource.driver as unknown as { master: pg.Pool }).master;
+  return (await pool.query<Row>({ ...statement, values })).rows;
 }

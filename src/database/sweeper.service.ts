@@ -1,6 +1,5 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { SWEEP_LOCK } from './locks.js';
 import { sql } from './sql.js';
 
@@ -12,6 +11,7 @@ export interface Chaff {
 }
 
 const BATCH = 500;
+const FIRST_AFTER = 60_000;
 const PERIOD = 10 * 60_000;
 
 /**
@@ -23,24 +23,23 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Sweeper');
   private readonly chaff: Chaff[] = [];
   private timer: NodeJS.Timeout | undefined;
-  private running: Promise<unknown> = Promise.resolve();
+  private running: Promise<void> = Promise.resolve();
+  private stopping = false;
 
   constructor(private readonly dataSource: DataSource) {}
 
+  /** The condition should have an index: it is asked again for each batch. */
   add(chaff: Chaff): void {
     this.chaff.push(chaff);
   }
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.running = this.sweep().catch((error: unknown) => {
-        if (!isDatabaseUnavailable(error)) this.logger.error('sweeping failed', error);
-      });
-    }, PERIOD).unref();
+    this.schedule(FIRST_AFTER);
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
+    this.stopping = true;
+    clearTimeout(this.timer);
     await this.running;
   }
 
@@ -48,12 +47,27 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   async sweep(): Promise<number> {
     let deleted = 0;
     for (const chaff of this.chaff) {
-      for (let batch = BATCH; batch === BATCH; deleted += batch) {
+      for (let batch = BATCH; batch === BATCH && !this.stopping; deleted += batch) {
         batch = await this.dataSource.transaction((tx) => deleteBatch(tx, chaff));
       }
     }
     if (deleted > 0) this.logger.log(`swept ${deleted} row(s)`);
     return deleted;
+  }
+
+  private schedule(after: number): void {
+    this.timer = setTimeout(() => {
+      this.running = this.sweepAndGoOn();
+    }, after).unref();
+  }
+
+  private async sweepAndGoOn(): Promise<void> {
+    try {
+      await this.sweep();
+    } catch (error) {
+      this.logger.warn('sweeping failed; it is tried again', error);
+    }
+    if (!this.stopping) this.schedule(PERIOD);
   }
 }
 

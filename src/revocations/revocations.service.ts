@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import pg from 'pg';
+import { EntityManager } from 'typeorm';
+import { DATABASE_CONNECTION, type DatabaseConnection } from '../database/connection.js';
+import { sql } from '../database/sql.js';
+
+/** What a cached credential depends on: when one of these changes, the credential has to be looked up again. */
+export type RevocationTag = `account ${string}` | `session ${string}` | `token ${string}` | `gateway ${string}`;
+
+/** Told of every revocation of which this process hears. */
+export interface RevocationListener {
+  revoked(tag: RevocationTag): void;
+  /** Nothing that was heard so far is certain to be all. */
+  deaf(): void;
+}
+
+const CHANNEL = 'latchkey_revocations';
+const HEARTBEAT = 1_000;
+/** For how long a heartbeat proves that we hear, counted from when it was sent. In milliseconds. */
+const HEARING_LASTS = 2_000;
+const RECONNECT_AFTER = 500;
+/** A connection that has brought no heartbeat for so long is given up, in milliseconds. */
+const SILENCE_LIMIT = 5_000;
+/** How long PostgreSQL may take to say goodbye, in milliseconds. */
+const GOODBYE_LIMIT = 500;
+
+/** A moment on both clocks: the monotonic one may stand still while the machine sleeps, the other one may be set. */
+interface Moment {
+  monotonic: number;
+  wall: number;
+}
+
+const NEVER: Moment = { monotonic: -Infinity, wall: -Infinity };
+const now = (): Moment => ({ monotonic: performance.now(), wall: Date.now() });
+
+/**
+ * Tells every replica what has been revoked, by PostgreSQL's NOTIFY in the transaction that revokes it.
+ *
+ * A connection that is cut without a word would leave a replica deaf without its knowing. So it sends itself a
+ * notification through the pool every second, and trusts what it has cached only while the last of these to arrive was
+ * sent less than two seconds ago.
+ */
+@Injectable()
+export class Revocations implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Revocations');
+  private readonly listeners: RevocationListener[] = [];
+  private readonly self = randomUUID();
+  private readonly sentAt = new Map<number, Moment>();
+  private beat = 0;
+  private heardSentAt = NEVER;
+  private connectedAt = 0;
+  private client: pg.Client | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private reconnecting: NodeJS.Timeout | undefined;
+  private stopped = false;
+  private warned = false;
+
+  constructor(
+    @Inject(DATABASE_CONNECTION) private readonly connection: DatabaseConnection,
+    private readonly manager: EntityManager,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.connect();
+    this.timer = setInterval(() => void this.sendHeartbeat(), HEARTBEAT).unref();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const { client } = this;
+    this.stopped = true;
+    this.client = undefined;
+    this.heardSentAt = NEVER;
+    clearInterval(this.timer);
+    clearTimeout(this.reconnecting);
+    if (client) await hangUp(client);
+  }
+
+  listen(listener: RevocationListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** Whether whatever was revoked more than two seconds ago has certainly been heard. */
+  isHearing(): boolean {
+    const { monotonic, wall } = this.heardSentAt;
+    return performance.now() - monotonic < HEARING_LASTS && Date.now() - wall < HEARING_LASTS;
+  }
+
+  /**
+   * Runs a transaction that revokes what the tag names: announces it to all replicas when it commits, and has this
+   * process forget it before the caller can answer.
+   *
+   * @param tag may depend on what the work gives; undefined: nothing was revoked
+   */
+  async during<T>(
+    tag: RevocationTag | ((result: T) => RevocationTag | undefined),
+    work: (tx: EntityManager) => Promise<T>,
+  ): Promise<T> {
+    const tagOf = typeof tag === 'function' ? tag : () => tag;
+    const result = await this.manager.transaction(async (tx) => {
+      const value = await work(tx);
+      const revoked = tagOf(value);
+      if (revoked !== undefined) await sql(tx, 'SELECT pg_notify($1, $2)', [CHANNEL, revoked]);
+      return value;
+    });
+    const revoked = tagOf(result);
+    if (revoked !== undefined) this.dropHere(revoked);
+    return result;
+  }
+
+  private dropHere(tag: RevocationTag): void {
+    for (const listener of this.listeners) listener.revoked(tag);
+  }
+
+  private async connect(): Promise<void> {
+    const client = new pg.Client({
+      ...this.connection,
+      application_name: 'latchkey revocations',
+      keepAlive: true,
+      connectionTimeoutMillis: 2_000,
+    });
+    client.on('error', () => {
+      this.lose(client);
+    });
+    client.on('end', () => {
+      this.lose(client);
+    });
+    client.on('notification', ({ payload = '' }) => {
+      // One that was given up may still be alive, but is not going to bring all that is announced.
+      if (this.client === client) this.hear(payload);
+    });
+    this.client = client;
+    this.connectedAt = performance.now();
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+    } catch {
+      this.lose(client);
+      return;
+    }
+    await this.sendHeartbeat();
+  }
+
+  private lose(client: pg.Client): void {
+    if (this.client !== client || this.stopped) return;
+    this.client = undefined;
+    this.heardSentAt = NEVER;
+    this.sentAt.clear();
+    for (const listener of this.listeners) listener.deaf();
+    void hangUp(client);
+    if (!this.warned) this.logger.warn('there is no hearing of revocations; credentials are looked up each time');
+    this.warned = true;
+    this.reconnecting = setTimeout(() => void this.connect(), RECONNECT_AFTER).unref();
+  }
+
+  private hear(payload: string): void {
+    const [, sender, beat] = /^heartbeat (\S+) (\d+)$/.exec(payload) ?? [];
+    if (sender === undefined) {
+      this.dropHere(payload as RevocationTag);
+      return;
+    }
+    const sentAt = this.sentAt.get(Number(beat));
+    if (sender !== this.self || sentAt === undefined) return;
+    this.heardSentAt = sentAt;
+    if (this.warned) this.logger.log('revocations are heard again');
+    this.warned = false;
+    for (const earlier of this.sentAt.keys()) if (earlier <= Number(beat)) this.sentAt.delete(earlier);
+  }
+
+  private async sendHeartbeat(): Promise<void> {
+    const silentSince = Math.max(this.heardSentAt.monotonic, this.connectedAt);
+    if (this.client && performance.now() - silentSince > SILENCE_LIMIT) this.lose(this.client);
+    this.beat += 1;
+    const beat = this.beat;
+    this.sentAt.set(beat, now());
+    // Those that never arrive must not pile up.
+    this.sentAt.delete(beat - 100);
+    try {
+      await sql(this.manager, 'SELECT pg_notify($1, $2)', [CHANNEL, `heartbeat ${this.self} ${beat}`]);
+    } catch {
+      this.sentAt.delete(beat);
+    }
+  }
+}
+
+/** Ends a connection, politely if the other end answers. */
+async function hangUp(client: pg.Client): Promise<void> {
+  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection;
+  const impatience = setTimeout(() => {
+    stream.destroy();
+  }, GOODBYE_LIMIT);
+  await client.end().catch(() => undefined);
+  clearTimeout(impatience);
+}

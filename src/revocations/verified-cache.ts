@@ -1,0 +1,118 @@
+import { LRUCache } from 'lru-cache';
+import type { RevocationListener, Revocations, RevocationTag } from './revocations.service.js';
+
+/** A credential that was found good. */
+export interface Verified<T> {
+  value: T;
+  /** What it depends on. */
+  tags: RevocationTag[];
+  /** For how many seconds it stays good by itself, as the database counts; null: for ever. */
+  expiresIn: number | null;
+}
+
+interface Entry<T> {
+  value: T;
+  tags: RevocationTag[];
+  /** On the process's monotonic clock, in milliseconds. */
+  deadline: number;
+}
+
+/** However long a credential is good: so that a change that nobody announced is noticed at last. In milliseconds. */
+const LONGEST = 60_000;
+
+/**
+ * Remembers, in this process, credentials that the database has found good, for as long as the process is certain to
+ * hear of revocations. Look-ups of the same key at the same time are one.
+ */
+export class VerifiedCache<T extends object> implements RevocationListener {
+  private readonly entries: LRUCache<string, Entry<T>>;
+  private readonly keysByTag = new Map<RevocationTag, Set<string>>();
+  /** Look-ups under way that no revocation has overtaken yet. */
+  private underWay = new Map<string, Promise<T | undefined>>();
+  private revocationsHeard = 0;
+
+  constructor(
+    private readonly revocations: Revocations,
+    size: number,
+  ) {
+    this.entries = new LRUCache({
+      max: size,
+      dispose: (entry, key) => {
+        this.untag(key, entry.tags);
+      },
+    });
+    revocations.listen(this);
+  }
+
+  /** @returns the credential if this process knows it to be good, without asking anybody */
+  known(key: string): T | undefined {
+    const entry = this.entries.get(key);
+    if (!entry) return undefined;
+    if (!this.revocations.isHearing()) {
+      this.deaf();
+      return undefined;
+    }
+    if (entry.deadline > performance.now()) return entry.value;
+    this.entries.delete(key);
+    return undefined;
+  }
+
+  /** @returns the credential, from memory or from `load`; undefined when it is not good */
+  async get(key: string, load: () => Promise<Verified<T> | undefined>): Promise<T | undefined> {
+    const known = this.known(key);
+    if (known) return known;
+    // What is under way may have read the row before a revocation that nobody heard of.
+    if (!this.revocations.isHearing()) return (await load())?.value;
+    const underWay = this.underWay.get(key);
+    if (underWay) return underWay;
+    const promise = this.lookUp(key, load);
+    this.underWay.set(key, promise);
+    try {
+      return await promise;
+    } finally {
+      if (this.underWay.get(key) === promise) this.underWay.delete(key);
+    }
+  }
+
+  revoked(tag: RevocationTag): void {
+    this.overtake();
+    for (const key of this.keysByTag.get(tag) ?? []) this.entries.delete(key);
+  }
+
+  deaf(): void {
+    this.overtake();
+    this.entries.clear();
+  }
+
+  /** Whoever is looking something up may have read it before the revocation: it is not kept, and nobody joins it. */
+  private overtake(): void {
+    this.revocationsHeard += 1;
+    this.underWay = new Map();
+  }
+
+  private async lookUp(key: string, load: () => Promise<Verified<T> | undefined>): Promise<T | undefined> {
+    const heardBefore = this.revocationsHeard;
+    const begun = performance.now();
+    const verified = await load();
+    const certain = this.revocations.isHearing() && heardBefore === this.revocationsHeard;
+    if (verified && certain) this.keep(key, verified, begun);
+    return verified?.value;
+  }
+
+  private keep(key: string, { value, tags, expiresIn }: Verified<T>, begun: number): void {
+    const lifetime = Math.min(LONGEST, (expiresIn ?? Infinity) * 1_000);
+    this.entries.set(key, { value, tags, deadline: begun + lifetime });
+    for (const tag of tags) {
+      const keys = this.keysByTag.get(tag) ?? new Set();
+      this.keysByTag.set(tag, keys.add(key));
+    }
+  }
+
+  private untag(key: string, tags: RevocationTag[]): void {
+    for (const tag of tags) {
+      const keys = this.keysByTag.get(tag);
+      keys?.delete(key);
+      if (keys?.size === 0) this.keysByTag.delete(tag);
+    }
+  }
+}
