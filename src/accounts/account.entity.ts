@@ -1,10 +1,12 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
 export type Role = 'admin' | 'user';
 
 /** One person or organisation. */
 @Entity('accounts')
 @Index('accounts_email_key', { synchronize: false })
+@Check('accounts_email_check', 'char_length(email) <= 254')
+@Check('accounts_role_check', `role IN ('admin', 'user')`)
 export class AccountEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;

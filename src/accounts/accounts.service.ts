@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EntityManager } from 'typeorm';
+import { EntityManager, IsNull } from 'typeorm';
 import { sql } from '../database/sql.js';
 import { conflict } from '../errors/api-error.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
@@ -23,6 +23,11 @@ export class Accounts {
       .createQueryBuilder(AccountEntity, 'account')
       .where('lower(account.email) = lower(:email)', { email })
       .getOne();
+  }
+
+  /** @returns the account with this id, unless it is disabled */
+  async findEnabled(id: string): Promise<AccountEntity | null> {
+    return this.manager.findOneBy(AccountEntity, { id, disabledAt: IsNull() });
   }
 
   /** @throws ApiError `conflict` when the email is taken */

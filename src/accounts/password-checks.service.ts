@@ -34,26 +34,37 @@ export class PasswordChecks {
    */
   async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
     const limits = this.limitsFor(email, address);
-    // One after the other: what the narrow limit refuses does not count towards the wide one.
-    for (const limit of limits) await this.limits.take(limit);
-    const account = await this.accounts.findByEmail(email);
-    const usable = account && isUsable(account) ? account : null;
-    if (!(await this.matches(password, usable, limits)) || !usable) {
-      throw unauthorized('The email or the password is wrong.');
-    }
+    const account = await this.reserving(limits, () => this.findAndMatch(email, password));
+    if (!account) throw unauthorized('The email or the password is wrong.');
     await this.giveBack(limits);
-    await this.renewOutdatedHash(usable, password);
-    return usable;
+    await this.renewOutdatedHash(account, password);
+    return account;
   }
 
-  /** A check that could not be made is no failed attempt. */
-  private async matches(password: string, account: SignInAccount | null, limits: Limit[]): Promise<boolean> {
+  /** Lifts the limits on signing in to an account, for whoever has proved otherwise that it is theirs. */
+  async lift(email: string, address: string): Promise<void> {
+    await this.limits.lift(...this.limitsFor(email, address));
+  }
+
+  /** Counts an attempt before it is made. What could not be made, or was refused, is no attempt. */
+  private async reserving<T>(limits: Limit[], attempt: () => Promise<T>): Promise<T> {
+    const taken: Limit[] = [];
     try {
-      return await this.hasher.matches(password, account?.passwordHash ?? null);
+      for (const limit of limits) {
+        await this.limits.take(limit);
+        taken.push(limit);
+      }
+      return await attempt();
     } catch (error) {
-      await this.giveBack(limits);
+      await this.giveBack(taken).catch(() => undefined);
       throw error;
     }
+  }
+
+  private async findAndMatch(email: string, password: string): Promise<SignInAccount | undefined> {
+    const account = await this.accounts.findByEmail(email);
+    const usable = account && isUsable(account) ? account : undefined;
+    return (await this.hasher.matches(password, usable?.passwordHash ?? null)) ? usable : undefined;
   }
 
   private async giveBack(limits: Limit[]): Promise<void> {

@@ -20,13 +20,11 @@ const WAITING_PER_SLOT = 16;
 export class PasswordHasher {
   private readonly limit: ReturnType<typeof pLimit>;
   private readonly mostWaiting: number;
-  private readonly decoy: string;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
     const slots = Math.max(1, Math.min(availableParallelism(), config.threadPoolSize - 2));
     this.limit = pLimit(slots);
     this.mostWaiting = slots * WAITING_PER_SLOT;
-    this.decoy = decoyHash(config.bcryptCost);
   }
 
   /**
@@ -45,12 +43,24 @@ export class PasswordHasher {
   }
 
   /**
-   * @param hash null: compares with the hash of nothing, which takes as long and never matches
+   * Takes as long as a comparison at today's cost, whatever the outcome, unless the password matches a cheaper hash or
+   * the hash is dearer than that.
+   *
+   * @param hash null: compares with the hash of nothing, which never matches
    * @throws ApiError `unavailable` when too many are waiting
    */
-  async matches(password: string, hash: string | null): Promise<boolean> {
-    const same = await this.queued(() => bcrypt.compare(password, hash ?? this.decoy));
-    return same && hash !== null;
+  matches(password: string, hash: string | null): Promise<boolean> {
+    return this.queued(async () => {
+      if (hash !== null && (await bcrypt.compare(password, hash))) return true;
+      const today = this.config.bcryptCost;
+      // Each step of cost doubles the time: a hash at cost c and decoys at c, c + 1, … up to today's - 1 add up to one
+      // at today's.
+      for (let cost = hash === null ? today : bcrypt.getRounds(hash); cost < today; cost += 1) {
+        await bcrypt.compare(password, decoyHash(cost));
+      }
+      if (hash === null) await bcrypt.compare(password, decoyHash(today));
+      return false;
+    });
   }
 
   /** Whether a hash was made at another cost than today's. */

@@ -26,7 +26,12 @@ export interface Config {
   refreshTtl: number;
   sessionMaxAge: number;
   resetTtl: number;
+  userTokenTtl: number;
   appTokenTtl: number;
+  /** For how long expired and revoked tokens are kept. */
+  tokenRetention: number;
+  /** Who may call the routes that issue API tokens: an App-Token with the scope `frontend`, or whoever can reach them. */
+  frontendAuth: 'app-token' | 'none';
   loginMaxFailures: number;
   loginFailureWindow: number;
   /** 0: no limit. */
@@ -105,7 +110,7 @@ const variables = z.object({
   HOST: text('must be a host name or an address').default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).optional(),
   PUBLIC_URL: urlWith(['http:', 'https:'])
-    .refine((value) => !/[?#]/.test(value), 'must have no query and no fragment')
+    .refine((value) => !/[?#@]/.test(value), 'must have no user, no query and no fragment')
     .optional(),
   DATABASE_URL: urlWith(['postgres:', 'postgresql:']).optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
@@ -124,7 +129,10 @@ const variables = z.object({
   REFRESH_TTL: seconds(2_592_000),
   SESSION_MAX_AGE: seconds(7_776_000),
   RESET_TTL: seconds(3_600),
+  USER_TOKEN_TTL: seconds(86_400),
   APP_TOKEN_TTL: seconds(6_311_520_000),
+  TOKEN_RETENTION: seconds(7_776_000),
+  FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
   LOGIN_FAILURE_WINDOW: seconds(900),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
@@ -228,7 +236,7 @@ function problemsBetween(present: Present): string[] {
 }
 
 function isWildcard(host: string | undefined): boolean {
-  return host === '0.0.0.0' || host === '::';
+  return host !== undefined && /^[0x:.[\]]+$/i.test(host);
 }
 
 function assemble(values: Variables, secretKeys: string[] | undefined): Config {
@@ -255,7 +263,10 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     refreshTtl: values.REFRESH_TTL,
     sessionMaxAge: values.SESSION_MAX_AGE,
     resetTtl: values.RESET_TTL,
+    userTokenTtl: values.USER_TOKEN_TTL,
     appTokenTtl: values.APP_TOKEN_TTL,
+    tokenRetention: values.TOKEN_RETENTION,
+    frontendAuth: values.FRONTEND_AUTH,
     loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
     loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE ?? 120,

@@ -34,7 +34,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (cause.severity === 'FATAL') return true;
   return (
     UNAVAILABLE_STATES.test(cause.code ?? '') ||
-    UNAVAILABLE_SYSTEM_CODES.has(cause.code ?? '') ||
+    // With the name of the call: a client of ours that hangs up is an ECONNRESET without one.
+    (cause.syscall !== undefined && UNAVAILABLE_SYSTEM_CODES.has(cause.code ?? '')) ||
     UNAVAILABLE_MESSAGES.test(cause.message ?? '')
   );
 }
@@ -47,5 +48,5 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
 
 function driverError(error: unknown): DriverError | undefined {
   if (error instanceof QueryFailedError) return error.driverError as DriverError;
-  return error instanceof Error ? error : undefined;
+  return typeof error === 'object' && error !== null ? error : undefined;
 }

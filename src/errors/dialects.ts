@@ -1,17 +1,27 @@
 import { STATUS_CODES } from 'node:http';
-import type { ApiError } from './api-error.js';
+import type { ApiError, FieldErrors } from './api-error.js';
 
 /**
  * The shapes of error bodies. Each of the documents that Latchkey implements has its own; `plain` is for the
  * pages and operational routes that come from none of them. A new document adds an entry here and in PREFIXES.
  */
-export type Dialect = 'account' | 'plain';
+export type Dialect = 'account' | 'publicauth' | 'app-token' | 'plain';
 
 const bodies: Record<Dialect, (error: ApiError, requestId: string) => object> = {
   account: (error, requestId) => ({
     id: accountIds[error.code] ?? error.code,
     message: error.message,
     ...(error.details.fields && { errors: error.details.fields }),
+    ...(error.code === 'internal' && { request_id: requestId }),
+  }),
+  publicauth: (error, requestId) => ({
+    message: error.details.fields ? wordFields(error.details.fields) : error.message,
+    ...(error.code === 'internal' && { request_id: requestId }),
+  }),
+  'app-token': (error, requestId) => ({
+    errors: error.details.fields
+      ? Object.fromEntries(Object.entries(error.details.fields).map(([field, [first = '']]) => [field, first]))
+      : { request: error.message },
     ...(error.code === 'internal' && { request_id: requestId }),
   }),
   plain: (error, requestId) => ({
@@ -33,11 +43,29 @@ const accountIds: Partial<Record<ApiError['code'], string>> = {
 const PREFIXES: [prefix: string, dialect: Dialect][] = [
   ['/accounts', 'account'],
   ['/account', 'account'],
+  ['/v1', 'publicauth'],
+  ['/api/v1', 'app-token'],
 ];
 
 export function dialectOfPath(path: string): Dialect {
   const match = PREFIXES.find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`));
   return match ? match[1] : 'plain';
+}
+
+/** What the publicauth document says of absent fields: their names, in its order. */
+export const MISSING = 'is missing';
+
+function wordFields(fields: FieldErrors): string {
+  const missing = Object.keys(fields).filter((name) => fields[name]?.includes(MISSING));
+  if (missing.length > 0) return `Missing fields: [${missing.join(', ')}]`;
+  return Object.entries(fields)
+    .map(([name, messages]) => `${name} ${messages.join(', ')}`)
+    .join('; ');
+}
+
+/** @returns the status that tells `error` in `dialect`: only the account document knows 422 */
+export function statusOf(dialect: Dialect, error: ApiError): number {
+  return error.code === 'invalid_params' && dialect !== 'account' ? 400 : error.status;
 }
 
 /** @returns the body that tells `error` in `dialect` */

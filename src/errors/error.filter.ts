@@ -2,7 +2,7 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, STATUS_OF, unavailable, type ErrorCode } from './api-error.js';
 import { isDatabaseUnavailable } from './database-errors.js';
-import { dialectOfPath, wordError, type Dialect } from './dialects.js';
+import { dialectOfPath, statusOf, wordError, type Dialect } from './dialects.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -35,7 +35,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   const path = request.url.split('?', 1)[0] ?? '/';
   const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(path);
   void reply
-    .code(error.status)
+    .code(statusOf(dialect, error))
     .headers({ ...error.details.headers, 'cache-control': 'no-store' })
     .type('application/json; charset=utf-8')
     .send(wordError(dialect, error, request.id));
@@ -43,12 +43,19 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
 
 function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
+  if (isHangUp(thrown)) return new ApiError('bad_request', 'The request was broken off.');
   if (isDatabaseUnavailable(thrown)) return unavailable('The service is unavailable for a moment. Try again.', 1);
   const status =
     thrown instanceof HttpException ? thrown.getStatus() : (thrown as FastifyError | undefined)?.statusCode;
   return status !== undefined && status >= 400 && status < 500
     ? ofFramework(status)
     : new ApiError('internal', 'Something went wrong on our side.');
+}
+
+/** What Node says when a client goes away in the middle of its request. */
+function isHangUp(thrown: unknown): boolean {
+  const { code, message } = (thrown ?? {}) as { code?: unknown; message?: unknown };
+  return code === 'ECONNRESET' && message === 'aborted';
 }
 
 /** Frameworks word their own errors with the client's input in them; ours say the same without it. */

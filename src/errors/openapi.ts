@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
-import { ApiError, STATUS_OF, type ErrorCode, type FieldErrors } from './api-error.js';
-import { wordError, type Dialect } from './dialects.js';
+import { ApiError, type ErrorCode, type FieldErrors } from './api-error.js';
+import { statusOf, wordError, type Dialect } from './dialects.js';
 
 const EXAMPLES: Record<ErrorCode, { message: string; fields?: FieldErrors; describe: string }> = {
   bad_request: { message: 'The body is not valid JSON.', describe: 'The request could not be understood' },
@@ -48,7 +48,7 @@ export function ApiErrors(dialect: Dialect, ...codes: ErrorCode[]): MethodDecora
       const { message, fields, describe } = EXAMPLES[code];
       const example = wordError(dialect, new ApiError(code, message, fields ? { fields } : {}), 'req-1');
       return ApiResponse({
-        status: STATUS_OF[code],
+        status: statusOf(dialect, new ApiError(code, message)),
         description: describe,
         ...(HEADERS[code] && { headers: HEADERS[code] }),
         content: { 'application/json': { schema: schemaOf(example), example } },
@@ -62,9 +62,15 @@ function schemaOf(example: object) {
     Object.entries(example).map(([name, value]) => [
       name,
       typeof value === 'object'
-        ? { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } }
+        ? { type: 'object', additionalProperties: messagesOf(value as object) }
         : { type: typeof value === 'number' ? 'integer' : 'string' },
     ]),
   );
   return { type: 'object', properties, required: Object.keys(example) };
+}
+
+/** Of each field: a list of messages, or, where the dialect has only one, that. */
+function messagesOf(errors: object) {
+  const isList = Object.values(errors).some(Array.isArray);
+  return isList ? { type: 'array', items: { type: 'string' } } : { type: 'string' };
 }

@@ -98,7 +98,7 @@ function refuseUrl(request: FastifyRequest, routes: RouteTable): ApiError | unde
 
 /** A plain GET may be kept and asked for again with its ETag (RFC 9110 section 8.8.3); nothing else is kept. */
 function setCaching(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
-  const plain = request.method === 'GET' && reply.statusCode === 200;
+  const plain = (request.method === 'GET' || request.method === 'HEAD') && reply.statusCode === 200;
   if (!reply.hasHeader('cache-control')) {
     void reply.header('cache-control', plain ? 'private, no-cache' : 'no-store');
   }

@@ -4,9 +4,11 @@ import { ApiError, badRequest } from '../errors/api-error.js';
 
 /** Deeper bodies than any document describes are refused before recursive code meets them. */
 const MAX_DEPTH = 32;
+/** So are bodies of more fields and elements than this: what maps and checks them takes its time for each. */
+const MAX_PARTS = 1_000;
 
 /**
- * Makes Fastify read JSON bodies, and only these. No body, or an empty one, counts as `{}` whatever its type.
+ * Makes Fastify read JSON bodies, and forms where a route takes them. No body, or an empty one, counts as `{}` whatever its type.
  * Refuses what is not UTF-8, not JSON, too deep, or holds text that PostgreSQL cannot store.
  */
 export function readBodies(fastify: FastifyInstance): void {
@@ -32,10 +34,27 @@ export function readBodies(fastify: FastifyInstance): void {
       done(error ? badRequest('The body is not valid JSON.') : refuseValue(value), value);
     });
   });
+  fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length > 0 && !request.routeOptions.config.acceptsForms) {
+      done(unsupportedType());
+      return;
+    }
+    const refusal = refuseEncoding(request, body as Buffer);
+    const form = new URLSearchParams(body.toString());
+    const names = [...form.keys()];
+    if (new Set(names).size !== names.length) done(badRequest('A field is given twice.'));
+    else if (names.includes('__proto__')) done(badRequest('The body is not a valid form.'));
+    else {
+      const value = Object.fromEntries(form);
+      done(refusal ?? refuseValue(value), value);
+    }
+  });
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(body.length === 0 ? null : new ApiError('unsupported_media_type', 'Send the body as application/json.'), {});
+    done(body.length === 0 ? null : unsupportedType(), {});
   });
 }
+
+const unsupportedType = () => new ApiError('unsupported_media_type', 'Send the body as application/json.');
 
 function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undefined {
   const charset = /;\s*charset="?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
@@ -49,12 +68,16 @@ function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undef
 /** Walks without recursion: the depth is the sender's choice. */
 function refuseValue(root: unknown): ApiError | null {
   const pending: [value: unknown, depth: number][] = [[root, 0]];
+  let parts = 0;
   for (let next = pending.pop(); next; next = pending.pop()) {
     const [value, depth] = next;
     if (depth > MAX_DEPTH) return badRequest('The body is nested too deeply.');
     if (typeof value === 'string' && !isStorable(value)) return unstorable();
     if (typeof value !== 'object' || value === null) continue;
-    for (const [key, child] of Object.entries(value)) {
+    const entries = Object.entries(value);
+    parts += entries.length;
+    if (parts > MAX_PARTS) return badRequest('The body has too many fields.');
+    for (const [key, child] of entries) {
       if (!isStorable(key)) return unstorable();
       pending.push([child, depth + 1]);
     }

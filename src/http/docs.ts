@@ -12,11 +12,19 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer(publicUrl)
     .addTag('account', 'Sign-up, sign-in, refresh, sign-out and password reset')
+    .addTag('app-token', 'App-Token and Token: login, application tokens, tokens on behalf of')
+    .addTag('publicauth', 'API tokens of gateway accounts')
     .addTag('keys', 'The public keys of session tokens')
     .addTag('operations', 'Probes')
     .addBearerAuth(
       { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The `token` of a session' },
       'session',
+    )
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'App-Token', description: 'The application' }, 'app-token')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'Token', description: 'The user at the application' }, 'token')
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', description: 'An API token: `api_live_…`, `api_test_…` or `api_…`' },
+      'api-token',
     )
     .build();
   return SwaggerModule.createDocument(app, config, { operationIdFactory: (_controller, method) => method });

@@ -38,3 +38,24 @@ export function HasAtMostBytes(most: number): PropertyDecorator {
     },
   });
 }
+
+/** A whole number that JSON carries exactly (RFC 8259 section 6). */
+export function IsSafeInteger(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isSafeInteger',
+    validator: { validate: (value) => Number.isSafeInteger(value), defaultMessage: () => 'must be a whole number' },
+  });
+}
+
+/** The field may not be there. */
+export function IsRefused(message: string): PropertyDecorator {
+  return ValidateBy({ name: 'isRefused', validator: { validate: () => false, defaultMessage: () => message } });
+}
+
+/** The field is there, and not null. */
+export function IsPresent(message: string): PropertyDecorator {
+  return ValidateBy({
+    name: 'isPresent',
+    validator: { validate: (value) => value !== undefined && value !== null, defaultMessage: () => message },
+  });
+}

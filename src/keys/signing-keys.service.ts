@@ -3,8 +3,7 @@ import { promisify } from 'node:util';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
 import { EntityManager } from 'typeorm';
-import { MIGRATION_LOCK } from '../database/locks.js';
-import { sql } from '../database/sql.js';
+import { SIGNING_KEY_LOCK, underLock } from '../database/locks.js';
 import { open, seal } from './envelope.js';
 import { SecretKeys } from './secret-keys.js';
 import { SigningKeyEntity } from './signing-key.entity.js';
@@ -28,6 +27,7 @@ export class SigningKeys implements OnModuleInit {
   /** Newest first. */
   private keys: SigningKey[] = [];
   private loadedAt = 0;
+  private unreadable = 0;
 
   constructor(
     private readonly manager: EntityManager,
@@ -35,11 +35,18 @@ export class SigningKeys implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.manager.transaction(async (tx) => {
-      await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [...MIGRATION_LOCK]);
-      if (!(await tx.existsBy(SigningKeyEntity, {}))) await this.create(tx);
-    });
+    if (!(await this.manager.existsBy(SigningKeyEntity, {}))) {
+      const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+      await underLock(this.manager, SIGNING_KEY_LOCK, async (tx) => {
+        if (!(await tx.existsBy(SigningKeyEntity, {}))) await this.store(tx, privateKey, publicKey);
+      });
+    }
     await this.load();
+    if (this.unreadable > 0) {
+      throw new Error(
+        'SECRET_KEY is not the one that the signing keys in the database are encrypted with. Give the old one too.',
+      );
+    }
   }
 
   /** The newest key, which signs. */
@@ -62,17 +69,18 @@ export class SigningKeys implements OnModuleInit {
     return { keys: this.keys.map(({ kid, publicJwk }) => ({ ...publicJwk, kid, use: 'sig', alg: ALGORITHM })) };
   }
 
-  private async create(tx: EntityManager): Promise<void> {
-    const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+  private async store(tx: EntityManager, privateKey: KeyObject, publicKey: KeyObject): Promise<void> {
     const publicJwk = await exportJWK(publicKey);
     const kid = await calculateJwkThumbprint(publicJwk);
     await tx.insert(SigningKeyEntity, { kid, publicJwk, ...this.encrypt(kid, privateKey) });
   }
 
   private async load(): Promise<void> {
-    this.loadedAt = Date.now();
     const rows = await this.manager.find(SigningKeyEntity, { order: { createdAt: 'DESC', kid: 'ASC' } });
-    this.keys = await Promise.all(rows.map((row) => this.decrypt(row)));
+    this.loadedAt = Date.now();
+    const found = await Promise.all(rows.map((row) => this.decrypt(row)));
+    this.keys = found.filter((key) => key !== undefined);
+    this.unreadable = found.length - this.keys.length;
   }
 
   private encrypt(kid: string, privateKey: KeyObject) {
@@ -81,13 +89,15 @@ export class SigningKeys implements OnModuleInit {
     return { encryptedPrivateKey: seal(key, kid, der), secretKeyId: id };
   }
 
-  private async decrypt(row: SigningKeyEntity): Promise<SigningKey> {
+  /**
+   * @returns a key that we know already as we know it: a replica with a newer SECRET_KEY may have encrypted it anew;
+   *   undefined for one that our SECRET_KEY does not open
+   */
+  private async decrypt(row: SigningKeyEntity): Promise<SigningKey | undefined> {
+    const known = this.keys.find((key) => key.kid === row.kid);
+    if (known) return known;
     const subKey = this.secretKeys.find('signing-key', row.secretKeyId);
-    if (!subKey) {
-      throw new Error(
-        'SECRET_KEY is not the one that the signing keys in the database are encrypted with. Give the old one too.',
-      );
-    }
+    if (!subKey) return undefined;
     const der = open(subKey.key, row.kid, row.encryptedPrivateKey);
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     await this.renew(row, privateKey);

@@ -24,22 +24,24 @@ export class Limits implements OnModuleInit {
   }
 
   /**
-   * Counts one attempt.
+   * Counts one attempt; one too many is refused, and not counted.
    *
-   * @throws ApiError `rate_limited` with how long to wait, when it is one too many
+   * @param manager a transaction's, if the attempt is to count only when that commits
+   * @throws ApiError `rate_limited` with how long to wait, when it is refused
    */
-  async take({ key, most, seconds }: Limit): Promise<void> {
-    const [row] = await sql<{ count: number; wait: number }>(
-      this.manager,
+  async take({ key, most, seconds }: Limit, manager = this.manager): Promise<void> {
+    const taken = await sql(
+      manager,
       `INSERT INTO attempt_limits AS l (key, count, window_ends_at)
        VALUES ($1, 1, now() + $2 * interval '1 second')
        ON CONFLICT (key) DO UPDATE SET
-         count = CASE WHEN l.window_ends_at <= now() THEN 1 ELSE least(l.count + 1, 1000000000) END,
+         count = CASE WHEN l.window_ends_at <= now() THEN 1 ELSE l.count + 1 END,
          window_ends_at = CASE WHEN l.window_ends_at <= now() THEN excluded.window_ends_at ELSE l.window_ends_at END
-       RETURNING count, extract(epoch FROM l.window_ends_at - now())::float8 AS wait`,
-      [key, seconds],
+       WHERE l.window_ends_at <= now() OR l.count < $3
+       RETURNING count`,
+      [key, seconds, most],
     );
-    if (row && row.count > most) throw rateLimited(row.wait);
+    if (taken.length === 0) throw rateLimited(await this.waitFor(key));
   }
 
   /** Takes back one attempt that turned out not to count. */
@@ -49,5 +51,21 @@ export class Limits implements OnModuleInit {
       'UPDATE attempt_limits SET count = count - 1 WHERE key = $1 AND count > 0 AND window_ends_at > now()',
       [key],
     );
+  }
+
+  /** Lifts limits before their time. */
+  async lift(...limits: Limit[]): Promise<void> {
+    const keys = limits.map(({ key }) => key);
+    await sql(this.manager, 'DELETE FROM attempt_limits WHERE key = ANY($1) RETURNING key', [keys]);
+  }
+
+  /** @returns seconds until the window ends */
+  private async waitFor(key: string): Promise<number> {
+    const [row] = await sql<{ wait: number }>(
+      this.manager,
+      'SELECT extract(epoch FROM window_ends_at - now())::float8 AS wait FROM attempt_limits WHERE key = $1',
+      [key],
+    );
+    return row?.wait ?? 1;
   }
 }

@@ -11,7 +11,7 @@ export const CONCURRENCY = 5;
 /** In milliseconds: how often to look for due mails, the most that one attempt takes, and what stopping waits for. */
 const POLL_PERIOD = 1_000;
 const SEND_LIMIT = 25_000;
-const STOP_LIMIT = 5_000;
+const STOP_LIMIT = 3_000;
 
 /** How an attempt ended: with the mail done, or not. Both are for the log. */
 type Outcome = { done: string } | { failure: string };

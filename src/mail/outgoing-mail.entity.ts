@@ -5,6 +5,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
  * it is sent.
  */
 @Entity('outgoing_mails')
+@Index('outgoing_mails_done_at_idx', ['doneAt'], { where: '(done_at IS NOT NULL)' })
 @Index('outgoing_mails_due_idx', ['nextAttemptAt'], { where: '(done_at IS NULL)' })
 export class OutgoingMailEntity {
   @PrimaryGeneratedColumn('uuid')
