@@ -17,7 +17,7 @@ export class Sessions1763700000002 implements MigrationInterface {
         CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE
       );
       CREATE INDEX sessions_account_id_idx ON sessions (account_id);
-      CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
+      CREATE INDEX sessions_ended_idx ON sessions (least(expires_at, revoked_at));
       CREATE TABLE password_resets (
         id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
         account_id uuid,

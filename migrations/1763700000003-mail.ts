@@ -16,6 +16,7 @@ export class Mail1763700000003 implements MigrationInterface {
         done_at         timestamptz,
         last_error      text
       );
+      CREATE INDEX outgoing_mails_done_at_idx ON outgoing_mails (done_at) WHERE done_at IS NOT NULL;
       CREATE INDEX outgoing_mails_due_idx ON outgoing_mails (next_attempt_at) WHERE done_at IS NULL;
     `);
   }

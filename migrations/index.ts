@@ -6,6 +6,8 @@ import { Limits1763700000004 } from './1763700000004-limits.js';
 import { SigningKeys1763700000005 } from './1763700000005-signing-keys.js';
 import { Tokens1763700000006 } from './1763700000006-tokens.js';
 import { OauthClients1763700000007 } from './1763700000007-oauth-clients.js';
+import { TokenKinds1763800000008 } from './1763800000008-token-kinds.js';
+import { Audit1763800000009 } from './1763800000009-audit.js';
 
 /** Every migration, oldest first. New ones go to the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -16,4 +18,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   SigningKeys1763700000005,
   Tokens1763700000006,
   OauthClients1763700000007,
+  TokenKinds1763800000008,
+  Audit1763800000009,
 ];

@@ -1,5 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccountsModule } from './accounts/accounts.module.js';
+import { ApiTokensModule } from './api-tokens/api-tokens.module.js';
+import { AppTokensModule } from './app-tokens/app-tokens.module.js';
+import { AuditModule } from './audit/audit.module.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -11,6 +14,7 @@ import { KeysModule } from './keys/keys.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { MailModule } from './mail/mail.module.js';
 import { OauthModule } from './oauth/oauth.module.js';
+import { RevocationsModule } from './revocations/revocations.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 
@@ -32,11 +36,15 @@ export class AppModule {
         DatabaseModule.with(connection, config.databasePoolSize),
         KeysModule.with(secretKeys),
         LimitsModule,
+        RevocationsModule,
+        AuditModule,
         MailModule,
         HealthModule,
         TokensModule,
         AccountsModule,
         SessionsModule,
+        AppTokensModule,
+        ApiTokensModule,
         OauthModule,
         BootstrapModule,
         GuardsModule,

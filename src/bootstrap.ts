@@ -10,6 +10,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { createLogger, NestLogger } from './logging/logger.js';
+import { RevocationsModule } from './revocations/revocations.module.js';
 import { prepareSchema } from './start.js';
 
 @Module({})
@@ -29,6 +30,7 @@ async function run(): Promise<string> {
     DatabaseModule.with(connection, 2),
     KeysModule.with(config.secretKeys),
     LimitsModule,
+    RevocationsModule,
     BootstrapModule,
   ];
   const context = await NestFactory.createApplicationContext(
@@ -48,6 +50,6 @@ run().then(
   (error: unknown) => {
     const message = error instanceof ConfigError || !(error instanceof Error) ? String(error) : error.message;
     process.stderr.write(`${message}\n`);
-    process.exitCode = 1;
+    process.exit(1);
   },
 );

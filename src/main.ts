@@ -56,5 +56,6 @@ const config = readConfig();
 const logger = createLogger(config.logLevel);
 run(config, logger).catch((error: unknown) => {
   logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
+  // What has failed may have left connections open, which would keep the process for a while.
+  process.exit(1);
 });

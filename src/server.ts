@@ -9,7 +9,7 @@ import { bodyValidation } from './http/validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
 
 /** In-flight requests get this long to finish when the server stops, in milliseconds. */
-const DRAIN_LIMIT = 5_000;
+const DRAIN_LIMIT = 4_000;
 
 /**
  * Builds a server that is ready to listen.
@@ -43,16 +43,22 @@ export async function createServer(surroundings: Surroundings, logger: Logger): 
 /** Stops serving: answers what is in flight, cuts off what takes too long, and closes the pool last. */
 export async function stopServer(app: NestFastifyApplication): Promise<void> {
   app.get(Readiness).stop();
+  await drain(app);
+  await app.close();
+}
+
+/** Closes the listener before anything that requests in flight may need. */
+async function drain(app: NestFastifyApplication): Promise<void> {
   const http = app.getHttpServer();
   const cutOff = setTimeout(() => {
     http.closeAllConnections();
   }, DRAIN_LIMIT);
   // What was in flight is answered on a connection that is then kept for the next request.
   const closeIdle = setInterval(() => {
-    if (!http.listening) http.closeIdleConnections();
+    http.closeIdleConnections();
   }, 50);
   try {
-    await app.close();
+    await app.getHttpAdapter().close();
   } finally {
     clearTimeout(cutOff);
     clearInterval(closeIdle);

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { announce } from './bootstrap/announcement.js';
@@ -35,6 +35,9 @@ export async function start(
   print: (text: string) => void,
   signal?: AbortSignal,
 ): Promise<RunningServer> {
+  if (config.databaseUrl !== undefined && config.smtpUrl === undefined) {
+    logger.warn(`there is no SMTP_URL: mails are only written to ${config.dataDir}/mail, and nobody removes them`);
+  }
   const database = await openDatabase(config, logger);
   let app: NestFastifyApplication | undefined;
   const stop = async () => {
@@ -123,7 +126,8 @@ async function bootstrap(app: NestFastifyApplication, config: Config, logger: Lo
   const path = join(config.dataDir, 'bootstrap.txt');
   const made = await service.generated((credentials) => {
     // Before the commit: what is in the database must not be lost with a crash.
-    writeFileSync(path, announce(config.publicUrl, credentials), { mode: 0o600, flush: true });
+    rmSync(path, { force: true });
+    writeFileSync(path, announce(config.publicUrl, credentials), { mode: 0o600, flag: 'wx', flush: true });
   });
   if (made) print(`\nYour first credentials, also in ${path}:\n\n${announce(config.publicUrl, made)}\n`);
 }

@@ -1,5 +1,5 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { ApiBearerAuth } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Dialect } from '../errors/dialects.js';
 import type { Principal } from './principal.js';
@@ -10,11 +10,21 @@ export type Access =
   /** Anyone; `limited`: so many requests a minute and client address (RATE_LIMIT_PER_MINUTE). */
   | { scheme: 'public'; limited: boolean }
   /** `Authorization: Bearer` with the JWT of a live session. */
-  | { scheme: 'session' };
+  | { scheme: 'session' }
+  /** `App-Token`. */
+  | { scheme: 'app' }
+  /** `App-Token` with the scope `frontend`, or anyone (FRONTEND_AUTH). */
+  | { scheme: 'frontend' }
+  /** `App-Token` and `Token`. */
+  | { scheme: 'user' }
+  /** `Authorization: Bearer` with an `api` token. */
+  | { scheme: 'api' };
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** Whether the route takes application/x-www-form-urlencoded too. */
+    acceptsForms?: boolean;
   }
   interface FastifyRequest {
     principal?: Principal;
@@ -28,6 +38,25 @@ export const Public = (options: { limited?: boolean } = {}): MethodDecorator =>
 /** The route wants the JWT of a live session; see {@link CurrentPrincipal}. */
 export const SessionRequired = (): MethodDecorator =>
   applyDecorators(addToRouteConfig({ access: { scheme: 'session' } }), ApiBearerAuth('session'));
+
+/** The route wants an App-Token. */
+export const AppTokenRequired = (): MethodDecorator =>
+  applyDecorators(addToRouteConfig({ access: { scheme: 'app' } }), ApiSecurity('app-token'));
+
+/** The route wants an App-Token with the scope `frontend`, unless FRONTEND_AUTH leaves it to the network. */
+export const FrontendOnly = (): MethodDecorator =>
+  applyDecorators(addToRouteConfig({ access: { scheme: 'frontend' } }), ApiSecurity('app-token'));
+
+/** The route wants an App-Token and the Token of a user. */
+export const UserTokenRequired = (): MethodDecorator =>
+  applyDecorators(addToRouteConfig({ access: { scheme: 'user' } }), ApiSecurity({ 'app-token': [], token: [] }));
+
+/** The route wants an `api` token. */
+export const ApiTokenRequired = (): MethodDecorator =>
+  applyDecorators(addToRouteConfig({ access: { scheme: 'api' } }), ApiBearerAuth('api-token'));
+
+/** The route takes what a plain HTML form sends, besides JSON. */
+export const AcceptsForms = (): MethodDecorator => addToRouteConfig({ acceptsForms: true });
 
 /** Every route of the controller words its errors in this dialect. */
 export function SpeaksDialect(dialect: Dialect): ClassDecorator {

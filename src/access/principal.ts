@@ -3,9 +3,33 @@ export interface SessionPrincipal {
   accountId: string;
   email: string;
   sessionId: string;
-  /** The account's epoch when the session was checked; see DESIGN "Credential epoch" in docs/architecture.md. */
+  /** The account's epoch when the session was checked; see docs/architecture.md. */
   credentialEpoch: number;
 }
 
+/** An application: what an App-Token proves. */
+export interface AppPrincipal {
+  tokenId: string;
+  accountId: string;
+  scopes: string[];
+}
+
+/** A user at an application: what an App-Token and a Token prove together. */
+export interface UserPrincipal {
+  appTokenId: string;
+  userTokenId: string;
+  accountId: string;
+  isAdmin: boolean;
+  credentialEpoch: number;
+  /** Who acts in the account's name, and their epoch; null: the account itself. */
+  actorId: string | null;
+  actorEpoch: number | null;
+}
+
+/** An account of the gateway: what an `api` token proves. */
+export interface GatewayPrincipal {
+  gatewayAccountId: string;
+}
+
 /** Who a request's credential proves to be. */
-export type Principal = SessionPrincipal;
+export type Principal = SessionPrincipal | AppPrincipal | UserPrincipal | GatewayPrincipal;

@@ -5,11 +5,10 @@ import { AccountEntity } from '../accounts/account.entity.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { MIGRATION_LOCK } from '../database/locks.js';
-import { sql } from '../database/sql.js';
+import { MIGRATION_LOCK, underLock } from '../database/locks.js';
 import { CLIENT_SCOPES } from '../oauth/oauth-client.entity.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
-import { newHexSecret } from '../tokens/secret.js';
+import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
 /** The first credentials of an installation. They can be shown once. */
@@ -66,7 +65,7 @@ export class Bootstrap {
       {
         adminEmail: given.adminEmail ?? 'admin@latchkey.example',
         adminPassword: given.adminPassword ?? randomBytes(15).toString('base64url'),
-        appToken: given.appToken ?? newHexSecret(),
+        appToken: given.appToken ?? TOKEN_KINDS.app.format.mint(),
         clientId: given.clientId ?? randomUUID(),
         clientSecret: given.clientSecret ?? randomBytes(32).toString('base64url'),
       },
@@ -81,8 +80,7 @@ export class Bootstrap {
   ): Promise<FirstCredentials | undefined> {
     if (!(await this.isNeeded())) return undefined;
     const passwordHash = await this.hasher.hash(credentials.adminPassword);
-    return this.manager.transaction(async (tx) => {
-      await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [...MIGRATION_LOCK]);
+    return underLock(this.manager, MIGRATION_LOCK, async (tx) => {
       if (!(await this.isNeeded(tx))) return undefined;
       await this.store(tx, credentials, passwordHash);
       beforeCommit?.(credentials);
@@ -95,8 +93,7 @@ export class Bootstrap {
     const { adminEmail: email, appToken, clientId, clientSecret } = credentials;
     const admin = await this.accounts.create(tx, { email, passwordHash, role: 'admin' });
     if (appToken !== undefined) {
-      const token = { secret: appToken, accountId: admin.id, scopes: APP_TOKEN_SCOPES };
-      await this.tokens.add(tx, { kind: 'app', ...token, lifetime: this.config.appTokenTtl });
+      await this.tokens.issue(tx, 'app', { secret: appToken, accountId: admin.id, scopes: APP_TOKEN_SCOPES });
     }
     if (clientId !== undefined && clientSecret !== undefined) {
       const client = { id: clientId, secret: clientSecret, name: 'bootstrap', scopes: CLIENT_SCOPES };

@@ -4,6 +4,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
+import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
 /** The one guard of all routes. It reads what a route declares (see `access`) and denies what declares nothing. */
 @Injectable()
@@ -12,6 +13,10 @@ export class AccessGuard implements CanActivate {
     @Inject(CONFIG) private readonly config: Config,
     private readonly limits: Limits,
     private readonly bearerJwt: BearerJwtScheme,
+    private readonly appToken: AppTokenScheme,
+    private readonly frontend: FrontendScheme,
+    private readonly userToken: UserTokenScheme,
+    private readonly apiToken: ApiTokenScheme,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -23,7 +28,15 @@ export class AccessGuard implements CanActivate {
         if (access.limited) await this.limit(request.ip);
         return true;
       case 'session':
-        return this.bearerJwt.admits(context);
+        return this.bearerJwt.admits(request);
+      case 'app':
+        return this.appToken.admits(request);
+      case 'frontend':
+        return this.frontend.admits(request);
+      case 'user':
+        return this.userToken.admits(request);
+      case 'api':
+        return this.apiToken.admits(request);
     }
   }
 

@@ -1,38 +1,43 @@
-import { Injectable, type ExecutionContext } from '@nestjs/common';
-import { AuthGuard } from '@nestjs/passport';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import type { SessionPrincipal } from '../access/principal.js';
 import { unauthorized } from '../errors/api-error.js';
-import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { BEARER_JWT, bearerToken } from './bearer-jwt.strategy.js';
+import { BearerJwtStrategy, bearerToken, KeyLookupError } from './bearer-jwt.strategy.js';
 
 /** `Authorization: Bearer` with the JWT of a live session (RFC 6750). */
 @Injectable()
-export class BearerJwtScheme extends AuthGuard(BEARER_JWT) {
-  /** @throws ApiError `unauthorized`; the principal is the request's afterwards */
-  async admits(context: ExecutionContext): Promise<boolean> {
-    return (await this.canActivate(context)) === true;
-  }
+export class BearerJwtScheme {
+  constructor(private readonly strategy: BearerJwtStrategy) {}
 
-  override getAuthenticateOptions() {
-    return { property: 'principal', session: false };
+  /** @throws ApiError `unauthorized` */
+  async admits(request: FastifyRequest): Promise<boolean> {
+    const principal = await this.authenticate(request);
+    if (principal) {
+      request.principal = principal;
+      return true;
+    }
+    throw bearerToken(request) === null
+      ? unauthorized('Send the token of a session as a Bearer token.')
+      : unauthorized('The session has ended, or the token is not valid.', 'Bearer error="invalid_token"');
   }
 
   /**
-   * Called by passport's guard with what the strategy found.
-   *
-   * @param info why it found nothing; looking for the key may have failed too, and an outage signs nobody out
+   * Asks the strategy as passport's own middleware does, without passport's registry: that is one for the whole
+   * process, and a second server in it would take the first one's place.
    */
-  override handleRequest<User = SessionPrincipal>(
-    error: unknown,
-    principal: User | false | undefined,
-    info: unknown,
-    context: ExecutionContext,
-  ): User {
-    if (error instanceof Error) throw error;
-    if (info instanceof Error && isDatabaseUnavailable(info)) throw info;
-    if (principal) return principal;
-    throw bearerToken(context.switchToHttp().getRequest()) === null
-      ? unauthorized('Send the token of a session as a Bearer token.')
-      : unauthorized('The session has ended, or the token is not valid.', 'Bearer error="invalid_token"');
+  private authenticate(request: FastifyRequest): Promise<SessionPrincipal | undefined> {
+    return new Promise((resolve, reject) => {
+      const attempt = Object.assign(Object.create(this.strategy) as BearerJwtStrategy, {
+        success: (principal: SessionPrincipal) => {
+          resolve(principal);
+        },
+        fail: (reason: unknown) => {
+          if (reason instanceof KeyLookupError) reject(reason.cause);
+          else resolve(undefined);
+        },
+        error: reject,
+      });
+      attempt.authenticate(request as never, undefined);
+    });
   }
 }

@@ -10,18 +10,34 @@ import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
 import { SessionStore } from '../sessions/session.store.js';
 import type { SessionClaims } from '../sessions/session-tokens.service.js';
 
-export const BEARER_JWT = 'bearer-jwt';
-
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Both documented spellings, `Bearer X` and `Bearer: X`, the scheme in whatever case (RFC 9110 section 11.1). */
-export function bearerToken(request: { headers: FastifyRequest['headers'] }): string | null {
-  return /^bearer:? +([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
+/** Tells a look-up that failed from a token that is wrong: an outage signs nobody out. */
+export class KeyLookupError extends Error {
+  constructor(override readonly cause: Error) {
+    super('The key of a token could not be looked up.');
+  }
+}
+
+type Sent = Pick<FastifyRequest, 'headers'> & { raw: { rawHeaders: string[] } };
+
+/**
+ * Both documented spellings, `Bearer X` and `Bearer: X`, the scheme in whatever case (RFC 9110 section 11.1). None when
+ * the header was sent twice: Node keeps the first, and a proxy before us may have gone by the other.
+ */
+export function bearerToken({ headers, raw }: Sent): string | null {
+  const token = /^bearer:? +([\w.~+/=-]+)$/i.exec(headers.authorization ?? '')?.[1];
+  return token === undefined || isRepeated(raw.rawHeaders) ? null : token;
+}
+
+/** @param rawHeaders names and values in turn */
+function isRepeated(rawHeaders: string[]): boolean {
+  return rawHeaders.filter((text, index) => index % 2 === 0 && /^authorization$/i.test(text)).length > 1;
 }
 
 /** Checks the JWT of a session: the signature here, and in the database whether the session lives. */
 @Injectable()
-export class BearerJwtStrategy extends PassportStrategy(Strategy, BEARER_JWT) {
+export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') {
   constructor(
     @Inject(CONFIG) config: Config,
     private readonly signingKeys: SigningKeys,
@@ -41,7 +57,7 @@ export class BearerJwtStrategy extends PassportStrategy(Strategy, BEARER_JWT) {
             done(null, key as unknown as string);
           },
           (error: unknown) => {
-            done(error);
+            done(new KeyLookupError(error instanceof Error ? error : new Error(String(error))));
           },
         );
       },

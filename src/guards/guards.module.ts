@@ -1,13 +1,23 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { SessionsModule } from '../sessions/sessions.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
 import { AccessGuard } from './access.guard.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { BearerJwtStrategy } from './bearer-jwt.strategy.js';
+import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
 /** What stands before every route. */
 @Module({
-  imports: [SessionsModule],
-  providers: [BearerJwtStrategy, BearerJwtScheme, { provide: APP_GUARD, useClass: AccessGuard }],
+  imports: [SessionsModule, TokensModule],
+  providers: [
+    BearerJwtStrategy,
+    BearerJwtScheme,
+    AppTokenScheme,
+    FrontendScheme,
+    UserTokenScheme,
+    ApiTokenScheme,
+    { provide: APP_GUARD, useClass: AccessGuard },
+  ],
 })
 export class GuardsModule {}

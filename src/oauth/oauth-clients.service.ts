@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { digestOf } from '../tokens/secret.js';
+import { digestOf } from '../tokens/digest.js';
 import { OauthClientEntity } from './oauth-client.entity.js';
 import { OauthClientSecretEntity } from './oauth-client-secret.entity.js';
 

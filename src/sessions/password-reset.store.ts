@@ -38,11 +38,11 @@ export class PasswordResetStore implements OnModuleInit {
     return row;
   }
 
-  /** @returns the email of the account that a live reset is for */
-  async findLive(id: string): Promise<{ email: string } | undefined> {
-    const [row] = await sql<{ email: string }>(
+  /** @returns the account that a live reset is for */
+  async findLive(id: string): Promise<{ accountId: string; email: string } | undefined> {
+    const [row] = await sql<{ accountId: string; email: string }>(
       this.manager,
-      `SELECT a.email FROM password_resets r JOIN accounts a ON a.id = r.account_id
+      `SELECT a.id AS "accountId", a.email FROM password_resets r JOIN accounts a ON a.id = r.account_id
        WHERE r.id = $1 AND ${LIVE} AND a.disabled_at IS NULL AND a.email IS NOT NULL`,
       [id],
     );

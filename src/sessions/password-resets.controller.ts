@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Post, Put } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
@@ -37,7 +37,7 @@ export class PasswordResetsController {
   })
   @ApiOkResponse({ type: PasswordResetAnswer })
   @ApiErrors('account', ...BODY_ERRORS, 'rate_limited')
-  redeem(@Body() { account }: PasswordResetBody): Promise<PasswordResetAnswer> {
-    return this.resets.redeem(account);
+  redeem(@Body() { account }: PasswordResetBody, @Ip() address: string): Promise<PasswordResetAnswer> {
+    return this.resets.redeem(account, address);
   }
 }

@@ -4,12 +4,14 @@ import { EntityManager } from 'typeorm';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { foldEmail } from '../accounts/email.js';
+import { PasswordChecks } from '../accounts/password-checks.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
+import { Revocations } from '../revocations/revocations.service.js';
 import { resetMail } from './password-reset.mail.js';
 import { PasswordResetStore } from './password-reset.store.js';
 import type { PasswordReset, PasswordResetAnswer } from './password-resets.dto.js';
@@ -29,6 +31,8 @@ export class PasswordResets implements OnModuleInit {
     private readonly manager: EntityManager,
     private readonly accounts: Accounts,
     private readonly hasher: PasswordHasher,
+    private readonly passwordChecks: PasswordChecks,
+    private readonly revocations: Revocations,
     private readonly store: PasswordResetStore,
     private readonly sessions: Sessions,
     private readonly tokens: SessionTokens,
@@ -51,61 +55,58 @@ export class PasswordResets implements OnModuleInit {
    */
   async request(email: string): Promise<AccountView> {
     const digest = this.digest(email);
-    const limit = { key: `reset ${digest.toString('base64url')}`, ...MAILS };
-    if (!(await this.mayMail(limit))) {
-      const account = await this.accounts.findByEmail(email);
-      return { id: account?.disabledAt === null ? account.id : idOf(digest), email };
-    }
-    const accountId = await this.queueMail(email).catch(async (error: unknown) => {
-      // Nothing is on its way, so whoever asks again must not be told that something is.
-      await this.limits.giveBack(limit).catch(() => undefined);
-      throw error;
-    });
+    const queued = await this.queueMail(email, { key: `reset ${digest.toString('base64url')}`, ...MAILS });
+    if (queued) this.mailQueue.wake();
+    const { accountId } = queued ?? { accountId: await this.enabledAccountId(email) };
     return { id: accountId ?? idOf(digest), email };
   }
 
   /**
-   * Sets a new password, once, and ends all that was open on the account.
+   * Sets a new password, once, ends all that was open on the account, and lifts the limits on signing in to it.
    *
+   * @param address the client's, for the limits
    * @returns the account and, with `remember_me`, the tokens of a new session
    * @throws ApiError `invalid_params` when the token is not good (any more) or the password is refused, which does not
    *   spend the token; `unavailable`
    */
-  async redeem({ password, reset_password_token, remember_me = false }: PasswordReset): Promise<PasswordResetAnswer> {
+  async redeem(reset: PasswordReset, address: string): Promise<PasswordResetAnswer> {
+    const { password, reset_password_token, remember_me = false } = reset;
     const id = this.secretKeys.verify('password-reset', reset_password_token);
     // Only saves the work of hashing for a token that is spent; the transaction decides.
-    if (id === undefined || !(await this.store.findLive(id))) throw unusableToken();
+    const live = id === undefined ? undefined : await this.store.findLive(id);
+    if (id === undefined || !live) throw unusableToken();
     const passwordHash = await this.hasher.hash(password);
-    const { account, session } = await this.manager.transaction(async (tx) => {
+    const { account, session } = await this.revocations.during(`account ${live.accountId}`, async (tx) => {
       const accountId = await this.store.spend(tx, id);
       const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));
       if (!changed) throw unusableToken();
       await this.sessions.endEverything(tx, changed.id);
       return { account: changed, session: remember_me && (await this.sessions.open(tx, changed, true)) };
     });
+    await this.passwordChecks.lift(account.email, address);
     return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
   }
 
-  /** @returns the id of the account that the mail goes to */
-  private async queueMail(email: string): Promise<string | null> {
-    const { accountId } = await this.manager.transaction(async (tx) => {
-      const reset = await this.store.open(tx, email);
-      const mail = { kind: MAIL_KIND, subjectId: reset.id, recipient: reset.email ?? '' };
-      await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
-      return reset;
-    });
-    this.mailQueue.wake();
-    return accountId;
-  }
-
-  private async mayMail(limit: Limit): Promise<boolean> {
+  /** @returns whom the mail goes to, or would go to; undefined when one was queued less than a minute ago */
+  private async queueMail(email: string, limit: Limit): Promise<{ accountId: string | null } | undefined> {
     try {
-      await this.limits.take(limit);
-      return true;
+      return await this.manager.transaction(async (tx) => {
+        // In the transaction: when nothing is queued after all, whoever asks again must not be told that something is.
+        await this.limits.take(limit, tx);
+        const reset = await this.store.open(tx, email);
+        const mail = { kind: MAIL_KIND, subjectId: reset.id, recipient: reset.email ?? '' };
+        await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
+        return reset;
+      });
     } catch (error) {
-      if (error instanceof ApiError) return false;
+      if (error instanceof ApiError && error.code === 'rate_limited') return undefined;
       throw error;
     }
+  }
+
+  private async enabledAccountId(email: string): Promise<string | null> {
+    const account = await this.accounts.findByEmail(email);
+    return account?.disabledAt === null ? account.id : null;
   }
 
   private digest(email: string): Buffer {

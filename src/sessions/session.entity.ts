@@ -4,7 +4,7 @@ import { AccountEntity } from '../accounts/account.entity.js';
 /** What a sign-in opens: one row, however often it is refreshed. */
 @Entity('sessions')
 @Index('sessions_account_id_idx', ['accountId'])
-@Index('sessions_expires_at_idx', ['expiresAt'])
+@Index('sessions_ended_idx', { synchronize: false })
 export class SessionEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;

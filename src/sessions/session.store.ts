@@ -1,10 +1,12 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { EntityManager } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { sql } from '../database/sql.js';
+import { prepared, sql, type PreparedStatement } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { VerifiedCache } from '../revocations/verified-cache.js';
 
 /** What tokens are made from. Times are seconds since 1970, by the database's clock. */
 export interface OpenSession {
@@ -31,14 +33,34 @@ const OPEN_SESSION = `
   floor(extract(epoch FROM least(now() + ${TTL}, s.created_at + ${MAX_AGE})))::float8 AS "accessExpiresAt",
   s.refresh_counter AS "refreshCounter", s.refresh_expires_at IS NOT NULL AS refreshable`;
 
+/** The one look-up that every check of a session is. */
+export const FIND_LIVE: PreparedStatement = {
+  name: 'find live session',
+  text: `
+    SELECT a.id AS "accountId", a.email, s.id AS "sessionId", a.credential_epoch AS "credentialEpoch",
+      extract(epoch FROM s.expires_at - now())::float8 AS "expiresIn"
+    FROM sessions s JOIN accounts a ON a.id = s.account_id
+    WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now()
+      AND a.disabled_at IS NULL`,
+};
+
+/** How many live sessions a process remembers. */
+const REMEMBERED = 50_000;
+
 /** The session table. Every change of state is one conditional statement. */
 @Injectable()
 export class SessionStore implements OnModuleInit {
+  private readonly live: VerifiedCache<SessionPrincipal>;
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
+    private readonly dataSource: DataSource,
     private readonly manager: EntityManager,
+    private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
-  ) {}
+  ) {
+    this.live = new VerifiedCache(revocations, REMEMBERED);
+  }
 
   onModuleInit(): void {
     // Kept for a week, so that an operator can still see what an incident was about.
@@ -105,16 +127,23 @@ export class SessionStore implements OnModuleInit {
 
   /** Ends a session of which a refresh token was used again too late: one of its two users is a thief. */
   async endReused(id: string, counter: number): Promise<boolean> {
-    const rows = await sql(
-      this.manager,
-      `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND refresh_counter > $2 AND revoked_at IS NULL
-       RETURNING id`,
-      [id, counter],
+    const rows = await this.revocations.during(
+      (ended: unknown[]) => (ended.length > 0 ? `session ${id}` : undefined),
+      (tx) =>
+        sql(
+          tx,
+          `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND refresh_counter > $2 AND revoked_at IS NULL
+           RETURNING id`,
+          [id, counter],
+        ),
     );
     return rows.length === 1;
   }
 
-  /** Ends every session of an account. The caller holds a lock on the account, so that none is opened meanwhile. */
+  /**
+   * Ends every session of an account. The caller holds a lock on the account, so that none is opened meanwhile, and
+   * announces a revocation for it.
+   */
   async endAll(tx: EntityManager, accountId: string): Promise<void> {
     await sql(tx, 'UPDATE sessions SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL RETURNING id', [
       accountId,
@@ -122,16 +151,16 @@ export class SessionStore implements OnModuleInit {
   }
 
   /** @returns who a live session belongs to */
-  async findLive(id: string, accountId: string): Promise<SessionPrincipal | undefined> {
-    const [row] = await sql<SessionPrincipal>(
-      this.manager,
-      `SELECT a.id AS "accountId", a.email, s.id AS "sessionId", a.credential_epoch AS "credentialEpoch"
-       FROM sessions s JOIN accounts a ON a.id = s.account_id
-       WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now()
-         AND a.disabled_at IS NULL`,
-      [id, accountId],
-    );
-    return row;
+  findLive(id: string, accountId: string): Promise<SessionPrincipal | undefined> {
+    return this.live.get(`${id} ${accountId}`, async () => {
+      const [row] = await prepared<SessionPrincipal & { expiresIn: number }>(this.dataSource, FIND_LIVE, [
+        id,
+        accountId,
+      ]);
+      if (!row) return undefined;
+      const { expiresIn, ...value } = row;
+      return { value, tags: [`session ${id}`, `account ${accountId}`], expiresIn };
+    });
   }
 
   /** `$2` and `$3` of every statement that gives an {@link OpenSession}. */

@@ -64,7 +64,7 @@ export class SessionsController {
   })
   @ApiParam({ name: 'id', format: 'uuid', example: EXAMPLE_ID })
   @ApiOkResponse({ type: TokenAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'not_found', 'conflict')
+  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'not_found', 'conflict', 'rate_limited')
   update(
     @CurrentPrincipal() principal: SessionPrincipal,
     @Param('id') id: string,

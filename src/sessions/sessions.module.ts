@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { MailModule } from '../mail/mail.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
 import { PasswordResetEntity } from './password-reset.entity.js';
 import { PasswordResetStore } from './password-reset.store.js';
 import { PasswordResetsController } from './password-resets.controller.js';
@@ -15,7 +16,7 @@ import { Sessions } from './sessions.service.js';
 
 /** Signing up, in and out, and resetting passwords: every route that answers with a session token. */
 @Module({
-  imports: [TypeOrmModule.forFeature([SessionEntity, PasswordResetEntity]), AccountsModule, MailModule],
+  imports: [TypeOrmModule.forFeature([SessionEntity, PasswordResetEntity]), AccountsModule, MailModule, TokensModule],
   controllers: [SessionsController, PasswordResetsController, ResetPageController],
   providers: [SessionStore, SessionTokens, Sessions, PasswordResetStore, PasswordResets],
   exports: [SessionStore],

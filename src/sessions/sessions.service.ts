@@ -6,12 +6,18 @@ import { Accounts, type AccountAtEpoch } from '../accounts/accounts.service.js';
 import { PasswordChecks } from '../accounts/password-checks.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
 import { notFound, unauthorized } from '../errors/api-error.js';
+import { Limits } from '../limits/limits.service.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
 import { PasswordResetStore } from './password-reset.store.js';
 import { SessionStore } from './session.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { Credentials, RefreshGrant } from './sessions.dto.js';
 
 const ENDED = 'The session has ended.';
+
+/** Each change of credentials costs a hash: one account must not take them all. */
+const CHANGES = { most: 10, seconds: 60 };
 
 /** Signing up, in and out. */
 @Injectable()
@@ -26,6 +32,9 @@ export class Sessions {
     private readonly store: SessionStore,
     private readonly resets: PasswordResetStore,
     private readonly tokens: SessionTokens,
+    private readonly userTokens: Tokens,
+    private readonly revocations: Revocations,
+    private readonly limits: Limits,
   ) {}
 
   /** @throws ApiError `invalid_params`, `conflict` when the email is taken, `unavailable` */
@@ -66,11 +75,12 @@ export class Sessions {
     throw unauthorized('The refresh token is not valid.');
   }
 
-  /** Ends every session of the account. */
+  /** Ends every session and every user token of the account. */
   async signOut({ accountId, email, credentialEpoch }: SessionPrincipal): Promise<AccountView> {
-    await this.manager.transaction(async (tx) => {
+    await this.revocations.during(`account ${accountId}`, async (tx) => {
       if (!(await this.accounts.raiseEpoch(tx, accountId, credentialEpoch))) throw unauthorized(ENDED);
       await this.store.endAll(tx, accountId);
+      await this.userTokens.revokeUserTokens(tx, accountId, { onBehalfToo: false });
     });
     return { id: accountId, email };
   }
@@ -79,12 +89,13 @@ export class Sessions {
    * Gives the account a new email and password, ends all that was open on it, and opens a new session.
    *
    * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
-   *   `unauthorized` when the session has been ended meanwhile, `unavailable`
+   *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`
    */
   async changeCredentials(principal: SessionPrincipal, id: string, change: Credentials): Promise<TokenPair> {
     if (id.toLowerCase() !== principal.accountId) throw notFound();
+    await this.limits.take({ key: `change ${principal.accountId}`, ...CHANGES });
     const passwordHash = await this.hasher.hash(change.password);
-    const session = await this.manager.transaction(async (tx) => {
+    const session = await this.revocations.during(`account ${principal.accountId}`, async (tx) => {
       const checked = { id: principal.accountId, epoch: principal.credentialEpoch };
       const account = await this.accounts.changeCredentials(tx, checked, { email: change.email, passwordHash });
       if (!account) throw unauthorized(ENDED);
@@ -94,10 +105,14 @@ export class Sessions {
     return this.tokens.issue(session);
   }
 
-  /** Ends all that signs the account in or could. The caller has raised the epoch, and so holds the account's lock. */
+  /**
+   * Ends all that signs the account in or could. The caller has raised the epoch, and so holds the account's lock, and
+   * announces a revocation for the account.
+   */
   async endEverything(tx: EntityManager, accountId: string): Promise<void> {
     await this.store.endAll(tx, accountId);
     await this.resets.endAll(tx, accountId);
+    await this.userTokens.revokeUserTokens(tx, accountId, { onBehalfToo: true });
   }
 
   /** @throws ApiError `unauthorized` when the account has changed since its credential was checked */

@@ -1,15 +1,27 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import type { TokenKind } from './token-kinds.js';
 
 /** An opaque secret that Latchkey issued: its digest, never itself. */
 @Entity('tokens')
 @Unique('tokens_digest_key', ['digest'])
-@Index('tokens_account_id_idx', ['accountId'])
+@Check('tokens_kind_check', `kind IN ('app', 'user', 'api')`)
+@Check('tokens_hint_check', 'char_length(hint) = 4')
+@Check('tokens_gateway_account_id_check', 'char_length(gateway_account_id) <= 255')
+@Check('tokens_description_check', 'char_length(description) <= 1000')
+@Check('tokens_created_by_check', 'char_length(created_by) <= 255')
+@Check('tokens_owner_check', `(account_id IS NULL) = (kind = 'api')`)
+@Check('tokens_gateway_account_check', `(gateway_account_id IS NULL) = (kind <> 'api')`)
+@Index('tokens_account_id_idx', { synchronize: false })
+@Index('tokens_actor_id_idx', { synchronize: false })
+@Index('tokens_kind_idx', { synchronize: false })
+@Index('tokens_gateway_account_id_idx', { synchronize: false })
+@Index('tokens_ended_idx', { synchronize: false })
 export class TokenEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
   @Column({ type: 'text' })
-  kind!: string;
+  kind!: TokenKind;
 
   /** SHA-256 of the secret. */
   @Column({ type: 'bytea' })
@@ -22,12 +34,44 @@ export class TokenEntity {
   @Column({ type: 'text', array: true, default: () => `'{}'` })
   scopes!: string[];
 
-  @Column({ name: 'account_id', type: 'uuid' })
-  accountId!: string;
+  /** Whom it belongs to, and whom a user token signs in. */
+  @Column({ name: 'account_id', type: 'uuid', nullable: true })
+  accountId!: string | null;
+
+  /** By its name, as accounts stand above this module. */
+  @ManyToOne('AccountEntity', { onDelete: 'CASCADE', nullable: true })
+  @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'tokens_account_id_fkey' })
+  account?: unknown;
+
+  /** Who got it on behalf of the account. */
+  @Column({ name: 'actor_id', type: 'uuid', nullable: true })
+  actorId!: string | null;
+
+  @ManyToOne('AccountEntity', { onDelete: 'CASCADE', nullable: true })
+  @JoinColumn({ name: 'actor_id', foreignKeyConstraintName: 'tokens_actor_id_fkey' })
+  actor?: unknown;
+
+  /** The account of the gateway that an `api` token stands for. */
+  @Column({ name: 'gateway_account_id', type: 'text', nullable: true })
+  gatewayAccountId!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  description!: string | null;
+
+  @Column({ name: 'created_by', type: 'text', nullable: true })
+  createdBy!: string | null;
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 
-  @Column({ name: 'expires_at', type: 'timestamptz' })
-  expiresAt!: Date;
+  /** Null: never. */
+  @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
+  expiresAt!: Date | null;
+
+  @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
+  revokedAt!: Date | null;
+
+  /** Accurate to a few seconds. */
+  @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
+  lastUsedAt!: Date | null;
 }

@@ -1,12 +1,14 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { TokenEntity } from './token.entity.js';
+import { TokenStore } from './token.store.js';
+import { TokenUses } from './token-uses.service.js';
 import { Tokens } from './tokens.service.js';
 
 /** The life of every opaque token. */
 @Module({
   imports: [TypeOrmModule.forFeature([TokenEntity])],
-  providers: [Tokens],
+  providers: [TokenStore, TokenUses, Tokens],
   exports: [Tokens],
 })
 export class TokensModule {}

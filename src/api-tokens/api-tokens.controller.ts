@@ -1,0 +1,92 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { FrontendOnly, SpeaksDialect } from '../access/access.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import {
+  ApiTokenList,
+  ApiTokenView,
+  DescriptionAnswer,
+  EXAMPLE_TOKEN_LINK,
+  NewApiToken,
+  NewApiTokenAnswer,
+  NewDescription,
+  Revocation,
+  RevocationAnswer,
+  toApiTokenView,
+} from './api-tokens.dto.js';
+import { ApiTokens } from './api-tokens.service.js';
+import { dateAndTime } from './dates.js';
+
+const ACCOUNT_ID = { name: 'account_id', description: 'Any text, percent-encoded', example: 'GATEWAY_ACCOUNT_1' };
+const FRONTEND_ERRORS = ['unauthorized', 'forbidden'] as const;
+
+@ApiTags('publicauth')
+@SpeaksDialect('publicauth')
+@Controller('v1/frontend/auth')
+export class ApiTokensController {
+  constructor(private readonly apiTokens: ApiTokens) {}
+
+  @Post()
+  @HttpCode(200)
+  @FrontendOnly()
+  @ApiOperation({ summary: 'Generate and return a new token for the given gateway account ID' })
+  @ApiOkResponse({ type: NewApiTokenAnswer })
+  @ApiErrors('publicauth', ...BODY_ERRORS, ...FRONTEND_ERRORS)
+  async create(@Body() body: NewApiToken): Promise<NewApiTokenAnswer> {
+    return { token: await this.apiTokens.create(body) };
+  }
+
+  @Put()
+  @FrontendOnly()
+  @ApiOperation({ summary: 'Update the description of an existing token' })
+  @ApiOkResponse({ type: DescriptionAnswer })
+  @ApiErrors('publicauth', ...BODY_ERRORS, ...FRONTEND_ERRORS, 'not_found')
+  async describe(@Body() body: NewDescription): Promise<DescriptionAnswer> {
+    const { id, description } = await this.apiTokens.describe(body);
+    return { token_link: id, description: description ?? '' };
+  }
+
+  @Get(':account_id')
+  @FrontendOnly()
+  @ApiOperation({ summary: 'Retrieve the tokens of an account', description: 'All of them, newest first.' })
+  @ApiParam(ACCOUNT_ID)
+  @ApiQuery({ name: 'state', required: false, description: '`revoked`, or active ones', example: 'active' })
+  @ApiOkResponse({ type: ApiTokenList })
+  @ApiErrors('publicauth', ...FRONTEND_ERRORS)
+  async list(@Param('account_id') accountId: string, @Query('state') state: unknown): Promise<ApiTokenList> {
+    return { tokens: (await this.apiTokens.list(accountId, state)).map(toApiTokenView) };
+  }
+
+  @Delete(':account_id')
+  @FrontendOnly()
+  @ApiOperation({ summary: 'Revoke a token of an account' })
+  @ApiParam(ACCOUNT_ID)
+  @ApiOkResponse({ type: RevocationAnswer })
+  @ApiErrors('publicauth', ...BODY_ERRORS, ...FRONTEND_ERRORS, 'not_found')
+  async revoke(@Param('account_id') accountId: string, @Body() body: Revocation): Promise<RevocationAnswer> {
+    const { revokedAt } = await this.apiTokens.revoke(accountId, body);
+    return { revoked: dateAndTime(revokedAt ?? new Date(0)) };
+  }
+
+  @Get(':account_id/:token_link')
+  @FrontendOnly()
+  @ApiOperation({ summary: 'Retrieve one token of an account', description: 'Revoked or not.' })
+  @ApiParam(ACCOUNT_ID)
+  @ApiParam({ name: 'token_link', example: EXAMPLE_TOKEN_LINK })
+  @ApiOkResponse({ type: ApiTokenView })
+  @ApiErrors('publicauth', ...FRONTEND_ERRORS, 'not_found')
+  async get(@Param('account_id') accountId: string, @Param('token_link') tokenLink: string): Promise<ApiTokenView> {
+    return toApiTokenView(await this.apiTokens.get(accountId, tokenLink));
+  }
+
+  @Delete(':account_id/revoke-all')
+  @FrontendOnly()
+  @ApiOperation({ summary: 'Revoke every token of an account', description: 'Also 200 when there is none.' })
+  @ApiParam(ACCOUNT_ID)
+  @ApiOkResponse({ schema: { type: 'object', example: {} } })
+  @ApiErrors('publicauth', ...FRONTEND_ERRORS)
+  async revokeAll(@Param('account_id') accountId: string): Promise<object> {
+    await this.apiTokens.revokeAll(accountId);
+    return {};
+  }
+}

@@ -1,0 +1,132 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsIn, IsString, MinLength, ValidateIf } from 'class-validator';
+import { MISSING } from '../errors/dialects.js';
+import { IsPresent, MUST_BE_STRING } from '../http/validation.js';
+import type { TokenRecord } from '../tokens/token.store.js';
+import { HasAtMostCharacters } from './characters.js';
+import { dateAndTime, dateOnly } from './dates.js';
+
+const MUST_BE_NAME = { message: 'must be a string or a whole number' };
+const present = (_: object, value: unknown) => value !== undefined;
+
+export const EXAMPLE_TOKEN_LINK = '550e8400-e29b-41d4-a716-446655440000';
+export const EXAMPLE_API_TOKEN = 'api_live_3s6yr5xw2nq7ab4cd5ef6gh7ijklmnopq';
+
+export class NewApiToken {
+  @ApiProperty({
+    description: 'The gateway account to associate the new token to; numbers are kept as text',
+    oneOf: [{ type: 'string', minLength: 1, maxLength: 255 }, { type: 'integer' }],
+    example: 'GATEWAY_ACCOUNT_1',
+  })
+  @HasAtMostCharacters(255)
+  @MinLength(1, { message: 'must not be empty' })
+  @IsString(MUST_BE_NAME)
+  @IsPresent(MISSING)
+  // A number that JSON did not carry exactly stays a number, and is refused.
+  @Transform(({ value }: { value: unknown }) => (Number.isSafeInteger(value) ? String(value) : value))
+  account_id!: string;
+
+  @ApiProperty({ maxLength: 1000, example: 'Token description' })
+  @HasAtMostCharacters(1000)
+  @IsString(MUST_BE_STRING)
+  @IsPresent(MISSING)
+  description!: string;
+
+  @ApiPropertyOptional({ maxLength: 255, example: 'test@example.org' })
+  @ValidateIf(present)
+  @HasAtMostCharacters(255)
+  @IsString(MUST_BE_STRING)
+  created_by?: string;
+
+  @ApiPropertyOptional({ description: 'Tells itself in the token', enum: ['live', 'test'], example: 'live' })
+  @ValidateIf(present)
+  @IsIn(['live', 'test'], { message: 'must be live or test' })
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.toLowerCase() : value))
+  token_account_type?: 'live' | 'test';
+}
+
+export class NewDescription {
+  @ApiProperty({ example: EXAMPLE_TOKEN_LINK })
+  @IsString(MUST_BE_STRING)
+  @IsPresent(MISSING)
+  token_link!: string;
+
+  @ApiProperty({ maxLength: 1000, example: 'New token description' })
+  @HasAtMostCharacters(1000)
+  @IsString(MUST_BE_STRING)
+  @IsPresent(MISSING)
+  description!: string;
+}
+
+export class Revocation {
+  @ApiPropertyOptional({ description: 'Required, unless `token` is given', example: EXAMPLE_TOKEN_LINK })
+  @ValidateIf((body: Revocation) => body.token === undefined)
+  @IsString(MUST_BE_STRING)
+  @IsPresent(MISSING)
+  token_link?: string;
+
+  @ApiPropertyOptional({ description: 'The token itself, instead of its link' })
+  @ValidateIf(present)
+  @IsString(MUST_BE_STRING)
+  token?: string;
+}
+
+export class AuthAnswer {
+  @ApiProperty({ description: 'The account ID for the bearer token', example: 'GATEWAY_ACCOUNT_1' })
+  account_id!: string;
+}
+
+export class NewApiTokenAnswer {
+  @ApiProperty({ description: 'The newly generated token', example: EXAMPLE_API_TOKEN })
+  token!: string;
+}
+
+export class DescriptionAnswer {
+  @ApiProperty({ example: EXAMPLE_TOKEN_LINK })
+  token_link!: string;
+
+  @ApiProperty({ example: 'New token description' })
+  description!: string;
+}
+
+export class RevocationAnswer {
+  @ApiProperty({ description: 'In UTC', example: '10 Oct 2015 - 12:12' })
+  revoked!: string;
+}
+
+export class ApiTokenView {
+  @ApiProperty({ example: EXAMPLE_TOKEN_LINK })
+  token_link!: string;
+
+  @ApiProperty({ example: 'token 1 description' })
+  description!: string;
+
+  @ApiPropertyOptional({ description: 'Of revoked ones', example: '10 Oct 2015' })
+  revoked?: string;
+
+  @ApiPropertyOptional({ example: 'test@example.org' })
+  created_by?: string;
+
+  @ApiPropertyOptional({ description: 'In UTC', example: '10 Oct 2015 - 12:12' })
+  issued_date?: string;
+
+  @ApiPropertyOptional({ description: 'In UTC, to a few seconds', example: '10 Oct 2015 - 12:12' })
+  last_used?: string;
+}
+
+export class ApiTokenList {
+  @ApiProperty({ type: [ApiTokenView] })
+  tokens!: ApiTokenView[];
+}
+
+export function toApiTokenView(record: TokenRecord): ApiTokenView {
+  return {
+    token_link: record.id,
+    description: record.description ?? '',
+    ...(record.revokedAt && { revoked: dateOnly(record.revokedAt) }),
+    ...(record.createdBy !== null && { created_by: record.createdBy }),
+    issued_date: dateAndTime(record.createdAt),
+    ...(record.lastUsedAt && { last_used: dateAndTime(record.lastUsedAt) }),
+  };
+}

@@ -1,0 +1,20 @@
+import { Inject, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/config.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { ApiTokensController } from './api-tokens.controller.js';
+import { ApiTokens } from './api-tokens.service.js';
+import { AuthController } from './auth.controller.js';
+
+/** API tokens of gateway accounts. */
+@Module({ imports: [TokensModule], controllers: [AuthController, ApiTokensController], providers: [ApiTokens] })
+export class ApiTokensModule implements OnApplicationBootstrap {
+  constructor(@Inject(CONFIG) private readonly config: Config) {}
+
+  onApplicationBootstrap(): void {
+    if (this.config.frontendAuth !== 'none') return;
+    new Logger('ApiTokens').warn(
+      'FRONTEND_AUTH is none: whoever can reach /v1/frontend/auth can make, list and revoke the API tokens of every ' +
+        'gateway account. Let only your own network reach it.',
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { ApiError, badRequest } from '../errors/api-error.js';
+import type { TokenName, TokenRecord } from '../tokens/token.store.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import type { NewApiToken, NewDescription, Revocation } from './api-tokens.dto.js';
+import { countCharacters } from './characters.js';
+
+const MAX_ACCOUNT_ID = 255;
+
+/** API tokens of gateway accounts. An account id is data: any text of 1 to 255 characters. */
+@Injectable()
+export class ApiTokens {
+  constructor(
+    private readonly manager: EntityManager,
+    private readonly tokens: Tokens,
+  ) {}
+
+  /** @returns the secret, which is shown this once */
+  async create({ account_id, description, created_by, token_account_type }: NewApiToken): Promise<string> {
+    const { secret } = await this.tokens.issue(this.manager, 'api', {
+      gatewayAccountId: account_id,
+      description,
+      ...(created_by !== undefined && { createdBy: created_by }),
+      ...(token_account_type !== undefined && { flavour: token_account_type }),
+    });
+    return secret;
+  }
+
+  /** @throws ApiError `not_found`, in the document's words, for none and for a revoked one */
+  async describe({ token_link, description }: NewDescription): Promise<TokenRecord> {
+    return found(await this.tokens.describe(token_link, description), 'Could not update token description');
+  }
+
+  /** @param state `revoked` in whatever case; anything else means active */
+  list(accountId: string, state: unknown): Promise<TokenRecord[]> {
+    checkAccountId(accountId);
+    return this.tokens.listGateway(accountId, typeof state === 'string' && state.toLowerCase() === 'revoked');
+  }
+
+  /** @throws ApiError `not_found` */
+  async get(accountId: string, tokenLink: string): Promise<TokenRecord> {
+    checkAccountId(accountId);
+    return found(await this.tokens.findGateway(accountId, tokenLink), 'Could not find token');
+  }
+
+  /** @throws ApiError `not_found`, in the document's words; of several calls at once, one succeeds */
+  async revoke(accountId: string, revocation: Revocation): Promise<TokenRecord> {
+    checkAccountId(accountId);
+    const name = this.nameOf(revocation);
+    return found(name && (await this.tokens.revokeGateway(accountId, name)), 'Could not revoke token');
+  }
+
+  async revokeAll(accountId: string): Promise<void> {
+    checkAccountId(accountId);
+    await this.tokens.revokeAllGateway(accountId);
+  }
+
+  private nameOf({ token_link, token }: Revocation): TokenName | undefined {
+    const name = this.tokens.nameOf('api', token ?? token_link ?? '');
+    return name?.by === (token === undefined ? 'id' : 'digest') ? name : undefined;
+  }
+}
+
+function checkAccountId(accountId: string): void {
+  if (countCharacters(accountId) > MAX_ACCOUNT_ID) {
+    throw badRequest(`account_id must be at most ${MAX_ACCOUNT_ID} characters`);
+  }
+}
+
+function found<T>(value: T | undefined, message: string): T {
+  if (value === undefined) throw new ApiError('not_found', message);
+  return value;
+}

@@ -1,0 +1,20 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import type { GatewayPrincipal } from '../access/principal.js';
+import { ApiErrors } from '../errors/openapi.js';
+import { AuthAnswer } from './api-tokens.dto.js';
+
+@ApiTags('publicauth')
+@SpeaksDialect('publicauth')
+@Controller()
+export class AuthController {
+  @Get(['v1/api/auth', 'v1/auth'])
+  @ApiTokenRequired()
+  @ApiOperation({ summary: 'Look up the account ID for a token' })
+  @ApiOkResponse({ type: AuthAnswer })
+  @ApiErrors('publicauth', 'unauthorized')
+  authenticate(@CurrentPrincipal() { gatewayAccountId }: GatewayPrincipal): AuthAnswer {
+    return { account_id: gatewayAccountId };
+  }
+}

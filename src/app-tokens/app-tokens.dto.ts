@@ -1,0 +1,151 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Max, ValidateIf } from 'class-validator';
+import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { IsSafeInteger, IsRefused, MUST_BE_STRING, HasAtMostBytes } from '../http/validation.js';
+import type { TokenRecord } from '../tokens/token.store.js';
+
+const OWN_STRING = 'You cannot specify your own token string.';
+
+/** The last second that a date of JavaScript, and so an answer of ours, can hold, with a century to spare. */
+const MAX_SECONDS = 8_636_000_000_000;
+
+export const EXAMPLE_APP_TOKEN = '5aa59576866e4167b26c8430fd4e4d29';
+export const EXAMPLE_TOKEN = 'e3bb632cd0d441a2adc9fc47507cf3fe';
+
+const present = (_: object, value: unknown) => value !== undefined;
+
+export class Login {
+  @ApiProperty({ description: 'The email of the account', example: EXAMPLE_EMAIL })
+  @IsString(MUST_BE_STRING)
+  username!: string;
+
+  @ApiProperty({ example: 'example' })
+  @HasAtMostBytes(72)
+  @IsString(MUST_BE_STRING)
+  password!: string;
+}
+
+/** Nobody chooses a token's string, neither when it is made nor later. */
+class WithoutOwnString {
+  @ValidateIf(present)
+  @IsRefused(OWN_STRING)
+  token?: never;
+
+  @ValidateIf(present)
+  @IsRefused(OWN_STRING)
+  app_token?: never;
+}
+
+export class Expiry extends WithoutOwnString {
+  @ApiProperty({ description: 'From now, whole seconds; zero or less: at once', example: 86_400 })
+  @Max(MAX_SECONDS, { message: 'is later than any date' })
+  @IsSafeInteger()
+  seconds_until_expire!: number;
+}
+
+class NewTokenBody extends WithoutOwnString {
+  @ApiPropertyOptional({ description: 'From now, whole seconds; zero or less: at once', example: 86_400 })
+  @ValidateIf(present)
+  @Max(MAX_SECONDS, { message: 'is later than any date' })
+  @IsSafeInteger()
+  seconds_until_expire?: number;
+
+  @ValidateIf(present)
+  @IsRefused(OWN_STRING)
+  id?: never;
+}
+
+export class NewAppToken extends NewTokenBody {
+  @ApiPropertyOptional({ description: 'For admins to give', isArray: true, enum: ['frontend'], example: [] })
+  @ValidateIf(present)
+  @ArrayUnique({ message: 'must not repeat a scope' })
+  @IsIn(['frontend'], { each: true, message: 'must be a list of known scopes' })
+  @IsArray({ message: 'must be a list of known scopes' })
+  scopes?: string[];
+}
+
+export class NewToken extends NewTokenBody {
+  @ApiProperty({ description: 'The id of the account to act for', format: 'uuid', example: EXAMPLE_ID })
+  @IsUUID('all', { message: 'One or more IDs are not formatted correctly.' })
+  user!: string;
+}
+
+export class LoginAnswer {
+  @ApiProperty({ description: 'For the header `Token`', example: EXAMPLE_TOKEN })
+  token!: string;
+}
+
+export class AppTokenAnswer {
+  @ApiProperty({ description: 'For the header `App-Token`; shown this once', example: EXAMPLE_APP_TOKEN })
+  app_token!: string;
+}
+
+export class AppTokenView {
+  @ApiProperty({ format: 'uuid', example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55' })
+  id!: string;
+
+  @ApiProperty({ description: 'The last four characters', example: '4d29' })
+  hint!: string;
+
+  @ApiProperty({ type: String, format: 'date-time', example: '2026-11-21T12:00:00.000Z' })
+  created_at!: Date;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, example: '2226-11-21T12:00:00.000Z' })
+  expires_at!: Date | null;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'To a few seconds', example: null })
+  last_used_at!: Date | null;
+
+  @ApiProperty({
+    description: 'The id of the account',
+    format: 'uuid',
+    nullable: true,
+    type: String,
+    example: EXAMPLE_ID,
+  })
+  owner!: string | null;
+
+  @ApiProperty({ type: [String], example: ['frontend'] })
+  scopes!: string[];
+}
+
+export class TokenView extends AppTokenView {
+  @ApiProperty({
+    description: 'The id of the account that got it on behalf of the owner',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    example: null,
+  })
+  actor!: string | null;
+}
+
+export class AppTokenList {
+  @ApiProperty({ type: [AppTokenView] })
+  app_tokens!: AppTokenView[];
+}
+
+export class TokenList {
+  @ApiProperty({ type: [TokenView] })
+  tokens!: TokenView[];
+}
+
+function viewOf(record: TokenRecord) {
+  return {
+    id: record.id,
+    hint: record.hint,
+    created_at: record.createdAt,
+    expires_at: record.expiresAt,
+    last_used_at: record.lastUsedAt,
+    owner: record.accountId,
+    scopes: record.scopes,
+  };
+}
+
+export function toAppTokenView(record: TokenRecord): AppTokenView {
+  return viewOf(record);
+}
+
+export function toTokenView(record: TokenRecord): TokenView {
+  return { ...viewOf(record), actor: record.actorId };
+}

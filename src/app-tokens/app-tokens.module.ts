@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { AppTokensController } from './app-tokens.controller.js';
+import { AppTokens } from './app-tokens.service.js';
+import { LoginController } from './login.controller.js';
+import { UserTokensController } from './user-tokens.controller.js';
+
+/** The App-Token and Token headers: login, application tokens, tokens on behalf of others. */
+@Module({
+  imports: [AccountsModule, TokensModule],
+  controllers: [LoginController, AppTokensController, UserTokensController],
+  providers: [AppTokens],
+})
+export class AppTokensModule {}

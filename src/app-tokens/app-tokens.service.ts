@@ -1,0 +1,164 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { UserPrincipal } from '../access/principal.js';
+import { Accounts } from '../accounts/accounts.service.js';
+import { PasswordChecks } from '../accounts/password-checks.service.js';
+import { Audit, type AuditKind, type AuditOrigin } from '../audit/audit.service.js';
+import { ApiError, invalidParams, notFound, unauthorized } from '../errors/api-error.js';
+import type { AtEpoch, TokenName, TokenRecord } from '../tokens/token.store.js';
+import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
+import { readCursor, writeCursor } from './cursor.js';
+import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
+
+type Kind = 'app' | 'user';
+
+/** Who asks, and from where. */
+export interface Caller {
+  principal: UserPrincipal;
+  address: string;
+  requestId: string;
+}
+
+const PAGE = 100;
+
+/** Logging in with the Token header, and managing application and user tokens. */
+@Injectable()
+export class AppTokens {
+  constructor(
+    private readonly manager: EntityManager,
+    private readonly accounts: Accounts,
+    private readonly passwordChecks: PasswordChecks,
+    private readonly tokens: Tokens,
+    private readonly audit: Audit,
+  ) {}
+
+  /** @throws ApiError as {@link PasswordChecks.check} */
+  async logIn({ username, password }: Login, address: string): Promise<string> {
+    const { id, credentialEpoch } = await this.passwordChecks.check(username, password, address);
+    const issued = await this.manager.transaction((tx) =>
+      this.tokens.issueAtEpoch(tx, 'user', { accountId: id }, [{ accountId: id, credentialEpoch }]),
+    );
+    if (!issued) throw unauthorized('The email or the password is wrong.');
+    return issued.secret;
+  }
+
+  /** @throws ApiError `forbidden` when a scope is asked for by somebody who is no admin */
+  async createAppToken(caller: Caller, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
+    const { accountId, isAdmin } = caller.principal;
+    if (scopes.length > 0 && !isAdmin) throw forbidden('scopes', 'Only an admin gives scopes.');
+    return this.issue(caller, 'app', {
+      accountId,
+      scopes,
+      ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
+    });
+  }
+
+  /** @throws ApiError `forbidden` for whoever is no admin, `invalid_params` when there is no such account */
+  async createToken(caller: Caller, { seconds_until_expire, user }: NewToken): Promise<string> {
+    const { principal } = caller;
+    if (!principal.isAdmin) throw forbidden('user', 'Only an admin gets tokens on behalf of others.');
+    const account = await this.accounts.findEnabled(user);
+    if (!account) throw invalidParams({ user: ['One or more IDs are not formatted correctly.'] });
+    const request = {
+      accountId: account.id,
+      actorId: principal.actorId ?? principal.accountId,
+      ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
+    };
+    return this.issue(caller, 'user', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
+  }
+
+  /** @returns a page of the caller's records, or of all for an admin, and the cursor of the next page */
+  async list(
+    { principal }: Caller,
+    kind: Kind,
+    cursor: string | undefined,
+  ): Promise<{ records: TokenRecord[]; next: string | undefined }> {
+    const after = cursor === undefined ? undefined : readCursor(cursor);
+    const { records, next } = await this.tokens.list(kind, ownerFor(principal), { limit: PAGE, after });
+    return { records, next: next && writeCursor(next) };
+  }
+
+  /** @throws ApiError `not_found`, the same for none and for somebody else's */
+  async get({ principal }: Caller, kind: Kind, name: string): Promise<TokenRecord> {
+    return found(await this.tokens.find(this.nameOf(kind, name), ownerFor(principal)));
+  }
+
+  /** @throws ApiError `not_found`; `forbidden` when a token would lengthen its own life */
+  async changeExpiry(caller: Caller, kind: Kind, name: string, seconds: number): Promise<TokenRecord> {
+    const { principal } = caller;
+    const owner = ownerFor(principal);
+    const tokenName = this.nameOf(kind, name);
+    const own = [principal.appTokenId, principal.userTokenId];
+    const changed = await this.tokens.changeExpiry(
+      tokenName,
+      owner,
+      seconds,
+      own,
+      this.auditing(caller, 'token.expiry_changed'),
+    );
+    if (changed) return changed;
+    // Only to say why: the statement has decided.
+    found(await this.tokens.find(tokenName, owner));
+    throw forbidden('seconds_until_expire', 'A token cannot lengthen its own life.');
+  }
+
+  /** @throws ApiError `not_found` */
+  async remove(caller: Caller, kind: Kind, name: string): Promise<void> {
+    const owner = ownerFor(caller.principal);
+    found(await this.tokens.remove(this.nameOf(kind, name), owner, this.auditing(caller, 'token.deleted')));
+  }
+
+  private nameOf(kind: Kind, name: string): TokenName {
+    return found(this.tokens.nameOf(kind, name));
+  }
+
+  /** The epochs behind the caller's token are required too: it cannot make others while it is being revoked. */
+  private async issue(caller: Caller, kind: Kind, request: TokenRequest, others: AtEpoch[] = []): Promise<string> {
+    const { principal } = caller;
+    // Whoever gets a token on behalf of somebody acts on their behalf already.
+    const onBehalfOf = request.actorId === undefined ? {} : { onBehalfOf: request.accountId ?? null };
+    const origin: AuditOrigin = { ...originOf(caller), ...onBehalfOf };
+    const issued = await this.manager.transaction(async (tx): Promise<IssuedToken | undefined> => {
+      const made = await this.tokens.issueAtEpoch(tx, kind, request, [...epochsOf(principal), ...others]);
+      if (made) await this.audit.record(tx, 'token.issued', origin, made.record.id);
+      return made;
+    });
+    if (!issued) throw revoked();
+    return issued.secret;
+  }
+
+  private auditing(caller: Caller, kind: AuditKind) {
+    return (tx: EntityManager, { id }: TokenRecord) => this.audit.record(tx, kind, originOf(caller), id);
+  }
+}
+
+/** An admin sees everybody's tokens. */
+function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
+  return isAdmin ? null : accountId;
+}
+
+function originOf({ principal, address, requestId }: Caller): AuditOrigin {
+  const { accountId, actorId } = principal;
+  return { actorId: actorId ?? accountId, onBehalfOf: actorId === null ? null : accountId, address, requestId };
+}
+
+function epochsOf({ accountId, credentialEpoch, actorId, actorEpoch }: UserPrincipal): AtEpoch[] {
+  const actor = actorId === null ? [] : [{ accountId: actorId, credentialEpoch: actorEpoch ?? -1 }];
+  return [{ accountId, credentialEpoch }, ...actor];
+}
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw notFound();
+  return value;
+}
+
+function revoked(): ApiError {
+  return new ApiError('unauthorized', 'The token has been revoked.', {
+    fields: { token: ['has been revoked'] },
+    headers: { 'www-authenticate': 'App-Token, Token' },
+  });
+}
+
+function forbidden(field: string, message: string): ApiError {
+  return new ApiError('forbidden', message, { fields: { [field]: [message] } });
+}

@@ -1,0 +1,25 @@
+import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
+import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AcceptsForms, AppTokenRequired, SpeaksDialect } from '../access/access.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { Login, LoginAnswer } from './app-tokens.dto.js';
+import { AppTokens } from './app-tokens.service.js';
+
+@ApiTags('app-token')
+@SpeaksDialect('app-token')
+@Controller('api/v1/token')
+export class LoginController {
+  constructor(private readonly appTokens: AppTokens) {}
+
+  @Post()
+  @HttpCode(200)
+  @AppTokenRequired()
+  @AcceptsForms()
+  @ApiOperation({ summary: 'Login', description: 'Gives a token for the header `Token`, for about a day.' })
+  @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
+  @ApiOkResponse({ type: LoginAnswer })
+  @ApiErrors('app-token', ...BODY_ERRORS, 'unauthorized', 'rate_limited')
+  async logIn(@Body() login: Login, @Ip() address: string): Promise<LoginAnswer> {
+    return { token: await this.appTokens.logIn(login, address) };
+  }
+}

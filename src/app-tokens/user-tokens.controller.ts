@@ -1,0 +1,96 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { EXAMPLE_TOKEN, Expiry, NewToken, TokenList, TokenView, LoginAnswer, toTokenView } from './app-tokens.dto.js';
+import { AppTokens, type Caller } from './app-tokens.service.js';
+import { CurrentCaller } from './caller.js';
+import { linkToNext } from './pages.js';
+
+const NAME = { name: 'name', description: 'The token itself, or its id', example: EXAMPLE_TOKEN };
+const HEADERS_ERRORS = ['unauthorized'] as const;
+
+@ApiTags('app-token')
+@SpeaksDialect('app-token')
+@Controller('api/v1/tokens')
+export class UserTokensController {
+  constructor(private readonly appTokens: AppTokens) {}
+
+  @Post()
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Create a token on behalf of another user',
+    description: 'For admins. Expires in a day unless told otherwise.',
+  })
+  @ApiCreatedResponse({ type: LoginAnswer })
+  @ApiErrors('app-token', ...BODY_ERRORS, ...HEADERS_ERRORS, 'forbidden')
+  async create(@CurrentCaller() caller: Caller, @Body() body: NewToken): Promise<LoginAnswer> {
+    return { token: await this.appTokens.createToken(caller, body) };
+  }
+
+  @Get()
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'List user tokens',
+    description: 'Your own, for an admin all, newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+  })
+  @ApiQuery({ name: 'cursor', required: false, description: 'From `Link`' })
+  @ApiOkResponse({ type: TokenList })
+  @ApiErrors('app-token', ...HEADERS_ERRORS, 'invalid_params')
+  async list(
+    @CurrentCaller() caller: Caller,
+    @Query('cursor') cursor: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TokenList> {
+    const { records, next } = await this.appTokens.list(caller, 'user', cursor);
+    linkToNext(reply, next);
+    return { tokens: records.map(toTokenView) };
+  }
+
+  @Get(':name')
+  @UserTokenRequired()
+  @ApiOperation({ summary: 'Show one user token', description: 'Never the secret.' })
+  @ApiParam(NAME)
+  @ApiOkResponse({ type: TokenView })
+  @ApiErrors('app-token', ...HEADERS_ERRORS, 'not_found')
+  async get(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<TokenView> {
+    return toTokenView(await this.appTokens.get(caller, 'user', name));
+  }
+
+  @Patch(':name')
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Change when one expires',
+    description: 'Counted from now; zero or less expires it at once. A token cannot lengthen its own life.',
+  })
+  @ApiParam(NAME)
+  @ApiOkResponse({ type: TokenView })
+  @ApiErrors('app-token', ...BODY_ERRORS, ...HEADERS_ERRORS, 'forbidden', 'not_found')
+  async changeExpiry(
+    @CurrentCaller() caller: Caller,
+    @Param('name') name: string,
+    @Body() { seconds_until_expire }: Expiry,
+  ): Promise<TokenView> {
+    return toTokenView(await this.appTokens.changeExpiry(caller, 'user', name, seconds_until_expire));
+  }
+
+  @Delete(':name')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({ summary: 'Delete one user token', description: 'And all record of it.' })
+  @ApiParam(NAME)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...HEADERS_ERRORS, 'not_found')
+  async remove(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<void> {
+    await this.appTokens.remove(caller, 'user', name);
+  }
+}

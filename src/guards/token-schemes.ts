@@ -1,0 +1,110 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { AppPrincipal, GatewayPrincipal, UserPrincipal } from '../access/principal.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiError, unauthorized, type FieldErrors } from '../errors/api-error.js';
+import type { VerifiedToken } from '../tokens/token.store.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import { bearerToken } from './bearer-jwt.strategy.js';
+
+const APP_TOKEN = 'app-token';
+const TOKEN = 'token';
+const NOT_GOOD = 'is missing, or not valid (any longer)';
+
+/** `App-Token`: an application. */
+@Injectable()
+export class AppTokenScheme {
+  constructor(private readonly tokens: Tokens) {}
+
+  /** @throws ApiError `unauthorized` */
+  async admits(request: FastifyRequest): Promise<boolean> {
+    const token = await presented(this.tokens, 'app', request.headers[APP_TOKEN]);
+    if (!token) throw badHeaders({ app_token: [NOT_GOOD] }, 'App-Token');
+    request.principal = {
+      tokenId: token.id,
+      accountId: token.accountId ?? '',
+      scopes: token.scopes,
+    } satisfies AppPrincipal;
+    return true;
+  }
+}
+
+/** `App-Token` with the scope `frontend`, or, with FRONTEND_AUTH=none, whoever the network lets through. */
+@Injectable()
+export class FrontendScheme {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly tokens: Tokens,
+  ) {}
+
+  /** @throws ApiError `unauthorized`, `forbidden` */
+  async admits(request: FastifyRequest): Promise<boolean> {
+    if (this.config.frontendAuth === 'none') return true;
+    const token = await presented(this.tokens, 'app', request.headers[APP_TOKEN]);
+    if (!token) throw unauthorized('Send an App-Token with the scope frontend.', 'App-Token');
+    if (!token.scopes.includes('frontend')) throw new ApiError('forbidden', 'The App-Token has no scope frontend.');
+    return true;
+  }
+}
+
+/** `App-Token` and `Token`: a user at an application. */
+@Injectable()
+export class UserTokenScheme {
+  constructor(private readonly tokens: Tokens) {}
+
+  /** @throws ApiError `unauthorized`, which names each header that is not good */
+  async admits(request: FastifyRequest): Promise<boolean> {
+    const [app, user] = await Promise.all([
+      presented(this.tokens, 'app', request.headers[APP_TOKEN]),
+      presented(this.tokens, 'user', request.headers[TOKEN]),
+    ]);
+    if (!app || !user) {
+      throw badHeaders(
+        { ...(!app && { app_token: [NOT_GOOD] }), ...(!user && { token: [NOT_GOOD] }) },
+        'App-Token, Token',
+      );
+    }
+    request.principal = {
+      appTokenId: app.id,
+      userTokenId: user.id,
+      accountId: user.accountId ?? '',
+      isAdmin: user.isAdmin,
+      credentialEpoch: user.credentialEpoch ?? -1,
+      actorId: user.actorId,
+      actorEpoch: user.actorEpoch,
+    } satisfies UserPrincipal;
+    return true;
+  }
+}
+
+/** `Authorization: Bearer` with an `api` token: an account of the gateway. */
+@Injectable()
+export class ApiTokenScheme {
+  constructor(private readonly tokens: Tokens) {}
+
+  /** @throws ApiError `unauthorized` */
+  async admits(request: FastifyRequest): Promise<boolean> {
+    const secret = bearerToken(request);
+    if (secret === null) throw unauthorized('Send an API token as a Bearer token.');
+    const token = await this.tokens.check('api', secret);
+    if (!token) throw unauthorized('The token does not exist or has been revoked.', 'Bearer error="invalid_token"');
+    request.principal = { gatewayAccountId: token.gatewayAccountId ?? '' } satisfies GatewayPrincipal;
+    return true;
+  }
+}
+
+/** A header that was sent twice arrives joined by a comma, and so is no secret of any format. */
+async function presented(
+  tokens: Tokens,
+  kind: 'app' | 'user',
+  header: string | string[] | undefined,
+): Promise<VerifiedToken | undefined> {
+  return typeof header === 'string' ? tokens.check(kind, header) : undefined;
+}
+
+function badHeaders(fields: FieldErrors, challenge: string): ApiError {
+  return new ApiError('unauthorized', 'A header is missing, or not valid.', {
+    fields,
+    headers: { 'www-authenticate': challenge },
+  });
+}

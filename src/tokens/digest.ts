@@ -1,0 +1,11 @@
+import { createHash } from 'node:crypto';
+
+/** What the database holds instead of a secret. Secrets are random, so a plain SHA-256 is enough. */
+export function digestOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+/** What people tell secrets apart by. */
+export function hintOf(secret: string): string {
+  return secret.slice(-4);
+}

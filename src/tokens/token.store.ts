@@ -1,0 +1,313 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { prepared, sql, type PreparedStatement } from '../database/sql.js';
+import type { RevocationTag } from '../revocations/revocations.service.js';
+import type { Verified } from '../revocations/verified-cache.js';
+import type { TokenKind } from './token-kinds.js';
+
+/** A token that was presented and found good, and the accounts behind it. */
+export interface VerifiedToken {
+  id: string;
+  kind: TokenKind;
+  scopes: string[];
+  accountId: string | null;
+  email: string | null;
+  isAdmin: boolean;
+  credentialEpoch: number | null;
+  actorId: string | null;
+  actorEpoch: number | null;
+  gatewayAccountId: string | null;
+}
+
+/** A token as its owner sees it. */
+export interface TokenRecord {
+  id: string;
+  kind: TokenKind;
+  hint: string;
+  scopes: string[];
+  accountId: string | null;
+  actorId: string | null;
+  gatewayAccountId: string | null;
+  description: string | null;
+  createdBy: string | null;
+  createdAt: Date;
+  expiresAt: Date | null;
+  revokedAt: Date | null;
+  lastUsedAt: Date | null;
+}
+
+/** What is stored of a new token. */
+export interface NewToken {
+  kind: TokenKind;
+  digest: Buffer;
+  hint: string;
+  scopes: string[];
+  accountId: string | null;
+  actorId: string | null;
+  gatewayAccountId: string | null;
+  description: string | null;
+  createdBy: string | null;
+  /** Seconds from now; null: for ever. Zero or less: expired from the start. */
+  lifetime: number | null;
+}
+
+/** Conditions on which a token is issued: each account named is enabled, and at this epoch. */
+export interface AtEpoch {
+  accountId: string;
+  credentialEpoch: number;
+}
+
+/** What a token is found by. */
+export interface TokenName {
+  kind: TokenKind;
+  by: 'id' | 'digest';
+  value: string | Buffer;
+}
+
+/** Whose tokens count: an account's, or everybody's. */
+export type Owner = string | null;
+
+/** A place in a list that is ordered by time of creation, in microseconds since 1970, and id. */
+export interface Cursor {
+  micros: string;
+  id: string;
+}
+
+export type ListedToken = TokenRecord & { micros: string };
+
+const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+const RECORD = `
+  id, kind, hint, scopes, account_id AS "accountId", actor_id AS "actorId", gateway_account_id AS "gatewayAccountId",
+  description, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt",
+  revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
+
+/** The one look-up that every check of a token is. A join on the primary key for each account that must be enabled. */
+export const FIND_GOOD: PreparedStatement = {
+  name: 'find good token',
+  text: `
+    SELECT t.id, t.kind, t.scopes, t.account_id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
+      a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
+      t.gateway_account_id AS "gatewayAccountId",
+      extract(epoch FROM t.expires_at - now())::float8 AS "expiresIn"
+    FROM tokens t LEFT JOIN accounts a ON a.id = t.account_id LEFT JOIN accounts b ON b.id = t.actor_id
+    WHERE t.digest = $1 AND t.kind = $2 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+      AND a.disabled_at IS NULL AND b.disabled_at IS NULL`,
+};
+
+/** The token table. Every change of state is one conditional statement. */
+@Injectable()
+export class TokenStore {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly manager: EntityManager,
+  ) {}
+
+  /** @returns the token with this digest, if it and the accounts behind it are good */
+  async findGood(kind: TokenKind, digest: Buffer): Promise<Verified<VerifiedToken> | undefined> {
+    const [row] = await prepared<VerifiedToken & { expiresIn: number | null }>(this.dataSource, FIND_GOOD, [
+      digest,
+      kind,
+    ]);
+    if (!row) return undefined;
+    const { expiresIn, ...value } = row;
+    return { value, tags: tagsOf(value), expiresIn };
+  }
+
+  /** @returns the new token's record */
+  async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `INSERT INTO tokens (kind, digest, hint, scopes, account_id, actor_id, gateway_account_id, description,
+         created_by, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10::float8 * interval '1 second')
+       RETURNING ${RECORD}`,
+      [
+        token.kind,
+        token.digest,
+        token.hint,
+        token.scopes,
+        token.accountId,
+        token.actorId,
+        token.gatewayAccountId,
+        token.description,
+        token.createdBy,
+        // PostgreSQL's greatest(NULL, 0) is 0.
+        token.lifetime && Math.max(token.lifetime, 0),
+      ],
+    );
+    if (!row) throw new Error('The new token was not returned.');
+    return row;
+  }
+
+  /**
+   * Locks accounts against a change of their credentials until the transaction ends.
+   *
+   * @returns whether each of them is enabled and still at its epoch
+   */
+  async holdEpochs(tx: EntityManager, accounts: AtEpoch[]): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `SELECT a.id FROM accounts a JOIN unnest($1::uuid[], $2::int[]) AS w (id, epoch) ON w.id = a.id
+       WHERE a.credential_epoch = w.epoch AND a.disabled_at IS NULL ORDER BY a.id FOR SHARE OF a`,
+      [accounts.map(({ accountId }) => accountId), accounts.map(({ credentialEpoch }) => credentialEpoch)],
+    );
+    return rows.length === accounts.length;
+  }
+
+  /** @returns the record, unless it has been revoked or is not the owner's */
+  async find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      this.manager,
+      `SELECT ${RECORD} FROM tokens WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)`,
+      [name.value, name.kind, owner],
+    );
+    return row;
+  }
+
+  /** @returns at most `limit` records that are not revoked, newest first, from behind the cursor */
+  async list(kind: TokenKind, owner: Owner, limit: number, after: Cursor | undefined): Promise<ListedToken[]> {
+    return sql<ListedToken>(
+      this.manager,
+      `SELECT ${RECORD}, (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros FROM tokens
+       WHERE kind = $1 AND revoked_at IS NULL
+         AND (created_at, id) < ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
+         ${owner === null ? '' : 'AND account_id = $5'}
+       ORDER BY created_at DESC, id DESC LIMIT $4`,
+      [kind, after?.micros ?? '8000000000000000', after?.id ?? MAX_UUID, limit, ...(owner === null ? [] : [owner])],
+    );
+  }
+
+  /**
+   * Sets when a token expires.
+   *
+   * @param seconds from now; zero or less: at once
+   * @param mayNotLengthen ids of tokens that may get shorter lives only: a token cannot lengthen its own
+   * @returns the record; undefined when there is none, or it may not be lengthened
+   */
+  async changeExpiry(
+    tx: EntityManager,
+    name: TokenName,
+    owner: Owner,
+    seconds: number,
+    mayNotLengthen: string[],
+  ): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `UPDATE tokens SET expires_at = now() + greatest($4::float8, 0) * interval '1 second'
+       WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)
+         AND (id <> ALL ($5::uuid[]) OR expires_at >= now() + greatest($4::float8, 0) * interval '1 second')
+       RETURNING ${RECORD}`,
+      [name.value, name.kind, owner, seconds, mayNotLengthen],
+    );
+    return row;
+  }
+
+  /** @returns the record of the token that was deleted, if there was one */
+  async remove(tx: EntityManager, name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `DELETE FROM tokens WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)
+       RETURNING ${RECORD}`,
+      [name.value, name.kind, owner],
+    );
+    return row;
+  }
+
+  /**
+   * Revokes the tokens that sign an account in.
+   *
+   * @param onBehalfToo also those that somebody got on its behalf, and that it got on behalf of others
+   */
+  async revokeUserTokens(tx: EntityManager, accountId: string, onBehalfToo: boolean): Promise<void> {
+    await sql(
+      tx,
+      `UPDATE tokens SET revoked_at = now() WHERE kind = 'user' AND revoked_at IS NULL
+         AND (account_id = $1 AND (actor_id IS NULL OR $2) OR actor_id = $1 AND $2) RETURNING id`,
+      [accountId, onBehalfToo],
+    );
+  }
+
+  /** @returns the tokens of a gateway's account, newest first: those that are revoked, or those that are not */
+  listGateway(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
+    return sql<TokenRecord>(
+      this.manager,
+      `SELECT ${RECORD} FROM tokens WHERE gateway_account_id = $1 AND (revoked_at IS NOT NULL) = $2
+       ORDER BY created_at DESC, id DESC`,
+      [gatewayAccountId, revoked],
+    );
+  }
+
+  /** @returns a token of a gateway's account, revoked or not */
+  async findGateway(gatewayAccountId: string, id: string): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      this.manager,
+      `SELECT ${RECORD} FROM tokens WHERE id = $2 AND gateway_account_id = $1`,
+      [gatewayAccountId, id],
+    );
+    return row;
+  }
+
+  /** @returns the record, unless it has been revoked */
+  async describe(id: string, description: string): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      this.manager,
+      `UPDATE tokens SET description = $2 WHERE id = $1 AND kind = 'api' AND revoked_at IS NULL RETURNING ${RECORD}`,
+      [id, description],
+    );
+    return row;
+  }
+
+  /** Revokes one token of a gateway's account: of several calls at once, one gets the record. */
+  async revokeGateway(tx: EntityManager, gatewayAccountId: string, name: TokenName): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `UPDATE tokens SET revoked_at = now() WHERE ${named(name)} AND gateway_account_id = $3 AND revoked_at IS NULL
+       RETURNING ${RECORD}`,
+      [name.value, name.kind, gatewayAccountId],
+    );
+    return row;
+  }
+
+  /** @returns how many tokens of the gateway's account were revoked */
+  async revokeAllGateway(tx: EntityManager, gatewayAccountId: string): Promise<number> {
+    const rows = await sql(
+      tx,
+      `UPDATE tokens SET revoked_at = now() WHERE gateway_account_id = $1 AND revoked_at IS NULL RETURNING id`,
+      [gatewayAccountId],
+    );
+    return rows.length;
+  }
+
+  /**
+   * Notes when tokens were used. Rows that somebody else is changing are left out: they are used again soon enough.
+   *
+   * @param uses how many seconds ago each was used
+   */
+  async noteUses(uses: Map<string, number>): Promise<void> {
+    await sql(
+      this.manager,
+      `WITH used AS (
+         SELECT t.id, now() - u.ago * interval '1 second' AS at
+         FROM unnest($1::uuid[], $2::float8[]) AS u (id, ago) JOIN tokens t ON t.id = u.id
+         ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED
+       )
+       UPDATE tokens SET last_used_at = greatest(last_used_at, used.at) FROM used WHERE tokens.id = used.id
+       RETURNING tokens.id`,
+      [[...uses.keys()], [...uses.values()]],
+    );
+  }
+}
+
+/** The condition that `$1` and `$2` name a token. */
+function named(name: TokenName): string {
+  return `${name.by} = $1 AND kind = $2`;
+}
+
+function tagsOf({ id, accountId, actorId, gatewayAccountId }: VerifiedToken): RevocationTag[] {
+  const tags: RevocationTag[] = [`token ${id}`];
+  if (accountId !== null) tags.push(`account ${accountId}`);
+  if (actorId !== null) tags.push(`account ${actorId}`);
+  if (gatewayAccountId !== null) tags.push(`gateway ${gatewayAccountId}`);
+  return tags;
+}
