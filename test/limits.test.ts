@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import passport from 'passport';
-import { BEARER_JWT, BearerJwtStrategy } from '../src/guards/bearer-jwt.strategy.js';
+import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 
@@ -30,8 +29,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const other of others.splice(0)) await other.close();
-  // Servers of one process share passport, which asks the strategy that was registered last.
-  passport.use(BEARER_JWT, server.app.get(BearerJwtStrategy));
 });
 
 async function another(overrides: Parameters<typeof startServer>[1]): Promise<TestServer> {
@@ -236,7 +233,7 @@ describe('RATE_LIMIT_PER_MINUTE', () => {
     expect((await strict.call('GET', `/accounts/${id}`, undefined, { ...bearer(token), ...from })).status).toBe(200);
     const { requests } = await attempts();
     expect(requests.map(({ key, count }) => [key, count])).toEqual([
-      [`requests ${HOME}`, 13],
+      [`requests ${HOME}`, 7],
       ['requests 192.0.2.2', 1],
     ]);
     await database.query(`UPDATE attempt_limits SET window_ends_at = now() - interval '1 second'`);
@@ -388,5 +385,42 @@ describe('A sign-in that fails', () => {
       expect(ratio).toBeGreaterThan(0.5);
       expect(ratio).toBeLessThan(2);
     }
+  });
+});
+
+describe('A lock', () => {
+  it('is not brought about by right passwords, however many come at once', async () => {
+    const { email, password } = await signUp(server);
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(Array.from({ length: 2 * PER_ADDRESS }, () => signIn(email, password)));
+    }
+    expect((await signIn(email, password)).status).toBe(200);
+    expect(countsOf((await attempts()).narrow)).toEqual([0]);
+  });
+
+  it('is lifted by a password reset, for the address that it comes from', async () => {
+    const { id, email, password } = await signUp(server);
+    await statusesOf(PER_ADDRESS, () => signIn(email, 'wrong password'));
+    expect((await signIn(email, password)).status).toBe(429);
+    await server.call('POST', '/account/password', { account: { email } });
+    const [reset] = await database.query<{ id: string }>('SELECT id FROM password_resets WHERE account_id = $1', [id]);
+    const reset_password_token = server.app.get(SecretKeys).sign('password-reset', reset?.id ?? '');
+    const account = { password: 'another example', reset_password_token };
+    const from = { 'x-forwarded-for': HOME };
+    expect((await server.call('PUT', '/account/password', { account }, from)).status).toBe(200);
+    expect((await signIn(email, 'another example')).status).toBe(200);
+  });
+});
+
+describe('Changing credentials', () => {
+  it('is limited for each account, as each change costs a hash', async () => {
+    const { email: taken } = await signUp(server);
+    const { id, token } = await signUp(server);
+    const account = { email: taken, password: 'another example' };
+    const change = () => server.call('PUT', `/accounts/${id}`, { account }, bearer(token));
+    expect(await statusesOf(12, change)).toEqual([...times(10, 409), 429, 429]);
+    const other = await signUp(server);
+    const own = { email: other.email, password: 'another example' };
+    expect((await server.call('PUT', `/accounts/${other.id}`, { account: own }, bearer(other.token))).status).toBe(200);
   });
 });

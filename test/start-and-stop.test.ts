@@ -265,6 +265,7 @@ describe('on an outside database', () => {
     const server = await ServerProcess.start(outside(database, { DATA_DIR: dataDir }), { command });
     await server.ready();
     expect(server.log.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
+      `there is no SMTP_URL: mails are only written to ${dataDir}/mail, and nobody removes them`,
       'there is no admin yet: set BOOTSTRAP_* for a start, or run the bootstrap command',
     ]);
 

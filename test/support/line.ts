@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { PostgresConnection } from '../../src/database/embedded/embedded-postgres.js';
+
+interface Call {
+  /** What the client called itself when it connected; undefined before that. */
+  application: string | undefined;
+  sockets: [client: Socket, database: Socket];
+}
+
+/**
+ * A way to PostgreSQL over TCP on which calls can be frozen, by the `application_name` of their client: nothing comes
+ * through any more, in either direction, and nobody is told.
+ */
+export class Line {
+  private readonly calls = new Set<Call>();
+  private frozen: (application: string) => boolean = () => false;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: PostgresConnection,
+  ) {
+    server.on('connection', (client) => {
+      this.take(client);
+    });
+  }
+
+  static async open(target: PostgresConnection): Promise<Line> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Line(server, target);
+  }
+
+  get connection(): PostgresConnection {
+    return { ...this.target, host: '127.0.0.1', port: (this.server.address() as AddressInfo).port };
+  }
+
+  get url(): string {
+    const { user, password, host, port, database } = this.connection;
+    return `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  }
+
+  /** Freezes the calls of these clients, those that are there and those to come, until {@link thaw}. */
+  freeze(frozen: (application: string) => boolean): void {
+    this.frozen = frozen;
+    for (const call of this.calls) this.apply(call);
+  }
+
+  /** Lets calls to come through; those that are frozen stay so. */
+  takeNewCalls(): void {
+    this.frozen = () => false;
+  }
+
+  thaw(): void {
+    this.freeze(() => false);
+  }
+
+  async close(): Promise<void> {
+    for (const { sockets } of this.calls) for (const socket of sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private take(client: Socket): void {
+    const database = connect(join(this.target.host, `.s.PGSQL.${this.target.port}`));
+    const call: Call = { application: undefined, sockets: [client, database] };
+    this.calls.add(call);
+    client.once('data', (startup: Buffer) => {
+      call.application = /application_name\0([^\0]*)\0/.exec(startup.toString('latin1'))?.[1] ?? '';
+      this.apply(call);
+    });
+    for (const [from, to] of [call.sockets, [database, client] as const]) {
+      from.on('data', (chunk: Buffer) => to.write(chunk));
+      from.on('error', () => from.destroy());
+      from.on('close', () => {
+        this.calls.delete(call);
+        to.end();
+      });
+    }
+  }
+
+  private apply({ application, sockets }: Call): void {
+    if (application === undefined) return;
+    const isFrozen = this.frozen(application);
+    for (const socket of sockets) {
+      if (isFrozen) socket.pause();
+      else socket.resume();
+    }
+  }
+}
