@@ -1,2 +1,3 @@
 await import('./start.js');
 await import('./sign-in.js');
+await import('./tokens.js');

@@ -1,0 +1,9 @@
+// The upper bound: bare Fastify that answers every request with one constant.
+import Fastify from 'fastify';
+
+const body = process.env.BODY ?? '{}';
+const fastify = Fastify();
+fastify.removeAllContentTypeParsers();
+fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null, {}));
+fastify.all('*', (_request, reply) => reply.type('application/json; charset=utf-8').send(body));
+await fastify.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });
