@@ -285,7 +285,7 @@ describe('The migration to more kinds of tokens', () => {
       const first = await rows();
 
       await dataSource.runMigrations();
-      const added = { actor_id: null, gateway_account_id: null, description: null, created_by: null };
+      const added = { actor_id: null, client_id: null, gateway_account_id: null, description: null, created_by: null };
       const upgraded = first.map((row) => ({ ...row, ...added, revoked_at: null, last_used_at: null }));
       expect(await rows()).toEqual(upgraded);
 
@@ -444,7 +444,7 @@ describe('With a million tokens stored', () => {
          (SELECT count(*) FROM pg_index WHERE indrelid = 'tokens'::regclass)::int AS indexes`,
     );
     expect(row?.tokens).toBeGreaterThanOrEqual(1_000_000);
-    expect(row?.indexes).toBe(7);
+    expect(row?.indexes).toBe(8);
   });
 
   it.each(['force_custom_plan', 'force_generic_plan'])('a check finds its token by the digest (%s)', async (mode) => {
@@ -526,9 +526,9 @@ describe('With a million tokens stored', () => {
     const [filler] = await database.query<{ id: string }>(`SELECT md5('account 1')::uuid AS id`);
     const { sequential, rows } = await read({ ...statement, values: [filler?.id, ...statement.values.slice(1)] });
     expect(sequential).toEqual([]);
-    // It has about five hundred.
+    // It has about five hundred, each read to be locked and again to be changed.
     expect(rows).toBeGreaterThan(100);
-    expect(rows).toBeLessThanOrEqual(1_000);
+    expect(rows).toBeLessThanOrEqual(1_500);
   });
 
   it.each(['id', 'secret'])('one token is found, changed and deleted by its %s', async (by) => {

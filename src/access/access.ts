@@ -11,7 +11,7 @@ export type Access =
   | { scheme: 'public'; limited: boolean }
   /** `Authorization: Bearer` with the JWT of a live session. */
   | { scheme: 'session' }
-  /** `App-Token`. */
+  /** `App-Token`; limited like public routes: applications carry it, and it lets passwords be tried. */
   | { scheme: 'app' }
   /** `App-Token` with the scope `frontend`, or anyone (FRONTEND_AUTH). */
   | { scheme: 'frontend' }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, unauthorized } from '../errors/api-error.js';
+import { unauthorized } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
@@ -18,6 +18,8 @@ type SignInAccount = AccountEntity & { email: string; passwordHash: string };
 /** Checks passwords for every door: the only place where an email and a password become an account. */
 @Injectable()
 export class PasswordChecks {
+  private readonly logger = new Logger('PasswordChecks');
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly accounts: Accounts,
@@ -87,7 +89,7 @@ export class PasswordChecks {
     try {
       await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hash(password));
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      this.logger.debug('a hash could not be renewed', error);
     }
   }
 }

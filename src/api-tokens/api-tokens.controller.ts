@@ -65,7 +65,7 @@ export class ApiTokensController {
   @ApiErrors('publicauth', ...BODY_ERRORS, ...FRONTEND_ERRORS, 'not_found')
   async revoke(@Param('account_id') accountId: string, @Body() body: Revocation): Promise<RevocationAnswer> {
     const { revokedAt } = await this.apiTokens.revoke(accountId, body);
-    return { revoked: dateAndTime(revokedAt ?? new Date(0)) };
+    return { revoked: dateAndTime(revokedAt ?? new Date()) };
   }
 
   @Get(':account_id/:token_link')

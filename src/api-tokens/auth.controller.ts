@@ -1,4 +1,4 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
 import type { GatewayPrincipal } from '../access/principal.js';
@@ -11,6 +11,7 @@ import { AuthAnswer } from './api-tokens.dto.js';
 export class AuthController {
   @Get(['v1/api/auth', 'v1/auth'])
   @ApiTokenRequired()
+  @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Look up the account ID for a token' })
   @ApiOkResponse({ type: AuthAnswer })
   @ApiErrors('publicauth', 'unauthorized')

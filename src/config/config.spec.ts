@@ -39,6 +39,7 @@ describe('Without any variable', () => {
       resetTtl: 3_600,
       userTokenTtl: 86_400,
       appTokenTtl: 6_311_520_000,
+      oauthTokenTtl: 3_600,
       tokenRetention: 7_776_000,
       frontendAuth: 'app-token',
       loginMaxFailures: 10,

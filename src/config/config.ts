@@ -28,6 +28,7 @@ export interface Config {
   resetTtl: number;
   userTokenTtl: number;
   appTokenTtl: number;
+  oauthTokenTtl: number;
   /** For how long expired and revoked tokens are kept. */
   tokenRetention: number;
   /** Who may call the routes that issue API tokens: an App-Token with the scope `frontend`, or whoever can reach them. */
@@ -131,6 +132,7 @@ const variables = z.object({
   RESET_TTL: seconds(3_600),
   USER_TOKEN_TTL: seconds(86_400),
   APP_TOKEN_TTL: seconds(6_311_520_000),
+  OAUTH_TOKEN_TTL: seconds(3_600),
   TOKEN_RETENTION: seconds(7_776_000),
   FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
@@ -265,6 +267,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     resetTtl: values.RESET_TTL,
     userTokenTtl: values.USER_TOKEN_TTL,
     appTokenTtl: values.APP_TOKEN_TTL,
+    oauthTokenTtl: values.OAUTH_TOKEN_TTL,
     tokenRetention: values.TOKEN_RETENTION,
     frontendAuth: values.FRONTEND_AUTH,
     loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,

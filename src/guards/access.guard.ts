@@ -30,6 +30,7 @@ export class AccessGuard implements CanActivate {
       case 'session':
         return this.bearerJwt.admits(request);
       case 'app':
+        await this.limit(request.ip);
         return this.appToken.admits(request);
       case 'frontend':
         return this.frontend.admits(request);

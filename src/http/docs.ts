@@ -1,6 +1,11 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 
+/** What of an operation's description is changed here. */
+interface OperationObject {
+  operationId?: string;
+}
+
 /** @returns the OpenAPI description of every route, made from the decorators of the controllers */
 export function describeApi(app: INestApplication, publicUrl: string): OpenAPIObject {
   const config = new DocumentBuilder()
@@ -27,7 +32,22 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
       'api-token',
     )
     .build();
-  return SwaggerModule.createDocument(app, config, { operationIdFactory: (_controller, method) => method });
+  const document = SwaggerModule.createDocument(app, config, {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+  });
+  return withUniqueIds(document);
+}
+
+/** A route with two paths is described twice, under one operation id; OpenAPI wants each to be unique. */
+function withUniqueIds(document: OpenAPIObject): OpenAPIObject {
+  const seen = new Map<string, number>();
+  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path) as OperationObject[])) {
+    const id = operation.operationId ?? '';
+    const count = (seen.get(id) ?? 0) + 1;
+    seen.set(id, count);
+    if (count > 1) operation.operationId = `${id}_${count}`;
+  }
+  return document;
 }
 
 /** Serves Swagger UI at /docs and the description at /docs-json. */

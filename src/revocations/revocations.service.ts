@@ -12,7 +12,8 @@ import { DATABASE_CONNECTION, type DatabaseConnection } from '../database/connec
 import { sql } from '../database/sql.js';
 
 /** What a cached credential depends on: when one of these changes, the credential has to be looked up again. */
-export type RevocationTag = `account ${string}` | `session ${string}` | `token ${string}` | `gateway ${string}`;
+export type RevocationTag =
+  `account ${string}` | `session ${string}` | `token ${string}` | `gateway ${string}` | `client ${string}`;
 
 /** Told of every revocation of which this process hears. */
 export interface RevocationListener {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts } from '../accounts/accounts.service.js';
@@ -26,6 +26,8 @@ const MAILS = { most: 1, seconds: 60 };
 /** Setting a new password with a link from a mail. */
 @Injectable()
 export class PasswordResets implements OnModuleInit {
+  private readonly logger = new Logger('PasswordResets');
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
@@ -83,7 +85,10 @@ export class PasswordResets implements OnModuleInit {
       await this.sessions.endEverything(tx, changed.id);
       return { account: changed, session: remember_me && (await this.sessions.open(tx, changed, true)) };
     });
-    await this.passwordChecks.lift(account.email, address);
+    // The password is changed, whatever becomes of this.
+    await this.passwordChecks.lift(account.email, address).catch((error: unknown) => {
+      this.logger.warn('the limits on signing in could not be lifted', error);
+    });
     return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
   }
 

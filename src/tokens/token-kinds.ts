@@ -1,34 +1,24 @@
 import type { Config } from '../config/config.js';
 import { apiSecret, hexSecret, type SecretFormat } from './secret-formats.js';
 
-/** What Latchkey has to know of a kind of token. A new kind is a new entry here (and in the table's check). */
+/** What Latchkey has to know of a kind of token. A new kind is a new entry here (and in the table's checks). */
 export interface TokenKindDeclaration {
   format: SecretFormat;
-  /** Who may own one: an account of ours, or an account of the gateway, of which we only know the name. */
-  owner: 'account' | 'gateway account';
+  /** Who owns one: an account of ours, an account of the gateway (of which we only know the name), or a client. */
+  owner: 'accountId' | 'gatewayAccountId' | 'clientId';
   /** In seconds; null: it lasts until it is revoked. */
   defaultLifetime: (config: Config) => number | null;
-  /** What it may be found by, besides its id. */
-  lookups: readonly ('secret' | 'owner')[];
 }
 
 export const TOKEN_KINDS = {
   /** The App-Token header: an application. */
-  app: {
-    format: hexSecret,
-    owner: 'account',
-    defaultLifetime: (config) => config.appTokenTtl,
-    lookups: ['secret', 'owner'],
-  },
+  app: { format: hexSecret, owner: 'accountId', defaultLifetime: (config) => config.appTokenTtl },
   /** The Token header: a user, signed in or acted for. */
-  user: {
-    format: hexSecret,
-    owner: 'account',
-    defaultLifetime: (config) => config.userTokenTtl,
-    lookups: ['secret', 'owner'],
-  },
+  user: { format: hexSecret, owner: 'accountId', defaultLifetime: (config) => config.userTokenTtl },
   /** A gateway account's bearer token. */
-  api: { format: apiSecret, owner: 'gateway account', defaultLifetime: () => null, lookups: ['secret', 'owner'] },
+  api: { format: apiSecret, owner: 'gatewayAccountId', defaultLifetime: () => null },
+  /** A client's access token (RFC 6749 section 4.4). */
+  oauth: { format: hexSecret, owner: 'clientId', defaultLifetime: (config) => config.oauthTokenTtl },
 } as const satisfies Record<string, TokenKindDeclaration>;
 
 export type TokenKind = keyof typeof TOKEN_KINDS;

@@ -4,15 +4,17 @@ import type { TokenKind } from './token-kinds.js';
 /** An opaque secret that Latchkey issued: its digest, never itself. */
 @Entity('tokens')
 @Unique('tokens_digest_key', ['digest'])
-@Check('tokens_kind_check', `kind IN ('app', 'user', 'api')`)
+@Check('tokens_kind_check', `kind IN ('app', 'user', 'api', 'oauth')`)
 @Check('tokens_hint_check', 'char_length(hint) = 4')
 @Check('tokens_gateway_account_id_check', 'char_length(gateway_account_id) <= 255')
 @Check('tokens_description_check', 'char_length(description) <= 1000')
 @Check('tokens_created_by_check', 'char_length(created_by) <= 255')
-@Check('tokens_owner_check', `(account_id IS NULL) = (kind = 'api')`)
+@Check('tokens_owner_check', `(account_id IS NULL) = (kind IN ('api', 'oauth'))`)
+@Check('tokens_client_check', `(client_id IS NULL) = (kind <> 'oauth')`)
 @Check('tokens_gateway_account_check', `(gateway_account_id IS NULL) = (kind <> 'api')`)
 @Index('tokens_account_id_idx', { synchronize: false })
 @Index('tokens_actor_id_idx', { synchronize: false })
+@Index('tokens_client_id_idx', { synchronize: false })
 @Index('tokens_kind_idx', { synchronize: false })
 @Index('tokens_gateway_account_id_idx', { synchronize: false })
 @Index('tokens_ended_idx', { synchronize: false })
@@ -50,6 +52,14 @@ export class TokenEntity {
   @ManyToOne('AccountEntity', { onDelete: 'CASCADE', nullable: true })
   @JoinColumn({ name: 'actor_id', foreignKeyConstraintName: 'tokens_actor_id_fkey' })
   actor?: unknown;
+
+  /** The OAuth2 client that an `oauth` token is for. */
+  @Column({ name: 'client_id', type: 'text', nullable: true })
+  clientId!: string | null;
+
+  @ManyToOne('OauthClientEntity', { onDelete: 'CASCADE', nullable: true })
+  @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'tokens_client_id_fkey' })
+  client?: unknown;
 
   /** The account of the gateway that an `api` token stands for. */
   @Column({ name: 'gateway_account_id', type: 'text', nullable: true })

@@ -17,6 +17,7 @@ export interface VerifiedToken {
   actorId: string | null;
   actorEpoch: number | null;
   gatewayAccountId: string | null;
+  clientId: string | null;
 }
 
 /** A token as its owner sees it. */
@@ -28,6 +29,7 @@ export interface TokenRecord {
   accountId: string | null;
   actorId: string | null;
   gatewayAccountId: string | null;
+  clientId: string | null;
   description: string | null;
   createdBy: string | null;
   createdAt: Date;
@@ -45,6 +47,7 @@ export interface NewToken {
   accountId: string | null;
   actorId: string | null;
   gatewayAccountId: string | null;
+  clientId: string | null;
   description: string | null;
   createdBy: string | null;
   /** Seconds from now; null: for ever. Zero or less: expired from the start. */
@@ -79,20 +82,24 @@ const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 const RECORD = `
   id, kind, hint, scopes, account_id AS "accountId", actor_id AS "actorId", gateway_account_id AS "gatewayAccountId",
-  description, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt",
+  client_id AS "clientId", description, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt",
   revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
 
-/** The one look-up that every check of a token is. A join on the primary key for each account that must be enabled. */
+/**
+ * The one look-up that every check of a token is: a join on the primary key for each account that must be enabled. An
+ * App-Token with scopes is good while its owner is an admin.
+ */
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
     SELECT t.id, t.kind, t.scopes, t.account_id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
-      t.gateway_account_id AS "gatewayAccountId",
+      t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
       extract(epoch FROM t.expires_at - now())::float8 AS "expiresIn"
     FROM tokens t LEFT JOIN accounts a ON a.id = t.account_id LEFT JOIN accounts b ON b.id = t.actor_id
     WHERE t.digest = $1 AND t.kind = $2 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
-      AND a.disabled_at IS NULL AND b.disabled_at IS NULL`,
+      AND a.disabled_at IS NULL AND b.disabled_at IS NULL
+      AND (t.kind <> 'app' OR t.scopes = '{}' OR a.role = 'admin')`,
 };
 
 /** The token table. Every change of state is one conditional statement. */
@@ -118,9 +125,9 @@ export class TokenStore {
   async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `INSERT INTO tokens (kind, digest, hint, scopes, account_id, actor_id, gateway_account_id, description,
-         created_by, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10::float8 * interval '1 second')
+      `INSERT INTO tokens (kind, digest, hint, scopes, account_id, actor_id, gateway_account_id, client_id,
+         description, created_by, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11::float8 * interval '1 second')
        RETURNING ${RECORD}`,
       [
         token.kind,
@@ -130,6 +137,7 @@ export class TokenStore {
         token.accountId,
         token.actorId,
         token.gatewayAccountId,
+        token.clientId,
         token.description,
         token.createdBy,
         // PostgreSQL's greatest(NULL, 0) is 0.
@@ -222,8 +230,12 @@ export class TokenStore {
   async revokeUserTokens(tx: EntityManager, accountId: string, onBehalfToo: boolean): Promise<void> {
     await sql(
       tx,
-      `UPDATE tokens SET revoked_at = now() WHERE kind = 'user' AND revoked_at IS NULL
-         AND (account_id = $1 AND (actor_id IS NULL OR $2) OR actor_id = $1 AND $2) RETURNING id`,
+      `WITH ended AS (
+         SELECT id FROM tokens WHERE kind = 'user' AND revoked_at IS NULL
+           AND (account_id = $1 AND (actor_id IS NULL OR $2) OR actor_id = $1 AND $2)
+         ORDER BY id FOR UPDATE
+       )
+       UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id RETURNING tokens.id`,
       [accountId, onBehalfToo],
     );
   }
@@ -304,10 +316,11 @@ function named(name: TokenName): string {
   return `${name.by} = $1 AND kind = $2`;
 }
 
-function tagsOf({ id, accountId, actorId, gatewayAccountId }: VerifiedToken): RevocationTag[] {
+function tagsOf({ id, accountId, actorId, gatewayAccountId, clientId }: VerifiedToken): RevocationTag[] {
   const tags: RevocationTag[] = [`token ${id}`];
   if (accountId !== null) tags.push(`account ${accountId}`);
   if (actorId !== null) tags.push(`account ${actorId}`);
   if (gatewayAccountId !== null) tags.push(`gateway ${gatewayAccountId}`);
+  if (clientId !== null) tags.push(`client ${clientId}`);
   return tags;
 }

@@ -22,6 +22,7 @@ export interface TokenRequest {
   accountId?: string;
   actorId?: string;
   gatewayAccountId?: string;
+  clientId?: string;
   scopes?: string[];
   description?: string;
   createdBy?: string;
@@ -66,7 +67,8 @@ export class Tokens implements OnModuleInit {
 
   /** Makes a token. */
   async issue(tx: EntityManager, kind: TokenKind, request: TokenRequest): Promise<IssuedToken> {
-    const { format, defaultLifetime } = TOKEN_KINDS[kind];
+    const { format, owner, defaultLifetime } = TOKEN_KINDS[kind];
+    if (request[owner] === undefined) throw new Error(`A token of the kind ${kind} is owned by its ${owner}.`);
     const secret = request.secret ?? format.mint(request.flavour);
     const record = await this.store.insert(tx, {
       kind,
@@ -76,6 +78,7 @@ export class Tokens implements OnModuleInit {
       accountId: request.accountId ?? null,
       actorId: request.actorId ?? null,
       gatewayAccountId: request.gatewayAccountId ?? null,
+      clientId: request.clientId ?? null,
       description: request.description ?? null,
       createdBy: request.createdBy ?? null,
       lifetime: request.lifetime ?? defaultLifetime(this.config),

@@ -45,6 +45,8 @@ const SETTINGS: Record<string, string> = {
   unix_socket_permissions: '0700',
   log_line_prefix: '',
   log_error_verbosity: 'terse',
+  // Statements that fail are the server's to report, and are no failures of PostgreSQL.
+  log_min_messages: 'log',
   log_min_error_statement: 'panic',
   log_checkpoints: 'off',
   log_startup_progress_interval: '10s',

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { EntityManager } from 'typeorm';
+import { OauthClients } from '../src/oauth/oauth-clients.service.js';
+import { Tokens } from '../src/tokens/tokens.service.js';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { startServer, type TestServer } from './support/server.js';
+
+let database: TestDatabase;
+let server: TestServer;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  server = await startServer(database.connection);
+});
+
+afterAll(async () => {
+  await server.close();
+  await database.drop();
+});
+
+async function newClientToken() {
+  const manager = server.app.get(EntityManager);
+  const id = `client-${Math.random()}`;
+  await server.app.get(OauthClients).add(manager, { id, secret: 'x'.repeat(32), name: 'test', scopes: [] });
+  const request = { clientId: id, scopes: ['accounts:read'] };
+  return { id, ...(await server.app.get(Tokens).issue(manager, 'oauth', request)) };
+}
+
+describe('A token of a client', () => {
+  it('is good for OAUTH_TOKEN_TTL, as that kind and no other', async () => {
+    const { id, secret, record } = await newClientToken();
+    expect(Number(record.expiresAt) - Number(record.createdAt)).toBe(3_600_000);
+    expect(await server.app.get(Tokens).check('oauth', secret)).toMatchObject({
+      clientId: id,
+      scopes: ['accounts:read'],
+    });
+    for (const kind of ['app', 'user', 'api'] as const) {
+      expect(await server.app.get(Tokens).check(kind, secret)).toBeUndefined();
+    }
+  });
+
+  it('is stored as a digest, and goes with its client', async () => {
+    const { id, secret, record } = await newClientToken();
+    const [row] = await database.query('SELECT * FROM tokens WHERE id = $1', [record.id]);
+    expect(row).toMatchObject({ kind: 'oauth', client_id: id, account_id: null, hint: secret.slice(-4) });
+    expect(JSON.stringify(row)).not.toContain(secret);
+    await database.query('DELETE FROM oauth_clients WHERE id = $1', [id]);
+    expect(await server.app.get(Tokens).check('oauth', secret)).toBeUndefined();
+  });
+});
+
+it('A token is not issued without the owner that its kind asks for', async () => {
+  const issue = server.app.get(Tokens).issue(server.app.get(EntityManager), 'app', { gatewayAccountId: 'x' });
+  await expect(issue).rejects.toThrow('A token of the kind app is owned by its accountId.');
+  expect(await database.query('SELECT 1 FROM tokens WHERE gateway_account_id = $1', ['x'])).toEqual([]);
+});
