@@ -52,7 +52,8 @@ function cpuOf({ pid }) {
 async function load(server, requests) {
   const before = cpuOf(server.child);
   const result = await autocannon({ url: server.url, connections: CONNECTIONS, duration: SECONDS, requests });
-  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.non2xx} answers were no success.`);
+  if (result.non2xx > 0 || result.errors > 0)
+    throw new Error(`${result.non2xx} answers were no success, ${result.errors} requests failed.`);
   const count = result.requests.total;
   return { rate: count / result.duration, cpu: ((cpuOf(server.child) - before) / count) * 1e6 };
 }
@@ -76,8 +77,15 @@ async function post(url, body, headers = {}) {
   return answer.json();
 }
 
-const bearerRequests = (secrets) =>
-  secrets.map((secret) => ({ method: 'GET', path: '/v1/api/auth', headers: { authorization: `Bearer ${secret}` } }));
+/** One request that takes the next secret each time, whichever connection sends it. */
+function bearerRequests(secrets) {
+  let next = 0;
+  const setupRequest = (request) => {
+    next += 1;
+    return { ...request, headers: { authorization: `Bearer ${secrets[next % secrets.length]}` } };
+  };
+  return [{ method: 'GET', path: '/v1/api/auth', headers: { authorization: `Bearer ${secrets[0]}` }, setupRequest }];
+}
 
 /** Each scenario: what to ask, and whether it has to be asked of other tokens each time. */
 async function scenarios(latchkey, client) {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
 import { OauthClients } from '../src/oauth/oauth-clients.service.js';
+import { FIND_GOOD } from '../src/tokens/token.store.js';
 import { Tokens } from '../src/tokens/tokens.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { startServer, type TestServer } from './support/server.js';
@@ -53,4 +54,15 @@ it('A token is not issued without the owner that its kind asks for', async () =>
   const issue = server.app.get(Tokens).issue(server.app.get(EntityManager), 'app', { gatewayAccountId: 'x' });
   await expect(issue).rejects.toThrow('A token of the kind app is owned by its accountId.');
   expect(await database.query('SELECT 1 FROM tokens WHERE gateway_account_id = $1', ['x'])).toEqual([]);
+});
+
+it('A check finds its token by the digest, also before PostgreSQL has ever analysed the table', async () => {
+  await database.query('ALTER TABLE tokens SET (autovacuum_enabled = false)');
+  await database.query(
+    `INSERT INTO tokens (kind, digest, hint, gateway_account_id)
+     SELECT 'api', sha256(n::text::bytea), 'aaaa', 'x' FROM generate_series(1, 5000) n`,
+  );
+  const plan = await database.query(`EXPLAIN (FORMAT JSON) ${FIND_GOOD.text}`, [Buffer.alloc(32), 'api']);
+  expect(JSON.stringify(plan)).toContain('tokens_digest_key');
+  expect(JSON.stringify(plan)).not.toContain('tokens_kind_idx');
 });

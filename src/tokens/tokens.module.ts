@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { TokenEntity } from './token.entity.js';
+import { GatewayTokenStore } from './gateway-token.store.js';
 import { TokenStore } from './token.store.js';
 import { TokenUses } from './token-uses.service.js';
 import { Tokens } from './tokens.service.js';
@@ -8,7 +9,7 @@ import { Tokens } from './tokens.service.js';
 /** The life of every opaque token. */
 @Module({
   imports: [TypeOrmModule.forFeature([TokenEntity])],
-  providers: [TokenStore, TokenUses, Tokens],
+  providers: [TokenStore, GatewayTokenStore, TokenUses, Tokens],
   exports: [Tokens],
 })
 export class TokensModule {}

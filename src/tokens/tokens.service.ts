@@ -5,6 +5,7 @@ import { Sweeper } from '../database/sweeper.service.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { digestOf, hintOf } from './digest.js';
+import { GatewayTokenStore } from './gateway-token.store.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import {
   TokenStore,
@@ -53,6 +54,7 @@ export class Tokens implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: TokenStore,
+    private readonly gateway: GatewayTokenStore,
     private readonly uses: TokenUses,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
@@ -160,25 +162,25 @@ export class Tokens implements OnModuleInit {
   }
 
   listGateway(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
-    return this.store.listGateway(gatewayAccountId, revoked);
+    return this.gateway.list(gatewayAccountId, revoked);
   }
 
   async findGateway(gatewayAccountId: string, id: string): Promise<TokenRecord | undefined> {
-    return UUID.test(id) ? this.store.findGateway(gatewayAccountId, id) : undefined;
+    return UUID.test(id) ? this.gateway.find(gatewayAccountId, id) : undefined;
   }
 
   async describe(id: string, description: string): Promise<TokenRecord | undefined> {
-    return UUID.test(id) ? this.store.describe(id, description) : undefined;
+    return UUID.test(id) ? this.gateway.describe(id, description) : undefined;
   }
 
   revokeGateway(gatewayAccountId: string, name: TokenName): Promise<TokenRecord | undefined> {
-    return this.ending((tx) => this.store.revokeGateway(tx, gatewayAccountId, name));
+    return this.ending((tx) => this.gateway.revoke(tx, gatewayAccountId, name));
   }
 
   /** @returns how many were revoked */
   async revokeAllGateway(gatewayAccountId: string): Promise<number> {
     const tag: RevocationTag = `gateway ${gatewayAccountId}`;
-    return this.revocations.during(tag, (tx) => this.store.revokeAllGateway(tx, gatewayAccountId));
+    return this.revocations.during(tag, (tx) => this.gateway.revokeAll(tx, gatewayAccountId));
   }
 
   /** Changes one token so that what is remembered of it no longer holds: one transaction, one announcement. */
