@@ -348,6 +348,7 @@ describe('the binaries', () => {
 });
 
 describe('the account PostgreSQL runs as', () => {
+  // Each needs what the machine may not have, and says so in its title; none may make accounts of the machine's.
   const withUnshare = isRoot && mayUnshare ? it : it.skip;
   const withSetuid = isRoot && hasPostgresAccount ? it : it.skip;
   const asOrdinaryUser = ordinaryUser === undefined ? it.skip : it;

@@ -89,7 +89,7 @@ export class PasswordChecks {
     try {
       await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hash(password));
     } catch (error) {
-      this.logger.debug('a hash could not be renewed', error);
+      this.logger.warn('a hash could not be renewed; the next sign-in tries again', error);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { logLevels, secretKey, SECRET_KEY_RULE, variables, type Variables } from './variables.js';
 
 /** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
 export interface Config {
@@ -54,7 +54,6 @@ export interface Config {
 
 export const CONFIG = Symbol('CONFIG');
 
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /** Thrown by {@link loadConfig}: one line for each bad variable, with its name and what it should be, never its value. */
@@ -63,111 +62,6 @@ export class ConfigError extends Error {
     super(`The configuration has ${problems.length} problem(s):\n${problems.map((line) => `  ${line}`).join('\n')}`);
   }
 }
-
-const text = (what: string) => z.string(what);
-
-function wholeNumber(minimum: number, maximum: number) {
-  const what = `must be a whole number from ${minimum} to ${maximum}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, what)
-    .transform(Number)
-    .refine((value) => value >= minimum && value <= maximum, what);
-}
-
-function urlWith(protocols: string[]) {
-  const what = `must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`;
-  return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), what);
-}
-
-const list = (what: string, isValid: (item: string) => boolean) =>
-  z
-    .string()
-    .transform((value) =>
-      value
-        .split(',')
-        .map((item) => item.trim())
-        .filter((item) => item !== ''),
-    )
-    .refine((items) => items.length > 0 && items.every(isValid), what);
-
-function isNetwork(item: string): boolean {
-  const [address = '', prefix, ...rest] = item.split('/');
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return (
-    bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
-  );
-}
-
-const SECRET_KEY_RULE = 'must be at least 32 characters (several, separated by commas: the current one first)';
-const seconds = (fallback: number, minimum = 1) =>
-  wholeNumber(minimum, 9_999_999_999)
-    .optional()
-    .transform((value) => value ?? fallback);
-
-const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32);
-
-const variables = z.object({
-  HOST: text('must be a host name or an address').default('127.0.0.1'),
-  PORT: wholeNumber(0, 65_535).optional(),
-  PUBLIC_URL: urlWith(['http:', 'https:'])
-    .refine((value) => !/[?#@]/.test(value), 'must have no user, no query and no fragment')
-    .optional(),
-  DATABASE_URL: urlWith(['postgres:', 'postgresql:']).optional(),
-  DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
-  DATA_DIR: text('must be a path').default('.latchkey'),
-  SECRET_KEY: secretKey.optional(),
-  SECRET_KEY_FILE: text('must be a path').optional(),
-  SMTP_URL: urlWith(['smtp:', 'smtps:']).optional(),
-  MAIL_FROM: z
-    .string()
-    .regex(/^[^\r\n]*@[^\r\n]+$/, 'must be a mail address, such as Latchkey <no-reply@example.org>')
-    .optional(),
-  BCRYPT_COST: wholeNumber(4, 20).optional(),
-  UV_THREADPOOL_SIZE: wholeNumber(1, 1024).optional(),
-  PASSWORD_MIN_LENGTH: wholeNumber(1, 72).optional(),
-  SESSION_TTL: seconds(86_400),
-  REFRESH_TTL: seconds(2_592_000),
-  SESSION_MAX_AGE: seconds(7_776_000),
-  RESET_TTL: seconds(3_600),
-  USER_TOKEN_TTL: seconds(86_400),
-  APP_TOKEN_TTL: seconds(6_311_520_000),
-  OAUTH_TOKEN_TTL: seconds(3_600),
-  TOKEN_RETENTION: seconds(7_776_000),
-  FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
-  LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
-  LOGIN_FAILURE_WINDOW: seconds(900),
-  RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
-  TRUST_PROXY: z
-    .union([wholeNumber(1, 100), list('must be a number of hops, or networks separated by commas', isNetwork)])
-    .optional(),
-  CORS_ORIGINS: list(
-    'must be origins separated by commas, such as https://app.example.org',
-    (item) => URL.canParse(item) && new URL(item).origin === item,
-  ).optional(),
-  LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
-  BODY_LIMIT: wholeNumber(1_024, 104_857_600).optional(),
-  RUN_MIGRATIONS: z.enum(['true', 'false'], 'must be true or false').default('true'),
-  BOOTSTRAP_ADMIN_EMAIL: z.email('must be an email address').max(254, 'must be an email address').optional(),
-  BOOTSTRAP_ADMIN_PASSWORD: z
-    .string()
-    .refine((value) => Buffer.byteLength(value) <= 72, 'must be at most 72 bytes')
-    .optional(),
-  BOOTSTRAP_APP_TOKEN: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hexadecimal characters')
-    .optional(),
-  BOOTSTRAP_CLIENT_ID: z
-    .string()
-    .regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes and underscores')
-    .optional(),
-  BOOTSTRAP_CLIENT_SECRET: z
-    .string()
-    .regex(/^[\x21-\x7e]{32,200}$/, 'must be 32 to 200 printable characters without spaces')
-    .optional(),
-});
-
-type Variables = z.infer<typeof variables>;
 
 /**
  * Reads and checks every variable in one pass.
