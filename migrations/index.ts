@@ -8,6 +8,9 @@ import { Tokens1763700000006 } from './1763700000006-tokens.js';
 import { OauthClients1763700000007 } from './1763700000007-oauth-clients.js';
 import { TokenKinds1763800000008 } from './1763800000008-token-kinds.js';
 import { Audit1763800000009 } from './1763800000009-audit.js';
+import { AccountsForClients1763900000010 } from './1763900000010-accounts-for-clients.js';
+import { ClientSecrets1763900000011 } from './1763900000011-client-secrets.js';
+import { Identifications1763900000012 } from './1763900000012-identifications.js';
 
 /** Every migration, oldest first. New ones go to the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -20,4 +23,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   OauthClients1763700000007,
   TokenKinds1763800000008,
   Audit1763800000009,
+  AccountsForClients1763900000010,
+  ClientSecrets1763900000011,
+  Identifications1763900000012,
 ];

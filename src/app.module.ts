@@ -10,6 +10,7 @@ import type { DatabaseConnection } from './database/connection.js';
 import { DatabaseModule } from './database/database.module.js';
 import { GuardsModule } from './guards/guards.module.js';
 import { HealthModule } from './health/health.module.js';
+import { IdentificationsModule } from './identifications/identifications.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { MailModule } from './mail/mail.module.js';
@@ -46,6 +47,7 @@ export class AppModule {
         AppTokensModule,
         ApiTokensModule,
         OauthModule,
+        IdentificationsModule,
         BootstrapModule,
         GuardsModule,
       ],

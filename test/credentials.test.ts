@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EntityManager } from 'typeorm';
 import { SecretKeys } from '../src/keys/secret-keys.js';
-import { CLIENT_SCOPES } from '../src/oauth/oauth-client.entity.js';
+import { CLIENT_SCOPE_NAMES } from '../src/access/client-scopes.js';
 import { OauthClients } from '../src/oauth/oauth-clients.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { signUp, startServer, type TestServer } from './support/server.js';
@@ -44,7 +44,7 @@ beforeAll(async () => {
   account = user;
   const api = await newApiToken(server, admin.appToken, 'GATEWAY_ACCOUNT_1', { token_account_type: 'live' });
   const secret = randomBytes(32).toString('base64url');
-  const client = { id: clientId, secret, name: 'test', scopes: CLIENT_SCOPES };
+  const client = { id: clientId, secret, name: 'test', scopes: CLIENT_SCOPE_NAMES };
   await server.app.get(OauthClients).add(server.app.get(EntityManager), client);
   await server.call('POST', '/account/password', { account: { email: user.email } });
   const [reset] = await database.query<{ id: string }>('SELECT id FROM password_resets WHERE account_id = $1', [

@@ -2,6 +2,7 @@ import { applyDecorators, createParamDecorator, type ExecutionContext } from '@n
 import { ApiBearerAuth, ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Dialect } from '../errors/dialects.js';
+import type { ClientScope } from './client-scopes.js';
 import type { Principal } from './principal.js';
 import { addToRouteConfig } from './route-config.js';
 
@@ -18,7 +19,13 @@ export type Access =
   /** `App-Token` and `Token`. */
   | { scheme: 'user' }
   /** `Authorization: Bearer` with an `api` token. */
-  | { scheme: 'api' };
+  | { scheme: 'api' }
+  /** `Authorization: Bearer` with an access token that has the scope, or Basic with the id and secret of such a client. */
+  | { scheme: 'client'; scope: ClientScope }
+  /** Either of `session` and `client`: the credential decides which. */
+  | { scheme: 'session-or-client'; scope: ClientScope }
+  /** A client's id and secret, as Basic or in the body (RFC 6749 section 2.3.1); `scope`: it was registered with that. */
+  | { scheme: 'client-secret'; scope?: ClientScope };
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -54,6 +61,27 @@ export const UserTokenRequired = (): MethodDecorator =>
 /** The route wants an `api` token. */
 export const ApiTokenRequired = (): MethodDecorator =>
   applyDecorators(addToRouteConfig({ access: { scheme: 'api' } }), ApiBearerAuth('api-token'));
+
+const AsClient = (scope: ClientScope) => applyDecorators(ApiSecurity('oauth2', [scope]), ApiSecurity('client'));
+
+/** The route wants a client with the scope: by its access token, or by its id and secret. */
+export const ClientRequired = (scope: ClientScope): MethodDecorator =>
+  applyDecorators(addToRouteConfig({ access: { scheme: 'client', scope } }), AsClient(scope));
+
+/** The route wants the JWT of a live session, or a client with the scope. */
+export const SessionOrClientRequired = (scope: ClientScope): MethodDecorator =>
+  applyDecorators(
+    addToRouteConfig({ access: { scheme: 'session-or-client', scope } }),
+    ApiBearerAuth('session'),
+    AsClient(scope),
+  );
+
+/** The route wants a client's id and secret, as HTTP Basic or as fields of the body. */
+export const ClientSecretRequired = (scope?: ClientScope): MethodDecorator =>
+  applyDecorators(
+    addToRouteConfig({ access: { scheme: 'client-secret', ...(scope && { scope }) } }),
+    ApiSecurity('client'),
+  );
 
 /** The route takes what a plain HTML form sends, besides JSON. */
 export const AcceptsForms = (): MethodDecorator => addToRouteConfig({ acceptsForms: true });

@@ -31,5 +31,16 @@ export interface GatewayPrincipal {
   gatewayAccountId: string;
 }
 
+/** An OAuth2 client: what its access token, or its id and secret, prove. */
+export interface ClientPrincipal {
+  clientId: string;
+  scopes: string[];
+}
+
+/** A client that showed its secret, and which one. */
+export interface AuthenticatedClient extends ClientPrincipal {
+  secretId: string;
+}
+
 /** Who a request's credential proves to be. */
-export type Principal = SessionPrincipal | AppPrincipal | UserPrincipal | GatewayPrincipal;
+export type Principal = SessionPrincipal | AppPrincipal | UserPrincipal | GatewayPrincipal | ClientPrincipal;

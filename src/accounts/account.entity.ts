@@ -5,6 +5,11 @@ export type Role = 'admin' | 'user';
 /** One person or organisation. */
 @Entity('accounts')
 @Index('accounts_email_key', { synchronize: false })
+@Index('accounts_name_key', ['name'], { unique: true })
+@Index('accounts_created_at_idx', ['createdAt', 'id'])
+@Index('accounts_institution_idx', { synchronize: false })
+@Check('accounts_name_check', 'char_length(name) BETWEEN 1 AND 255')
+@Check('accounts_publisher_reference_check', 'char_length(publisher_reference) <= 255')
 @Check('accounts_email_check', 'char_length(email) <= 254')
 @Check('accounts_role_check', `role IN ('admin', 'user')`)
 export class AccountEntity {
@@ -14,6 +19,18 @@ export class AccountEntity {
   /** Unique without regard to case, by an index on its lower case. */
   @Column({ type: 'text', nullable: true })
   email!: string | null;
+
+  /** Unique; null until someone gives one. */
+  @Column({ type: 'text', nullable: true })
+  name!: string | null;
+
+  /** What the publisher calls the account. */
+  @Column({ name: 'publisher_reference', type: 'text', nullable: true })
+  publisherReference!: string | null;
+
+  /** A person; false: an organisation. */
+  @Column({ type: 'boolean', default: true })
+  individual!: boolean;
 
   @Column({ type: 'text', default: 'user' })
   role!: Role;

@@ -1,22 +1,39 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, SessionRequired, SpeaksDialect } from '../access/access.js';
-import type { SessionPrincipal } from '../access/principal.js';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiParam, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import { CurrentPrincipal, SessionOrClientRequired, SpeaksDialect } from '../access/access.js';
+import type { ClientPrincipal, SessionPrincipal } from '../access/principal.js';
 import { notFound } from '../errors/api-error.js';
 import { ApiErrors } from '../errors/openapi.js';
 import { AccountAnswer, EXAMPLE_ID } from './accounts.dto.js';
+import { ClientAccountView, toClientAccountView } from './client-accounts.dto.js';
+import { ClientAccounts } from './client-accounts.service.js';
 
-@ApiTags('account')
+@ApiTags('account', 'connect')
 @SpeaksDialect('account')
 @Controller('accounts')
 export class AccountsController {
+  constructor(private readonly accounts: ClientAccounts) {}
+
   @Get(':id')
-  @SessionRequired()
-  @ApiOperation({ summary: 'Account Info', description: 'The account that the session belongs to; no other is found.' })
+  @SessionOrClientRequired('accounts:read')
+  @ApiOperation({
+    summary: 'Account Info',
+    description:
+      'The credential decides: a session sees the account that it belongs to, and no other; a client sees any account, ' +
+      'in the shape that clients know.',
+  })
   @ApiParam({ name: 'id', format: 'uuid', example: EXAMPLE_ID })
-  @ApiOkResponse({ type: AccountAnswer })
-  @ApiErrors('account', 'unauthorized', 'not_found')
-  get(@Param('id') id: string, @CurrentPrincipal() { accountId, email }: SessionPrincipal): AccountAnswer {
+  @ApiExtraModels(AccountAnswer, ClientAccountView)
+  @ApiOkResponse({
+    schema: { oneOf: [{ $ref: getSchemaPath(AccountAnswer) }, { $ref: getSchemaPath(ClientAccountView) }] },
+  })
+  @ApiErrors(['account', 'connect'], 'unauthorized', 'forbidden', 'not_found', 'rate_limited')
+  async get(
+    @Param('id') id: string,
+    @CurrentPrincipal() principal: SessionPrincipal | ClientPrincipal,
+  ): Promise<AccountAnswer | ClientAccountView> {
+    if ('clientId' in principal) return toClientAccountView(await this.accounts.get(id));
+    const { accountId, email } = principal;
     if (id.toLowerCase() !== accountId) throw notFound();
     return { data: { id: accountId, email } };
   }

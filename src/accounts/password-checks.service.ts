@@ -35,10 +35,8 @@ export class PasswordChecks {
    *   account and one without a password; `rate_limited` after too many of these; `unavailable`
    */
   async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
-    const limits = this.limitsFor(email, address);
-    const account = await this.reserving(limits, () => this.findAndMatch(email, password));
+    const account = await this.limits.attempt(this.limitsFor(email, address), () => this.findAndMatch(email, password));
     if (!account) throw unauthorized('The email or the password is wrong.');
-    await this.giveBack(limits);
     await this.renewOutdatedHash(account, password);
     return account;
   }
@@ -48,29 +46,10 @@ export class PasswordChecks {
     await this.limits.lift(...this.limitsFor(email, address));
   }
 
-  /** Counts an attempt before it is made. What could not be made, or was refused, is no attempt. */
-  private async reserving<T>(limits: Limit[], attempt: () => Promise<T>): Promise<T> {
-    const taken: Limit[] = [];
-    try {
-      for (const limit of limits) {
-        await this.limits.take(limit);
-        taken.push(limit);
-      }
-      return await attempt();
-    } catch (error) {
-      await this.giveBack(taken).catch(() => undefined);
-      throw error;
-    }
-  }
-
   private async findAndMatch(email: string, password: string): Promise<SignInAccount | undefined> {
     const account = await this.accounts.findByEmail(email);
     const usable = account && isUsable(account) ? account : undefined;
     return (await this.hasher.matches(password, usable?.passwordHash ?? null)) ? usable : undefined;
-  }
-
-  private async giveBack(limits: Limit[]): Promise<void> {
-    for (const limit of limits) await this.limits.giveBack(limit);
   }
 
   private limitsFor(email: string, address: string): Limit[] {

@@ -46,10 +46,12 @@ export class PasswordHasher {
    * Takes as long as a comparison at today's cost, whatever the outcome, unless the password matches a cheaper hash or
    * the hash is dearer than that.
    *
-   * @param hash null: compares with the hash of nothing, which never matches
+   * @param password one that is too long for bcrypt matches nothing
+   * @param stored null: compares with the hash of nothing, which never matches
    * @throws ApiError `unavailable` when too many are waiting
    */
-  matches(password: string, hash: string | null): Promise<boolean> {
+  matches(password: string, stored: string | null): Promise<boolean> {
+    const hash = Buffer.byteLength(password) > PASSWORD_MAX_BYTES ? null : stored;
     return this.queued(async () => {
       if (hash !== null && (await bcrypt.compare(password, hash))) return true;
       const today = this.config.bcryptCost;

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Max, ValidateIf } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { IsSafeInteger, IsRefused, MUST_BE_STRING, HasAtMostBytes } from '../http/validation.js';
+import { HasAtMostBytes, isGiven, IsRefused, IsSafeInteger, MUST_BE_STRING } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token.store.js';
 
 const OWN_STRING = 'You cannot specify your own token string.';
@@ -11,8 +11,6 @@ const MAX_SECONDS = 8_636_000_000_000;
 
 export const EXAMPLE_APP_TOKEN = '5aa59576866e4167b26c8430fd4e4d29';
 export const EXAMPLE_TOKEN = 'e3bb632cd0d441a2adc9fc47507cf3fe';
-
-const present = (_: object, value: unknown) => value !== undefined;
 
 export class Login {
   @ApiProperty({ description: 'The email of the account', example: EXAMPLE_EMAIL })
@@ -27,11 +25,11 @@ export class Login {
 
 /** Nobody chooses a token's string, neither when it is made nor later. */
 class WithoutOwnString {
-  @ValidateIf(present)
+  @ValidateIf(isGiven)
   @IsRefused(OWN_STRING)
   token?: never;
 
-  @ValidateIf(present)
+  @ValidateIf(isGiven)
   @IsRefused(OWN_STRING)
   app_token?: never;
 }
@@ -45,19 +43,19 @@ export class Expiry extends WithoutOwnString {
 
 class NewTokenBody extends WithoutOwnString {
   @ApiPropertyOptional({ description: 'From now, whole seconds; zero or less: at once', example: 86_400 })
-  @ValidateIf(present)
+  @ValidateIf(isGiven)
   @Max(MAX_SECONDS, { message: 'is later than any date' })
   @IsSafeInteger()
   seconds_until_expire?: number;
 
-  @ValidateIf(present)
+  @ValidateIf(isGiven)
   @IsRefused(OWN_STRING)
   id?: never;
 }
 
 export class NewAppToken extends NewTokenBody {
   @ApiPropertyOptional({ description: 'For admins to give', isArray: true, enum: ['frontend'], example: [] })
-  @ValidateIf(present)
+  @ValidateIf(isGiven)
   @ArrayUnique({ message: 'must not repeat a scope' })
   @IsIn(['frontend'], { each: true, message: 'must be a list of known scopes' })
   @IsArray({ message: 'must be a list of known scopes' })

@@ -1,23 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import type { Caller } from '../access/caller.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { PasswordChecks } from '../accounts/password-checks.service.js';
-import { Audit, type AuditKind, type AuditOrigin } from '../audit/audit.service.js';
+import { Audit, originOf, type AuditKind, type AuditOrigin } from '../audit/audit.service.js';
 import { ApiError, invalidParams, notFound, unauthorized } from '../errors/api-error.js';
+import { readCursor, type Cursor } from '../http/cursor.js';
+import { epochsOf, revokedMeanwhile } from '../tokens/epochs.js';
 import type { AtEpoch, TokenName, TokenRecord } from '../tokens/token.store.js';
 import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
-import { readCursor, writeCursor } from './cursor.js';
 import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
 
 type Kind = 'app' | 'user';
-
-/** Who asks, and from where. */
-export interface Caller {
-  principal: UserPrincipal;
-  address: string;
-  requestId: string;
-}
 
 const PAGE = 100;
 
@@ -67,15 +62,13 @@ export class AppTokens {
     return this.issue(caller, 'user', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
   }
 
-  /** @returns a page of the caller's records, or of all for an admin, and the cursor of the next page */
-  async list(
+  /** @returns a page of the caller's records, or of all for an admin, and where the next one begins */
+  list(
     { principal }: Caller,
     kind: Kind,
     cursor: string | undefined,
-  ): Promise<{ records: TokenRecord[]; next: string | undefined }> {
-    const after = cursor === undefined ? undefined : readCursor(cursor);
-    const { records, next } = await this.tokens.list(kind, ownerFor(principal), { limit: PAGE, after });
-    return { records, next: next && writeCursor(next) };
+  ): Promise<{ records: TokenRecord[]; next: Cursor | undefined }> {
+    return this.tokens.list(kind, ownerFor(principal), { limit: PAGE, after: readCursor(cursor) });
   }
 
   /** @throws ApiError `not_found`, the same for none and for somebody else's */
@@ -123,7 +116,7 @@ export class AppTokens {
       if (made) await this.audit.record(tx, 'token.issued', origin, made.record.id);
       return made;
     });
-    if (!issued) throw revoked();
+    if (!issued) throw revokedMeanwhile();
     return issued.secret;
   }
 
@@ -137,26 +130,9 @@ function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
   return isAdmin ? null : accountId;
 }
 
-function originOf({ principal, address, requestId }: Caller): AuditOrigin {
-  const { accountId, actorId } = principal;
-  return { actorId: actorId ?? accountId, onBehalfOf: actorId === null ? null : accountId, address, requestId };
-}
-
-function epochsOf({ accountId, credentialEpoch, actorId, actorEpoch }: UserPrincipal): AtEpoch[] {
-  const actor = actorId === null ? [] : [{ accountId: actorId, credentialEpoch: actorEpoch ?? -1 }];
-  return [{ accountId, credentialEpoch }, ...actor];
-}
-
 function found<T>(value: T | undefined): T {
   if (value === undefined) throw notFound();
   return value;
-}
-
-function revoked(): ApiError {
-  return new ApiError('unauthorized', 'The token has been revoked.', {
-    fields: { token: ['has been revoked'] },
-    headers: { 'www-authenticate': 'App-Token, Token' },
-  });
 }
 
 function forbidden(field: string, message: string): ApiError {

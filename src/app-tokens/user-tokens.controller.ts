@@ -10,11 +10,11 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { CurrentCaller, type Caller } from '../access/caller.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { linkToNext } from '../http/cursor.js';
 import { EXAMPLE_TOKEN, Expiry, NewToken, TokenList, TokenView, LoginAnswer, toTokenView } from './app-tokens.dto.js';
-import { AppTokens, type Caller } from './app-tokens.service.js';
-import { CurrentCaller } from './caller.js';
-import { linkToNext } from './pages.js';
+import { AppTokens } from './app-tokens.service.js';
 
 const NAME = { name: 'name', description: 'The token itself, or its id', example: EXAMPLE_TOKEN };
 const HEADERS_ERRORS = ['unauthorized'] as const;

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { Caller } from '../access/caller.js';
 import { AuditEventEntity } from './audit-event.entity.js';
 
 /** Who is behind a request, and from where it came. */
@@ -12,7 +13,21 @@ export interface AuditOrigin {
   requestId: string;
 }
 
-export type AuditKind = 'token.issued' | 'token.expiry_changed' | 'token.deleted';
+export type AuditKind =
+  | 'token.issued'
+  | 'token.expiry_changed'
+  | 'token.deleted'
+  | 'oauth_client.created'
+  | 'oauth_client.changed'
+  | 'oauth_client.deleted'
+  | 'oauth_client.revoked'
+  | 'oauth_client.secret_added'
+  | 'oauth_client.secret_deleted';
+
+export function originOf({ principal, address, requestId }: Caller): AuditOrigin {
+  const { accountId, actorId } = principal;
+  return { actorId: actorId ?? accountId, onBehalfOf: actorId === null ? null : accountId, address, requestId };
+}
 
 /** The trail of who did what. */
 @Injectable()

@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { AccountEntity } from '../accounts/account.entity.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { MIGRATION_LOCK, underLock } from '../database/locks.js';
-import { CLIENT_SCOPES } from '../oauth/oauth-client.entity.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
@@ -96,7 +96,13 @@ export class Bootstrap {
       await this.tokens.issue(tx, 'app', { secret: appToken, accountId: admin.id, scopes: APP_TOKEN_SCOPES });
     }
     if (clientId !== undefined && clientSecret !== undefined) {
-      const client = { id: clientId, secret: clientSecret, name: 'bootstrap', scopes: CLIENT_SCOPES };
+      const client = {
+        id: clientId,
+        secret: clientSecret,
+        name: 'bootstrap',
+        scopes: CLIENT_SCOPE_NAMES,
+        ownerId: admin.id,
+      };
       await this.oauthClients.add(tx, client);
     }
   }

@@ -31,6 +31,7 @@ export interface Config {
   oauthTokenTtl: number;
   /** For how long expired and revoked tokens are kept. */
   tokenRetention: number;
+  identificationTtl: number;
   /** Who may call the routes that issue API tokens: an App-Token with the scope `frontend`, or whoever can reach them. */
   frontendAuth: 'app-token' | 'none';
   loginMaxFailures: number;
@@ -163,6 +164,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     appTokenTtl: values.APP_TOKEN_TTL,
     oauthTokenTtl: values.OAUTH_TOKEN_TTL,
     tokenRetention: values.TOKEN_RETENTION,
+    identificationTtl: values.IDENTIFICATION_TTL,
     frontendAuth: values.FRONTEND_AUTH,
     loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
     loginFailureWindow: values.LOGIN_FAILURE_WINDOW,

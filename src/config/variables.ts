@@ -74,6 +74,7 @@ export const variables = z.object({
   APP_TOKEN_TTL: seconds(6_311_520_000),
   OAUTH_TOKEN_TTL: seconds(3_600),
   TOKEN_RETENTION: seconds(7_776_000),
+  IDENTIFICATION_TTL: seconds(2_592_000),
   FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
   LOGIN_FAILURE_WINDOW: seconds(900),

@@ -19,6 +19,13 @@ export const STATUS_OF = {
 
 export type ErrorCode = keyof typeof STATUS_OF;
 
+export interface ErrorDetails {
+  fields?: FieldErrors;
+  headers?: Record<string, string>;
+  /** A code of RFC 6749 section 5.2 that says more than ours. */
+  oauthCode?: 'invalid_scope' | 'unsupported_grant_type';
+}
+
 /**
  * A failure that a client may know everything about. Services throw it; the error filter words it in the dialect
  * of the route. Anything else that is thrown is an internal error, of which a client learns the request id only.
@@ -29,7 +36,7 @@ export class ApiError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly details: { fields?: FieldErrors; headers?: Record<string, string> } = {},
+    readonly details: ErrorDetails = {},
   ) {
     super(message);
     this.status = STATUS_OF[code];

@@ -1,13 +1,14 @@
 import { STATUS_CODES } from 'node:http';
+import { escapeHtml, htmlPage, pagePolicy } from '../http/html.js';
 import type { ApiError, FieldErrors } from './api-error.js';
 
 /**
- * The shapes of error bodies. Each of the documents that Latchkey implements has its own; `plain` is for the
- * pages and operational routes that come from none of them. A new document adds an entry here and in PREFIXES.
+ * The shapes of error bodies. Each of the documents that Latchkey implements has its own; `page` is HTML for people, and
+ * `plain` for the operational routes that come from none of them. A new document adds an entry here and in PREFIXES.
  */
-export type Dialect = 'account' | 'publicauth' | 'app-token' | 'plain';
+export type Dialect = 'account' | 'publicauth' | 'app-token' | 'connect' | 'oauth' | 'page' | 'plain';
 
-const bodies: Record<Dialect, (error: ApiError, requestId: string) => object> = {
+const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | string> = {
   account: (error, requestId) => ({
     id: accountIds[error.code] ?? error.code,
     message: error.message,
@@ -19,11 +20,25 @@ const bodies: Record<Dialect, (error: ApiError, requestId: string) => object> = 
     ...(error.code === 'internal' && { request_id: requestId }),
   }),
   'app-token': (error, requestId) => ({
-    errors: error.details.fields
-      ? Object.fromEntries(Object.entries(error.details.fields).map(([field, [first = '']]) => [field, first]))
-      : { request: error.message },
+    errors: error.details.fields ? firstOfEach(error.details.fields) : { request: error.message },
     ...(error.code === 'internal' && { request_id: requestId }),
   }),
+  connect: (error, requestId) => ({
+    status_code: error.code === 'invalid_params' ? 400 : error.status,
+    message: error.details.fields && error.code === 'invalid_params' ? 'Validation Failed' : error.message,
+    ...(error.details.fields && { errors: firstOfEach(error.details.fields) }),
+    ...(error.code === 'internal' && { request_id: requestId }),
+  }),
+  oauth: (error, requestId) => ({
+    error: error.details.oauthCode ?? oauthCodes[error.code],
+    error_description: error.details.fields ? wordFields(error.details.fields) : error.message,
+    ...(error.code === 'internal' && { request_id: requestId }),
+  }),
+  page: (error, requestId) => {
+    const title = STATUS_CODES[error.status] ?? 'Error';
+    const hint = error.code === 'internal' ? `<p>Request ${escapeHtml(requestId)}</p>` : '';
+    return htmlPage({ title, main: `<h1>${title}</h1>\n<p role="alert">${escapeHtml(error.message)}</p>${hint}` });
+  },
   plain: (error, requestId) => ({
     statusCode: error.status,
     error: STATUS_CODES[error.status],
@@ -39,12 +54,35 @@ const accountIds: Partial<Record<ApiError['code'], string>> = {
   unsupported_media_type: 'bad_request',
 };
 
+/** RFC 6749 section 5.2, RFC 6750 section 3.1 and, for what is our fault, RFC 6749 section 4.1.2.1. */
+const oauthCodes: Record<ApiError['code'], string> = {
+  bad_request: 'invalid_request',
+  unauthorized: 'invalid_client',
+  forbidden: 'insufficient_scope',
+  not_found: 'invalid_request',
+  method_not_allowed: 'invalid_request',
+  conflict: 'invalid_request',
+  body_too_large: 'invalid_request',
+  unsupported_media_type: 'invalid_request',
+  invalid_params: 'invalid_request',
+  rate_limited: 'temporarily_unavailable',
+  internal: 'server_error',
+  unavailable: 'temporarily_unavailable',
+};
+
+/** Dialects with one message a field. */
+const firstOfEach = (fields: FieldErrors) =>
+  Object.fromEntries(Object.entries(fields).map(([field, [first = '']]) => [field, first]));
+
 /** For requests that match no route: the dialect that the path's neighbours speak. */
 const PREFIXES: [prefix: string, dialect: Dialect][] = [
   ['/accounts', 'account'],
   ['/account', 'account'],
   ['/v1', 'publicauth'],
   ['/api/v1', 'app-token'],
+  ['/api', 'connect'],
+  ['/oauth', 'oauth'],
+  ['/wayf', 'page'],
 ];
 
 export function dialectOfPath(path: string): Dialect {
@@ -69,6 +107,13 @@ export function statusOf(dialect: Dialect, error: ApiError): number {
 }
 
 /** @returns the body that tells `error` in `dialect` */
-export function wordError(dialect: Dialect, error: ApiError, requestId: string): object {
+export function wordError(dialect: Dialect, error: ApiError, requestId: string): object | string {
   return bodies[dialect](error, requestId);
+}
+
+/** @returns the headers that say how to read a body in `dialect` */
+export function headersOf(dialect: Dialect): Record<string, string> {
+  return dialect === 'page'
+    ? { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy({}) }
+    : { 'content-type': 'application/json; charset=utf-8' };
 }

@@ -2,7 +2,7 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, STATUS_OF, unavailable, type ErrorCode } from './api-error.js';
 import { isDatabaseUnavailable } from './database-errors.js';
-import { dialectOfPath, statusOf, wordError, type Dialect } from './dialects.js';
+import { dialectOfPath, headersOf, statusOf, wordError, type Dialect } from './dialects.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,8 +36,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(path);
   void reply
     .code(statusOf(dialect, error))
-    .headers({ ...error.details.headers, 'cache-control': 'no-store' })
-    .type('application/json; charset=utf-8')
+    .headers({ ...error.details.headers, ...headersOf(dialect), 'cache-control': 'no-store' })
     .send(wordError(dialect, error, request.id));
 }
 

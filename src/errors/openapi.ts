@@ -41,17 +41,31 @@ const COMMON: ErrorCode[] = ['bad_request', 'internal', 'unavailable'];
 /** Every route that takes a body can fail in these ways too. */
 export const BODY_ERRORS: ErrorCode[] = ['body_too_large', 'unsupported_media_type', 'invalid_params'];
 
-/** Describes the failures of a route in OpenAPI: the given ones and those that every route has. */
-export function ApiErrors(dialect: Dialect, ...codes: ErrorCode[]): MethodDecorator {
+/**
+ * Describes the failures of a route in OpenAPI: the given ones and those that every route has.
+ *
+ * @param dialects several where the credential decides; they agree on the statuses
+ */
+export function ApiErrors(dialects: Dialect | Dialect[], ...codes: ErrorCode[]): MethodDecorator {
+  const all = [dialects].flat();
   return applyDecorators(
     ...[...new Set([...COMMON, ...codes])].map((code) => {
       const { message, fields, describe } = EXAMPLES[code];
-      const example = wordError(dialect, new ApiError(code, message, fields ? { fields } : {}), 'req-1');
+      const error = new ApiError(code, message, fields ? { fields } : {});
+      const examples = all.map((dialect) => [dialect, wordError(dialect, error, 'req-1') as object] as const);
+      const [[first, example]] = examples as [(typeof examples)[number]];
+      const content =
+        examples.length === 1
+          ? { schema: schemaOf(example), example }
+          : {
+              schema: { oneOf: examples.map(([, body]) => schemaOf(body)) },
+              examples: Object.fromEntries(examples.map(([dialect, value]) => [dialect, { value }])),
+            };
       return ApiResponse({
-        status: statusOf(dialect, new ApiError(code, message)),
+        status: statusOf(first, error),
         description: describe,
         ...(HEADERS[code] && { headers: HEADERS[code] }),
-        content: { 'application/json': { schema: schemaOf(example), example } },
+        content: { 'application/json': content },
       });
     }),
   );

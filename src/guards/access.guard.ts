@@ -4,6 +4,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
+import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
 /** The one guard of all routes. It reads what a route declares (see `access`) and denies what declares nothing. */
@@ -17,6 +18,8 @@ export class AccessGuard implements CanActivate {
     private readonly frontend: FrontendScheme,
     private readonly userToken: UserTokenScheme,
     private readonly apiToken: ApiTokenScheme,
+    private readonly client: ClientScheme,
+    private readonly clientSecret: ClientSecretScheme,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -38,6 +41,14 @@ export class AccessGuard implements CanActivate {
         return this.userToken.admits(request);
       case 'api':
         return this.apiToken.admits(request);
+      case 'client':
+        return this.client.admits(request, access.scope);
+      case 'client-secret':
+        return this.clientSecret.admits(request, access.scope);
+      case 'session-or-client':
+        if (!this.client.isMeant(request)) return this.bearerJwt.admits(request);
+        request.dialect = 'connect';
+        return this.client.admits(request, access.scope);
     }
   }
 

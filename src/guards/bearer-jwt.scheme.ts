@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { SessionPrincipal } from '../access/principal.js';
 import { unauthorized } from '../errors/api-error.js';
-import { BearerJwtStrategy, bearerToken, KeyLookupError } from './bearer-jwt.strategy.js';
+import { bearerToken } from './authorization-header.js';
+import { BearerJwtStrategy, KeyLookupError } from './bearer-jwt.strategy.js';
 
 /** `Authorization: Bearer` with the JWT of a live session (RFC 6750). */
 @Injectable()

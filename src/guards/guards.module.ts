@@ -1,15 +1,17 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { OauthModule } from '../oauth/oauth.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccessGuard } from './access.guard.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { BearerJwtStrategy } from './bearer-jwt.strategy.js';
+import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
 /** What stands before every route. */
 @Module({
-  imports: [SessionsModule, TokensModule],
+  imports: [SessionsModule, TokensModule, OauthModule],
   providers: [
     BearerJwtStrategy,
     BearerJwtScheme,
@@ -17,6 +19,8 @@ import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from 
     FrontendScheme,
     UserTokenScheme,
     ApiTokenScheme,
+    ClientScheme,
+    ClientSecretScheme,
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
 })

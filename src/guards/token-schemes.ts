@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, unauthorized, type FieldErrors } from '../errors/api-error.js';
 import type { VerifiedToken } from '../tokens/token.store.js';
 import { Tokens } from '../tokens/tokens.service.js';
-import { bearerToken } from './bearer-jwt.strategy.js';
+import { bearerToken } from './authorization-header.js';
 
 const APP_TOKEN = 'app-token';
 const TOKEN = 'token';

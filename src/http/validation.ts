@@ -59,3 +59,46 @@ export function IsPresent(message: string): PropertyDecorator {
     validator: { validate: (value) => value !== undefined && value !== null, defaultMessage: () => message },
   });
 }
+
+/** What reading a text gives: its one spelling, or what is wrong with it. */
+export type Reading = { value: string } | { problem: string };
+
+/** A list of at most so many texts that can be read, none of them given twice in whatever spelling. */
+export function IsListOf(read: (text: string) => Reading, most: number): PropertyDecorator {
+  return ValidateBy({
+    name: 'isListOf',
+    validator: {
+      validate: (value) => problemOfList(value, read, most) === undefined,
+      defaultMessage: (args) => problemOfList(args?.value, read, most) ?? '',
+    },
+  });
+}
+
+function problemOfList(value: unknown, read: (text: string) => Reading, most: number): string | undefined {
+  if (!Array.isArray(value)) return 'must be a list';
+  if (value.length > most) return `must have at most ${most} entries`;
+  const places = new Map<string, number>();
+  for (const [index, item] of value.entries()) {
+    const reading = typeof item === 'string' ? read(item) : { problem: 'must be a string' };
+    if ('problem' in reading) return `entry ${index + 1} ${reading.problem}`;
+    const earlier = places.get(reading.value);
+    if (earlier !== undefined) return `entry ${index + 1} repeats entry ${earlier}`;
+    places.set(reading.value, index + 1);
+  }
+  return undefined;
+}
+
+/** A whole number in a query. */
+export function IsWholeNumber(least: number, most: number, hint = ''): PropertyDecorator {
+  return ValidateBy({
+    name: 'isWholeNumber',
+    validator: {
+      validate: (value) =>
+        typeof value === 'string' && /^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most,
+      defaultMessage: () => `must be a whole number from ${least} to ${most}${hint}`,
+    },
+  });
+}
+
+/** For `@ValidateIf`: the field is there, if only as null, which is a value like others. */
+export const isGiven = (_: object, value: unknown) => value !== undefined;

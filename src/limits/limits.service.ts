@@ -44,6 +44,34 @@ export class Limits implements OnModuleInit {
     if (taken.length === 0) throw rateLimited(await this.waitFor(key));
   }
 
+  /**
+   * Counts an attempt under each limit before it is made. What could not be made, was refused, or succeeded does not
+   * count in the end.
+   *
+   * @param work gives undefined when the attempt failed
+   * @throws ApiError `rate_limited`
+   */
+  async attempt<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
+    const taken: Limit[] = [];
+    let outcome: T | undefined;
+    try {
+      for (const limit of limits) {
+        await this.take(limit);
+        taken.push(limit);
+      }
+      outcome = await work();
+    } catch (error) {
+      await this.giveBackAll(taken).catch(() => undefined);
+      throw error;
+    }
+    if (outcome !== undefined) await this.giveBackAll(taken);
+    return outcome;
+  }
+
+  private async giveBackAll(limits: Limit[]): Promise<void> {
+    for (const limit of limits) await this.giveBack(limit);
+  }
+
   /** Takes back one attempt that turned out not to count. */
   async giveBack({ key }: Limit): Promise<void> {
     await sql(

@@ -1,16 +1,208 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
-import { digestOf } from '../tokens/digest.js';
-import { OauthClientEntity } from './oauth-client.entity.js';
-import { OauthClientSecretEntity } from './oauth-client-secret.entity.js';
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { Caller } from '../access/caller.js';
+import type { AuthenticatedClient, UserPrincipal } from '../access/principal.js';
+import { Audit, originOf, type AuditKind } from '../audit/audit.service.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiError, conflict, invalidParams, notFound } from '../errors/api-error.js';
+import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { addressForLimits } from '../limits/client-address.js';
+import { Limits, type Limit } from '../limits/limits.service.js';
+import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
+import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
+import { digestOf, hintOf } from '../tokens/digest.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import type { NewSecret } from './oauth-clients.dto.js';
+import { OauthClientStore, type ClientChange, type ClientRecord } from './oauth-client.store.js';
 
-/** The table of OAuth2 clients. */
+/** What ids look like: those of ours are uuids, the first one may be the operator's choice. */
+const CLIENT_ID = /^[\w.-]{1,100}$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** 256 random bits. */
+const newSecret = () => randomBytes(32).toString('base64url');
+
+const PAGE = 100;
+/** How many authenticated clients a process remembers. */
+const REMEMBERED = 10_000;
+/** From one address, for all clients, so many times what is allowed for each. */
+const CEILING_FACTOR = 10;
+
+/** The life of OAuth2 clients and of their secrets. */
 @Injectable()
 export class OauthClients {
-  /** Stores a client. Its secret is the caller's to show, once. */
-  async add(tx: EntityManager, client: { id: string; secret: string; name: string; scopes: string[] }): Promise<void> {
-    const { id, secret, name, scopes } = client;
-    await tx.insert(OauthClientEntity, { id, name, scopes });
-    await tx.insert(OauthClientSecretEntity, { clientId: id, digest: digestOf(secret) });
+  private readonly verified: VerifiedCache<AuthenticatedClient>;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly store: OauthClientStore,
+    private readonly tokens: Tokens,
+    private readonly limits: Limits,
+    private readonly audit: Audit,
+    private readonly revocations: Revocations,
+  ) {
+    this.verified = new VerifiedCache(revocations, REMEMBERED);
   }
+
+  /**
+   * The one place where a client's id and secret become a client.
+   *
+   * @param address where they come from: failed attempts are counted (RFC 6749 section 2.3.1)
+   * @returns the client, if it has this secret and the account that answers for it is an enabled admin
+   * @throws ApiError `rate_limited`
+   */
+  async authenticate(id: string, secret: string, address: string): Promise<AuthenticatedClient | undefined> {
+    if (!CLIENT_ID.test(id)) return undefined;
+    const digest = digestOf(secret);
+    return this.verified.get(`${id} ${digest.toString('base64')}`, () =>
+      this.limits.attempt(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
+    );
+  }
+
+  /**
+   * Locks a client against change until the transaction ends.
+   *
+   * @returns its scopes, if it is still good and still has the secret that it showed
+   */
+  hold(tx: EntityManager, { clientId, secretId }: AuthenticatedClient): Promise<string[] | undefined> {
+    return this.store.hold(tx, clientId, secretId);
+  }
+
+  /** Stores a client with a secret that exists already. */
+  async add(
+    tx: EntityManager,
+    client: { id: string; secret: string; name: string; scopes: string[]; ownerId?: string },
+  ): Promise<void> {
+    if (!(await this.store.insert(tx, client))) throw conflict('A client with this id exists.', { id: ['is taken'] });
+    await this.addSecret(tx, client.id, client.secret);
+  }
+
+  /** @returns a new client of the caller's, and its secret, to be shown now or never */
+  async create(caller: Caller, { name, scopes }: { name: string; scopes: string[] }): Promise<NewSecret> {
+    const { accountId } = admin(caller);
+    const id = randomUUID();
+    const secret = newSecret();
+    await this.manager.transaction(async (tx) => {
+      await this.tokens.holdCaller(tx, caller.principal);
+      await this.add(tx, { id, secret, name, scopes, ownerId: accountId });
+      await this.record(tx, 'oauth_client.created', caller, id);
+    });
+    return { client: await this.find(id), secret };
+  }
+
+  async list(
+    caller: Caller,
+    cursor: string | undefined,
+  ): Promise<{ records: ClientRecord[]; next: Cursor | undefined }> {
+    admin(caller);
+    return pageOf(await this.store.list(PAGE + 1, readCursor(cursor, CLIENT_ID)), PAGE);
+  }
+
+  /** @throws ApiError `not_found` */
+  async get(caller: Caller, id: string): Promise<ClientRecord> {
+    admin(caller);
+    return this.find(id);
+  }
+
+  /**
+   * Scopes that the client loses are taken from its tokens too.
+   *
+   * @throws ApiError `not_found`; `invalid_params` when the new owner is no enabled admin
+   */
+  async update(caller: Caller, id: string, change: ClientChange): Promise<ClientRecord> {
+    await this.changing(caller, id, 'oauth_client.changed', async (tx) => {
+      if (!(await this.store.update(tx, id, change))) throw invalidParams({ owner: ['is no admin'] });
+      if (change.scopes) await this.tokens.narrowClientTokens(tx, id, change.scopes);
+    });
+    return this.find(id);
+  }
+
+  /** Deletes a client, its secrets and its tokens. @throws ApiError `not_found` */
+  async remove(caller: Caller, id: string): Promise<void> {
+    await this.changing(caller, id, 'oauth_client.deleted', (tx) => this.store.remove(tx, id));
+  }
+
+  /** Ends the access tokens of a client; its secrets stay. @throws ApiError `not_found` */
+  async revokeTokens(caller: Caller, id: string): Promise<void> {
+    await this.changing(caller, id, 'oauth_client.revoked', (tx) => this.tokens.revokeClientTokens(tx, id));
+  }
+
+  /**
+   * Gives a client a second secret, so that the first one can be replaced without an outage.
+   *
+   * @returns it, to be shown now or never
+   * @throws ApiError `not_found`; `conflict` when it has two already
+   */
+  async rotateSecret(caller: Caller, id: string): Promise<NewSecret> {
+    const secret = newSecret();
+    await this.changing(caller, id, 'oauth_client.secret_added', (tx) => this.addSecret(tx, id, secret));
+    return { client: await this.find(id), secret };
+  }
+
+  /** The tokens that were got with it stay good until they expire. @throws ApiError `not_found` */
+  async removeSecret(caller: Caller, id: string, secretId: string): Promise<void> {
+    await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
+      if (!UUID.test(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
+    });
+  }
+
+  private async find(id: string): Promise<ClientRecord> {
+    const client = CLIENT_ID.test(id) ? await this.store.find(id) : undefined;
+    if (!client) throw notFound();
+    return client;
+  }
+
+  private async addSecret(tx: EntityManager, clientId: string, secret: string): Promise<void> {
+    const added = await this.store.addSecret(tx, clientId, { digest: digestOf(secret), hint: hintOf(secret) });
+    if (added === undefined) throw conflict('The client has two secrets: delete one of them first.');
+  }
+
+  /** One change of a client, alone with it, told to all replicas and written to the trail. */
+  private async changing(
+    caller: Caller,
+    id: string,
+    kind: AuditKind,
+    change: (tx: EntityManager) => Promise<unknown>,
+  ): Promise<void> {
+    admin(caller);
+    if (!CLIENT_ID.test(id)) throw notFound();
+    const tag: RevocationTag = `client ${id}`;
+    await this.revocations.during(tag, async (tx) => {
+      await this.tokens.holdCaller(tx, caller.principal);
+      if (!(await this.store.lock(tx, id))) throw notFound();
+      await change(tx);
+      await this.record(tx, kind, caller, id);
+    });
+  }
+
+  private record(tx: EntityManager, kind: AuditKind, caller: Caller, id: string): Promise<void> {
+    return this.audit.record(tx, kind, originOf(caller), id);
+  }
+
+  private async findBySecret(id: string, digest: Buffer): Promise<Verified<AuthenticatedClient> | undefined> {
+    const secrets = await this.store.secretsOf(id);
+    const match = secrets.find((secret) => timingSafeEqual(secret.digest, digest));
+    if (!match) return undefined;
+    const { clientId, scopes, secretId, ownerId } = match;
+    await this.store.noteUse(secretId);
+    const tags: RevocationTag[] = [`client ${clientId}`, ...(ownerId === null ? [] : [`account ${ownerId}` as const])];
+    return { value: { clientId, scopes, secretId }, tags, expiresIn: null };
+  }
+
+  private limitsFor(id: string, address: string): Limit[] {
+    const { loginMaxFailures: most, loginFailureWindow: seconds } = this.config;
+    const from = addressForLimits(address);
+    return [
+      { key: `client ${id} ${from}`, most, seconds },
+      { key: `clients ${from}`, most: most * CEILING_FACTOR, seconds },
+    ];
+  }
+}
+
+/** @throws ApiError `forbidden` for whoever is no admin */
+function admin({ principal }: Caller): UserPrincipal {
+  if (!principal.isAdmin) throw new ApiError('forbidden', 'Only an admin manages clients.');
+  return principal;
 }

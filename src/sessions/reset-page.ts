@@ -1,21 +1,4 @@
-import { createHash } from 'node:crypto';
-
-const STYLE = `
-  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem; color: #1a1a1a;
-    background: #fff }
-  h1 { font-size: 1.5rem; line-height: 1.25 }
-  label { display: block; margin-top: 1rem }
-  input[type=password], input[type=text] { font: inherit; width: 100%; box-sizing: border-box; margin-top: .375rem;
-    padding: .5rem; border: 1px solid #595959; border-radius: .25rem; color: inherit; background: #fff }
-  input[aria-invalid] { border-color: #b3261e }
-  button { font: inherit; margin-top: 1rem; padding: .5rem 1rem; border: 0; border-radius: .25rem; color: #fff;
-    background: #0b57d0 }
-  button:disabled { background: #595959 }
-  :focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px }
-  p:focus { outline: none }
-  #problem { color: #b3261e }
-  .hint { color: #595959; margin: .375rem 0 }
-`;
+import { htmlPage, pagePolicy } from '../http/html.js';
 
 /**
  * The token comes in the fragment, which browsers send to nobody, and leaves the address bar at once. Another link
@@ -72,33 +55,14 @@ const SCRIPT = `
   else say('This link is not complete. Open the one in your mail again.');
 `;
 
-const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-
-/** The page runs its own script and style, talks to its own server, and may not be framed. */
-export const RESET_PAGE_POLICY = [
-  "default-src 'none'",
-  `script-src ${hash(SCRIPT)}`,
-  `style-src ${hash(STYLE)}`,
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+export const RESET_PAGE_POLICY = pagePolicy({ script: SCRIPT });
 
 /** The page on which a password is reset. Opening it changes nothing: only its form does. */
 export function resetPage(passwordMinLength: number): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Choose a new password</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>Choose a new password</h1>
+  return htmlPage({
+    title: 'Choose a new password',
+    script: SCRIPT,
+    main: `<h1>Choose a new password</h1>
 <noscript><p>This page needs JavaScript, and runs none but its own: the part of the link that proves who you are does not
 leave your browser without it.</p></noscript>
 <p id="problem" role="alert" tabindex="-1"></p>
@@ -109,10 +73,6 @@ leave your browser without it.</p></noscript>
 <label><input id="show" type="checkbox"> Show the password</label>
 <button id="save" type="submit">Save</button>
 </form>
-<p id="done" role="status" tabindex="-1"></p>
-</main>
-<script>${SCRIPT}</script>
-</body>
-</html>
-`;
+<p id="done" role="status" tabindex="-1"></p>`,
+  });
 }

@@ -8,6 +8,7 @@ import { PasswordResetStore } from './password-reset.store.js';
 import { PasswordResetsController } from './password-resets.controller.js';
 import { PasswordResets } from './password-resets.service.js';
 import { ResetPageController } from './reset-page.controller.js';
+import { SessionChecks } from './session-checks.service.js';
 import { SessionEntity } from './session.entity.js';
 import { SessionStore } from './session.store.js';
 import { SessionTokens } from './session-tokens.service.js';
@@ -18,7 +19,7 @@ import { Sessions } from './sessions.service.js';
 @Module({
   imports: [TypeOrmModule.forFeature([SessionEntity, PasswordResetEntity]), AccountsModule, MailModule, TokensModule],
   controllers: [SessionsController, PasswordResetsController, ResetPageController],
-  providers: [SessionStore, SessionTokens, Sessions, PasswordResetStore, PasswordResets],
-  exports: [SessionStore],
+  providers: [SessionStore, SessionTokens, SessionChecks, Sessions, PasswordResetStore, PasswordResets],
+  exports: [SessionChecks],
 })
 export class SessionsModule {}

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { prepared, sql, type PreparedStatement } from '../database/sql.js';
+import type { Cursor } from '../http/cursor.js';
 import type { RevocationTag } from '../revocations/revocations.service.js';
 import type { Verified } from '../revocations/verified-cache.js';
 import type { TokenKind } from './token-kinds.js';
@@ -10,6 +11,7 @@ export interface VerifiedToken {
   id: string;
   kind: TokenKind;
   scopes: string[];
+  /** Whose it is; of a client's token: who answers for the client. */
   accountId: string | null;
   email: string | null;
   isAdmin: boolean;
@@ -70,12 +72,6 @@ export interface TokenName {
 /** Whose tokens count: an account's, or everybody's. */
 export type Owner = string | null;
 
-/** A place in a list that is ordered by time of creation, in microseconds since 1970, and id. */
-export interface Cursor {
-  micros: string;
-  id: string;
-}
-
 export type ListedToken = TokenRecord & { micros: string };
 
 const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -92,21 +88,27 @@ export const RECORD = `
  */
 const ofKind = (column: string) => `${column} || '' = $2`;
 
-/**
- * The one look-up that every check of a token is: a join on the primary key for each account that must be enabled. An
- * App-Token with scopes is good while its owner is an admin.
- */
+/** The token with the digest `$1`, the account or client that it belongs to, and who acts: all that must be good. */
+export const BEHIND = `
+  tokens t LEFT JOIN oauth_clients c ON c.id = t.client_id
+    LEFT JOIN accounts a ON a.id = coalesce(t.account_id, c.account_id) LEFT JOIN accounts b ON b.id = t.actor_id`;
+
+/** An App-Token with scopes, and whatever a client holds, is good while the account behind it is an admin. */
+export const IS_GOOD = `
+  t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+  AND a.disabled_at IS NULL AND b.disabled_at IS NULL
+  AND (t.kind <> 'app' OR t.scopes = '{}' OR a.role = 'admin')
+  AND (t.kind <> 'oauth' OR c.account_id IS NULL OR a.role = 'admin')`;
+
+/** The one look-up that every check of a token is: a join on the primary key for each account that must be enabled. */
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
-    SELECT t.id, t.kind, t.scopes, t.account_id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
+    SELECT t.id, t.kind, t.scopes, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
       t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
       extract(epoch FROM t.expires_at - now())::float8 AS "expiresIn"
-    FROM tokens t LEFT JOIN accounts a ON a.id = t.account_id LEFT JOIN accounts b ON b.id = t.actor_id
-    WHERE t.digest = $1 AND ${ofKind('t.kind')} AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
-      AND a.disabled_at IS NULL AND b.disabled_at IS NULL
-      AND (t.kind <> 'app' OR t.scopes = '{}' OR a.role = 'admin')`,
+    FROM ${BEHIND} WHERE ${IS_GOOD} AND ${ofKind('t.kind')}`,
 };
 
 /** The token table. Every change of state is one conditional statement. */

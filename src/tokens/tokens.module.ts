@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { ClientTokenStore } from './client-token.store.js';
 import { TokenEntity } from './token.entity.js';
 import { GatewayTokenStore } from './gateway-token.store.js';
 import { TokenStore } from './token.store.js';
@@ -9,7 +10,7 @@ import { Tokens } from './tokens.service.js';
 /** The life of every opaque token. */
 @Module({
   imports: [TypeOrmModule.forFeature([TokenEntity])],
-  providers: [TokenStore, GatewayTokenStore, TokenUses, Tokens],
+  providers: [TokenStore, GatewayTokenStore, ClientTokenStore, TokenUses, Tokens],
   exports: [Tokens],
 })
 export class TokensModule {}

@@ -1,16 +1,19 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { UserPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { pageOf, type Cursor } from '../http/cursor.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
+import { ClientTokenStore, type IntrospectedToken } from './client-token.store.js';
 import { digestOf, hintOf } from './digest.js';
+import { epochsOf, revokedMeanwhile } from './epochs.js';
 import { GatewayTokenStore } from './gateway-token.store.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import {
   TokenStore,
   type AtEpoch,
-  type Cursor,
   type Owner,
   type TokenName,
   type TokenRecord,
@@ -55,6 +58,7 @@ export class Tokens implements OnModuleInit {
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: TokenStore,
     private readonly gateway: GatewayTokenStore,
+    private readonly clients: ClientTokenStore,
     private readonly uses: TokenUses,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
@@ -129,10 +133,7 @@ export class Tokens implements OnModuleInit {
     owner: Owner,
     { limit, after }: { limit: number; after: Cursor | undefined },
   ): Promise<{ records: TokenRecord[]; next: Cursor | undefined }> {
-    const rows = await this.store.list(kind, owner, limit + 1, after);
-    const records = rows.slice(0, limit);
-    const last = records.at(-1);
-    return { records, next: rows.length > limit && last ? { micros: last.micros, id: last.id } : undefined };
+    return pageOf(await this.store.list(kind, owner, limit + 1, after), limit);
   }
 
   /** See {@link TokenStore.changeExpiry}. */
@@ -159,6 +160,37 @@ export class Tokens implements OnModuleInit {
    */
   revokeUserTokens(tx: EntityManager, accountId: string, options: { onBehalfToo: boolean }): Promise<void> {
     return this.store.revokeUserTokens(tx, accountId, options.onBehalfToo);
+  }
+
+  /**
+   * Locks the accounts behind a user token, so that nothing that is done with it outlives its revocation.
+   *
+   * @throws ApiError `unauthorized` when it has been revoked meanwhile
+   */
+  async holdCaller(tx: EntityManager, principal: UserPrincipal): Promise<void> {
+    if (!(await this.store.holdEpochs(tx, epochsOf(principal)))) throw revokedMeanwhile();
+  }
+
+  /** @returns what a presented secret is, of whatever kind, and all about it, if it is good */
+  async introspect(secret: string): Promise<IntrospectedToken | undefined> {
+    const known = Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret));
+    return known ? this.clients.introspect(digestOf(secret)) : undefined;
+  }
+
+  /** Takes the scopes that a client lost from its tokens, in the transaction that announces the change of the client. */
+  narrowClientTokens(tx: EntityManager, clientId: string, scopes: string[]): Promise<void> {
+    return this.clients.narrow(tx, clientId, scopes);
+  }
+
+  /** Revokes the tokens of a client, in the transaction that announces it. */
+  revokeClientTokens(tx: EntityManager, clientId: string): Promise<void> {
+    return this.clients.revokeAll(tx, clientId);
+  }
+
+  /** Revokes a token of a client's own; of others it says nothing. */
+  async revokeOwn(clientId: string, secret: string): Promise<void> {
+    const name = this.nameOf('oauth', secret);
+    if (name?.by === 'digest') await this.ending((tx) => this.clients.revoke(tx, clientId, name));
   }
 
   listGateway(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {

@@ -1,7 +1,13 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { UserPrincipal } from '../access/principal.js';
-import type { Caller } from './app-tokens.service.js';
+import type { UserPrincipal } from './principal.js';
+
+/** A user at an application who asks for something, and from where. */
+export interface Caller {
+  principal: UserPrincipal;
+  address: string;
+  requestId: string;
+}
 
 /** The parameter is who asks, and from where. */
 export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {

@@ -1,0 +1,97 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { ClientRequired, SpeaksDialect } from '../access/access.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { linkToNext } from '../http/cursor.js';
+import { EXAMPLE_ID } from './accounts.dto.js';
+import {
+  AccountChange,
+  AccountPage,
+  ChangedAccountView,
+  ClientAccountList,
+  ClientAccountView,
+  NewOrganisation,
+  toChangedAccountView,
+  toClientAccountView,
+} from './client-accounts.dto.js';
+import { ClientAccounts } from './client-accounts.service.js';
+
+const ID = { name: 'id', format: 'uuid', example: EXAMPLE_ID };
+const CLIENT_ERRORS = ['unauthorized', 'forbidden', 'rate_limited'] as const;
+
+/** Accounts as OAuth2 clients see them. */
+@ApiTags('connect')
+@SpeaksDialect('connect')
+@Controller()
+export class ClientAccountsController {
+  constructor(private readonly accounts: ClientAccounts) {}
+
+  @Get('api/accounts')
+  @ClientRequired('accounts:read')
+  @ApiOperation({
+    summary: 'Account List',
+    description: 'Oldest first. `Link` (RFC 8288) names the next page.',
+  })
+  @ApiOkResponse({ type: ClientAccountList })
+  @ApiErrors('connect', ...CLIENT_ERRORS, 'invalid_params')
+  async list(@Query() page: AccountPage, @Res({ passthrough: true }) reply: FastifyReply): Promise<ClientAccountList> {
+    const { records, next, perPage } = await this.accounts.list(page);
+    linkToNext(reply, next, { perpage: String(perPage) });
+    return { accounts: records.map(toClientAccountView) };
+  }
+
+  @Post('api/accounts')
+  @ClientRequired('accounts:write')
+  @ApiOperation({ summary: 'Account Create', description: 'Makes an organisation.' })
+  @ApiCreatedResponse({ type: ChangedAccountView })
+  @ApiErrors('connect', ...BODY_ERRORS, ...CLIENT_ERRORS, 'conflict')
+  async create(@Body() body: NewOrganisation): Promise<ChangedAccountView> {
+    const { account, overlaps } = await this.accounts.create(body);
+    return toChangedAccountView(account, overlaps);
+  }
+
+  @Get('api/accounts/:id')
+  @ClientRequired('accounts:read')
+  @ApiOperation({ summary: 'Account Info, beside the list' })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: ClientAccountView })
+  @ApiErrors('connect', ...CLIENT_ERRORS, 'not_found')
+  async get(@Param('id') id: string): Promise<ClientAccountView> {
+    return toClientAccountView(await this.accounts.get(id));
+  }
+
+  @Patch(['accounts/:id', 'api/accounts/:id'])
+  @ClientRequired('accounts:write')
+  @ApiOperation({
+    summary: 'Account Update',
+    description:
+      'Changes what is given and leaves the rest. A network that overlaps with that of another account is accepted; ' +
+      '`overlaps` tells of it.',
+  })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: ChangedAccountView })
+  @ApiErrors('connect', ...BODY_ERRORS, ...CLIENT_ERRORS, 'not_found', 'conflict')
+  async update(@Param('id') id: string, @Body() change: AccountChange): Promise<ChangedAccountView> {
+    const { account, overlaps } = await this.accounts.update(id, change);
+    return toChangedAccountView(account, overlaps);
+  }
+
+  @Delete('api/accounts/:id')
+  @HttpCode(204)
+  @ClientRequired('accounts:write')
+  @ApiOperation({ summary: 'Account Delete', description: 'Deletes an organisation, and all that it holds.' })
+  @ApiParam(ID)
+  @ApiNoContentResponse()
+  @ApiErrors('connect', ...CLIENT_ERRORS, 'not_found')
+  async remove(@Param('id') id: string): Promise<void> {
+    await this.accounts.remove(id);
+  }
+}

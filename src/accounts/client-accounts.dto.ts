@@ -1,0 +1,190 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { isGiven, IsListOf, IsRefused, IsWholeNumber, MUST_BE_STRING } from '../http/validation.js';
+import type { ClientAccount, Overlaps } from './client-accounts.store.js';
+import { readEmailDomain } from './email-domains.js';
+import { readNetwork } from './networks.js';
+
+/** How many networks, and how many domains, an account can have. */
+const MOST_ENTRIES = 400;
+/** Deeper pages are reached by following `Link`. */
+const LAST_PAGE = 1_000;
+export const MOST_PER_PAGE = 100;
+
+const NOT_BY_A_CLIENT = 'cannot be set by a client';
+const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
+const EMAIL_DOMAINS = ['example.org', '*.example.org'];
+
+/** A line of text. */
+const HAS_TEXT = /^(?!\s*$)\P{Cc}*$/u;
+const ONE_LINE = /^\P{Cc}*$/u;
+
+/** What a client can say of an account. */
+class ClientAccountFields {
+  @ApiPropertyOptional({ type: String, nullable: true, maxLength: 255, example: 'example' })
+  @ValidateIf((_, value) => value !== undefined && value !== null)
+  @Matches(ONE_LINE, { message: 'must be one line' })
+  @MaxLength(255, { message: 'must be at most 255 characters' })
+  @IsString(MUST_BE_STRING)
+  publisher_reference?: string | null;
+
+  @ApiPropertyOptional({
+    description: 'Networks from which visitors belong to the account, IPv4 and IPv6; replaces those that it had',
+    type: [String],
+    maxItems: MOST_ENTRIES,
+    example: NETWORKS,
+  })
+  @ValidateIf(isGiven)
+  @IsListOf(readNetwork, MOST_ENTRIES)
+  networks?: string[];
+
+  @ApiPropertyOptional({
+    description:
+      'Domains whose email addresses belong to the account; `*.` stands for all domains below, and not for the domain ' +
+      'itself. Replaces those that it had',
+    type: [String],
+    maxItems: MOST_ENTRIES,
+    example: EMAIL_DOMAINS,
+  })
+  @ValidateIf(isGiven)
+  @IsListOf(readEmailDomain, MOST_ENTRIES)
+  email_domains?: string[];
+
+  @ValidateIf(isGiven)
+  @IsRefused(NOT_BY_A_CLIENT)
+  email?: never;
+
+  @ValidateIf(isGiven)
+  @IsRefused(NOT_BY_A_CLIENT)
+  password?: never;
+
+  @ValidateIf(isGiven)
+  @IsRefused(NOT_BY_A_CLIENT)
+  role?: never;
+
+  @ValidateIf(isGiven)
+  @IsRefused(NOT_BY_A_CLIENT)
+  disabled?: never;
+}
+
+export class NewOrganisation extends ClientAccountFields {
+  @ApiProperty({ description: 'Unique', maxLength: 255, example: 'example' })
+  @Matches(HAS_TEXT, { message: 'must be one line of text' })
+  @MaxLength(255, { message: 'must be at most 255 characters' })
+  @IsString(MUST_BE_STRING)
+  name!: string;
+
+  @ApiPropertyOptional({ description: 'A client makes organisations only', enum: [false], type: Boolean })
+  @ValidateIf(isGiven)
+  @IsIn([false], { message: 'must be false: a client makes organisations only' })
+  individual?: false;
+}
+
+export class AccountChange extends ClientAccountFields {
+  @ApiPropertyOptional({ description: 'Unique', maxLength: 255, example: 'example' })
+  @ValidateIf(isGiven)
+  @Matches(HAS_TEXT, { message: 'must be one line of text' })
+  @MaxLength(255, { message: 'must be at most 255 characters' })
+  @IsString(MUST_BE_STRING)
+  name?: string;
+
+  @ValidateIf(isGiven)
+  @IsRefused('cannot be changed')
+  individual?: never;
+}
+
+export class AccountPage {
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: LAST_PAGE, default: 1, example: 1 })
+  @ValidateIf(isGiven)
+  @IsWholeNumber(1, LAST_PAGE, '; follow Link to go further')
+  page?: string;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MOST_PER_PAGE, default: MOST_PER_PAGE, example: 50 })
+  @ValidateIf(isGiven)
+  @IsWholeNumber(1, MOST_PER_PAGE)
+  perpage?: string;
+
+  @ApiPropertyOptional({ description: 'From `Link`; stays fast at any depth, where `page` does not' })
+  @ValidateIf(isGiven)
+  @IsString(MUST_BE_STRING)
+  cursor?: string;
+}
+
+/** An account as clients see it. */
+export class ClientAccountView {
+  @ApiProperty({ format: 'date-time', example: '2015-01-01T12:00:00Z' })
+  created_at!: string;
+
+  @ApiProperty({ format: 'uuid', example: '01234567-89ab-cdef-0123-456789abcdef' })
+  id!: string;
+
+  @ApiProperty({ type: String, nullable: true, example: 'example' })
+  name!: string | null;
+
+  @ApiProperty({ type: String, nullable: true, example: 'example' })
+  publisher_reference!: string | null;
+
+  @ApiProperty({ format: 'date-time', example: '2015-01-01T12:00:00Z' })
+  updated_at!: string;
+
+  @ApiProperty({ description: 'A person; false: an organisation', example: false })
+  individual!: boolean;
+
+  @ApiProperty({ type: [String], example: NETWORKS })
+  networks!: string[];
+
+  @ApiProperty({ type: [String], example: EMAIL_DOMAINS })
+  email_domains!: string[];
+}
+
+export class Overlap {
+  @ApiProperty({ description: 'A network of this account', example: '192.0.2.0/24' })
+  network!: string;
+
+  @ApiProperty({ description: 'The other account', format: 'uuid', example: '1dc3567e-afd5-4819-acd4-21d0ef677dcd' })
+  account_id!: string;
+
+  @ApiProperty({ description: 'Its network', example: '192.0.2.128/25' })
+  overlaps_with!: string;
+}
+
+export class ChangedAccountView extends ClientAccountView {
+  @ApiProperty({
+    description: 'Networks of other accounts that share addresses with those of this one: a hundred at most',
+    type: [Overlap],
+    example: [],
+  })
+  overlaps!: Overlap[];
+
+  @ApiProperty({ description: 'How many such pairs there are', type: 'integer', example: 0 })
+  overlaps_count!: number;
+}
+
+export class ClientAccountList {
+  @ApiProperty({ type: [ClientAccountView] })
+  accounts!: ClientAccountView[];
+}
+
+/** To the second, as the document has it. */
+export const toSeconds = (date: Date) => date.toISOString().replace(/\.\d+Z$/, 'Z');
+
+const viewOf = (account: ClientAccount) => ({
+  created_at: toSeconds(account.createdAt),
+  id: account.id,
+  name: account.name,
+  publisher_reference: account.publisherReference,
+  updated_at: toSeconds(account.updatedAt),
+  individual: account.individual,
+  networks: account.networks,
+  email_domains: account.emailDomains,
+});
+
+export const toClientAccountView: (account: ClientAccount) => ClientAccountView = viewOf;
+
+export function toChangedAccountView(account: ClientAccount, { found, count }: Overlaps): ChangedAccountView {
+  return {
+    ...viewOf(account),
+    overlaps: found.map(({ network, accountId, other }) => ({ network, account_id: accountId, overlaps_with: other })),
+    overlaps_count: count,
+  };
+}

@@ -1,0 +1,158 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { sql } from '../database/sql.js';
+import { isUniqueViolation } from '../errors/database-errors.js';
+import type { Cursor } from '../http/cursor.js';
+
+/** An account as clients see it. */
+export interface ClientAccount {
+  id: string;
+  name: string | null;
+  publisherReference: string | null;
+  individual: boolean;
+  networks: string[];
+  emailDomains: string[];
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** What is to become of an account; what is absent stays. */
+export interface ClientAccountChange {
+  name?: string;
+  publisherReference?: string | null;
+  networks?: string[];
+  emailDomains?: string[];
+}
+
+/** Networks of one account that share addresses with those of others. */
+export interface Overlaps {
+  found: { network: string; accountId: string; other: string }[];
+  /** How many there are in all. */
+  count: number;
+}
+
+/** Where a page begins: behind a cursor, or so many accounts from the first one. */
+export interface PageStart {
+  after?: Cursor | undefined;
+  skip?: number;
+}
+
+export const NAME_TAKEN = Symbol('name taken');
+
+const ACCOUNT = `
+  a.id, a.name, a.publisher_reference AS "publisherReference", a.individual, a.created_at AS "createdAt",
+  a.updated_at AS "updatedAt",
+  ARRAY(SELECT n.network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY n.network) AS networks,
+  ARRAY(SELECT d.domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY d.domain) AS "emailDomains"`;
+
+const MOST_OVERLAPS = 100;
+
+/** The account table as clients see it: without those that are disabled, and without what signs anybody in. */
+@Injectable()
+export class ClientAccountStore {
+  constructor(private readonly manager: EntityManager) {}
+
+  async find(id: string): Promise<ClientAccount | undefined> {
+    const [row] = await sql<ClientAccount>(
+      this.manager,
+      `SELECT ${ACCOUNT} FROM accounts a WHERE a.id = $1 AND a.disabled_at IS NULL`,
+      [id],
+    );
+    return row;
+  }
+
+  /** @returns at most `limit` accounts, oldest first */
+  list(limit: number, { after, skip = 0 }: PageStart): Promise<(ClientAccount & Cursor)[]> {
+    return sql<ClientAccount & Cursor>(
+      this.manager,
+      `SELECT ${ACCOUNT}, (extract(epoch FROM a.created_at) * 1000000)::bigint::text AS micros FROM accounts a
+       WHERE a.disabled_at IS NULL
+         AND (a.created_at, a.id) > ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
+       ORDER BY a.created_at, a.id LIMIT $1 OFFSET $4`,
+      [limit, after?.micros ?? '-1', after?.id ?? '00000000-0000-0000-0000-000000000000', skip],
+    );
+  }
+
+  /** @returns the id of the new organisation; undefined when the name is taken */
+  async insert(
+    tx: EntityManager,
+    organisation: { name: string; publisherReference: string | null },
+  ): Promise<string | undefined> {
+    const [row] = await sql<{ id: string }>(
+      tx,
+      `INSERT INTO accounts (name, publisher_reference, individual) VALUES ($1, $2, false)
+       ON CONFLICT (name) DO NOTHING RETURNING id`,
+      [organisation.name, organisation.publisherReference],
+    );
+    return row?.id;
+  }
+
+  /** @returns whether there is such an account; {@link NAME_TAKEN} */
+  async update(
+    tx: EntityManager,
+    id: string,
+    { name, publisherReference }: ClientAccountChange,
+  ): Promise<boolean | typeof NAME_TAKEN> {
+    try {
+      const rows = await sql(
+        tx,
+        `UPDATE accounts SET name = coalesce($2, name), updated_at = now(),
+           publisher_reference = CASE WHEN $3 THEN $4 ELSE publisher_reference END
+         WHERE id = $1 AND disabled_at IS NULL RETURNING id`,
+        [id, name ?? null, publisherReference !== undefined, publisherReference ?? null],
+      );
+      return rows.length === 1;
+    } catch (error) {
+      if (isUniqueViolation(error, 'accounts_name_key')) return NAME_TAKEN;
+      throw error;
+    }
+  }
+
+  /** Gives the account these networks instead of those that it had. The caller holds a lock on the account. */
+  async replaceNetworks(tx: EntityManager, id: string, networks: string[]): Promise<void> {
+    await sql(tx, 'DELETE FROM account_networks WHERE account_id = $1 AND network <> ALL ($2::cidr[])', [id, networks]);
+    await sql(
+      tx,
+      `INSERT INTO account_networks (account_id, network) SELECT $1, unnest($2::cidr[]) ON CONFLICT DO NOTHING`,
+      [id, networks],
+    );
+  }
+
+  /** Gives the account these domains instead of those that it had. The caller holds a lock on the account. */
+  async replaceEmailDomains(tx: EntityManager, id: string, domains: string[]): Promise<void> {
+    await sql(tx, 'DELETE FROM account_email_domains WHERE account_id = $1 AND domain <> ALL ($2)', [id, domains]);
+    await sql(
+      tx,
+      `INSERT INTO account_email_domains (account_id, domain) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,
+      [id, domains],
+    );
+  }
+
+  /** @returns where networks of the account share addresses with those of other accounts */
+  async overlaps(id: string): Promise<Overlaps> {
+    const rows = await sql<Overlaps['found'][number] & { count: number }>(
+      this.manager,
+      `SELECT mine.network::text AS network, theirs.account_id AS "accountId", theirs.network::text AS other,
+         count(*) OVER ()::int AS count
+       FROM account_networks mine
+         JOIN account_networks theirs ON theirs.network && mine.network AND theirs.account_id <> mine.account_id
+         JOIN accounts a ON a.id = theirs.account_id AND a.disabled_at IS NULL
+       WHERE mine.account_id = $1 ORDER BY mine.network, theirs.network, theirs.account_id LIMIT ${MOST_OVERLAPS}`,
+      [id],
+    );
+    return {
+      found: rows.map(({ network, accountId, other }) => ({ network, accountId, other })),
+      count: rows[0]?.count ?? 0,
+    };
+  }
+
+  /** @returns whether an enabled organisation that is no admin was deleted, and all that it held */
+  async remove(tx: EntityManager, id: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `DELETE FROM accounts WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL RETURNING id`,
+      [id],
+    );
+    return rows.length === 1;
+  }
+}

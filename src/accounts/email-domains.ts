@@ -1,0 +1,30 @@
+import { domainToASCII } from 'node:url';
+import type { Reading } from '../http/validation.js';
+
+/** At least two labels, the last one no number: an address in brackets is no domain. */
+const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * Reads the domain of email addresses, or `*.` and one: all that are below it.
+ *
+ * @returns it in lower case and in ASCII (RFC 5890), without a dot at its end; or what is wrong with it
+ */
+export function readEmailDomain(text: string): Reading {
+  const [, wildcard = '', name = ''] = /^(\*\.)?([^*@\s]+?)\.?$/.exec(text) ?? [];
+  const ascii = domainToASCII(name);
+  return DOMAIN.test(ascii)
+    ? { value: `${wildcard}${ascii}` }
+    : { problem: 'is no domain such as example.org or *.example.org' };
+}
+
+/**
+ * The entries of `email_domains` that cover an address, the most specific one first.
+ *
+ * @param email well-formed
+ */
+export function domainsOver(email: string): string[] {
+  const domain = readEmailDomain(email.slice(email.lastIndexOf('@') + 1));
+  if ('problem' in domain) return [];
+  const labels = domain.value.split('.');
+  return [domain.value, ...labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join('.')}`)];
+}

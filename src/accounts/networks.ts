@@ -1,0 +1,40 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import type { Reading } from '../http/validation.js';
+
+/**
+ * Reads an IP address.
+ *
+ * @returns its one spelling (RFC 5952), an IPv4-mapped one as IPv4; undefined when it is none. Zones are refused: they
+ *   mean something on one machine only.
+ */
+export function readAddress(text: string): string | undefined {
+  if (isIP(text) === 0 || text.includes('%')) return undefined;
+  return ipaddr.process(text).toString();
+}
+
+/**
+ * Reads a network in CIDR notation (RFC 4632, RFC 4291 section 2.3), or a single address.
+ *
+ * @returns its one spelling, an IPv4-mapped one as IPv4; or what is wrong with it
+ */
+export function readNetwork(text: string): Reading {
+  const [, address = '', bits] = /^([\da-f.:]{1,45})(?:\/(0|[1-9]\d{0,2}))?$/i.exec(text) ?? [];
+  const version = isIP(address);
+  const longest = version === 4 ? 32 : 128;
+  const length = bits === undefined ? longest : Number(bits);
+  if (version === 0 || length > longest) return { problem: 'is no IP network such as 192.0.2.0/24 or 2001:db8::/32' };
+  const first = networkAddress(address, length);
+  if (first.toString() !== ipaddr.parse(address).toString()) {
+    return { problem: `has bits set behind its prefix: did you mean ${first.toString()}/${length}?` };
+  }
+  // Only networks of 96 bits and more can be IPv4-mapped: shorter ones have bits set behind their prefix.
+  return first instanceof ipaddr.IPv6 && first.isIPv4MappedAddress()
+    ? { value: `${first.toIPv4Address().toString()}/${length - 96}` }
+    : { value: `${first.toString()}/${length}` };
+}
+
+function networkAddress(address: string, length: number) {
+  const cidr = `${address}/${length}`;
+  return isIP(address) === 4 ? ipaddr.IPv4.networkAddressFromCIDR(cidr) : ipaddr.IPv6.networkAddressFromCIDR(cidr);
+}

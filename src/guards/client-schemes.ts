@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { ClientScope } from '../access/client-scopes.js';
+import type { ClientPrincipal } from '../access/principal.js';
+import { ApiError, unauthorized } from '../errors/api-error.js';
+import { OauthClients } from '../oauth/oauth-clients.service.js';
+import { TOKEN_KINDS } from '../tokens/token-kinds.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import { basicCredentials, bearerToken, isBasic, isRepeated } from './authorization-header.js';
+
+const BEARER = 'Bearer realm="latchkey"';
+const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
+
+/** A client at the routes of clients: by its access token (RFC 6750), or by its id and secret as HTTP Basic. */
+@Injectable()
+export class ClientScheme {
+  constructor(
+    private readonly clients: OauthClients,
+    private readonly tokens: Tokens,
+  ) {}
+
+  /** Whether a request shows what only a client would, good or not. */
+  isMeant(request: FastifyRequest): boolean {
+    return isBasic(request) || TOKEN_KINDS.oauth.format.recognises(bearerToken(request) ?? '');
+  }
+
+  /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
+  async admits(request: FastifyRequest, scope: ClientScope): Promise<boolean> {
+    if (isRepeated(request) || valueOf(request.query, 'access_token') || valueOf(request.body, 'access_token')) {
+      throw new ApiError('bad_request', 'Show who you are once, in the Authorization header.', {
+        headers: { 'www-authenticate': `${BEARER}, error="invalid_request"` },
+      });
+    }
+    const byBasic = isBasic(request);
+    const client = byBasic ? await this.bySecret(request) : await this.byToken(request);
+    if (!client.scopes.includes(scope)) throw insufficientScope(scope, byBasic);
+    request.principal = client;
+    return true;
+  }
+
+  private async bySecret(request: FastifyRequest): Promise<ClientPrincipal> {
+    const shown = basicCredentials(request);
+    const client = shown && (await this.clients.authenticate(shown.id, shown.secret, request.ip));
+    if (!client) throw unauthorized('There is no such client, or its secret is another.', BASIC);
+    return client;
+  }
+
+  private async byToken(request: FastifyRequest): Promise<ClientPrincipal> {
+    const secret = bearerToken(request);
+    if (secret === null) throw unauthorized('Send an access token as a Bearer token.', BEARER);
+    const token = await this.tokens.check('oauth', secret);
+    if (!token) throw unauthorized('The access token is not good (any longer).', `${BEARER}, error="invalid_token"`);
+    return { clientId: token.clientId ?? '', scopes: token.scopes };
+  }
+}
+
+/** A client at the OAuth2 endpoints: by its id and secret, as HTTP Basic or in the body (RFC 6749 section 2.3.1). */
+@Injectable()
+export class ClientSecretScheme {
+  constructor(private readonly clients: OauthClients) {}
+
+  /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
+  async admits(request: FastifyRequest, scope: ClientScope | undefined): Promise<boolean> {
+    const shown = shownSecret(request);
+    const client = shown && (await this.clients.authenticate(shown.id, shown.secret, request.ip));
+    if (!client) throw unauthorized('There is no such client, or its secret is another.', BASIC);
+    if (scope !== undefined && !client.scopes.includes(scope)) throw insufficientScope(scope, true);
+    request.principal = client;
+    return true;
+  }
+}
+
+/** @throws ApiError `bad_request` when there is more than one way (section 2.3), or the URL has a secret */
+function shownSecret(request: FastifyRequest): { id: string; secret: string } | undefined {
+  const [id, secret] = ['client_id', 'client_secret'].map((name) => valueOf(request.body, name));
+  if (valueOf(request.query, 'client_secret') || valueOf(request.query, 'client_id')) {
+    throw new ApiError('bad_request', 'Send no credentials in a URL.');
+  }
+  if (request.headers.authorization === undefined) {
+    return typeof id === 'string' && typeof secret === 'string' ? { id, secret } : undefined;
+  }
+  const basic = basicCredentials(request);
+  // An id without a secret proves nothing: libraries send it along.
+  if (isRepeated(request) || secret !== undefined || (id !== undefined && basic && id !== basic.id)) {
+    throw new ApiError('bad_request', 'Authenticate in one way only.');
+  }
+  return basic;
+}
+
+/** A parameter without a value counts as absent (section 3.2). */
+function valueOf(parameters: unknown, name: string): unknown {
+  const value = (parameters as Record<string, unknown> | null | undefined)?.[name];
+  return value === '' ? undefined : value;
+}
+
+function insufficientScope(scope: ClientScope, byBasic: boolean): ApiError {
+  const headers = { 'www-authenticate': `${BEARER}, error="insufficient_scope", scope="${scope}"` };
+  return new ApiError('forbidden', `The client needs the scope ${scope}.`, byBasic ? {} : { headers });
+}

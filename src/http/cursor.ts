@@ -1,0 +1,45 @@
+import type { FastifyReply } from 'fastify';
+import { invalidParams } from '../errors/api-error.js';
+
+/** A place in a list that is ordered by time of creation, in microseconds since 1970, and id. */
+export interface Cursor {
+  micros: string;
+  id: string;
+}
+
+/** @returns the place in a list as clients pass it back to us */
+export function writeCursor({ micros, id }: Cursor): string {
+  return `${micros}.${id}`;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * @param text from the query; undefined: the list is asked for from its beginning
+ * @param ids what the ids of the list look like
+ * @throws ApiError `invalid_params` when it is none of ours
+ */
+export function readCursor(text: string | undefined, ids = UUID): Cursor | undefined {
+  if (text === undefined) return undefined;
+  const [, micros, id] = /^(\d{1,15}|[0-7]\d{15})\.(.+)$/.exec(text) ?? [];
+  if (micros === undefined || id === undefined || !ids.test(id)) throw invalidParams({ cursor: ['is none of ours'] });
+  return { micros, id };
+}
+
+/** Cuts what was read to the size of a page: one row more than that shows that there is another. */
+export function pageOf<Row extends Cursor>(rows: Row[], limit: number): { records: Row[]; next: Cursor | undefined } {
+  const records = rows.slice(0, limit);
+  const last = records.at(-1);
+  return { records, next: rows.length > limit && last ? { micros: last.micros, id: last.id } : undefined };
+}
+
+/**
+ * Names the next page of a list, if there is one, in `Link` (RFC 8288), relative to the list itself.
+ *
+ * @param kept parameters of the query that hold for the next page too
+ */
+export function linkToNext(reply: FastifyReply, cursor: Cursor | undefined, kept: Record<string, string> = {}): void {
+  if (!cursor) return;
+  const query = new URLSearchParams({ cursor: writeCursor(cursor), ...kept });
+  void reply.header('link', `<?${query.toString()}>; rel="next"`);
+}

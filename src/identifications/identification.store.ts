@@ -1,0 +1,166 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { domainsOver } from '../accounts/email-domains.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { sql } from '../database/sql.js';
+import { Sweeper } from '../database/sweeper.service.js';
+
+/** A visitor, as a client describes them. */
+export interface Visitor {
+  ip: string;
+  url: string;
+  userAgent: string;
+  email: string | null;
+}
+
+/** An account as identifications show it. */
+export interface FoundAccount {
+  id: string;
+  name: string | null;
+  publisherReference: string | null;
+  individual: boolean;
+}
+
+export interface IdentificationRecord extends Visitor {
+  id: string;
+  createdAt: Date;
+  account: FoundAccount | null;
+  institution: FoundAccount | null;
+}
+
+/** A sign-in on the WAYF page. */
+export interface WayfSignIn {
+  /** The identification that the page was opened with. */
+  identificationId: string;
+  accountId: string;
+  /** What the password was checked at. */
+  credentialEpoch: number;
+  email: string;
+  /** The institution that the visitor chose; null: none. */
+  institutionId: string | null;
+  ip: string;
+  userAgent: string;
+}
+
+/** The account that the most specific network with the address `$1` belongs to; the oldest one of several. */
+const BY_NETWORK = `
+  SELECT a.id FROM account_networks n JOIN accounts a ON a.id = n.account_id
+  WHERE n.network >>= $1::inet AND a.disabled_at IS NULL
+  ORDER BY masklen(n.network) DESC, a.created_at, a.id LIMIT 1`;
+
+const BY_EMAIL = `SELECT a.id FROM accounts a WHERE lower(a.email) = lower($2) AND a.disabled_at IS NULL`;
+
+/** The account that the most specific of the domains `$3` belongs to; the oldest one of several. */
+const BY_DOMAIN = `
+  SELECT a.id FROM account_email_domains d JOIN accounts a ON a.id = d.account_id
+  WHERE d.domain = ANY ($3::text[]) AND a.disabled_at IS NULL
+  ORDER BY array_position($3::text[], d.domain), a.created_at, a.id LIMIT 1`;
+
+/**
+ * Works out the account, and notes the attempt. The locks are those of the foreign keys, taken early: an account that
+ * is being deleted is not found instead of breaking the statement.
+ */
+export const IDENTIFY = `
+  WITH by_network AS (${BY_NETWORK} FOR KEY SHARE OF a), by_email AS (${BY_EMAIL} FOR KEY SHARE OF a),
+    by_domain AS (${BY_DOMAIN} FOR KEY SHARE OF a)
+  INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
+  SELECT $1, $2,
+    coalesce((SELECT id FROM by_network), (SELECT id FROM by_email), (SELECT id FROM by_domain)),
+    (SELECT id FROM by_domain), $4, $5, $6, now() + $7 * interval '1 second'
+  RETURNING id`;
+
+const accountJson = (alias: string) => `
+  CASE WHEN ${alias}.id IS NOT NULL THEN json_build_object('id', ${alias}.id, 'name', ${alias}.name,
+    'publisherReference', ${alias}.publisher_reference, 'individual', ${alias}.individual) END`;
+
+/** The identification table. Accounts that are disabled are not shown, whenever they were found. */
+@Injectable()
+export class IdentificationStore implements OnModuleInit {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly sweeper: Sweeper,
+  ) {}
+
+  onModuleInit(): void {
+    this.sweeper.add({ table: 'identifications', where: 'expires_at < now()' });
+  }
+
+  /** @returns the id of the new identification */
+  async identify(clientId: string, { ip, url, userAgent, email }: Visitor): Promise<string> {
+    const domains = email === null ? [] : domainsOver(email);
+    const [row] = await sql<{ id: string }>(this.manager, IDENTIFY, [
+      ip,
+      email,
+      domains,
+      clientId,
+      url,
+      userAgent,
+      this.config.identificationTtl,
+    ]);
+    if (!row) throw new Error('The new identification was not returned.');
+    return row.id;
+  }
+
+  /** @returns the client's identification, unless it has expired */
+  async find(clientId: string, id: string): Promise<IdentificationRecord | undefined> {
+    const [row] = await sql<IdentificationRecord>(
+      this.manager,
+      `SELECT i.id, host(i.ip) AS ip, i.url, i.user_agent AS "userAgent", i.email, i.created_at AS "createdAt",
+         ${accountJson('a')} AS account, ${accountJson('b')} AS institution
+       FROM identifications i LEFT JOIN accounts a ON a.id = i.account_id AND a.disabled_at IS NULL
+         LEFT JOIN accounts b ON b.id = i.institution_id AND b.disabled_at IS NULL
+       WHERE i.id = $1 AND i.client_id = $2 AND i.expires_at > now()`,
+      [id, clientId],
+    );
+    return row;
+  }
+
+  /** @returns where the visitor of an identification that has not expired is wanted back */
+  async findUrl(id: string): Promise<string | undefined> {
+    const [row] = await sql<{ url: string }>(
+      this.manager,
+      'SELECT url FROM identifications WHERE id = $1 AND expires_at > now()',
+      [id],
+    );
+    return row?.url;
+  }
+
+  /**
+   * Makes a new identification, of the same client and for the same URL, that is identified.
+   *
+   * @returns its id; undefined when the identification has expired, the account is not of the institution, has been
+   *   disabled, or its credentials have changed since the password was checked
+   */
+  async identifySignedIn(signIn: WayfSignIn): Promise<string | undefined> {
+    const domains = domainsOver(signIn.email);
+    const [row] = await sql<{ id: string }>(
+      this.manager,
+      `WITH a AS (
+         SELECT id, email FROM accounts
+         WHERE id = $1 AND credential_epoch = $2 AND disabled_at IS NULL FOR SHARE
+       ), by_domain AS (
+         SELECT b.id FROM account_email_domains d JOIN accounts b ON b.id = d.account_id
+         WHERE d.domain = ANY ($3::text[]) AND b.disabled_at IS NULL AND ($4::uuid IS NULL OR $4 = $1 OR b.id = $4)
+         ORDER BY array_position($3::text[], d.domain), b.created_at, b.id LIMIT 1 FOR KEY SHARE OF b
+       )
+       INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
+       SELECT $5, a.email, a.id, (SELECT id FROM by_domain), i.client_id, i.url, $6, now() + $7 * interval '1 second'
+       FROM a, identifications i
+       WHERE i.id = $8 AND i.expires_at > now()
+         AND ($4::uuid IS NULL OR a.id = $4 OR (SELECT id FROM by_domain) IS NOT NULL)
+       RETURNING id`,
+      [
+        signIn.accountId,
+        signIn.credentialEpoch,
+        domains,
+        signIn.institutionId,
+        signIn.ip,
+        signIn.userAgent,
+        this.config.identificationTtl,
+        signIn.identificationId,
+      ],
+    );
+    return row?.id;
+  }
+}

@@ -1,0 +1,66 @@
+import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ClientRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import type { ClientPrincipal } from '../access/principal.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import {
+  EntryPoint,
+  IdentificationView,
+  NewIdentification,
+  toEntryPoint,
+  toIdentificationView,
+} from './identifications.dto.js';
+import { Identifications } from './identifications.service.js';
+
+const ID = { name: 'id', format: 'uuid', example: '01234567-89ab-cdef-0123-456789abcdef' };
+const CLIENT_ERRORS = ['unauthorized', 'forbidden', 'rate_limited'] as const;
+
+@ApiTags('connect')
+@SpeaksDialect('connect')
+@Controller('api')
+export class IdentificationsController {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly identifications: Identifications,
+  ) {}
+
+  @Get()
+  @ClientRequired('identifications')
+  @ApiOperation({ summary: 'Entry point', description: 'Where the rest is.' })
+  @ApiOkResponse({ type: EntryPoint })
+  @ApiErrors('connect', ...CLIENT_ERRORS)
+  entryPoint(): EntryPoint {
+    return toEntryPoint(this.config.publicUrl);
+  }
+
+  @Post('identifications')
+  @ClientRequired('identifications')
+  @ApiOperation({
+    summary: 'Identification Create',
+    description:
+      'Tries to work out which account a visitor belongs to: by the most specific network that holds the address, then ' +
+      "by the email's account, then by the email's domain.",
+  })
+  @ApiCreatedResponse({ type: IdentificationView })
+  @ApiErrors('connect', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  async create(
+    @CurrentPrincipal() client: ClientPrincipal,
+    @Body() visitor: NewIdentification,
+  ): Promise<IdentificationView> {
+    return toIdentificationView(await this.identifications.create(client, visitor), this.config.publicUrl);
+  }
+
+  @Get('identifications/:id')
+  @ClientRequired('identifications')
+  @ApiOperation({
+    summary: 'Identification Info',
+    description: "The client's own only, for IDENTIFICATION_TTL seconds.",
+  })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: IdentificationView })
+  @ApiErrors('connect', ...CLIENT_ERRORS, 'not_found')
+  async get(@CurrentPrincipal() client: ClientPrincipal, @Param('id') id: string): Promise<IdentificationView> {
+    return toIdentificationView(await this.identifications.get(client, id), this.config.publicUrl);
+  }
+}

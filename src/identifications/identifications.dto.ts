@@ -1,0 +1,204 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsEmail, IsOptional, IsString, MaxLength, ValidateBy } from 'class-validator';
+import { readAddress } from '../accounts/networks.js';
+import { MUST_BE_EMAIL, MUST_BE_STRING } from '../http/validation.js';
+import type { FoundAccount, IdentificationRecord } from './identification.store.js';
+
+const LONGEST = 2_048;
+const TOO_LONG = { message: `must be at most ${LONGEST} characters` };
+const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
+export const EXAMPLE_URL = 'https://publisher.example/read';
+
+/** An absolute http or https URL without a user, as a browser can be sent to it. */
+function IsReturnUrl(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isReturnUrl',
+    validator: {
+      validate: (value) => {
+        if (typeof value !== 'string' || !/^https?:\/\/[^\s\p{Cc}\\]+$/iu.test(value) || !URL.canParse(value))
+          return false;
+        const { username, password } = new URL(value);
+        return username === '' && password === '';
+      },
+      defaultMessage: () => 'must be an absolute http or https URL, without a user',
+    },
+  });
+}
+
+function IsAddress(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isAddress',
+    validator: {
+      validate: (value) => typeof value === 'string' && readAddress(value) !== undefined,
+      defaultMessage: () => 'must be an IPv4 or IPv6 address',
+    },
+  });
+}
+
+export class NewIdentification {
+  @ApiProperty({ description: "The visitor's address, IPv4 or IPv6", example: '192.0.2.1' })
+  @IsAddress()
+  ip!: string;
+
+  @ApiProperty({
+    description: 'Where the visitor is to come back to',
+    format: 'uri',
+    maxLength: LONGEST,
+    example: EXAMPLE_URL,
+  })
+  @IsReturnUrl()
+  @MaxLength(LONGEST, TOO_LONG)
+  @IsString(MUST_BE_STRING)
+  url!: string;
+
+  @ApiProperty({ description: 'May be empty', maxLength: LONGEST, example: 'example' })
+  @MaxLength(LONGEST, TOO_LONG)
+  @IsString(MUST_BE_STRING)
+  user_agent!: string;
+
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    format: 'email',
+    maxLength: 254,
+    example: 'username@example.com',
+  })
+  @IsOptional()
+  @MaxLength(254, MUST_BE_EMAIL)
+  @IsEmail({}, MUST_BE_EMAIL)
+  @IsString(MUST_BE_STRING)
+  email?: string | null;
+}
+
+export class FoundAccountView {
+  @ApiProperty({ format: 'uuid', example: '1dc3567e-afd5-4819-acd4-21d0ef677dcd' })
+  id!: string;
+
+  @ApiProperty({ type: String, nullable: true, example: 'example' })
+  account_name!: string | null;
+
+  @ApiProperty({ type: String, nullable: true, example: 'example' })
+  publisher_reference!: string | null;
+
+  @ApiProperty({ enum: ['individual', 'institution'], example: 'institution' })
+  type!: 'individual' | 'institution';
+
+  @ApiProperty({ example: false })
+  individual!: boolean;
+}
+
+class Link {
+  @ApiProperty({ format: 'uri' })
+  href!: string;
+}
+
+class IdentificationLinks {
+  @ApiProperty({ example: { href: `http://127.0.0.1:3000/api/identifications/${EXAMPLE_IDENTIFICATION}` } })
+  self!: Link;
+
+  @ApiProperty({
+    description: 'Where to send a visitor who is to say where they are from',
+    example: { href: `http://127.0.0.1:3000/wayf/${EXAMPLE_IDENTIFICATION}` },
+  })
+  wayf!: Link;
+}
+
+export class IdentificationView {
+  @ApiProperty({ format: 'date-time', example: '2015-01-01T12:00:00Z' })
+  created!: string;
+
+  @ApiProperty({ format: 'uuid', example: EXAMPLE_IDENTIFICATION })
+  id!: string;
+
+  @ApiProperty({
+    description: '`wayf`: no account was found; send the visitor to `_links.wayf`',
+    enum: ['identified', 'wayf'],
+    example: 'identified',
+  })
+  status!: 'identified' | 'wayf';
+
+  @ApiProperty({ description: 'An IPv4-mapped IPv6 address as IPv4', example: '192.0.2.1' })
+  ip!: string;
+
+  @ApiProperty({ format: 'uri', example: EXAMPLE_URL })
+  url!: string;
+
+  @ApiProperty({ example: 'example' })
+  user_agent!: string;
+
+  @ApiProperty({ type: String, format: 'email', nullable: true, example: 'username@example.com' })
+  email!: string | null;
+
+  @ApiProperty({ description: 'What was found', type: FoundAccountView, nullable: true })
+  account!: FoundAccountView | null;
+
+  @ApiProperty({ description: 'The same as `account`', type: FoundAccountView, nullable: true })
+  target_account!: FoundAccountView | null;
+
+  @ApiProperty({ description: "Whom the email's domain belongs to", type: FoundAccountView, nullable: true })
+  user_institution!: FoundAccountView | null;
+
+  @ApiProperty()
+  _links!: IdentificationLinks;
+}
+
+class TemplatedLink extends Link {
+  @ApiProperty({ description: '`href` is a URI template (RFC 6570)', example: true })
+  templated!: boolean;
+}
+
+class EntryLinks {
+  @ApiProperty({ example: { href: 'http://127.0.0.1:3000/api' } })
+  self!: Link;
+
+  @ApiProperty({ example: { href: 'http://127.0.0.1:3000/api/identifications' } })
+  '@new_identification'!: Link;
+
+  @ApiProperty({ example: { href: 'http://127.0.0.1:3000/api/identifications/{id}', templated: true } })
+  '@get_identification'!: TemplatedLink;
+}
+
+export class EntryPoint {
+  @ApiProperty()
+  _links!: EntryLinks;
+}
+
+export function toEntryPoint(publicUrl: string): EntryPoint {
+  return {
+    _links: {
+      self: { href: `${publicUrl}/api` },
+      '@new_identification': { href: `${publicUrl}/api/identifications` },
+      '@get_identification': { href: `${publicUrl}/api/identifications/{id}`, templated: true },
+    },
+  };
+}
+
+export function toIdentificationView(record: IdentificationRecord, publicUrl: string): IdentificationView {
+  const account = record.account && toFoundAccountView(record.account);
+  return {
+    created: record.createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
+    id: record.id,
+    status: account ? 'identified' : 'wayf',
+    ip: record.ip,
+    url: record.url,
+    user_agent: record.userAgent,
+    email: record.email,
+    account,
+    target_account: account,
+    user_institution: record.institution && toFoundAccountView(record.institution),
+    _links: {
+      self: { href: `${publicUrl}/api/identifications/${record.id}` },
+      wayf: { href: `${publicUrl}/wayf/${record.id}` },
+    },
+  };
+}
+
+function toFoundAccountView({ id, name, publisherReference, individual }: FoundAccount): FoundAccountView {
+  return {
+    id,
+    account_name: name,
+    publisher_reference: publisherReference,
+    type: individual ? 'individual' : 'institution',
+    individual,
+  };
+}

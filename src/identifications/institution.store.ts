@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { sql } from '../database/sql.js';
+
+/** An organisation that visitors can say they are from. */
+export interface Institution {
+  id: string;
+  name: string;
+}
+
+const MOST_FOUND = 20;
+
+/** Organisations with a name that somebody can sign in for: with an email of theirs, or with their own. */
+const CHOOSABLE = `
+  NOT a.individual AND a.name IS NOT NULL AND a.disabled_at IS NULL
+  AND (a.email IS NOT NULL OR EXISTS (SELECT FROM account_email_domains d WHERE d.account_id = a.id))`;
+
+/** The account table as the WAYF page sees it. */
+@Injectable()
+export class InstitutionStore {
+  constructor(private readonly manager: EntityManager) {}
+
+  /** @returns institutions with words in their names that begin with the given ones, and whether there are more */
+  async search(text: string): Promise<{ found: Institution[]; more: boolean }> {
+    const words = text.match(/[\p{L}\p{N}]+/gu) ?? [];
+    if (words.length === 0) return { found: [], more: false };
+    const rows = await sql<Institution>(
+      this.manager,
+      `SELECT a.id, a.name FROM accounts a
+       WHERE to_tsvector('simple', a.name) @@ to_tsquery('simple', $1) AND ${CHOOSABLE}
+       ORDER BY a.name, a.id LIMIT ${MOST_FOUND + 1}`,
+      [words.map((word) => `${word}:*`).join(' & ')],
+    );
+    return { found: rows.slice(0, MOST_FOUND), more: rows.length > MOST_FOUND };
+  }
+
+  async find(id: string): Promise<Institution | undefined> {
+    const [row] = await sql<Institution>(
+      this.manager,
+      `SELECT a.id, a.name FROM accounts a WHERE a.id = $1 AND ${CHOOSABLE}`,
+      [id],
+    );
+    return row;
+  }
+}

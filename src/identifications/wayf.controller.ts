@@ -1,0 +1,107 @@
+import { Body, Controller, Get, Headers, Header, Inject, Ip, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AcceptsForms, Public, SpeaksDialect } from '../access/access.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiError, badRequest } from '../errors/api-error.js';
+import { pagePolicy } from '../http/html.js';
+import type { Institution } from './institution.store.js';
+import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage } from './wayf-page.js';
+import { Wayf } from './wayf.service.js';
+
+const HTML = 'text/html; charset=utf-8';
+const LONGEST_USER_AGENT = 2_048;
+
+/** The page that `_links.wayf` of an identification leads to. */
+@ApiExcludeController()
+@SpeaksDialect('page')
+@Controller('wayf/:id')
+export class WayfController {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly wayf: Wayf,
+  ) {}
+
+  @Get()
+  @Public({ limited: true })
+  @Header('Content-Type', HTML)
+  @Header('Cache-Control', 'no-store')
+  // Not `no-referrer`, with which browsers send `Origin: null` even to ourselves.
+  @Header('Referrer-Policy', 'same-origin')
+  async show(
+    @Param('id') id: string,
+    @Query() query: Record<string, unknown>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    allowReturnTo(await this.wayf.urlOf(id), reply);
+    const { q, institution } = query;
+    if (institution !== undefined) return signInPage(await this.chosen(institution));
+    if (q === undefined) return searchPage();
+    const text = textOf(q, LONGEST_SEARCH);
+    return searchPage({ text, ...(await this.wayf.search(text)) });
+  }
+
+  @Post()
+  @Public({ limited: true })
+  @AcceptsForms()
+  @Header('Content-Type', HTML)
+  @Header('Referrer-Policy', 'same-origin')
+  async signIn(
+    @Param('id') id: string,
+    @Body() form: Record<string, unknown>,
+    @Req() request: FastifyRequest,
+    @Ip() address: string,
+    @Headers('user-agent') userAgent: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    refuseOtherSites(request, this.config.publicUrl);
+    allowReturnTo(await this.wayf.urlOf(id), reply);
+    const email = textOf(form.email, 254);
+    const password = textOf(form.password, 1_000);
+    const institution = await this.chosen(form.institution);
+    try {
+      const filled = {
+        email,
+        password,
+        institution,
+        address,
+        userAgent: (userAgent ?? '').slice(0, LONGEST_USER_AGENT),
+      };
+      const target = await this.wayf.signIn(id, filled);
+      void reply.code(303).header('location', target);
+      return '';
+    } catch (error) {
+      if (!(error instanceof ApiError) || !['unauthorized', 'forbidden'].includes(error.code)) throw error;
+      void reply.code(422);
+      return signInPage(institution, { problem: error.message, email });
+    }
+  }
+
+  private async chosen(institution: unknown): Promise<Institution | null> {
+    const id = textOf(institution, 100);
+    return id === NO_INSTITUTION ? null : this.wayf.institution(id);
+  }
+}
+
+/** Browsers hold `form-action` against redirects too. */
+function allowReturnTo(url: string, reply: FastifyReply): void {
+  void reply.header('content-security-policy', pagePolicy({ formTargets: ["'self'", new URL(url).origin] }));
+}
+
+/**
+ * Another site must not sign a visitor in as somebody else. Browsers say where a form was sent from: in
+ * `Sec-Fetch-Site` where the connection is secure, in `Origin` always.
+ *
+ * @throws ApiError `forbidden`
+ */
+function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void {
+  const site = headers['sec-fetch-site'];
+  const ours = site === undefined ? headers.origin === new URL(publicUrl).origin : site === 'same-origin';
+  if (!ours) throw new ApiError('forbidden', 'This form was not sent from our page. Open the page again.');
+}
+
+/** @throws ApiError `bad_request` */
+function textOf(value: unknown, longest: number): string {
+  if (typeof value !== 'string' || value.length > longest) throw badRequest('A field is missing, or too long.');
+  return value;
+}

@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import { PasswordChecks } from '../accounts/password-checks.service.js';
+import { ApiError, notFound } from '../errors/api-error.js';
+import { IdentificationStore } from './identification.store.js';
+import { InstitutionStore, type Institution } from './institution.store.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What a visitor fills in, and from where. */
+export interface SignInForm {
+  email: string;
+  password: string;
+  institution: Institution | null;
+  address: string;
+  userAgent: string;
+}
+
+/** "Where are you from?": a visitor says, and proves it by signing in. */
+@Injectable()
+export class Wayf {
+  constructor(
+    private readonly identifications: IdentificationStore,
+    private readonly institutions: InstitutionStore,
+    private readonly passwordChecks: PasswordChecks,
+  ) {}
+
+  /** @returns where the visitor is wanted back. @throws ApiError `not_found` */
+  async urlOf(id: string): Promise<string> {
+    const url = UUID.test(id) ? await this.identifications.findUrl(id) : undefined;
+    if (url === undefined) throw new ApiError('not_found', 'This page has expired. Go back to where you came from.');
+    return url;
+  }
+
+  search(text: string): Promise<{ found: Institution[]; more: boolean }> {
+    return this.institutions.search(text);
+  }
+
+  /** @throws ApiError `not_found` */
+  async institution(id: string): Promise<Institution> {
+    const institution = UUID.test(id) ? await this.institutions.find(id) : undefined;
+    if (!institution) throw notFound();
+    return institution;
+  }
+
+  /**
+   * Signs in with an account of the institution, or with any, if none was chosen.
+   *
+   * @returns the URL to go back to, with a new identification that is identified
+   * @throws ApiError `unauthorized` for a wrong password and the like, `forbidden` when the account is not of the
+   *   institution, `not_found`, `rate_limited`, `unavailable`
+   */
+  async signIn(id: string, form: SignInForm): Promise<string> {
+    const url = await this.urlOf(id);
+    const account = await this.passwordChecks.check(form.email, form.password, form.address);
+    const identified = await this.identifications.identifySignedIn({
+      identificationId: id,
+      accountId: account.id,
+      credentialEpoch: account.credentialEpoch,
+      email: account.email,
+      institutionId: form.institution?.id ?? null,
+      ip: form.address,
+      userAgent: form.userAgent,
+    });
+    if (identified === undefined) throw this.refusal(form.institution);
+    return withIdentification(url, identified);
+  }
+
+  private refusal(institution: Institution | null): ApiError {
+    return institution
+      ? new ApiError('forbidden', `This is no account of ${institution.name}.`)
+      : new ApiError('unauthorized', 'The email or the password is wrong.');
+  }
+}
+
+/** @returns the URL as it was, but with one `identification`: this one */
+export function withIdentification(url: string, id: string): string {
+  const target = new URL(url);
+  const kept = target.search
+    .slice(1)
+    .split('&')
+    .filter((pair) => pair !== '' && !isIdentification(pair));
+  target.search = [...kept, `identification=${id}`].join('&');
+  return target.href;
+}
+
+/** However the name is encoded. */
+function isIdentification(pair: string): boolean {
+  return new URLSearchParams(pair).has('identification');
+}

@@ -1,0 +1,63 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/config.js';
+import { SessionChecks } from '../sessions/session-checks.service.js';
+import type { IntrospectedToken } from '../tokens/client-token.store.js';
+import type { TokenKind } from '../tokens/token-kinds.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import type { IntrospectionAnswer } from './oauth.dto.js';
+
+/** What to present a token of each kind as: a scheme of `Authorization`, or a header of its own. */
+const TOKEN_TYPES: Record<TokenKind, string> = { app: 'App-Token', user: 'Token', api: 'Bearer', oauth: 'Bearer' };
+
+/** What a token is, for clients that were shown one (RFC 7662). */
+@Injectable()
+export class Introspection {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly tokens: Tokens,
+    private readonly sessions: SessionChecks,
+  ) {}
+
+  /** @returns `active: false` and nothing else for whatever is not good, known or not (section 2.2) */
+  async describe(text: string): Promise<IntrospectionAnswer> {
+    const token = await this.tokens.introspect(text);
+    if (token) return this.describeToken(token);
+    return (await this.describeSession(text)) ?? { active: false };
+  }
+
+  private describeToken(token: IntrospectedToken): IntrospectionAnswer {
+    const { kind, scopes, accountId, email, actorId, actorEmail, gatewayAccountId, clientId, expiresAt } = token;
+    return {
+      active: true,
+      token_kind: kind,
+      token_type: TOKEN_TYPES[kind],
+      sub: accountId ?? gatewayAccountId ?? clientId ?? '',
+      ...(accountId !== null && email !== null && { username: email }),
+      ...(clientId !== null && { client_id: clientId }),
+      ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+      ...(actorId !== null && { act: { sub: actorId, ...(actorEmail !== null && { username: actorEmail }) } }),
+      iss: this.config.publicUrl,
+      jti: token.id,
+      iat: token.issuedAt,
+      ...(expiresAt !== null && { exp: expiresAt }),
+    };
+  }
+
+  private async describeSession(text: string): Promise<IntrospectionAnswer | undefined> {
+    const session = await this.sessions.ofToken(text);
+    if (!session) return undefined;
+    const { principal, claims } = session;
+    return {
+      active: true,
+      token_kind: 'session',
+      token_type: 'Bearer',
+      sub: principal.accountId,
+      username: principal.email,
+      sid: principal.sessionId,
+      iss: claims.iss,
+      jti: claims.jti,
+      iat: claims.iat,
+      exp: claims.exp,
+    };
+  }
+}

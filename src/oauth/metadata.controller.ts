@@ -1,0 +1,78 @@
+import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
+import { Public } from '../access/access.js';
+import { CONFIG, type Config } from '../config/config.js';
+
+const METHODS = ['client_secret_basic', 'client_secret_post'];
+
+/** RFC 8414 section 2. */
+class ServerMetadata {
+  @ApiProperty({ description: 'PUBLIC_URL', format: 'uri', example: 'http://127.0.0.1:3000' })
+  issuer!: string;
+
+  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/oauth/token' })
+  token_endpoint!: string;
+
+  @ApiProperty({ type: [String], example: METHODS })
+  token_endpoint_auth_methods_supported!: string[];
+
+  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/oauth/introspect' })
+  introspection_endpoint!: string;
+
+  @ApiProperty({ type: [String], example: METHODS })
+  introspection_endpoint_auth_methods_supported!: string[];
+
+  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/oauth/revoke' })
+  revocation_endpoint!: string;
+
+  @ApiProperty({ type: [String], example: METHODS })
+  revocation_endpoint_auth_methods_supported!: string[];
+
+  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/.well-known/jwks.json' })
+  jwks_uri!: string;
+
+  @ApiProperty({ type: [String], example: CLIENT_SCOPE_NAMES })
+  scopes_supported!: string[];
+
+  @ApiProperty({ type: [String], example: ['client_credentials'] })
+  grant_types_supported!: string[];
+
+  @ApiProperty({ description: 'None: there is no authorization endpoint', type: [String], example: [] })
+  response_types_supported!: string[];
+
+  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/docs' })
+  service_documentation!: string;
+}
+
+@ApiTags('oauth')
+@Controller()
+export class MetadataController {
+  private readonly metadata: ServerMetadata;
+
+  constructor(@Inject(CONFIG) { publicUrl }: Config) {
+    this.metadata = {
+      issuer: publicUrl,
+      token_endpoint: `${publicUrl}/oauth/token`,
+      token_endpoint_auth_methods_supported: METHODS,
+      introspection_endpoint: `${publicUrl}/oauth/introspect`,
+      introspection_endpoint_auth_methods_supported: METHODS,
+      revocation_endpoint: `${publicUrl}/oauth/revoke`,
+      revocation_endpoint_auth_methods_supported: METHODS,
+      jwks_uri: `${publicUrl}/.well-known/jwks.json`,
+      scopes_supported: CLIENT_SCOPE_NAMES,
+      grant_types_supported: ['client_credentials'],
+      response_types_supported: [],
+      service_documentation: `${publicUrl}/docs`,
+    };
+  }
+
+  @Get('/.well-known/oauth-authorization-server')
+  @Public()
+  @Header('Cache-Control', 'public, max-age=300')
+  @ApiOperation({ summary: 'Where OAuth2 is', description: 'Authorization server metadata (RFC 8414).' })
+  @ApiOkResponse({ type: ServerMetadata })
+  show(): ServerMetadata {
+    return this.metadata;
+  }
+}

@@ -1,0 +1,171 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { sql } from '../database/sql.js';
+import type { Cursor } from '../http/cursor.js';
+
+/** A client and its secrets as admins see them. */
+export interface ClientRecord {
+  id: string;
+  name: string;
+  scopes: string[];
+  ownerId: string | null;
+  createdAt: Date;
+  secrets: SecretRecord[];
+}
+
+export interface SecretRecord {
+  id: string;
+  hint: string | null;
+  created_at: string;
+  last_used_at: string | null;
+}
+
+/** A client, one of its secrets, and who answers for it. */
+export interface ClientSecret {
+  clientId: string;
+  scopes: string[];
+  ownerId: string | null;
+  secretId: string;
+  digest: Buffer;
+}
+
+export interface ClientChange {
+  name?: string;
+  scopes?: string[];
+  ownerId?: string;
+}
+
+/** While one secret replaces another. */
+const MOST_SECRETS = 2;
+
+const RECORD = `
+  c.id, c.name, c.scopes, c.account_id AS "ownerId", c.created_at AS "createdAt",
+  (SELECT coalesce(json_agg(json_build_object('id', s.id, 'hint', s.hint, 'created_at', s.created_at,
+      'last_used_at', s.last_used_at) ORDER BY s.created_at, s.id), '[]')
+   FROM oauth_client_secrets s WHERE s.client_id = c.id) AS secrets`;
+
+/** A client is good while the account that answers for it is an enabled admin. */
+const GOOD = `(c.account_id IS NULL OR o.disabled_at IS NULL AND o.role = 'admin')`;
+
+/** The tables of OAuth2 clients and of their secrets. */
+@Injectable()
+export class OauthClientStore {
+  constructor(private readonly manager: EntityManager) {}
+
+  /** @returns the secrets of a client that is good */
+  secretsOf(clientId: string): Promise<ClientSecret[]> {
+    return sql<ClientSecret>(
+      this.manager,
+      `SELECT c.id AS "clientId", c.scopes, c.account_id AS "ownerId", s.id AS "secretId", s.digest
+       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id LEFT JOIN accounts o ON o.id = c.account_id
+       WHERE c.id = $1 AND ${GOOD}`,
+      [clientId],
+    );
+  }
+
+  /** Notes that a secret was used, at most once a minute. */
+  async noteUse(secretId: string): Promise<void> {
+    await sql(
+      this.manager,
+      `UPDATE oauth_client_secrets SET last_used_at = now()
+       WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
+      [secretId],
+    );
+  }
+
+  /**
+   * Locks a client against change until the transaction ends.
+   *
+   * @returns its scopes, if it is still good and still has the secret
+   */
+  async hold(tx: EntityManager, clientId: string, secretId: string): Promise<string[] | undefined> {
+    const [row] = await sql<{ scopes: string[] }>(
+      tx,
+      `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $2
+         LEFT JOIN accounts o ON o.id = c.account_id
+       WHERE c.id = $1 AND ${GOOD} FOR SHARE OF c`,
+      [clientId, secretId],
+    );
+    return row?.scopes;
+  }
+
+  /** @returns whether there was no such client yet */
+  async insert(
+    tx: EntityManager,
+    client: { id: string; name: string; scopes: string[]; ownerId?: string },
+  ): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `INSERT INTO oauth_clients (id, name, scopes, account_id) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (id) DO NOTHING RETURNING id`,
+      [client.id, client.name, client.scopes, client.ownerId ?? null],
+    );
+    return rows.length === 1;
+  }
+
+  /** @returns the id of the new secret; undefined when there are two already. The caller holds a lock on the client. */
+  async addSecret(
+    tx: EntityManager,
+    clientId: string,
+    secret: { digest: Buffer; hint: string },
+  ): Promise<string | undefined> {
+    const [row] = await sql<{ id: string }>(
+      tx,
+      `INSERT INTO oauth_client_secrets (client_id, digest, hint)
+       SELECT $1, $2, $3 WHERE (SELECT count(*) FROM oauth_client_secrets WHERE client_id = $1) < ${MOST_SECRETS}
+       RETURNING id`,
+      [clientId, secret.digest, secret.hint],
+    );
+    return row?.id;
+  }
+
+  /** @returns whether there was such a secret */
+  async removeSecret(tx: EntityManager, clientId: string, secretId: string): Promise<boolean> {
+    const rows = await sql(tx, 'DELETE FROM oauth_client_secrets WHERE id = $2 AND client_id = $1 RETURNING id', [
+      clientId,
+      secretId,
+    ]);
+    return rows.length === 1;
+  }
+
+  /** Locks a client until the transaction ends: no token is issued to it meanwhile. @returns whether there is one */
+  async lock(tx: EntityManager, clientId: string): Promise<boolean> {
+    const rows = await sql(tx, 'SELECT id FROM oauth_clients WHERE id = $1 FOR NO KEY UPDATE', [clientId]);
+    return rows.length === 1;
+  }
+
+  /** @returns whether the new owner, if one is named, is an enabled admin, and so the change was made */
+  async update(tx: EntityManager, id: string, { name, scopes, ownerId }: ClientChange): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `UPDATE oauth_clients SET name = coalesce($2, name), scopes = coalesce($3, scopes),
+         account_id = coalesce($4, account_id)
+       WHERE id = $1 AND ($4::uuid IS NULL
+         OR EXISTS (SELECT FROM accounts WHERE id = $4 AND role = 'admin' AND disabled_at IS NULL))
+       RETURNING id`,
+      [id, name ?? null, scopes ?? null, ownerId ?? null],
+    );
+    return rows.length === 1;
+  }
+
+  async remove(tx: EntityManager, id: string): Promise<boolean> {
+    return (await sql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
+  }
+
+  async find(id: string): Promise<ClientRecord | undefined> {
+    const [row] = await sql<ClientRecord>(this.manager, `SELECT ${RECORD} FROM oauth_clients c WHERE c.id = $1`, [id]);
+    return row;
+  }
+
+  /** @returns at most `limit` clients, newest first */
+  list(limit: number, after: Cursor | undefined): Promise<(ClientRecord & Cursor)[]> {
+    return sql<ClientRecord & Cursor>(
+      this.manager,
+      `SELECT ${RECORD}, (extract(epoch FROM c.created_at) * 1000000)::bigint::text AS micros FROM oauth_clients c
+       WHERE $2::float8 IS NULL
+         OR (c.created_at, c.id) < ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3)
+       ORDER BY c.created_at DESC, c.id DESC LIMIT $1`,
+      [limit, after?.micros ?? null, after?.id ?? null],
+    );
+  }
+}

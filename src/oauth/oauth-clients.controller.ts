@@ -1,0 +1,156 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { CurrentCaller, type Caller } from '../access/caller.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { linkToNext } from '../http/cursor.js';
+import {
+  EXAMPLE_CLIENT_ID,
+  NewOauthClient,
+  NewOauthClientAnswer,
+  OauthClientChange,
+  OauthClientList,
+  OauthClientView,
+  toNewOauthClientAnswer,
+  toOauthClientView,
+} from './oauth-clients.dto.js';
+import { OauthClients } from './oauth-clients.service.js';
+
+const ID = { name: 'id', description: 'The `client_id`', example: EXAMPLE_CLIENT_ID };
+const SECRET_ID = { name: 'secret_id', format: 'uuid', example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55' };
+const ADMIN_ERRORS = ['unauthorized', 'forbidden'] as const;
+
+/** OAuth2 clients, for admins. */
+@ApiTags('app-token')
+@SpeaksDialect('app-token')
+@Controller('api/v1/oauth_clients')
+export class OauthClientsController {
+  constructor(private readonly clients: OauthClients) {}
+
+  @Post()
+  @UserTokenRequired()
+  @ApiOperation({ summary: 'Create an OAuth2 client', description: 'For admins. The secret is shown this once.' })
+  @ApiCreatedResponse({ type: NewOauthClientAnswer })
+  @ApiErrors('app-token', ...BODY_ERRORS, ...ADMIN_ERRORS)
+  async create(@CurrentCaller() caller: Caller, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
+    return toNewOauthClientAnswer(await this.clients.create(caller, body));
+  }
+
+  @Get()
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'List OAuth2 clients',
+    description: 'For admins. Newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+  })
+  @ApiQuery({ name: 'cursor', required: false, description: 'From `Link`' })
+  @ApiOkResponse({ type: OauthClientList })
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'invalid_params')
+  async list(
+    @CurrentCaller() caller: Caller,
+    @Query('cursor') cursor: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OauthClientList> {
+    const { records, next } = await this.clients.list(caller, cursor);
+    linkToNext(reply, next);
+    return { oauth_clients: records.map(toOauthClientView) };
+  }
+
+  @Get(':id')
+  @UserTokenRequired()
+  @ApiOperation({ summary: 'Show one OAuth2 client', description: 'For admins. Never a secret.' })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: OauthClientView })
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  async get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<OauthClientView> {
+    return toOauthClientView(await this.clients.get(caller, id));
+  }
+
+  @Patch(':id')
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Change an OAuth2 client',
+    description: 'For admins. Its tokens lose the scopes that it loses.',
+  })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: OauthClientView })
+  @ApiErrors('app-token', ...BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  async update(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Body() { name, scopes, owner }: OauthClientChange,
+  ): Promise<OauthClientView> {
+    const change = { ...(name !== undefined && { name }), ...(scopes && { scopes }), ...(owner && { ownerId: owner }) };
+    return toOauthClientView(await this.clients.update(caller, id, change));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Delete an OAuth2 client',
+    description: 'For admins. With its secrets, tokens and identifications.',
+  })
+  @ApiParam(ID)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  async remove(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+    await this.clients.remove(caller, id);
+  }
+
+  @Post(':id/revoke')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'End the access tokens of an OAuth2 client',
+    description: 'For admins. Its secrets stay: delete one that has leaked first.',
+  })
+  @ApiParam(ID)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  async revokeTokens(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+    await this.clients.revokeTokens(caller, id);
+  }
+
+  @Post(':id/secrets')
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Give an OAuth2 client a second secret',
+    description:
+      'For admins. Both are good, so that the client can change over; then delete the old one (`last_used_at` tells ' +
+      'when). There are never more than two.',
+  })
+  @ApiParam(ID)
+  @ApiCreatedResponse({ type: NewOauthClientAnswer })
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found', 'conflict')
+  async rotateSecret(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<NewOauthClientAnswer> {
+    return toNewOauthClientAnswer(await this.clients.rotateSecret(caller, id));
+  }
+
+  @Delete(':id/secrets/:secret_id')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Delete a secret of an OAuth2 client',
+    description: 'For admins. Tokens that were got with it live on until they expire; see revoke.',
+  })
+  @ApiParam(ID)
+  @ApiParam(SECRET_ID)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  async removeSecret(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Param('secret_id') secretId: string,
+  ): Promise<void> {
+    await this.clients.removeSecret(caller, id, secretId);
+  }
+}

@@ -1,0 +1,140 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js';
+import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { isGiven, IsRefused, MUST_BE_STRING } from '../http/validation.js';
+import type { ClientRecord } from './oauth-client.store.js';
+
+export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
+export const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';
+
+const NAME = { description: 'What people call it', maxLength: 255, example: 'Reading room' };
+const SCOPES = { isArray: true, enum: CLIENT_SCOPE_NAMES, example: ['accounts:read', 'identifications'] };
+const MUST_BE_SCOPES = { message: 'must be a list of known scopes' };
+const MUST_BE_LINE = { message: 'must be one line of text' };
+const TOO_LONG = { message: 'must be at most 255 characters' };
+const LINE = /^(?!\s*$)\P{Cc}*$/u;
+
+/** Nobody chooses a client's id or secret. */
+class WithoutOwnSecret {
+  @ValidateIf(isGiven)
+  @IsRefused('You cannot specify your own id.')
+  id?: never;
+
+  @ValidateIf(isGiven)
+  @IsRefused('You cannot specify your own secret.')
+  client_secret?: never;
+}
+
+export class NewOauthClient extends WithoutOwnSecret {
+  @ApiProperty(NAME)
+  @Matches(LINE, MUST_BE_LINE)
+  @MaxLength(255, TOO_LONG)
+  @IsString(MUST_BE_STRING)
+  name!: string;
+
+  @ApiProperty(SCOPES)
+  @ArrayUnique({ message: 'must not repeat a scope' })
+  @IsIn(CLIENT_SCOPE_NAMES, { each: true, ...MUST_BE_SCOPES })
+  @IsArray(MUST_BE_SCOPES)
+  scopes!: ClientScope[];
+}
+
+export class OauthClientChange extends WithoutOwnSecret {
+  @ApiPropertyOptional(NAME)
+  @ValidateIf(isGiven)
+  @Matches(LINE, MUST_BE_LINE)
+  @MaxLength(255, TOO_LONG)
+  @IsString(MUST_BE_STRING)
+  name?: string;
+
+  @ApiPropertyOptional(SCOPES)
+  @ValidateIf(isGiven)
+  @ArrayUnique({ message: 'must not repeat a scope' })
+  @IsIn(CLIENT_SCOPE_NAMES, { each: true, ...MUST_BE_SCOPES })
+  @IsArray(MUST_BE_SCOPES)
+  scopes?: ClientScope[];
+
+  @ApiPropertyOptional({ description: 'The id of the admin who is to answer for it', format: 'uuid' })
+  @ValidateIf(isGiven)
+  @IsUUID('all', { message: 'One or more IDs are not formatted correctly.' })
+  owner?: string;
+}
+
+export class ClientSecretView {
+  @ApiProperty({ format: 'uuid', example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55' })
+  id!: string;
+
+  @ApiProperty({ description: 'The last four characters', type: String, nullable: true, example: 'nvQY' })
+  hint!: string | null;
+
+  @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
+  created_at!: Date;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'To a minute or two', example: null })
+  last_used_at!: Date | null;
+}
+
+export class OauthClientView {
+  @ApiProperty({ description: 'Its `client_id`', example: EXAMPLE_CLIENT_ID })
+  id!: string;
+
+  @ApiProperty({ example: 'Reading room' })
+  name!: string;
+
+  @ApiProperty(SCOPES)
+  scopes!: string[];
+
+  @ApiProperty({
+    description: 'The id of the admin who answers for it: it is good while they are an enabled admin',
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    example: EXAMPLE_ID,
+  })
+  owner!: string | null;
+
+  @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
+  created_at!: Date;
+
+  @ApiProperty({ type: [ClientSecretView] })
+  secrets!: ClientSecretView[];
+}
+
+export class NewOauthClientAnswer extends OauthClientView {
+  @ApiProperty({ description: 'Shown this once', example: EXAMPLE_CLIENT_SECRET })
+  client_secret!: string;
+}
+
+export class OauthClientList {
+  @ApiProperty({ type: [OauthClientView] })
+  oauth_clients!: OauthClientView[];
+}
+
+export interface NewSecret {
+  client: ClientRecord;
+  secret: string;
+}
+
+function viewOf({ ownerId, createdAt, secrets, ...client }: ClientRecord) {
+  return {
+    id: client.id,
+    name: client.name,
+    scopes: client.scopes,
+    owner: ownerId,
+    created_at: createdAt,
+    secrets: secrets.map(({ id, hint, created_at, last_used_at }) => ({
+      id,
+      hint,
+      created_at: new Date(created_at),
+      last_used_at: last_used_at === null ? null : new Date(last_used_at),
+    })),
+  };
+}
+
+export const toOauthClientView: (client: ClientRecord) => OauthClientView = viewOf;
+
+/** @param secret to be shown now, or never */
+export function toNewOauthClientAnswer({ client, secret }: NewSecret): NewOauthClientAnswer {
+  return { ...viewOf(client), client_secret: secret };
+}

@@ -1,0 +1,92 @@
+import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AcceptsForms, ClientSecretRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import type { AuthenticatedClient } from '../access/principal.js';
+import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { Introspection } from './introspection.service.js';
+import { OauthTokens } from './oauth-tokens.service.js';
+import {
+  AccessTokenAnswer,
+  AccountTokenAnswer,
+  IntrospectionAnswer,
+  PresentedToken,
+  toAccountTokenAnswer,
+  TokenRequestBody,
+} from './oauth.dto.js';
+
+const FORM = 'application/x-www-form-urlencoded';
+const JSON_TYPE = 'application/json';
+const CLIENT_ERRORS = ['unauthorized', 'rate_limited'] as const;
+
+/** OAuth2 for clients: the token endpoint, introspection and revocation. */
+@ApiTags('oauth')
+@SpeaksDialect('oauth')
+@Controller('oauth')
+export class OauthController {
+  constructor(
+    private readonly tokens: OauthTokens,
+    private readonly introspection: Introspection,
+  ) {}
+
+  @Post('v2/token')
+  @ClientSecretRequired()
+  @AcceptsForms()
+  // RFC 6749 section 5.1 asks for it, for caches of HTTP/1.0.
+  @Header('Pragma', 'no-cache')
+  @ApiOperation({ summary: 'OAuth2 token Create', description: 'The answer that the document has.' })
+  @ApiConsumes(FORM, JSON_TYPE)
+  @ApiCreatedResponse({ type: AccountTokenAnswer })
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  async createToken(
+    @CurrentPrincipal() client: AuthenticatedClient,
+    @Body() body: TokenRequestBody,
+  ): Promise<AccountTokenAnswer> {
+    return toAccountTokenAnswer(await this.tokens.grant(client, body));
+  }
+
+  @Post('token')
+  @HttpCode(200)
+  @ClientSecretRequired()
+  @AcceptsForms()
+  @Header('Pragma', 'no-cache')
+  @ApiOperation({
+    summary: 'The token endpoint',
+    description: 'The client credentials grant (RFC 6749 section 4.4), for libraries that go by the RFC.',
+  })
+  @ApiConsumes(FORM, JSON_TYPE)
+  @ApiOkResponse({ type: AccessTokenAnswer })
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  token(@CurrentPrincipal() client: AuthenticatedClient, @Body() body: TokenRequestBody): Promise<AccessTokenAnswer> {
+    return this.tokens.grant(client, body);
+  }
+
+  @Post('introspect')
+  @HttpCode(200)
+  @ClientSecretRequired('tokens:introspect')
+  @AcceptsForms()
+  @ApiOperation({
+    summary: 'Token introspection',
+    description: 'What a token is, of whatever kind, session JWTs included (RFC 7662).',
+  })
+  @ApiConsumes(FORM, JSON_TYPE)
+  @ApiOkResponse({ type: IntrospectionAnswer })
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, 'forbidden')
+  introspect(@Body() { token }: PresentedToken): Promise<IntrospectionAnswer> {
+    return this.introspection.describe(token);
+  }
+
+  @Post('revoke')
+  @HttpCode(200)
+  @ClientSecretRequired()
+  @AcceptsForms()
+  @ApiOperation({
+    summary: 'Token revocation',
+    description: "Ends an access token of the client's own; of any other it says nothing (RFC 7009).",
+  })
+  @ApiConsumes(FORM, JSON_TYPE)
+  @ApiOkResponse({ description: 'The token is not good, whatever it was before' })
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  async revoke(@CurrentPrincipal() client: AuthenticatedClient, @Body() { token }: PresentedToken): Promise<void> {
+    await this.tokens.revoke(client, token);
+  }
+}

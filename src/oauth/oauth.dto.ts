@@ -1,0 +1,118 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsString, ValidateIf } from 'class-validator';
+import { MUST_BE_STRING } from '../http/validation.js';
+
+export const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
+const EXAMPLE_SCOPE = 'accounts:read identifications';
+
+/** A parameter without a value counts as absent (RFC 6749 section 3.2); null is a bad value. */
+const hasValue = (_: object, value: unknown) => value !== undefined && value !== '';
+
+/** A client that sends its id and secret in the body; better is HTTP Basic (RFC 6749 section 2.3.1). */
+class ClientInBody {
+  @ApiPropertyOptional({ description: 'Instead of HTTP Basic' })
+  client_id?: string;
+
+  @ApiPropertyOptional({ description: 'Instead of HTTP Basic' })
+  client_secret?: string;
+}
+
+export class TokenRequestBody extends ClientInBody {
+  @ApiPropertyOptional({ default: 'client_credentials', example: 'client_credentials' })
+  @ValidateIf(hasValue)
+  @IsString(MUST_BE_STRING)
+  grant_type?: string;
+
+  @ApiPropertyOptional({
+    description: 'Separated by spaces; absent: all that the client was registered with',
+    example: EXAMPLE_SCOPE,
+  })
+  @ValidateIf(hasValue)
+  @IsString(MUST_BE_STRING)
+  scope?: string;
+}
+
+export class PresentedToken extends ClientInBody {
+  @ApiProperty({ example: EXAMPLE_ACCESS_TOKEN })
+  @IsString(MUST_BE_STRING)
+  token!: string;
+
+  @ApiPropertyOptional({ description: 'Accepted, and not needed', example: 'access_token' })
+  @ValidateIf(hasValue)
+  @IsString(MUST_BE_STRING)
+  token_type_hint?: string;
+}
+
+/** RFC 6749 section 5.1. */
+export class AccessTokenAnswer {
+  @ApiProperty({ example: EXAMPLE_ACCESS_TOKEN })
+  access_token!: string;
+
+  @ApiProperty({ enum: ['Bearer'], example: 'Bearer' })
+  token_type!: 'Bearer';
+
+  @ApiProperty({ description: 'Seconds', type: 'integer', example: 3600 })
+  expires_in!: number;
+
+  @ApiPropertyOptional({ description: 'Separated by spaces; absent: none', example: EXAMPLE_SCOPE })
+  scope?: string;
+}
+
+export class AccountTokenAnswer extends AccessTokenAnswer {
+  @ApiProperty({ description: 'The same as `access_token`', example: EXAMPLE_ACCESS_TOKEN })
+  account_token!: string;
+}
+
+export class Actor {
+  @ApiProperty({ description: 'The id of the account', format: 'uuid' })
+  sub!: string;
+
+  @ApiPropertyOptional({ description: 'Its email' })
+  username?: string;
+}
+
+/** RFC 7662 section 2.2. */
+export class IntrospectionAnswer {
+  @ApiProperty({ description: 'false: it is not good, and nothing else is told', example: true })
+  active!: boolean;
+
+  @ApiPropertyOptional({ enum: ['session', 'app', 'user', 'api', 'oauth'], example: 'oauth' })
+  token_kind?: string;
+
+  @ApiPropertyOptional({ description: '`Bearer`, or the header that it belongs in', example: 'Bearer' })
+  token_type?: string;
+
+  @ApiPropertyOptional({ description: 'The account, the account of the gateway, or the client that it stands for' })
+  sub?: string;
+
+  @ApiPropertyOptional({ description: 'The email of the account' })
+  username?: string;
+
+  @ApiPropertyOptional({ description: 'The client that it was issued to' })
+  client_id?: string;
+
+  @ApiPropertyOptional({ example: EXAMPLE_SCOPE })
+  scope?: string;
+
+  @ApiPropertyOptional({ description: 'Who got it on behalf of `sub` (RFC 8693 section 4.1)' })
+  act?: Actor;
+
+  @ApiPropertyOptional({ description: 'The session of a session JWT', format: 'uuid' })
+  sid?: string;
+
+  @ApiPropertyOptional({ description: 'PUBLIC_URL', example: 'http://127.0.0.1:3000' })
+  iss?: string;
+
+  @ApiPropertyOptional({ description: 'Of an opaque token: its id' })
+  jti?: string;
+
+  @ApiPropertyOptional({ description: 'Seconds since 1970', type: 'integer', example: 1795305600 })
+  iat?: number;
+
+  @ApiPropertyOptional({ description: 'Seconds since 1970; absent: never', type: 'integer', example: 1795309200 })
+  exp?: number;
+}
+
+export function toAccountTokenAnswer(answer: AccessTokenAnswer): AccountTokenAnswer {
+  return Object.assign({ account_token: answer.access_token }, answer);
+}
