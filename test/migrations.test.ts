@@ -9,8 +9,8 @@ import { migrate, migrationDataSource, migrationNames } from '../src/database/mi
 import { createLogger } from '../src/logging/logger.js';
 import { prepareSchema } from '../src/start.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { eventually } from './support/process.js';
-import { startServer, testConfig } from './support/server.js';
+import { cleanUp, eventually, ServerProcess } from './support/process.js';
+import { startServer, TEST_SECRET_KEY, testConfig } from './support/server.js';
 
 type Entities = Function[]; // eslint-disable-line @typescript-eslint/no-unsafe-function-type -- so TypeORM calls classes
 
@@ -18,6 +18,7 @@ const databases: TestDatabase[] = [];
 const dataSources: DataSource[] = [];
 
 afterEach(async () => {
+  await cleanUp();
   await Promise.all(dataSources.splice(0).map((dataSource) => dataSource.destroy()));
   await Promise.all(databases.splice(0).map((database) => database.drop()));
 });
@@ -224,6 +225,51 @@ describe('a server', () => {
     expect(order).toEqual(['migrated', 'prepared']);
   });
 });
+
+describe('the migrate command', () => {
+  it('migrates, whatever RUN_MIGRATIONS says, and lets a server in that waits for it', async () => {
+    const database = await newDatabase({ empty: true });
+    const env = { DATABASE_URL: urlOf(database), SECRET_KEY: TEST_SECRET_KEY, RUN_MIGRATIONS: 'false' };
+    const server = await ServerProcess.start(env);
+    await eventually(() => {
+      expect(server.log.map(({ msg }) => msg)).toContain('waiting for the database');
+    }, 20_000);
+    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is migrated.\n' });
+    const template = await newDatabase();
+    expect(await dump(database)).toEqual(await dump(template));
+    await server.ready();
+    // Nothing is left to do, which is no failure.
+    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is migrated.\n' });
+    expect((await server.stop()).code).toBe(0);
+  });
+
+  it('fails, and says why, when it cannot', async () => {
+    const database = await newDatabase({ empty: true });
+    await database.query('CREATE TABLE password_resets (in_the_way integer)');
+    const env = { DATABASE_URL: urlOf(database), SECRET_KEY: TEST_SECRET_KEY };
+    const [withoutUrl, withoutKey, inTheWay] = await Promise.all([
+      runMigrate({}),
+      runMigrate({ DATABASE_URL: env.DATABASE_URL }),
+      runMigrate(env),
+    ]);
+    expect(withoutUrl.output).toMatch(/^Set DATABASE_URL\..*\n$/);
+    expect(withoutKey.output).toContain('SECRET_KEY (or SECRET_KEY_FILE) must be given together with DATABASE_URL');
+    expect(inTheWay.output).toMatch(/^relation "password_resets" already exists\n$/m);
+    expect([withoutUrl.code, withoutKey.code, inTheWay.code]).toEqual([1, 1, 1]);
+  });
+});
+
+async function runMigrate(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
+  const command = [process.execPath, resolve('dist/src/migrate.js')];
+  const migrating = await ServerProcess.start(env, { command });
+  const { code } = await migrating.exited;
+  return { code, output: migrating.output };
+}
+
+function urlOf({ connection }: TestDatabase): string {
+  const { user, password, host, port, database } = connection;
+  return `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`;
+}
 
 class HalfWay1999999999999 implements MigrationInterface {
   name = 'HalfWay1999999999999';

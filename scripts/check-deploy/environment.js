@@ -1,0 +1,95 @@
+// What a container gets, and what the server's own check says of it.
+import { readFileSync } from 'node:fs';
+import { ConfigError, loadConfig } from '../../dist/src/config/config.js';
+import { variables } from '../../dist/src/config/variables.js';
+
+/** What stands in for a placeholder while the rest is checked. */
+const SAMPLES = {
+  PUBLIC_URL: 'https://auth.example.org',
+  MAIL_FROM: 'Example <no-reply@example.org>',
+  TRUST_PROXY: '10.0.0.0/8',
+  DATABASE_URL: 'postgres://latchkey:password@postgres:5432/latchkey',
+  SECRET_KEY: 'a secret key of 32 characters or more',
+  SMTP_URL: 'smtps://latchkey:password@mail.example.org:465',
+};
+
+/** The variables that the image itself sets. */
+const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+const IMAGE = Object.fromEntries(
+  [...dockerfile.matchAll(/^ENV (.+)$/gm)].flatMap(([, pairs]) => pairs.split(' ').map((pair) => pair.split('='))),
+);
+
+const isPlaceholder = (value) => /^<.*>$/.test(value);
+
+export const hasPort = (ports, wanted) =>
+  wanted !== undefined && ports.some(({ name, containerPort }) => [name, containerPort].includes(wanted));
+
+export function unknownVariables(names) {
+  return names.filter((name) => !(name in variables.shape)).map((name) => `the server knows no variable ${name}`);
+}
+
+export function leftPlaceholders({ kind, data = {} }) {
+  const left = kind === 'ConfigMap' ? Object.keys(data).filter((name) => isPlaceholder(data[name])) : [];
+  return left.map((name) => `${name} is still the placeholder of the base`);
+}
+
+export function containerProblems(container, volumes, all) {
+  const ports = container.ports ?? [];
+  const probes = ['startupProbe', 'livenessProbe', 'readinessProbe'].filter((name) => container[name]);
+  const mounts = container.volumeMounts ?? [];
+  const { values, missing } = environmentOf(container, all);
+  const problems = [
+    ...probes
+      .filter((name) => !hasPort(ports, container[name].httpGet?.port))
+      .map((name) => `the ${name} asks a port that is not declared`),
+    ...mounts
+      .filter(({ name }) => !volumes.some((volume) => volume.name === name))
+      .map(({ name }) => `there is no volume ${name}`),
+    ...missing,
+    ...unknownVariables(Object.keys(values)),
+  ];
+  return problems.length > 0 ? problems : configProblems(values, ports);
+}
+
+/** Put together as Kubernetes does: `env` wins. */
+function environmentOf({ envFrom = [], env = [] }, all) {
+  const values = {};
+  const missing = [];
+  const dataOf = (kind, name) => {
+    const found = all.find((object) => object.kind === kind && object.metadata.name === name);
+    if (!found) missing.push(`there is no ${kind} ${name}`);
+    return { ...found?.data, ...found?.stringData };
+  };
+  for (const { configMapRef, secretRef } of envFrom) {
+    Object.assign(values, configMapRef ? dataOf('ConfigMap', configMapRef.name) : dataOf('Secret', secretRef.name));
+  }
+  for (const { name, value, valueFrom } of env) {
+    const kind = valueFrom?.configMapKeyRef ? 'ConfigMap' : 'Secret';
+    const reference = valueFrom?.configMapKeyRef ?? valueFrom?.secretKeyRef;
+    values[name] = reference ? dataOf(kind, reference.name)[reference.key] : value;
+    if (values[name] === undefined) missing.push(`${name} has no value`);
+  }
+  return { values, missing };
+}
+
+function configProblems(values, ports) {
+  const placeholders = Object.keys(values).filter((name) => isPlaceholder(values[name]));
+  const samples = Object.fromEntries(placeholders.map((name) => [name, SAMPLES[name]]));
+  const { config, refused } = tryConfig({ ...IMAGE, ...values, ...samples });
+  if (!config) return refused.map((line) => `the server would refuse: ${line}`);
+  const named = tryConfig({ ...IMAGE, ...values }).refused.map((line) => line.split(' ', 1)[0]);
+  const taken = placeholders.filter((name) => !named.includes(name));
+  return [
+    ...taken.map((name) => `the server would take the placeholder of ${name}`),
+    ...(ports.length === 0 || hasPort(ports, config.port) ? [] : [`the server's port ${config.port} is not declared`]),
+  ];
+}
+
+function tryConfig(values) {
+  try {
+    return { config: loadConfig(values), refused: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { config: undefined, refused: error.problems };
+  }
+}

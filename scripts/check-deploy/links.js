@@ -1,0 +1,98 @@
+// What the objects of one rendering say of each other.
+import { containerProblems, hasPort, unknownVariables } from './environment.js';
+
+/** @param all the objects of the rendering, and the Secret's template */
+export function linkProblems(object, all) {
+  const check = CHECKS[object.kind];
+  return check ? check(object, all) : ['there is no check for this kind: add one'];
+}
+
+const CHECKS = {
+  ConfigMap: ({ data = {} }) => unknownVariables(Object.keys(data)),
+  Deployment: workloadProblems,
+  Job: workloadProblems,
+  Service: serviceProblems,
+  Ingress: ingressProblems,
+  NetworkPolicy: networkPolicyProblems,
+  HorizontalPodAutoscaler: scalerProblems,
+  PodDisruptionBudget: ({ spec }, all) => selectionProblems(spec.selector, all, ['Deployment']),
+};
+
+function workloadProblems(workload, all) {
+  const { spec } = workload.spec.template;
+  const own = (selector) => selectionProblems(selector, all, [workload.kind], workload);
+  const policies = all.filter(({ kind }) => kind === 'NetworkPolicy');
+  const isCovered = policies.some((policy) => selectedBy(policy.spec.podSelector, all).includes(workload));
+  return [
+    ...(workload.kind === 'Deployment' ? own(workload.spec.selector) : []),
+    ...(spec.topologySpreadConstraints ?? []).flatMap(({ labelSelector }) => own(labelSelector)),
+    ...(isCovered ? [] : ['no NetworkPolicy selects its pods']),
+    ...spec.containers.flatMap((container) => containerProblems(container, spec.volumes ?? [], all)),
+  ];
+}
+
+function serviceProblems({ spec }, all) {
+  const selector = { matchLabels: spec.selector };
+  const ports = portsOf(selectedBy(selector, all));
+  return [
+    ...selectionProblems(selector, all, ['Deployment']),
+    ...spec.ports
+      .map(({ port, targetPort = port }) => targetPort)
+      .filter((port) => !hasPort(ports, port))
+      .map((port) => `the targetPort ${port} is no port of its pods`),
+  ];
+}
+
+function ingressProblems({ spec }, all) {
+  const backends = spec.rules.flatMap((rule) => rule.http.paths).map(({ backend }) => backend.service);
+  return backends.flatMap(({ name, port }) => {
+    const service = all.find((object) => object.kind === 'Service' && object.metadata.name === name);
+    if (!service) return [`there is no Service ${name}`];
+    const isThere = service.spec.ports.some((one) => one.name === port.name || one.port === port.number);
+    return isThere ? [] : [`the Service ${name} has no port ${port.name ?? port.number}`];
+  });
+}
+
+function networkPolicyProblems({ spec }, all) {
+  const ports = portsOf(selectedBy(spec.podSelector, all));
+  // A rule without ports opens them all.
+  const open = (spec.ingress ?? []).flatMap((rule) => rule.ports ?? [{ port: 'all' }]);
+  return [
+    ...selectionProblems(spec.podSelector, all, ['Deployment', 'Job']),
+    ...open.filter(({ port }) => !hasPort(ports, port)).map(({ port }) => `ingress: ${port} is no port of its pods`),
+  ];
+}
+
+function scalerProblems({ spec }, all) {
+  const { apiVersion, kind, name } = spec.scaleTargetRef;
+  const target = all.find(
+    (object) => object.apiVersion === apiVersion && object.kind === kind && object.metadata.name === name,
+  );
+  if (!target) return [`its target ${kind} ${name} does not exist`];
+  return [
+    ...(target.spec.replicas === undefined ? [] : ['its target has replicas: each apply would set them back']),
+    ...(spec.minReplicas > spec.maxReplicas ? ['minReplicas is more than maxReplicas'] : []),
+  ];
+}
+
+/** A selector must select the pods of exactly one workload: of one of these kinds, and of `own` if it is given. */
+function selectionProblems(selector, all, kinds, own) {
+  if (!selector?.matchLabels || Object.keys(selector).length > 1)
+    return ['a selector is not made of matchLabels alone'];
+  const selected = selectedBy(selector, all);
+  const [only] = selected;
+  if (selected.length === 1 && kinds.includes(only.kind) && (!own || only === own)) return [];
+  const names = selected.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ') || 'nothing';
+  return [`the selector ${JSON.stringify(selector.matchLabels)} selects ${names}`];
+}
+
+function selectedBy(selector, all) {
+  const wanted = Object.entries(selector?.matchLabels ?? {});
+  return all.filter(({ spec }) => {
+    const labels = spec?.template?.metadata?.labels;
+    return labels && wanted.every(([key, value]) => labels[key] === value);
+  });
+}
+
+const portsOf = (workloads) =>
+  workloads.flatMap(({ spec }) => spec.template.spec.containers).flatMap((container) => container.ports ?? []);
