@@ -1,0 +1,86 @@
+// Runs the commands of a walk-through as they are printed, against a server of its own, and compares what they print.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const START_LIMIT = 60_000;
+const main = resolve('dist/src/main.js');
+const text = readFileSync(process.argv[2] ?? 'docs/walkthrough.md', 'utf8');
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-walkthrough-'));
+const url = `http://127.0.0.1:${await freePort()}`;
+const server = spawn(process.execPath, [main], {
+  cwd: folder,
+  env: { ...process.env, PORT: new URL(url).port },
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
+const ended = new Promise((done) => server.on('exit', done));
+try {
+  await ready();
+  process.exitCode = compare(run());
+} finally {
+  server.kill('SIGTERM');
+  await ended;
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** The blocks of commands, each with what it is said to print. */
+function steps() {
+  return [...text.matchAll(/^```bash\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms)].map(([, commands, expected]) => ({
+    commands,
+    expected,
+  }));
+}
+
+/** @returns what each block printed; one shell runs them all, as a person would */
+function run() {
+  const mark = '\n-- end of a block --\n';
+  const script = steps()
+    .map(({ commands }) => `${commands}printf '%s' '${mark}'\n`)
+    .join('');
+  const { stdout, stderr, status } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd: folder,
+    env: { ...process.env, LATCHKEY: url },
+    encoding: 'utf8',
+  });
+  if (status !== 0) process.stderr.write(stderr);
+  return stdout.split(mark);
+}
+
+function compare(outputs) {
+  const results = steps().map(({ commands, expected }, index) => {
+    const output = outputs[index];
+    const good = outputs.length > index + 1 && (expected === undefined || matches(output.trim(), expected.trim()));
+    if (!good) console.error(`Commands:\n${commands}\nExpected:\n${expected ?? '(success)'}\nPrinted:\n${output}`);
+    return good;
+  });
+  console.log(`${results.filter(Boolean).length} of ${results.length} steps of the walk-through did as it says.`);
+  return results.every(Boolean) && results.length > 0 ? 0 : 1;
+}
+
+function matches(output, expected) {
+  const pattern = expected
+    .split('…')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('.*');
+  return new RegExp(`^${pattern}$`).test(output.replaceAll('\r', ''));
+}
+
+async function ready() {
+  for (const deadline = Date.now() + START_LIMIT; ;) {
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+    if (answer?.ok) return;
+    if (server.exitCode !== null || Date.now() > deadline) throw new Error('The server did not start.');
+    await new Promise((done) => setTimeout(done, 200));
+  }
+}
+
+function freePort() {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+}
