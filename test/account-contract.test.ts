@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { bearer, call, claimsOf, newEmail, signUp, startServer, type TestServer } from './support/server.js';
+import { bearer, claimsOf, newEmail, signUp, startServer, type TestServer } from './support/server.js';
 
 /** The examples of seed 001, each under the name it has there, with the host changed and real values filled in. */
 let database: TestDatabase;
@@ -126,7 +126,7 @@ describe('Account Delete all tokens', () => {
     const { id, email, password, token } = await signUp(server);
     const other = await server.call('POST', '/account/session', { account: { email, password } });
     // The document sends the content type without a body.
-    const answer = await call(`${server.url}/account/session`, 'DELETE', undefined, {
+    const answer = await server.call('DELETE', '/account/session', undefined, {
       ...bearer(token),
       'content-type': 'application/json',
     });
@@ -227,5 +227,12 @@ describe('Account Request Password', () => {
     expect(first.status).toBe(200);
     expect(first.body).toEqual({ id: UUID, email });
     expect(second.body).toEqual({ id: first.body.id as string, email: email.toUpperCase() });
+  });
+});
+
+describe('OpenAPI', () => {
+  it('describes every answer that these tests saw', () => {
+    expect(server.answers.undescribed()).toEqual([]);
+    expect(server.answers.seen().length).toBeGreaterThanOrEqual(15);
   });
 });

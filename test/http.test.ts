@@ -1,14 +1,18 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, type DynamicModule } from '@nestjs/common';
 import type { RouteOptions } from 'fastify';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import pg from 'pg';
+import { EXAMPLE_ID } from '../src/accounts/accounts.dto.js';
 import { AppModule } from '../src/app.module.js';
+import { describeApi } from '../src/http/docs.js';
 import { RouteTable } from '../src/http/routes.js';
 import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { send } from './support/raw-http.js';
 import { bearer, newEmail, signUp, startServer, TEST_SECRET_KEY, type TestServer } from './support/server.js';
+import { signedInAdmin } from './support/tokens.js';
 
 let database: TestDatabase;
 let server: TestServer;
@@ -474,10 +478,41 @@ describe('TRUST_PROXY', () => {
 /** Those that Swagger UI serves, and the page: no part of the API. */
 const isPage = (url: string) => /^\/docs(-json)?(\/|$)|^\/password\/reset$/.test(url);
 
+interface MediaType {
+  example?: object;
+  examples?: Record<string, { value: object }>;
+}
+
 interface Operation {
-  requestBody?: object;
+  requestBody?: { content: Record<string, MediaType> };
   security?: object[];
-  responses: Record<string, { content?: Record<string, { example?: { id?: string; message?: string } }> }>;
+  responses: Record<string, { content?: Record<string, MediaType> }>;
+}
+
+/** What a client has to present, for each scheme of `access`. */
+const SECURITY: Record<string, object[]> = {
+  public: [],
+  session: [{ session: [] }],
+  app: [{ 'app-token': [] }],
+  frontend: [{ 'app-token': [] }],
+  user: [{ 'app-token': [], token: [] }],
+  api: [{ 'api-token': [] }],
+};
+
+interface Description {
+  paths: Record<string, Record<string, Operation>>;
+}
+
+/** Every body that is shown for a request, of each type. */
+function requestExamples({ paths }: Description): { name: string; type: string; body: object }[] {
+  return Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).flatMap(([method, { requestBody }]) =>
+      Object.entries(requestBody?.content ?? {}).flatMap(
+        ([type, { example = {}, examples = { it: { value: example } } }]) =>
+          Object.values(examples).map(({ value: body }) => ({ name: `${method.toUpperCase()} ${path}`, type, body })),
+      ),
+    ),
+  );
 }
 
 describe('The documentation', () => {
@@ -497,7 +532,7 @@ describe('The documentation', () => {
   it('describes every route, with what it takes and how it fails', async () => {
     const { status, body } = await server.call('GET', '/docs-json');
     expect(status).toBe(200);
-    const { paths } = body as { paths: Record<string, Record<string, Operation>> };
+    const { paths } = body as Description;
     const described = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
@@ -505,34 +540,63 @@ describe('The documentation', () => {
     const names = served.map(({ method, url }) => `${[method].flat().join()} ${url.replace(/:(\w+)/g, '{$1}')}`);
     expect(described.sort()).toEqual(names.sort());
     for (const { method, url, config } of served) {
-      if (config?.dialect !== 'account') continue;
       const operation = paths[url.replace(/:(\w+)/g, '{$1}')]?.[[method].flat().join().toLowerCase()];
-      const access = config.access;
-      const takesBody = method === 'POST' || method === 'PUT';
+      const { access, dialect } = config ?? {};
+      const isLimited = access?.scheme === 'app' || (access?.scheme === 'public' && access.limited);
       expect([method, url, Object.keys(operation?.responses ?? {})]).toEqual([
         method,
         url,
         expect.arrayContaining([
-          ...['400', '500', '503'],
-          ...(access?.scheme === 'session' ? ['401'] : []),
-          ...(access?.scheme === 'public' && access.limited ? ['429'] : []),
-          ...(takesBody ? ['413', '415', '422'] : []),
-          ...(url.includes(':') ? ['404'] : []),
+          ...['400', '500'],
+          ...(dialect !== undefined ? ['503'] : []),
+          ...(access?.scheme !== 'public' ? ['401'] : []),
+          ...(isLimited ? ['429'] : []),
+          ...(method !== 'GET' ? ['413', '415'] : []),
+          ...(operation?.requestBody && dialect === 'account' ? ['422'] : []),
+          ...(url.includes(':') && dialect === 'account' ? ['404'] : []),
         ]),
       ]);
-      expect([url, operation?.requestBody !== undefined]).toEqual([url, takesBody]);
-      expect([url, operation?.security]).toEqual([url, access?.scheme === 'session' ? [{ session: [] }] : undefined]);
+      if (method !== 'DELETE') expect([url, operation?.requestBody !== undefined]).toEqual([url, method !== 'GET']);
+      expect([url, operation?.security]).toEqual([url, SECURITY[access?.scheme ?? 'none'] ?? expect.anything()]);
       for (const [code, response] of Object.entries(operation?.responses ?? {})) {
-        const content = response.content?.['application/json'];
-        expect([url, code, content !== undefined]).toEqual([url, code, true]);
-        if (Number(code) >= 400) {
-          expect(content?.example).toMatchObject({
-            id: expect.stringMatching(/^[a-z_]+$/),
-            message: expect.any(String),
-          });
+        if (/^(204|3\d\d)$/.test(code)) continue;
+        const { example, examples } = response.content?.['application/json'] ?? {};
+        const shown = examples ? Object.values(examples).map(({ value }) => value) : [example];
+        for (const one of shown) {
+          expect([url, code, one]).toEqual([url, code, expect.any(Object)]);
+          if (dialect !== 'account' || Number(code) < 400) continue;
+          expect(one).toMatchObject({ id: expect.stringMatching(/^[a-z_]+$/), message: expect.any(String) });
         }
       }
     }
+  });
+
+  it('shows requests that are understood as they stand', async () => {
+    const admin = await signedInAdmin(server);
+    const { id, token } = await signUp(server);
+    // Whom the examples are about. Its email stays free for the example of a sign-up.
+    await database.query('INSERT INTO accounts (id) VALUES ($1)', [EXAMPLE_ID]);
+    const credentials = { ...bearer(token), ...admin.headers };
+    // Refresh and reset tokens are nobody's.
+    const expected: Record<string, number> = { 'PUT /account/session': 401, 'PUT /account/password': 422 };
+    const examples = requestExamples(describeApi(server.app, server.config.publicUrl) as unknown as Description);
+    expect(examples.length).toBeGreaterThanOrEqual(15);
+    for (const { name, type, body } of examples) {
+      const [method = '', template = ''] = name.split(' ');
+      const path = template.replace('/accounts/{id}', `/accounts/${id}`).replace(/\{(\w+)\}/g, 'example');
+      const text = type.endsWith('json') ? JSON.stringify(body) : new URLSearchParams({ ...body }).toString();
+      const answer = await server.call(method, path, text, { 'content-type': type, ...credentials });
+      // What a request names may be absent, or taken.
+      const understood = [expected[name] ?? 200, ...(name in expected ? [] : [201, 404, 409])];
+      expect([name, text, understood]).toEqual([name, text, expect.arrayContaining([answer.status])]);
+    }
+  });
+
+  it('is what docs/openapi.json holds, which `npm run openapi` writes', async () => {
+    const committed = JSON.parse(await readFile('docs/openapi.json', 'utf8')) as { servers: { url: string }[] };
+    const described = describeApi(server.app, committed.servers[0]?.url ?? '');
+    // As text: the order of everything counts too.
+    expect(JSON.stringify(described, null, 2)).toBe(JSON.stringify(committed, null, 2));
   });
 });
 

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TokenUses } from '../src/tokens/token-uses.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { bearer, call, startServer, type TestServer } from './support/server.js';
+import { bearer, startServer, type TestServer } from './support/server.js';
 import { callExactly, newApiToken, newAppToken, rowOf, signedInAdmin, type User } from './support/tokens.js';
 
 /** The requests and answers of seed 002, each under the heading it has there. */
@@ -711,13 +711,13 @@ describe('Errors of /v1', () => {
     [
       'an unknown media type',
       415,
-      () => call(`${server.url}/v1/frontend/auth`, 'POST', '<a/>', { ...frontend, 'content-type': 'text/xml' }),
+      () => server.call('POST', '/v1/frontend/auth', '<a/>', { ...frontend, 'content-type': 'text/xml' }),
     ],
     [
       'a form',
       415,
       () =>
-        call(`${server.url}/v1/frontend/auth`, 'POST', 'account_id=a&description=b', {
+        server.call('POST', '/v1/frontend/auth', 'account_id=a&description=b', {
           ...frontend,
           'content-type': 'application/x-www-form-urlencoded',
         }),
@@ -744,5 +744,12 @@ describe('The log', () => {
     const log = server.logs.join('\n');
     expect(secrets.filter((secret) => log.includes(secret))).toEqual([]);
     expect(log).not.toContain(admin.appToken);
+  });
+});
+
+describe('OpenAPI', () => {
+  it('describes every answer that these tests saw', () => {
+    expect(server.answers.undescribed()).toEqual([]);
+    expect(server.answers.seen().length).toBeGreaterThanOrEqual(35);
   });
 });

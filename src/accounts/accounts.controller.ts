@@ -22,7 +22,7 @@ export class AccountsController {
       'The credential decides: a session sees the account that it belongs to, and no other; a client sees any account, ' +
       'in the shape that clients know.',
   })
-  @ApiParam({ name: 'id', format: 'uuid', example: EXAMPLE_ID })
+  @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiExtraModels(AccountAnswer, ClientAccountView)
   @ApiOkResponse({
     schema: { oneOf: [{ $ref: getSchemaPath(AccountAnswer) }, { $ref: getSchemaPath(ClientAccountView) }] },

@@ -8,7 +8,7 @@ export class AccountView {
   @ApiProperty({ format: 'uuid', example: EXAMPLE_ID })
   id!: string;
 
-  @ApiProperty({ format: 'email', example: EXAMPLE_EMAIL })
+  @ApiProperty({ format: 'idn-email', example: EXAMPLE_EMAIL })
   email!: string;
 }
 

@@ -9,8 +9,8 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ClientRequired, SpeaksDialect } from '../access/access.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
-import { linkToNext } from '../http/cursor.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
 import {
   AccountChange,
@@ -24,7 +24,7 @@ import {
 } from './client-accounts.dto.js';
 import { ClientAccounts } from './client-accounts.service.js';
 
-const ID = { name: 'id', format: 'uuid', example: EXAMPLE_ID };
+const ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 const CLIENT_ERRORS = ['unauthorized', 'forbidden', 'rate_limited'] as const;
 
 /** Accounts as OAuth2 clients see them. */
@@ -40,7 +40,7 @@ export class ClientAccountsController {
     summary: 'Account List',
     description: 'Oldest first. `Link` (RFC 8288) names the next page.',
   })
-  @ApiOkResponse({ type: ClientAccountList })
+  @ApiOkResponse({ type: ClientAccountList, headers: LINK })
   @ApiErrors('connect', ...CLIENT_ERRORS, 'invalid_params')
   async list(@Query() page: AccountPage, @Res({ passthrough: true }) reply: FastifyReply): Promise<ClientAccountList> {
     const { records, next, perPage } = await this.accounts.list(page);
@@ -90,7 +90,7 @@ export class ClientAccountsController {
   @ApiOperation({ summary: 'Account Delete', description: 'Deletes an organisation, and all that it holds.' })
   @ApiParam(ID)
   @ApiNoContentResponse()
-  @ApiErrors('connect', ...CLIENT_ERRORS, 'not_found')
+  @ApiErrors('connect', ...UNUSED_BODY_ERRORS, ...CLIENT_ERRORS, 'not_found')
   async remove(@Param('id') id: string): Promise<void> {
     await this.accounts.remove(id);
   }

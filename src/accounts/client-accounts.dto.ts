@@ -74,7 +74,12 @@ export class NewOrganisation extends ClientAccountFields {
   @IsString(MUST_BE_STRING)
   name!: string;
 
-  @ApiPropertyOptional({ description: 'A client makes organisations only', enum: [false], type: Boolean })
+  @ApiPropertyOptional({
+    description: 'A client makes organisations only',
+    enum: [false],
+    type: Boolean,
+    example: false,
+  })
   @ValidateIf(isGiven)
   @IsIn([false], { message: 'must be false: a client makes organisations only' })
   individual?: false;
@@ -94,17 +99,34 @@ export class AccountChange extends ClientAccountFields {
 }
 
 export class AccountPage {
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: LAST_PAGE, default: 1, example: 1 })
+  @ApiPropertyOptional({
+    description: 'Counted from the first account, or from `cursor`',
+    type: 'integer',
+    minimum: 1,
+    maximum: LAST_PAGE,
+    default: 1,
+    example: 1,
+  })
   @ValidateIf(isGiven)
   @IsWholeNumber(1, LAST_PAGE, '; follow Link to go further')
   page?: string;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MOST_PER_PAGE, default: MOST_PER_PAGE, example: 50 })
+  @ApiPropertyOptional({
+    description: 'How many accounts a page has',
+    type: 'integer',
+    minimum: 1,
+    maximum: MOST_PER_PAGE,
+    default: MOST_PER_PAGE,
+    example: 50,
+  })
   @ValidateIf(isGiven)
   @IsWholeNumber(1, MOST_PER_PAGE)
   perpage?: string;
 
-  @ApiPropertyOptional({ description: 'From `Link`; stays fast at any depth, where `page` does not' })
+  @ApiPropertyOptional({
+    description: 'From `Link`; stays fast at any depth, where `page` does not',
+    example: '0.00000000-0000-0000-0000-000000000000',
+  })
   @ValidateIf(isGiven)
   @IsString(MUST_BE_STRING)
   cursor?: string;

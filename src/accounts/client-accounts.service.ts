@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { ApiError, conflict, invalidParams, notFound } from '../errors/api-error.js';
+import { ApiError, conflict, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import type { Reading } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
@@ -39,7 +39,6 @@ export class ClientAccounts {
     next: Cursor | undefined;
     perPage: number;
   }> {
-    if (page !== undefined && cursor !== undefined) throw invalidParams({ page: ['must not be given with cursor'] });
     const perPage = Number(perpage ?? MOST_PER_PAGE);
     const start = { after: readCursor(cursor), skip: (Number(page ?? 1) - 1) * perPage };
     return { ...pageOf(await this.store.list(perPage + 1, start), perPage), perPage };

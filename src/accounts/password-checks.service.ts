@@ -15,6 +15,9 @@ const CEILING_FACTOR = 10;
 
 type SignInAccount = AccountEntity & { email: string; passwordHash: string };
 
+/** The same whatever is wrong. */
+export const wrongCredentials = () => unauthorized('The email or the password is wrong.');
+
 /** Checks passwords for every door: the only place where an email and a password become an account. */
 @Injectable()
 export class PasswordChecks {
@@ -36,7 +39,7 @@ export class PasswordChecks {
    */
   async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
     const account = await this.limits.attempt(this.limitsFor(email, address), () => this.findAndMatch(email, password));
-    if (!account) throw unauthorized('The email or the password is wrong.');
+    if (!account) throw wrongCredentials();
     await this.renewOutdatedHash(account, password);
     return account;
   }

@@ -1,11 +1,14 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { FrontendOnly, SpeaksDialect } from '../access/access.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { ApiError, invalidParams, unauthorized } from '../errors/api-error.js';
+import { MISSING } from '../errors/dialects.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import {
   ApiTokenList,
   ApiTokenView,
   DescriptionAnswer,
+  EXAMPLE_API_TOKEN,
   EXAMPLE_TOKEN_LINK,
   NewApiToken,
   NewApiTokenAnswer,
@@ -14,11 +17,20 @@ import {
   RevocationAnswer,
   toApiTokenView,
 } from './api-tokens.dto.js';
-import { ApiTokens } from './api-tokens.service.js';
+import { ApiTokens, notFound, notRevoked, notUpdated } from './api-tokens.service.js';
 import { dateAndTime } from './dates.js';
 
 const ACCOUNT_ID = { name: 'account_id', description: 'Any text, percent-encoded', example: 'GATEWAY_ACCOUNT_1' };
-const FRONTEND_ERRORS = ['unauthorized', 'forbidden'] as const;
+const FRONTEND_ERRORS = [
+  unauthorized('Send an App-Token with the scope frontend.', 'App-Token'),
+  new ApiError('forbidden', 'The App-Token has no scope frontend.'),
+];
+const missing = (field: string) => invalidParams({ [field]: [MISSING] });
+
+const REVOCATIONS = {
+  by_link: { summary: 'By the link', value: { token_link: EXAMPLE_TOKEN_LINK } },
+  by_token: { summary: 'By the token itself', value: { token: EXAMPLE_API_TOKEN } },
+};
 
 @ApiTags('publicauth')
 @SpeaksDialect('publicauth')
@@ -31,7 +43,7 @@ export class ApiTokensController {
   @FrontendOnly()
   @ApiOperation({ summary: 'Generate and return a new token for the given gateway account ID' })
   @ApiOkResponse({ type: NewApiTokenAnswer })
-  @ApiErrors('publicauth', ...BODY_ERRORS, ...FRONTEND_ERRORS)
+  @ApiErrors('publicauth', ...BODY_ERRORS, missing('account_id'), ...FRONTEND_ERRORS)
   async create(@Body() body: NewApiToken): Promise<NewApiTokenAnswer> {
     return { token: await this.apiTokens.create(body) };
   }
@@ -40,7 +52,7 @@ export class ApiTokensController {
   @FrontendOnly()
   @ApiOperation({ summary: 'Update the description of an existing token' })
   @ApiOkResponse({ type: DescriptionAnswer })
-  @ApiErrors('publicauth', ...BODY_ERRORS, ...FRONTEND_ERRORS, 'not_found')
+  @ApiErrors('publicauth', ...BODY_ERRORS, missing('token_link'), ...FRONTEND_ERRORS, notUpdated())
   async describe(@Body() body: NewDescription): Promise<DescriptionAnswer> {
     const { id, description } = await this.apiTokens.describe(body);
     return { token_link: id, description: description ?? '' };
@@ -50,7 +62,13 @@ export class ApiTokensController {
   @FrontendOnly()
   @ApiOperation({ summary: 'Retrieve the tokens of an account', description: 'All of them, newest first.' })
   @ApiParam(ACCOUNT_ID)
-  @ApiQuery({ name: 'state', required: false, description: '`revoked`, or active ones', example: 'active' })
+  @ApiQuery({
+    name: 'state',
+    type: String,
+    required: false,
+    description: '`revoked`, or active ones',
+    example: 'active',
+  })
   @ApiOkResponse({ type: ApiTokenList })
   @ApiErrors('publicauth', ...FRONTEND_ERRORS)
   async list(@Param('account_id') accountId: string, @Query('state') state: unknown): Promise<ApiTokenList> {
@@ -61,8 +79,9 @@ export class ApiTokensController {
   @FrontendOnly()
   @ApiOperation({ summary: 'Revoke a token of an account' })
   @ApiParam(ACCOUNT_ID)
+  @ApiBody({ type: Revocation, examples: REVOCATIONS })
   @ApiOkResponse({ type: RevocationAnswer })
-  @ApiErrors('publicauth', ...BODY_ERRORS, ...FRONTEND_ERRORS, 'not_found')
+  @ApiErrors('publicauth', ...BODY_ERRORS, missing('token_link'), ...FRONTEND_ERRORS, notRevoked())
   async revoke(@Param('account_id') accountId: string, @Body() body: Revocation): Promise<RevocationAnswer> {
     const { revokedAt } = await this.apiTokens.revoke(accountId, body);
     return { revoked: dateAndTime(revokedAt ?? new Date()) };
@@ -72,9 +91,9 @@ export class ApiTokensController {
   @FrontendOnly()
   @ApiOperation({ summary: 'Retrieve one token of an account', description: 'Revoked or not.' })
   @ApiParam(ACCOUNT_ID)
-  @ApiParam({ name: 'token_link', example: EXAMPLE_TOKEN_LINK })
+  @ApiParam({ name: 'token_link', description: 'As the list gives it', example: EXAMPLE_TOKEN_LINK })
   @ApiOkResponse({ type: ApiTokenView })
-  @ApiErrors('publicauth', ...FRONTEND_ERRORS, 'not_found')
+  @ApiErrors('publicauth', ...FRONTEND_ERRORS, notFound())
   async get(@Param('account_id') accountId: string, @Param('token_link') tokenLink: string): Promise<ApiTokenView> {
     return toApiTokenView(await this.apiTokens.get(accountId, tokenLink));
   }
@@ -83,8 +102,8 @@ export class ApiTokensController {
   @FrontendOnly()
   @ApiOperation({ summary: 'Revoke every token of an account', description: 'Also 200 when there is none.' })
   @ApiParam(ACCOUNT_ID)
-  @ApiOkResponse({ schema: { type: 'object', example: {} } })
-  @ApiErrors('publicauth', ...FRONTEND_ERRORS)
+  @ApiOkResponse({ schema: { type: 'object', additionalProperties: false, example: {} } })
+  @ApiErrors('publicauth', ...UNUSED_BODY_ERRORS, ...FRONTEND_ERRORS)
   async revokeAll(@Param('account_id') accountId: string): Promise<object> {
     await this.apiTokens.revokeAll(accountId);
     return {};

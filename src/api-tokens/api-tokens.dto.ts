@@ -66,7 +66,7 @@ export class Revocation {
   @IsPresent(MISSING)
   token_link?: string;
 
-  @ApiPropertyOptional({ description: 'The token itself, instead of its link' })
+  @ApiPropertyOptional({ description: 'The token itself, instead of its link', example: EXAMPLE_API_TOKEN })
   @ValidateIf(present)
   @IsString(MUST_BE_STRING)
   token?: string;
@@ -115,8 +115,18 @@ export class ApiTokenView {
   last_used?: string;
 }
 
+const EXAMPLE_LIST: ApiTokenView[] = [
+  { token_link: EXAMPLE_TOKEN_LINK, description: 'token 1 description', issued_date: '10 Oct 2015 - 12:12' },
+  {
+    token_link: '550e8400-e29b-41d4-a716-446655441234',
+    description: 'token 2 description',
+    issued_date: '09 Oct 2015 - 12:12',
+    revoked: '10 Oct 2015',
+  },
+];
+
 export class ApiTokenList {
-  @ApiProperty({ type: [ApiTokenView] })
+  @ApiProperty({ type: [ApiTokenView], example: EXAMPLE_LIST })
   tokens!: ApiTokenView[];
 }
 

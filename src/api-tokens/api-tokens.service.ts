@@ -8,6 +8,10 @@ import { countCharacters } from './characters.js';
 
 const MAX_ACCOUNT_ID = 255;
 
+export const notUpdated = () => new ApiError('not_found', 'Could not update token description');
+export const notFound = () => new ApiError('not_found', 'Could not find token');
+export const notRevoked = () => new ApiError('not_found', 'Could not revoke token');
+
 /** API tokens of gateway accounts. An account id is data: any text of 1 to 255 characters. */
 @Injectable()
 export class ApiTokens {
@@ -29,7 +33,7 @@ export class ApiTokens {
 
   /** @throws ApiError `not_found`, in the document's words, for none and for a revoked one */
   async describe({ token_link, description }: NewDescription): Promise<TokenRecord> {
-    return found(await this.tokens.describe(token_link, description), 'Could not update token description');
+    return found(await this.tokens.describe(token_link, description), notUpdated);
   }
 
   /** @param state `revoked` in whatever case; anything else means active */
@@ -41,14 +45,14 @@ export class ApiTokens {
   /** @throws ApiError `not_found` */
   async get(accountId: string, tokenLink: string): Promise<TokenRecord> {
     checkAccountId(accountId);
-    return found(await this.tokens.findGateway(accountId, tokenLink), 'Could not find token');
+    return found(await this.tokens.findGateway(accountId, tokenLink), notFound);
   }
 
   /** @throws ApiError `not_found`, in the document's words; of several calls at once, one succeeds */
   async revoke(accountId: string, revocation: Revocation): Promise<TokenRecord> {
     checkAccountId(accountId);
     const name = this.nameOf(revocation);
-    return found(name && (await this.tokens.revokeGateway(accountId, name)), 'Could not revoke token');
+    return found(name && (await this.tokens.revokeGateway(accountId, name)), notRevoked);
   }
 
   async revokeAll(accountId: string): Promise<void> {
@@ -68,7 +72,7 @@ function checkAccountId(accountId: string): void {
   }
 }
 
-function found<T>(value: T | undefined, message: string): T {
-  if (value === undefined) throw new ApiError('not_found', message);
+function found<T>(value: T | undefined, otherwise: () => ApiError): T {
+  if (value === undefined) throw otherwise();
   return value;
 }

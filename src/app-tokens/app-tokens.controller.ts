@@ -5,14 +5,13 @@ import {
   ApiOkResponse,
   ApiOperation,
   ApiParam,
-  ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
-import { linkToNext } from '../http/cursor.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import {
   AppTokenAnswer,
   AppTokenList,
@@ -23,9 +22,9 @@ import {
   toAppTokenView,
 } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
+import { badExpiry, badHeaders, longerLifeForbidden, scopesForbidden } from './refusals.js';
 
 const NAME = { name: 'name', description: 'The token itself, or its id', example: EXAMPLE_APP_TOKEN };
-const HEADERS_ERRORS = ['unauthorized'] as const;
 
 @ApiTags('app-token')
 @SpeaksDialect('app-token')
@@ -40,7 +39,7 @@ export class AppTokensController {
     description: 'Expires in about 200 years unless told otherwise.',
   })
   @ApiCreatedResponse({ type: AppTokenAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, ...HEADERS_ERRORS, 'forbidden')
+  @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), scopesForbidden())
   async create(@CurrentCaller() caller: Caller, @Body() body: NewAppToken): Promise<AppTokenAnswer> {
     return { app_token: await this.appTokens.createAppToken(caller, body) };
   }
@@ -51,9 +50,9 @@ export class AppTokensController {
     summary: 'List application tokens',
     description: 'Your own, for an admin all, newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
   })
-  @ApiQuery({ name: 'cursor', required: false, description: 'From `Link`' })
-  @ApiOkResponse({ type: AppTokenList })
-  @ApiErrors('app-token', ...HEADERS_ERRORS, 'invalid_params')
+  @ApiCursor()
+  @ApiOkResponse({ type: AppTokenList, headers: LINK })
+  @ApiErrors('app-token', badHeaders(), badCursor())
   async list(
     @CurrentCaller() caller: Caller,
     @Query('cursor') cursor: string | undefined,
@@ -69,7 +68,7 @@ export class AppTokensController {
   @ApiOperation({ summary: 'Show one application token', description: 'Never the secret.' })
   @ApiParam(NAME)
   @ApiOkResponse({ type: AppTokenView })
-  @ApiErrors('app-token', ...HEADERS_ERRORS, 'not_found')
+  @ApiErrors('app-token', badHeaders(), 'not_found')
   async get(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<AppTokenView> {
     return toAppTokenView(await this.appTokens.get(caller, 'app', name));
   }
@@ -82,7 +81,7 @@ export class AppTokensController {
   })
   @ApiParam(NAME)
   @ApiOkResponse({ type: AppTokenView })
-  @ApiErrors('app-token', ...BODY_ERRORS, ...HEADERS_ERRORS, 'forbidden', 'not_found')
+  @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), longerLifeForbidden(), 'not_found')
   async changeExpiry(
     @CurrentCaller() caller: Caller,
     @Param('name') name: string,
@@ -97,7 +96,7 @@ export class AppTokensController {
   @ApiOperation({ summary: 'Delete one application token', description: 'And all record of it.' })
   @ApiParam(NAME)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...HEADERS_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')
   async remove(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<void> {
     await this.appTokens.remove(caller, 'app', name);
   }

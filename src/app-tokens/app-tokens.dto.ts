@@ -3,6 +3,7 @@ import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Max, ValidateIf } from 'c
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { HasAtMostBytes, isGiven, IsRefused, IsSafeInteger, MUST_BE_STRING } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token.store.js';
+import { INVALID_ID } from './refusals.js';
 
 const OWN_STRING = 'You cannot specify your own token string.';
 
@@ -35,14 +36,24 @@ class WithoutOwnString {
 }
 
 export class Expiry extends WithoutOwnString {
-  @ApiProperty({ description: 'From now, whole seconds; zero or less: at once', example: 86_400 })
+  @ApiProperty({
+    description: 'From now; zero or less: at once',
+    type: 'integer',
+    maximum: MAX_SECONDS,
+    example: 86_400,
+  })
   @Max(MAX_SECONDS, { message: 'is later than any date' })
   @IsSafeInteger()
   seconds_until_expire!: number;
 }
 
 class NewTokenBody extends WithoutOwnString {
-  @ApiPropertyOptional({ description: 'From now, whole seconds; zero or less: at once', example: 86_400 })
+  @ApiPropertyOptional({
+    description: 'From now; zero or less: at once',
+    type: 'integer',
+    maximum: MAX_SECONDS,
+    example: 86_400,
+  })
   @ValidateIf(isGiven)
   @Max(MAX_SECONDS, { message: 'is later than any date' })
   @IsSafeInteger()
@@ -64,7 +75,7 @@ export class NewAppToken extends NewTokenBody {
 
 export class NewToken extends NewTokenBody {
   @ApiProperty({ description: 'The id of the account to act for', format: 'uuid', example: EXAMPLE_ID })
-  @IsUUID('all', { message: 'One or more IDs are not formatted correctly.' })
+  @IsUUID('all', { message: INVALID_ID })
   user!: string;
 }
 
@@ -88,7 +99,13 @@ export class AppTokenView {
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-21T12:00:00.000Z' })
   created_at!: Date;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, example: '2226-11-21T12:00:00.000Z' })
+  @ApiProperty({
+    description: 'A date-time; after the year 9999 with a sign and six digits (ISO 8601)',
+    type: String,
+    pattern: '^([0-9]{4}|[+][0-9]{6})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$',
+    nullable: true,
+    example: '2226-11-21T12:00:00.000Z',
+  })
   expires_at!: Date | null;
 
   @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'To a few seconds', example: null })

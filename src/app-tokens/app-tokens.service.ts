@@ -3,14 +3,15 @@ import { EntityManager } from 'typeorm';
 import type { Caller } from '../access/caller.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { Accounts } from '../accounts/accounts.service.js';
-import { PasswordChecks } from '../accounts/password-checks.service.js';
+import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
 import { Audit, originOf, type AuditKind, type AuditOrigin } from '../audit/audit.service.js';
-import { ApiError, invalidParams, notFound, unauthorized } from '../errors/api-error.js';
+import { notFound } from '../errors/api-error.js';
 import { readCursor, type Cursor } from '../http/cursor.js';
 import { epochsOf, revokedMeanwhile } from '../tokens/epochs.js';
 import type { AtEpoch, TokenName, TokenRecord } from '../tokens/token.store.js';
 import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
 import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
+import { badUser, longerLifeForbidden, onBehalfForbidden, scopesForbidden } from './refusals.js';
 
 type Kind = 'app' | 'user';
 
@@ -33,14 +34,14 @@ export class AppTokens {
     const issued = await this.manager.transaction((tx) =>
       this.tokens.issueAtEpoch(tx, 'user', { accountId: id }, [{ accountId: id, credentialEpoch }]),
     );
-    if (!issued) throw unauthorized('The email or the password is wrong.');
+    if (!issued) throw wrongCredentials();
     return issued.secret;
   }
 
   /** @throws ApiError `forbidden` when a scope is asked for by somebody who is no admin */
   async createAppToken(caller: Caller, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
     const { accountId, isAdmin } = caller.principal;
-    if (scopes.length > 0 && !isAdmin) throw forbidden('scopes', 'Only an admin gives scopes.');
+    if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
     return this.issue(caller, 'app', {
       accountId,
       scopes,
@@ -51,9 +52,9 @@ export class AppTokens {
   /** @throws ApiError `forbidden` for whoever is no admin, `invalid_params` when there is no such account */
   async createToken(caller: Caller, { seconds_until_expire, user }: NewToken): Promise<string> {
     const { principal } = caller;
-    if (!principal.isAdmin) throw forbidden('user', 'Only an admin gets tokens on behalf of others.');
+    if (!principal.isAdmin) throw onBehalfForbidden();
     const account = await this.accounts.findEnabled(user);
-    if (!account) throw invalidParams({ user: ['One or more IDs are not formatted correctly.'] });
+    if (!account) throw badUser();
     const request = {
       accountId: account.id,
       actorId: principal.actorId ?? principal.accountId,
@@ -92,7 +93,7 @@ export class AppTokens {
     if (changed) return changed;
     // Only to say why: the statement has decided.
     found(await this.tokens.find(tokenName, owner));
-    throw forbidden('seconds_until_expire', 'A token cannot lengthen its own life.');
+    throw longerLifeForbidden();
   }
 
   /** @throws ApiError `not_found` */
@@ -133,8 +134,4 @@ function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
 function found<T>(value: T | undefined): T {
   if (value === undefined) throw notFound();
   return value;
-}
-
-function forbidden(field: string, message: string): ApiError {
-  return new ApiError('forbidden', message, { fields: { [field]: [message] } });
 }

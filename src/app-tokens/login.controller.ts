@@ -1,9 +1,11 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AcceptsForms, AppTokenRequired, SpeaksDialect } from '../access/access.js';
+import { wrongCredentials } from '../accounts/password-checks.service.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
+import { badAppToken, badUsername } from './refusals.js';
 
 @ApiTags('app-token')
 @SpeaksDialect('app-token')
@@ -18,7 +20,7 @@ export class LoginController {
   @ApiOperation({ summary: 'Login', description: 'Gives a token for the header `Token`, for about a day.' })
   @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
   @ApiOkResponse({ type: LoginAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, 'unauthorized', 'rate_limited')
+  @ApiErrors('app-token', ...BODY_ERRORS, badUsername(), badAppToken(), wrongCredentials(), 'rate_limited')
   async logIn(@Body() login: Login, @Ip() address: string): Promise<LoginAnswer> {
     return { token: await this.appTokens.logIn(login, address) };
   }

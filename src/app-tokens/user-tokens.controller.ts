@@ -5,19 +5,18 @@ import {
   ApiOkResponse,
   ApiOperation,
   ApiParam,
-  ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
-import { linkToNext } from '../http/cursor.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_TOKEN, Expiry, NewToken, TokenList, TokenView, LoginAnswer, toTokenView } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
+import { badExpiry, badHeaders, badUser, longerLifeForbidden, onBehalfForbidden } from './refusals.js';
 
 const NAME = { name: 'name', description: 'The token itself, or its id', example: EXAMPLE_TOKEN };
-const HEADERS_ERRORS = ['unauthorized'] as const;
 
 @ApiTags('app-token')
 @SpeaksDialect('app-token')
@@ -32,7 +31,7 @@ export class UserTokensController {
     description: 'For admins. Expires in a day unless told otherwise.',
   })
   @ApiCreatedResponse({ type: LoginAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, ...HEADERS_ERRORS, 'forbidden')
+  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden())
   async create(@CurrentCaller() caller: Caller, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
   }
@@ -43,9 +42,9 @@ export class UserTokensController {
     summary: 'List user tokens',
     description: 'Your own, for an admin all, newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
   })
-  @ApiQuery({ name: 'cursor', required: false, description: 'From `Link`' })
-  @ApiOkResponse({ type: TokenList })
-  @ApiErrors('app-token', ...HEADERS_ERRORS, 'invalid_params')
+  @ApiCursor()
+  @ApiOkResponse({ type: TokenList, headers: LINK })
+  @ApiErrors('app-token', badHeaders(), badCursor())
   async list(
     @CurrentCaller() caller: Caller,
     @Query('cursor') cursor: string | undefined,
@@ -61,7 +60,7 @@ export class UserTokensController {
   @ApiOperation({ summary: 'Show one user token', description: 'Never the secret.' })
   @ApiParam(NAME)
   @ApiOkResponse({ type: TokenView })
-  @ApiErrors('app-token', ...HEADERS_ERRORS, 'not_found')
+  @ApiErrors('app-token', badHeaders(), 'not_found')
   async get(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<TokenView> {
     return toTokenView(await this.appTokens.get(caller, 'user', name));
   }
@@ -74,7 +73,7 @@ export class UserTokensController {
   })
   @ApiParam(NAME)
   @ApiOkResponse({ type: TokenView })
-  @ApiErrors('app-token', ...BODY_ERRORS, ...HEADERS_ERRORS, 'forbidden', 'not_found')
+  @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), longerLifeForbidden(), 'not_found')
   async changeExpiry(
     @CurrentCaller() caller: Caller,
     @Param('name') name: string,
@@ -89,7 +88,7 @@ export class UserTokensController {
   @ApiOperation({ summary: 'Delete one user token', description: 'And all record of it.' })
   @ApiParam(NAME)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...HEADERS_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')
   async remove(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<void> {
     await this.appTokens.remove(caller, 'user', name);
   }

@@ -29,58 +29,132 @@ const EXAMPLES: Record<ErrorCode, { message: string; fields?: FieldErrors; descr
   },
 };
 
-const HEADERS: Partial<Record<ErrorCode, ApiResponseOptions['headers']>> = {
-  unauthorized: { 'WWW-Authenticate': { schema: { type: 'string', example: 'Bearer' } } },
-  rate_limited: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer', example: 60 } } },
-  unavailable: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer', example: 1 } } },
+const REQUEST_ID = 'req-1';
+
+type Headers = NonNullable<ApiResponseOptions['headers']>;
+
+const HEADERS: Partial<Record<ErrorCode, Headers>> = {
+  unauthorized: {
+    'WWW-Authenticate': { description: 'What is asked for (RFC 9110)', schema: { type: 'string' }, example: 'Bearer' },
+  },
+  rate_limited: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 60 } },
+  unavailable: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 1 } },
 };
 
-/** Every route with a dialect can fail in these ways. */
-const COMMON: ErrorCode[] = ['bad_request', 'internal', 'unavailable'];
+/** Every route can fail in these ways; the plain ones ask no database. */
+const commonOf = (dialect: Dialect): ErrorCode[] =>
+  dialect === 'plain' ? ['bad_request', 'internal'] : ['bad_request', 'internal', 'unavailable'];
+
+/** Every DELETE without a body can fail in these ways too: one that is sent all the same is read, and left alone. */
+export const UNUSED_BODY_ERRORS: ErrorCode[] = ['body_too_large', 'unsupported_media_type'];
 
 /** Every route that takes a body can fail in these ways too. */
-export const BODY_ERRORS: ErrorCode[] = ['body_too_large', 'unsupported_media_type', 'invalid_params'];
+export const BODY_ERRORS: ErrorCode[] = [...UNUSED_BODY_ERRORS, 'invalid_params'];
+
+/** A failure as a dialect words it. */
+interface Failure {
+  dialect: Dialect;
+  error: ApiError;
+  body: object;
+}
 
 /**
- * Describes the failures of a route in OpenAPI: the given ones and those that every route has.
+ * Describes the failures of a route in OpenAPI: the given ones and those that every route has. To be used once on a route.
  *
- * @param dialects several where the credential decides; they agree on the statuses
+ * @param dialect several where the credential decides which one it is
+ * @param given a code is shown by a general example; an error is shown as it is, instead of its code's example
  */
-export function ApiErrors(dialects: Dialect | Dialect[], ...codes: ErrorCode[]): MethodDecorator {
-  const all = [dialects].flat();
-  return applyDecorators(
-    ...[...new Set([...COMMON, ...codes])].map((code) => {
-      const { message, fields, describe } = EXAMPLES[code];
-      const error = new ApiError(code, message, fields ? { fields } : {});
-      const examples = all.map((dialect) => [dialect, wordError(dialect, error, 'req-1') as object] as const);
-      const [[first, example]] = examples as [(typeof examples)[number]];
-      const content =
-        examples.length === 1
-          ? { schema: schemaOf(example), example }
-          : {
-              schema: { oneOf: examples.map(([, body]) => schemaOf(body)) },
-              examples: Object.fromEntries(examples.map(([dialect, value]) => [dialect, { value }])),
-            };
-      return ApiResponse({
-        status: statusOf(first, error),
-        description: describe,
-        ...(HEADERS[code] && { headers: HEADERS[code] }),
-        content: { 'application/json': content },
-      });
+export function ApiErrors(dialect: Dialect | Dialect[], ...given: (ErrorCode | ApiError)[]): MethodDecorator {
+  const byStatus = new Map<number, Failure[]>();
+  for (const one of [dialect].flat()) {
+    for (const error of shown([...commonOf(one), ...given])) {
+      const status = statusOf(one, error);
+      const failure = { dialect: one, error, body: bodyOf(one, error) };
+      byStatus.set(status, [...(byStatus.get(status) ?? []), failure]);
+    }
+  }
+  return applyDecorators(...[...byStatus].map(([status, failures]) => ApiResponse(responseOf(status, failures))));
+}
+
+function shown(given: (ErrorCode | ApiError)[]): ApiError[] {
+  const errors = given.filter((one) => one instanceof ApiError);
+  const codes = new Set(given.filter((one) => typeof one === 'string'));
+  for (const { code } of errors) codes.delete(code);
+  return [...[...codes].map(general), ...errors];
+}
+
+function general(code: ErrorCode): ApiError {
+  const { message, fields } = EXAMPLES[code];
+  return new ApiError(code, message, fields ? { fields } : {});
+}
+
+function responseOf(status: number, failures: Failure[]): ApiResponseOptions {
+  const schemas = new Map(failures.map(({ dialect, body }) => [titleOf(dialect, body), schemaOf(dialect, body)]));
+  const [schema = {}, ...others] = schemas.values();
+  const headers = Object.assign({}, ...failures.map(({ error }) => headersOf(error))) as Headers;
+  return {
+    status,
+    description: [...new Set(failures.map(({ error }) => EXAMPLES[error.code].describe))].join('\n\n'),
+    ...(Object.keys(headers).length > 0 && { headers }),
+    content: {
+      'application/json': {
+        schema: others.length === 0 ? schema : { anyOf: [schema, ...others] },
+        ...(failures.length === 1 ? { example: failures[0]?.body } : { examples: namedExamples(failures) }),
+      },
+    },
+  };
+}
+
+function headersOf({ code, details }: ApiError): Headers {
+  return Object.fromEntries(
+    Object.entries(HEADERS[code] ?? {}).map(([name, header]) => {
+      const example = details.headers?.[name.toLowerCase()];
+      return [name, { ...header, ...(example !== undefined && { example }) }];
     }),
   );
 }
 
-function schemaOf(example: object) {
-  const properties = Object.fromEntries(
-    Object.entries(example).map(([name, value]) => [
-      name,
-      typeof value === 'object'
-        ? { type: 'object', additionalProperties: messagesOf(value as object) }
-        : { type: typeof value === 'number' ? 'integer' : 'string' },
-    ]),
+/** Each is named by its code, and by its dialect if there are several; more of one name are counted. */
+function namedExamples(failures: Failure[]) {
+  const severalDialects = new Set(failures.map(({ dialect }) => dialect)).size > 1;
+  const names = failures.map(({ dialect, error: { code } }) => (severalDialects ? `${dialect}_${code}` : code));
+  return Object.fromEntries(
+    failures.map(({ error: { message }, body }, index) => {
+      const name = names[index] ?? '';
+      const earlier = names.slice(0, index).filter((one) => one === name).length;
+      return [earlier === 0 ? name : `${name}_${earlier + 1}`, { summary: message, value: body }];
+    }),
   );
-  return { type: 'object', properties, required: Object.keys(example) };
+}
+
+/** Bodies of a dialect with the same fields are of one schema, which the description holds once (`http/description.ts`). */
+function titleOf(dialect: Dialect, body: object): string {
+  const plain = bodyOf(dialect, general('bad_request'));
+  const more = Object.keys(body).filter((name) => !(name in plain));
+  return pascal(`${dialect}-error${more.length > 0 ? `-with-${more.join('-and-')}` : ''}`);
+}
+
+/** Pages are not described. */
+const bodyOf = (dialect: Dialect, error: ApiError) => wordError(dialect, error, REQUEST_ID) as object;
+
+const pascal = (text: string) => text.replace(/(?:^|[-_])(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+function schemaOf(dialect: Dialect, body: object) {
+  const title = titleOf(dialect, body);
+  // Not of this very body: what a schema is an example of must not depend on which route comes first.
+  const samples = (['bad_request', 'invalid_params', 'internal'] as const).map((code) =>
+    bodyOf(dialect, general(code)),
+  );
+  const sample = samples.find((one) => titleOf(dialect, one) === title) ?? body;
+  const properties = Object.fromEntries(
+    Object.entries(sample).map(([name, example]: [string, unknown]) => [name, { ...typeOf(example), example }]),
+  );
+  return { title, type: 'object', properties, required: Object.keys(sample) };
+}
+
+function typeOf(value: unknown) {
+  if (typeof value === 'object' && value) return { type: 'object', additionalProperties: messagesOf(value) };
+  return { type: typeof value === 'number' ? 'integer' : 'string' };
 }
 
 /** Of each field: a list of messages, or, where the dialect has only one, that. */

@@ -1,8 +1,10 @@
 import { Controller, Get, Header, Res, ServiceUnavailableException } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../access/access.js';
+import { ApiErrors } from '../errors/openapi.js';
+import { Liveness, NOT_READY, ReadinessView } from './health.dto.js';
 import { Readiness } from './readiness.service.js';
 
 @ApiTags('operations')
@@ -17,25 +19,27 @@ export class HealthController {
   @Public()
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'The process lives', description: 'Asks nobody else: for liveness probes.' })
-  @ApiOkResponse({
-    schema: {
-      type: 'object',
-      properties: { status: { type: 'string' } },
-      required: ['status'],
-      example: { status: 'ok' },
-    },
-  })
+  @ApiOkResponse({ type: Liveness })
+  @ApiErrors('plain')
   live(): { status: string } {
     return { status: 'ok' };
   }
 
   @Get('readyz')
   @Public()
-  @HealthCheck()
+  @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOperation({
     summary: 'The server can serve',
     description: 'The database answers, its migrations are current, and the server is not stopping.',
   })
+  @ApiOkResponse({ type: ReadinessView })
+  @ApiServiceUnavailableResponse({
+    description: 'It cannot; see `Retry-After`',
+    headers: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 1 } },
+    type: ReadinessView,
+    example: NOT_READY,
+  })
+  @ApiErrors('plain')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
     try {
       return await this.health.check([() => this.readiness.check()]);

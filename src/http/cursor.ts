@@ -1,3 +1,4 @@
+import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { invalidParams } from '../errors/api-error.js';
 
@@ -12,6 +13,24 @@ export function writeCursor({ micros, id }: Cursor): string {
   return `${micros}.${id}`;
 }
 
+export const badCursor = () => invalidParams({ cursor: ['is none of ours'] });
+
+/** From the beginning of a list that is newest first: Swagger UI sends it as it stands. */
+const EXAMPLE_CURSOR = '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** The route gives a list in pages. */
+export const ApiCursor = () =>
+  ApiQuery({ name: 'cursor', type: String, required: false, description: 'From `Link`', example: EXAMPLE_CURSOR });
+
+/** The header that such a route answers with. */
+export const LINK = {
+  Link: {
+    description: 'Names the next page, if there is one (RFC 8288)',
+    schema: { type: 'string' },
+    example: `<?cursor=${EXAMPLE_CURSOR}>; rel="next"`,
+  },
+};
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
@@ -22,7 +41,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export function readCursor(text: string | undefined, ids = UUID): Cursor | undefined {
   if (text === undefined) return undefined;
   const [, micros, id] = /^(\d{1,15}|[0-7]\d{15})\.(.+)$/.exec(text) ?? [];
-  if (micros === undefined || id === undefined || !ids.test(id)) throw invalidParams({ cursor: ['is none of ours'] });
+  if (micros === undefined || id === undefined || !ids.test(id)) throw badCursor();
   return { micros, id };
 }
 

@@ -13,7 +13,12 @@ import {
 } from './identifications.dto.js';
 import { Identifications } from './identifications.service.js';
 
-const ID = { name: 'id', format: 'uuid', example: '01234567-89ab-cdef-0123-456789abcdef' };
+const ID = {
+  name: 'id',
+  description: 'The id of the identification',
+  format: 'uuid',
+  example: '01234567-89ab-cdef-0123-456789abcdef',
+};
 const CLIENT_ERRORS = ['unauthorized', 'forbidden', 'rate_limited'] as const;
 
 @ApiTags('connect')

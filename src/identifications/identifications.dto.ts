@@ -88,7 +88,7 @@ export class FoundAccountView {
 }
 
 class Link {
-  @ApiProperty({ format: 'uri' })
+  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/api' })
   href!: string;
 }
 
@@ -142,7 +142,10 @@ export class IdentificationView {
   _links!: IdentificationLinks;
 }
 
-class TemplatedLink extends Link {
+class TemplatedLink {
+  @ApiProperty({ format: 'uri-template', example: 'http://127.0.0.1:3000/api/identifications/{id}' })
+  href!: string;
+
   @ApiProperty({ description: '`href` is a URI template (RFC 6570)', example: true })
   templated!: boolean;
 }

@@ -1,6 +1,8 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '../access/access.js';
+import { ApiErrors } from '../errors/openapi.js';
+import { JwkSet } from './jwks.dto.js';
 import { SigningKeys } from './signing-keys.service.js';
 
 @ApiTags('keys')
@@ -15,16 +17,8 @@ export class JwksController {
     summary: 'The public keys of session tokens',
     description: 'A JWK Set (RFC 7517). Verify RS512 tokens with the key whose `kid` their header names.',
   })
-  @ApiOkResponse({
-    schema: {
-      type: 'object',
-      required: ['keys'],
-      properties: { keys: { type: 'array', items: { type: 'object', additionalProperties: true } } },
-      example: {
-        keys: [{ kty: 'RSA', n: 'u1SU1L…', e: 'AQAB', kid: 'NzbLsXh8uDCcd', use: 'sig', alg: 'RS512' }],
-      },
-    },
-  })
+  @ApiOkResponse({ type: JwkSet })
+  @ApiErrors('plain')
   keys() {
     return this.signingKeys.jwks;
   }

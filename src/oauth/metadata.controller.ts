@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagg
 import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { ApiErrors } from '../errors/openapi.js';
 
 const METHODS = ['client_secret_basic', 'client_secret_post'];
 
@@ -72,6 +73,7 @@ export class MetadataController {
   @Header('Cache-Control', 'public, max-age=300')
   @ApiOperation({ summary: 'Where OAuth2 is', description: 'Authorization server metadata (RFC 8414).' })
   @ApiOkResponse({ type: ServerMetadata })
+  @ApiErrors('plain')
   show(): ServerMetadata {
     return this.metadata;
   }

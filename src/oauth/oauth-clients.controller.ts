@@ -5,14 +5,13 @@ import {
   ApiOkResponse,
   ApiOperation,
   ApiParam,
-  ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
-import { linkToNext } from '../http/cursor.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiCursor, LINK, linkToNext } from '../http/cursor.js';
 import {
   EXAMPLE_CLIENT_ID,
   NewOauthClient,
@@ -26,7 +25,12 @@ import {
 import { OauthClients } from './oauth-clients.service.js';
 
 const ID = { name: 'id', description: 'The `client_id`', example: EXAMPLE_CLIENT_ID };
-const SECRET_ID = { name: 'secret_id', format: 'uuid', example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55' };
+const SECRET_ID = {
+  name: 'secret_id',
+  description: 'The id of the secret',
+  format: 'uuid',
+  example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55',
+};
 const ADMIN_ERRORS = ['unauthorized', 'forbidden'] as const;
 
 /** OAuth2 clients, for admins. */
@@ -51,8 +55,8 @@ export class OauthClientsController {
     summary: 'List OAuth2 clients',
     description: 'For admins. Newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
   })
-  @ApiQuery({ name: 'cursor', required: false, description: 'From `Link`' })
-  @ApiOkResponse({ type: OauthClientList })
+  @ApiCursor()
+  @ApiOkResponse({ type: OauthClientList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'invalid_params')
   async list(
     @CurrentCaller() caller: Caller,
@@ -101,7 +105,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
   async remove(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
     await this.clients.remove(caller, id);
   }
@@ -115,7 +119,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
   async revokeTokens(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
     await this.clients.revokeTokens(caller, id);
   }
@@ -130,7 +134,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found', 'conflict')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'conflict')
   async rotateSecret(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.clients.rotateSecret(caller, id));
   }
@@ -145,7 +149,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiParam(SECRET_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
   async removeSecret(
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,

@@ -55,7 +55,11 @@ export class OauthClientChange extends WithoutOwnSecret {
   @IsArray(MUST_BE_SCOPES)
   scopes?: ClientScope[];
 
-  @ApiPropertyOptional({ description: 'The id of the admin who is to answer for it', format: 'uuid' })
+  @ApiPropertyOptional({
+    description: 'The id of the admin who is to answer for it',
+    format: 'uuid',
+    example: EXAMPLE_ID,
+  })
   @ValidateIf(isGiven)
   @IsUUID('all', { message: 'One or more IDs are not formatted correctly.' })
   owner?: string;

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString, ValidateIf } from 'class-validator';
+import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { MUST_BE_STRING } from '../http/validation.js';
 
 export const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
@@ -10,10 +11,10 @@ const hasValue = (_: object, value: unknown) => value !== undefined && value !==
 
 /** A client that sends its id and secret in the body; better is HTTP Basic (RFC 6749 section 2.3.1). */
 class ClientInBody {
-  @ApiPropertyOptional({ description: 'Instead of HTTP Basic' })
+  @ApiPropertyOptional({ description: 'Instead of HTTP Basic; empty counts as absent', example: '' })
   client_id?: string;
 
-  @ApiPropertyOptional({ description: 'Instead of HTTP Basic' })
+  @ApiPropertyOptional({ description: 'Instead of HTTP Basic; empty counts as absent', example: '' })
   client_secret?: string;
 }
 
@@ -64,10 +65,10 @@ export class AccountTokenAnswer extends AccessTokenAnswer {
 }
 
 export class Actor {
-  @ApiProperty({ description: 'The id of the account', format: 'uuid' })
+  @ApiProperty({ description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   sub!: string;
 
-  @ApiPropertyOptional({ description: 'Its email' })
+  @ApiPropertyOptional({ description: 'Its email', example: EXAMPLE_EMAIL })
   username?: string;
 }
 
@@ -82,13 +83,16 @@ export class IntrospectionAnswer {
   @ApiPropertyOptional({ description: '`Bearer`, or the header that it belongs in', example: 'Bearer' })
   token_type?: string;
 
-  @ApiPropertyOptional({ description: 'The account, the account of the gateway, or the client that it stands for' })
+  @ApiPropertyOptional({
+    description: 'The account, the account of the gateway, or the client that it stands for',
+    example: EXAMPLE_ID,
+  })
   sub?: string;
 
-  @ApiPropertyOptional({ description: 'The email of the account' })
+  @ApiPropertyOptional({ description: 'The email of the account', example: EXAMPLE_EMAIL })
   username?: string;
 
-  @ApiPropertyOptional({ description: 'The client that it was issued to' })
+  @ApiPropertyOptional({ description: 'The client that it was issued to', example: EXAMPLE_ID })
   client_id?: string;
 
   @ApiPropertyOptional({ example: EXAMPLE_SCOPE })
@@ -97,13 +101,13 @@ export class IntrospectionAnswer {
   @ApiPropertyOptional({ description: 'Who got it on behalf of `sub` (RFC 8693 section 4.1)' })
   act?: Actor;
 
-  @ApiPropertyOptional({ description: 'The session of a session JWT', format: 'uuid' })
+  @ApiPropertyOptional({ description: 'The session of a session JWT', format: 'uuid', example: EXAMPLE_ID })
   sid?: string;
 
   @ApiPropertyOptional({ description: 'PUBLIC_URL', example: 'http://127.0.0.1:3000' })
   iss?: string;
 
-  @ApiPropertyOptional({ description: 'Of an opaque token: its id' })
+  @ApiPropertyOptional({ description: 'Of an opaque token: its id', example: EXAMPLE_ID })
   jti?: string;
 
   @ApiPropertyOptional({ description: 'Seconds since 1970', type: 'integer', example: 1795305600 })

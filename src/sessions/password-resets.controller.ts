@@ -4,7 +4,7 @@ import { Public, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
 import { PasswordResetAnswer, PasswordResetBody, ResetRequestBody } from './password-resets.dto.js';
-import { PasswordResets } from './password-resets.service.js';
+import { PasswordResets, unusableToken } from './password-resets.service.js';
 
 @ApiTags('account')
 @SpeaksDialect('account')
@@ -36,7 +36,7 @@ export class PasswordResetsController {
       'does not spend the token.',
   })
   @ApiOkResponse({ type: PasswordResetAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, 'rate_limited')
+  @ApiErrors('account', ...BODY_ERRORS, unusableToken(), 'rate_limited')
   redeem(@Body() { account }: PasswordResetBody, @Ip() address: string): Promise<PasswordResetAnswer> {
     return this.resets.redeem(account, address);
   }

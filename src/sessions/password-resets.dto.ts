@@ -6,8 +6,10 @@ import { PASSWORD_MAX_BYTES } from '../accounts/password-hasher.js';
 import { HasAtMostBytes, MUST_BE_EMAIL, MUST_BE_OBJECT, MUST_BE_STRING } from '../http/validation.js';
 import { EXAMPLE_JWT, EXAMPLE_REFRESH_TOKEN, RememberMe } from './sessions.dto.js';
 
+const EXAMPLE_RESET_TOKEN = '5b0f3e5c-2b1d-4c8e-9a51-7d3f6e0c4b2a.1f2e3d4c.Zk1mYV9fN2x3bUhQc2pMa0pIZ2ZkcXdlcnR5dWlvcGE';
+
 export class ResetRequest {
-  @ApiProperty({ format: 'email', maxLength: 254, example: EXAMPLE_EMAIL })
+  @ApiProperty({ format: 'idn-email', maxLength: 254, example: EXAMPLE_EMAIL })
   @MaxLength(254, MUST_BE_EMAIL)
   @IsEmail({}, MUST_BE_EMAIL)
   @IsString(MUST_BE_STRING)
@@ -28,7 +30,7 @@ export class PasswordReset extends RememberMe {
   @IsString(MUST_BE_STRING)
   password!: string;
 
-  @ApiProperty({ description: 'From the link in the mail', example: '5b0f3e5c-….1f2e3d4c.Zk1mYV9f…' })
+  @ApiProperty({ description: 'From the link in the mail', example: EXAMPLE_RESET_TOKEN })
   @IsString(MUST_BE_STRING)
   reset_password_token!: string;
 }

@@ -120,7 +120,8 @@ export class PasswordResets implements OnModuleInit {
   }
 }
 
-const unusableToken = () => invalidParams({ reset_password_token: ['has been used or has expired, or is not valid'] });
+export const unusableToken = () =>
+  invalidParams({ reset_password_token: ['has been used or has expired, or is not valid'] });
 
 /** A uuid of the same shape as a real one: version 4 (RFC 9562 section 5.4). */
 function idOf(digest: Buffer): string {

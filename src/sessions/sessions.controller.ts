@@ -3,9 +3,10 @@ import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } fr
 import { CurrentPrincipal, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { wrongCredentials } from '../accounts/password-checks.service.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { CredentialsBody, RefreshBody, TokenAnswer } from './sessions.dto.js';
-import { Sessions } from './sessions.service.js';
+import { badRefreshToken, Sessions } from './sessions.service.js';
 
 @ApiTags('account')
 @SpeaksDialect('account')
@@ -27,7 +28,7 @@ export class SessionsController {
   @Public({ limited: true })
   @ApiOperation({ summary: 'Account Sign In', description: 'Opens a session.' })
   @ApiOkResponse({ type: TokenAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'rate_limited')
+  @ApiErrors('account', ...BODY_ERRORS, wrongCredentials(), 'rate_limited')
   signIn(@Body() { account }: CredentialsBody, @Ip() address: string): Promise<TokenAnswer> {
     return this.sessions.signIn(account, address);
   }
@@ -42,7 +43,7 @@ export class SessionsController {
       'same successor; any other reuse ends the session.',
   })
   @ApiOkResponse({ type: TokenAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'rate_limited')
+  @ApiErrors('account', ...BODY_ERRORS, badRefreshToken(), 'rate_limited')
   refresh(@Body() { account }: RefreshBody): Promise<TokenAnswer> {
     return this.sessions.refresh(account);
   }
@@ -51,7 +52,7 @@ export class SessionsController {
   @SessionRequired()
   @ApiOperation({ summary: 'Account Delete all tokens', description: 'Ends every session of the account.' })
   @ApiOkResponse({ type: AccountView })
-  @ApiErrors('account', 'unauthorized')
+  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized')
   signOut(@CurrentPrincipal() principal: SessionPrincipal): Promise<AccountView> {
     return this.sessions.signOut(principal);
   }
@@ -62,7 +63,7 @@ export class SessionsController {
     summary: 'Account Update',
     description: 'Gives the account a new email and password. Ends all its sessions and opens a new one.',
   })
-  @ApiParam({ name: 'id', format: 'uuid', example: EXAMPLE_ID })
+  @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiOkResponse({ type: TokenAnswer })
   @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'not_found', 'conflict', 'rate_limited')
   update(

@@ -18,7 +18,7 @@ export class RememberMe {
 }
 
 export class Credentials extends RememberMe {
-  @ApiProperty({ format: 'email', maxLength: 254, example: EXAMPLE_EMAIL })
+  @ApiProperty({ format: 'idn-email', maxLength: 254, example: EXAMPLE_EMAIL })
   @MaxLength(254, MUST_BE_EMAIL)
   @IsEmail({}, MUST_BE_EMAIL)
   @IsString(MUST_BE_STRING)

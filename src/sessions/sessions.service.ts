@@ -3,7 +3,7 @@ import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts, type AccountAtEpoch } from '../accounts/accounts.service.js';
-import { PasswordChecks } from '../accounts/password-checks.service.js';
+import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
 import { notFound, unauthorized } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
@@ -18,6 +18,8 @@ const ENDED = 'The session has ended.';
 
 /** Each change of credentials costs a hash: one account must not take them all. */
 const CHANGES = { most: 10, seconds: 60 };
+
+export const badRefreshToken = () => unauthorized('The refresh token is not valid.');
 
 /** Signing up, in and out. */
 @Injectable()
@@ -64,7 +66,7 @@ export class Sessions {
    */
   async refresh({ refresh_token, remember_me = false }: RefreshGrant): Promise<TokenPair> {
     const grant = this.tokens.readRefreshToken(refresh_token);
-    if (!grant) throw unauthorized('The refresh token is not valid.');
+    if (!grant) throw badRefreshToken();
     const { id, counter } = grant;
     const session =
       (await this.store.rotate(id, counter, remember_me)) ?? (await this.store.findJustRotated(id, counter));
@@ -72,7 +74,7 @@ export class Sessions {
     if (await this.store.endReused(id, counter)) {
       this.logger.warn(`session ${id} was ended: one of its refresh tokens was used again`);
     }
-    throw unauthorized('The refresh token is not valid.');
+    throw badRefreshToken();
   }
 
   /** Ends every session and every user token of the account. */
@@ -118,7 +120,7 @@ export class Sessions {
   /** @throws ApiError `unauthorized` when the account has changed since its credential was checked */
   async open(tx: EntityManager, account: AccountAtEpoch, remember = false) {
     const session = await this.store.open(tx, account, remember);
-    if (!session) throw unauthorized('The email or the password is wrong.');
+    if (!session) throw wrongCredentials();
     return session;
   }
 }

@@ -6,8 +6,10 @@ import 'reflect-metadata';
 import { Clock } from '../../src/config/clock.js';
 import { loadConfig, type Config } from '../../src/config/config.js';
 import type { DatabaseConnection } from '../../src/database/connection.js';
+import { describeApi } from '../../src/http/docs.js';
 import { createLogger } from '../../src/logging/logger.js';
 import { createServer, stopServer } from '../../src/server.js';
+import { SeenAnswers } from './openapi.js';
 
 export const TEST_SECRET_KEY = 'a secret key of the tests that is long enough';
 
@@ -25,6 +27,8 @@ export interface TestServer {
   config: Config;
   /** Every line that the server has logged. */
   logs: string[];
+  /** What `call` has been answered. */
+  answers: SeenAnswers;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Moves the server's clock, not the database's. */
   advanceClock(seconds: number): void;
@@ -55,12 +59,19 @@ export async function startServer(
   const app = await createServer({ config, connection, secretKeys: config.secretKeys ?? [] }, logger);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  const answers = new SeenAnswers(() => describeApi(app, config.publicUrl));
   return {
     url,
     app,
     config,
     logs,
-    call: (method, path, body, headers) => call(`${url}${path}`, method, body, headers),
+    answers,
+    call: async (method, path, body, headers) => {
+      const answer = await call(`${url}${path}`, method, body, headers);
+      const contentType = answer.headers.get('content-type');
+      answers.add({ method, path: new URL(`${url}${path}`).pathname, contentType, ...answer });
+      return answer;
+    },
     advanceClock: (seconds) => {
       const clock = app.get(Clock);
       const now = clock.now.bind(clock);

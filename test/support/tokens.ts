@@ -143,8 +143,10 @@ export async function callExactly(
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
         incoming.on('end', () => {
-          const answer = Buffer.concat(chunks).toString();
-          resolve({ status: incoming.statusCode ?? 0, body: answer === '' ? '' : (JSON.parse(answer) as unknown) });
+          const text = Buffer.concat(chunks).toString();
+          const answer = { status: incoming.statusCode ?? 0, body: text === '' ? '' : (JSON.parse(text) as unknown) };
+          server.answers.add({ method, path, contentType: incoming.headers['content-type'] ?? null, ...answer });
+          resolve(answer);
         });
       },
     );

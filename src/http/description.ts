@@ -1,0 +1,103 @@
+import { STATUS_CODES } from 'node:http';
+import type { OpenAPIObject } from '@nestjs/swagger';
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+type Content = Record<string, MediaType>;
+type Schemas = Record<string, Schema>;
+
+interface MediaType {
+  schema?: Schema;
+  example?: unknown;
+  examples?: Record<string, unknown>;
+}
+
+/** What is read of a schema here. */
+interface Schema {
+  $ref?: string;
+  title?: string;
+  example?: unknown;
+  properties?: Schemas;
+  items?: Schema;
+  allOf?: Schema[];
+  oneOf?: Schema[];
+  anyOf?: Schema[];
+}
+
+/** Completes what Nest has made of the decorators, so that each operation can be understood and tried by itself. */
+export function completeDescription(document: OpenAPIObject): OpenAPIObject {
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[]);
+  const schemas = ((document.components ??= {}).schemas ??= {}) as Schemas;
+  giveUniqueIds(operations);
+  for (const operation of operations) {
+    operation.security ??= [];
+    for (const [status, response] of Object.entries(operation.responses) as [string, { description: string }][]) {
+      response.description ||= STATUS_CODES[status] ?? '';
+    }
+    for (const media of contentsOf(operation)) {
+      if (media.schema) media.schema = shareTitled(media.schema, schemas);
+      if (media.example === undefined && !media.examples) Object.assign(media, examplesOf(media.schema, schemas));
+    }
+  }
+  return document;
+}
+
+/** A route with two paths is described twice, under one operation id; OpenAPI wants each to be unique. */
+function giveUniqueIds(operations: Operation[]): void {
+  const seen = new Map<string, number>();
+  for (const operation of operations) {
+    const id = operation.operationId ?? '';
+    const count = (seen.get(id) ?? 0) + 1;
+    seen.set(id, count);
+    if (count > 1) operation.operationId = `${id}_${count}`;
+  }
+}
+
+function contentsOf({ requestBody, responses }: Operation): MediaType[] {
+  const bodies = [requestBody, ...Object.values(responses)] as ({ content?: Content } | undefined)[];
+  return bodies.flatMap((body) => Object.values(body?.content ?? {}));
+}
+
+/** What is written out in place under a title is one of the named schemas: many operations have it. */
+function shareTitled(schema: Schema, schemas: Schemas): Schema {
+  if (schema.anyOf) return { ...schema, anyOf: schema.anyOf.map((one) => shareTitled(one, schemas)) };
+  const { title, ...rest } = schema;
+  if (title === undefined) return schema;
+  if (JSON.stringify((schemas[title] ??= rest)) !== JSON.stringify(rest)) {
+    throw new Error(`Two schemas of the API's description are called ${title}.`);
+  }
+  return { $ref: `#/components/schemas/${title}` };
+}
+
+/** One example, made of those of the fields; or one for each alternative. */
+function examplesOf(schema: Schema = {}, schemas: Schemas): Pick<MediaType, 'example' | 'examples'> {
+  const alternatives = schema.oneOf ?? schema.anyOf ?? [];
+  if (schema.example === undefined && alternatives.length > 1) {
+    const named = alternatives.map((one, index) => [nameOf(one) ?? index, { value: exampleOf(one, schemas) }] as const);
+    return { examples: Object.fromEntries(named) };
+  }
+  const example = exampleOf(schema, schemas);
+  return example === undefined ? {} : { example };
+}
+
+/** @returns undefined where nothing has an example; a field without one is left out */
+function exampleOf(schema: Schema, schemas: Schemas): unknown {
+  const { example, properties, items, allOf = [], oneOf, anyOf } = schema;
+  if (example !== undefined) return example;
+  const base = schemas[nameOf(schema) ?? ''] ?? oneOf?.[0] ?? anyOf?.[0];
+  if (base) return exampleOf(base, schemas);
+  if (items) {
+    const item = exampleOf(items, schemas);
+    return item === undefined ? undefined : [item];
+  }
+  if (!properties && allOf.length === 0) return undefined;
+  const own = Object.entries(properties ?? {}).map(([name, property]) => [name, exampleOf(property, schemas)] as const);
+  return Object.assign(
+    {},
+    ...allOf.map((part) => exampleOf(part, schemas)),
+    Object.fromEntries(own.filter(([, value]) => value !== undefined)),
+  );
+}
+
+function nameOf({ $ref }: Schema): string | undefined {
+  return $ref?.split('/').at(-1);
+}
