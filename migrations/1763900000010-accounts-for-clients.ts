@@ -11,7 +11,9 @@ export class AccountsForClients1763900000010 implements MigrationInterface {
         ADD COLUMN individual boolean NOT NULL DEFAULT true;
       CREATE UNIQUE INDEX accounts_name_key ON accounts (name);
       CREATE INDEX accounts_created_at_idx ON accounts (created_at, id);
-      CREATE INDEX accounts_institution_idx ON accounts USING gin (to_tsvector('simple', name)) WHERE NOT individual;
+      CREATE INDEX accounts_institution_idx ON accounts USING gin (to_tsvector('simple', translate(name,
+        '!"#$%&''()*+,-./:;<=>?@[\\]^_\`{|}~‐‑‒–—‘’‚“”„…«·»', '                                               ')))
+        WHERE NOT individual;
       CREATE TABLE account_networks (
         account_id uuid NOT NULL,
         network    cidr NOT NULL,

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { CONTRASTS, describeInBrowser, launchChromium, listenForComplaints } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { signUp, startServer, type TestServer } from './support/server.js';
 
@@ -11,23 +11,6 @@ const NEW = 'another example';
 
 /** Chromium trusts `*.localhost` without TLS, and so treats the page as it would treat one behind https. */
 const PUBLIC_URL = 'http://latchkey.localhost';
-
-const CHROMIUM = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/snap/bin/chromium',
-].find((path) => path !== undefined && existsSync(path));
-
-if (CHROMIUM === undefined) {
-  process.stderr.write(
-    'The reset page is NOT tested in a browser: there is no Chromium. Install it with "apt-get install chromium", ' +
-      'or set CHROMIUM_PATH.\n',
-  );
-}
-
-const describeInBrowser = CHROMIUM === undefined ? describe.skip : describe;
 
 let database: TestDatabase;
 let server: TestServer;
@@ -134,33 +117,6 @@ describe('The address of the reset page', () => {
   });
 });
 
-/** WCAG 2.2's contrast ratio of each visible text on the page with what is behind it; see its definition there. */
-const CONTRASTS = `(() => {
-  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
-  const luminance = (color) => {
-    const [red, green, blue] = channels(color).slice(0, 3).map((value) => {
-      const share = value / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const background = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const color = getComputedStyle(at).backgroundColor;
-      if ((channels(color)[3] ?? 1) === 1) return color;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  const speaks = (element) => element.matches('input[type=password], input[type=text]') ||
-    [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim() !== '');
-  return [...document.body.querySelectorAll('*')]
-    .filter((element) => speaks(element) && element.checkVisibility())
-    .map((element) => {
-      const levels = [getComputedStyle(element).color, background(element)].map(luminance).sort((a, b) => b - a);
-      return [element.id || element.localName, (levels[0] + 0.05) / (levels[1] + 0.05)];
-    });
-})()`;
-
 describeInBrowser('The reset page', () => {
   let browser: Browser;
   let context: BrowserContext;
@@ -170,20 +126,7 @@ describeInBrowser('The reset page', () => {
   let requests: { method: string; url: string }[];
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      ...(CHROMIUM !== undefined && { executablePath: CHROMIUM }),
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--no-proxy-server',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        `--host-resolver-rules=MAP ${new URL(PUBLIC_URL).host}:80 ${new URL(server.url).host}`,
-      ],
-    });
+    browser = await launchChromium({ [new URL(PUBLIC_URL).host]: server.url });
     context = await browser.newContext({ viewport: { width: 1024, height: 768 } });
     context.setDefaultTimeout(10_000);
   });
@@ -207,14 +150,8 @@ describeInBrowser('The reset page', () => {
   });
 
   async function watched(fresh: Page): Promise<Page> {
-    fresh.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-    });
-    fresh.on('pageerror', (error) => complaints.push(error.message));
+    await listenForComplaints(fresh, (text) => complaints.push(text));
     fresh.on('request', (request) => requests.push({ method: request.method(), url: request.url() }));
-    await fresh.addInitScript(
-      `addEventListener('securitypolicyviolation', (event) => console.error('violates ' + event.violatedDirective))`,
-    );
     return fresh;
   }
 

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
-import { isGiven, IsListOf, IsRefused, IsWholeNumber, MUST_BE_STRING } from '../http/validation.js';
+import { IsIn, IsString, Matches, ValidateIf } from 'class-validator';
+import { isGiven, IsListOf, IsRefused, IsWholeNumber, MaxLength, MUST_BE_STRING } from '../http/validation.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
 import { readEmailDomain } from './email-domains.js';
 import { readNetwork } from './networks.js';

@@ -5,12 +5,18 @@ import type { Reading } from '../http/validation.js';
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
+ * Letters, digits, hyphens and dots, of whatever script. `domainToASCII` reads more than domains: it takes paths off,
+ * decodes percent signs, and takes its time for what is longer than any domain.
+ */
+const WRITTEN = /^(\*\.)?((?:[a-z\d.-]|[^\p{ASCII}\s]){1,253}?)\.?$/iu;
+
+/**
  * Reads the domain of email addresses, or `*.` and one: all that are below it.
  *
  * @returns it in lower case and in ASCII (RFC 5890), without a dot at its end; or what is wrong with it
  */
 export function readEmailDomain(text: string): Reading {
-  const [, wildcard = '', name = ''] = /^(\*\.)?([^*@\s]+?)\.?$/.exec(text) ?? [];
+  const [, wildcard = '', name = ''] = WRITTEN.exec(text) ?? [];
   const ascii = domainToASCII(name);
   return DOMAIN.test(ascii)
     ? { value: `${wildcard}${ascii}` }

@@ -10,7 +10,7 @@ import type { Reading } from '../http/validation.js';
  */
 export function readAddress(text: string): string | undefined {
   if (isIP(text) === 0 || text.includes('%')) return undefined;
-  return ipaddr.process(text).toString();
+  return ipaddr.process(withoutShorthand(text)).toString();
 }
 
 /**
@@ -19,11 +19,12 @@ export function readAddress(text: string): string | undefined {
  * @returns its one spelling, an IPv4-mapped one as IPv4; or what is wrong with it
  */
 export function readNetwork(text: string): Reading {
-  const [, address = '', bits] = /^([\da-f.:]{1,45})(?:\/(0|[1-9]\d{0,2}))?$/i.exec(text) ?? [];
-  const version = isIP(address);
+  const [, written = '', bits] = /^([\da-f.:]{1,45})(?:\/(0|[1-9]\d{0,2}))?$/i.exec(text) ?? [];
+  const version = isIP(written);
   const longest = version === 4 ? 32 : 128;
   const length = bits === undefined ? longest : Number(bits);
   if (version === 0 || length > longest) return { problem: 'is no IP network such as 192.0.2.0/24 or 2001:db8::/32' };
+  const address = withoutShorthand(written);
   const first = networkAddress(address, length);
   if (first.toString() !== ipaddr.parse(address).toString()) {
     return { problem: `has bits set behind its prefix: did you mean ${first.toString()}/${length}?` };
@@ -32,6 +33,11 @@ export function readNetwork(text: string): Reading {
   return first instanceof ipaddr.IPv6 && first.isIPv4MappedAddress()
     ? { value: `${first.toIPv4Address().toString()}/${length - 96}` }
     : { value: `${first.toString()}/${length}` };
+}
+
+/** `ipaddr.js` takes `::192.0.2.1` for an IPv4-mapped address, which it is not (RFC 4291 section 2.5.5). */
+function withoutShorthand(address: string): string {
+  return address.replace(/^::(?=[\d.]+$)/, '0::');
 }
 
 function networkAddress(address: string, length: number) {

@@ -41,6 +41,7 @@ describe('Without any variable', () => {
       appTokenTtl: 6_311_520_000,
       oauthTokenTtl: 3_600,
       tokenRetention: 7_776_000,
+      identificationTtl: 2_592_000,
       frontendAuth: 'app-token',
       loginMaxFailures: 10,
       loginFailureWindow: 900,
@@ -109,6 +110,10 @@ describe('A good variable', () => {
       { SESSION_TTL: '1', REFRESH_TTL: '9999999999' },
       { sessionTtl: 1, refreshTtl: 9_999_999_999 },
     ],
+    [
+      { OAUTH_TOKEN_TTL: '60', IDENTIFICATION_TTL: '1' },
+      { oauthTokenTtl: 60, identificationTtl: 1 },
+    ],
   ])('is taken: %j', (env, settings) => {
     expect(loadConfig(env)).toMatchObject(settings);
   });
@@ -131,7 +136,11 @@ describe('A bad variable', () => {
     REFRESH_TTL: [...WHOLE, '0'],
     SESSION_MAX_AGE: [...WHOLE, '0'],
     RESET_TTL: [...WHOLE, '0'],
+    USER_TOKEN_TTL: [...WHOLE, '0'],
     APP_TOKEN_TTL: [...WHOLE, '0'],
+    OAUTH_TOKEN_TTL: [...WHOLE, '0'],
+    TOKEN_RETENTION: [...WHOLE, '0'],
+    IDENTIFICATION_TTL: [...WHOLE, '0'],
     LOGIN_MAX_FAILURES: [...WHOLE, '0'],
     LOGIN_FAILURE_WINDOW: [...WHOLE, '0'],
     RATE_LIMIT_PER_MINUTE: WHOLE,

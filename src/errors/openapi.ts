@@ -35,7 +35,11 @@ type Headers = NonNullable<ApiResponseOptions['headers']>;
 
 const HEADERS: Partial<Record<ErrorCode, Headers>> = {
   unauthorized: {
-    'WWW-Authenticate': { description: 'What is asked for (RFC 9110)', schema: { type: 'string' }, example: 'Bearer' },
+    'WWW-Authenticate': {
+      description: 'What is asked for (RFC 9110)',
+      schema: { type: 'string' },
+      example: 'Bearer realm="latchkey"',
+    },
   },
   rate_limited: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 60 } },
   unavailable: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 1 } },

@@ -16,6 +16,11 @@ export function bearerToken(request: Sent): string | null {
   return token === undefined || isRepeated(request) ? null : token;
 }
 
+/** Whether a token is shown as Bearer, however malformed. */
+export function showsBearer({ headers }: Sent): boolean {
+  return /^bearer:? +\S/i.test(headers.authorization ?? '');
+}
+
 /** Whether the scheme is Basic, however well-formed the rest is. */
 export function isBasic({ headers }: Sent): boolean {
   return /^basic( |$)/i.test(headers.authorization ?? '');

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { SessionPrincipal } from '../access/principal.js';
 import { unauthorized } from '../errors/api-error.js';
-import { bearerToken } from './authorization-header.js';
+import { showsBearer } from './authorization-header.js';
 import { BearerJwtStrategy, KeyLookupError } from './bearer-jwt.strategy.js';
 
 /** `Authorization: Bearer` with the JWT of a live session (RFC 6750). */
@@ -17,9 +17,9 @@ export class BearerJwtScheme {
       request.principal = principal;
       return true;
     }
-    throw bearerToken(request) === null
-      ? unauthorized('Send the token of a session as a Bearer token.')
-      : unauthorized('The session has ended, or the token is not valid.', 'Bearer error="invalid_token"');
+    throw showsBearer(request)
+      ? unauthorized('The session has ended, or the token is not valid.', 'Bearer error="invalid_token"')
+      : unauthorized('Send the token of a session as a Bearer token.');
   }
 
   /**

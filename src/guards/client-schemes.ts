@@ -6,7 +6,7 @@ import { ApiError, unauthorized } from '../errors/api-error.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
-import { basicCredentials, bearerToken, isBasic, isRepeated } from './authorization-header.js';
+import { basicCredentials, bearerToken, isBasic, isRepeated, showsBearer } from './authorization-header.js';
 
 const BEARER = 'Bearer realm="latchkey"';
 const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
@@ -46,9 +46,8 @@ export class ClientScheme {
   }
 
   private async byToken(request: FastifyRequest): Promise<ClientPrincipal> {
-    const secret = bearerToken(request);
-    if (secret === null) throw unauthorized('Send an access token as a Bearer token.', BEARER);
-    const token = await this.tokens.check('oauth', secret);
+    if (!showsBearer(request)) throw unauthorized('Send an access token as a Bearer token.', BEARER);
+    const token = await this.tokens.check('oauth', bearerToken(request) ?? '');
     if (!token) throw unauthorized('The access token is not good (any longer).', `${BEARER}, error="invalid_token"`);
     return { clientId: token.clientId ?? '', scopes: token.scopes };
   }

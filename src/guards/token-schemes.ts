@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, unauthorized, type FieldErrors } from '../errors/api-error.js';
 import type { VerifiedToken } from '../tokens/token.store.js';
 import { Tokens } from '../tokens/tokens.service.js';
-import { bearerToken } from './authorization-header.js';
+import { bearerToken, showsBearer } from './authorization-header.js';
 
 const APP_TOKEN = 'app-token';
 const TOKEN = 'token';
@@ -84,9 +84,8 @@ export class ApiTokenScheme {
 
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
-    const secret = bearerToken(request);
-    if (secret === null) throw unauthorized('Send an API token as a Bearer token.');
-    const token = await this.tokens.check('api', secret);
+    if (!showsBearer(request)) throw unauthorized('Send an API token as a Bearer token.');
+    const token = await this.tokens.check('api', bearerToken(request) ?? '');
     if (!token) throw unauthorized('The token does not exist or has been revoked.', 'Bearer error="invalid_token"');
     request.principal = { gatewayAccountId: token.gatewayAccountId ?? '' } satisfies GatewayPrincipal;
     return true;

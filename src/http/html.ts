@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 /** How all pages look. */
 const STYLE = `
   body { font: 1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem; color: #1a1a1a;
-    background: #fff }
+    background: #fff; overflow-wrap: break-word }
   h1 { font-size: 1.5rem; line-height: 1.25 }
   label { display: block; margin-top: 1rem }
   input[type=email], input[type=password], input[type=search], input[type=text] { font: inherit; width: 100%;

@@ -39,6 +39,20 @@ export function HasAtMostBytes(most: number): PropertyDecorator {
   });
 }
 
+/**
+ * The text has at most so many characters, as PostgreSQL counts them. class-validator's own decorator of this name leaves
+ * variation selectors out.
+ */
+export function MaxLength(most: number, { message }: { message: string }): PropertyDecorator {
+  return ValidateBy({
+    name: 'maxLength',
+    validator: {
+      validate: (value) => typeof value === 'string' && value.length <= most * 2 && Array.from(value).length <= most,
+      defaultMessage: () => message,
+    },
+  });
+}
+
 /** A whole number that JSON carries exactly (RFC 8259 section 6). */
 export function IsSafeInteger(): PropertyDecorator {
   return ValidateBy({

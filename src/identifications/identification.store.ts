@@ -38,12 +38,13 @@ export interface WayfSignIn {
   email: string;
   /** The institution that the visitor chose; null: none. */
   institutionId: string | null;
-  ip: string;
+  /** null: a proxy did not tell; the first identification's is taken. */
+  ip: string | null;
   userAgent: string;
 }
 
 /** The account that the most specific network with the address `$1` belongs to; the oldest one of several. */
-const BY_NETWORK = `
+export const BY_NETWORK = `
   SELECT a.id FROM account_networks n JOIN accounts a ON a.id = n.account_id
   WHERE n.network >>= $1::inet AND a.disabled_at IS NULL
   ORDER BY masklen(n.network) DESC, a.created_at, a.id LIMIT 1`;
@@ -145,7 +146,8 @@ export class IdentificationStore implements OnModuleInit {
          ORDER BY array_position($3::text[], d.domain), b.created_at, b.id LIMIT 1 FOR KEY SHARE OF b
        )
        INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
-       SELECT $5, a.email, a.id, (SELECT id FROM by_domain), i.client_id, i.url, $6, now() + $7 * interval '1 second'
+       SELECT coalesce($5, i.ip), a.email, a.id, (SELECT id FROM by_domain), i.client_id, i.url, $6,
+         now() + $7 * interval '1 second'
        FROM a, identifications i
        WHERE i.id = $8 AND i.expires_at > now()
          AND ($4::uuid IS NULL OR a.id = $4 OR (SELECT id FROM by_domain) IS NOT NULL)

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsEmail, IsOptional, IsString, MaxLength, ValidateBy } from 'class-validator';
+import { IsEmail, IsOptional, IsString, ValidateBy } from 'class-validator';
 import { readAddress } from '../accounts/networks.js';
-import { MUST_BE_EMAIL, MUST_BE_STRING } from '../http/validation.js';
+import { MaxLength, MUST_BE_EMAIL, MUST_BE_STRING } from '../http/validation.js';
 import type { FoundAccount, IdentificationRecord } from './identification.store.js';
 
 const LONGEST = 2_048;

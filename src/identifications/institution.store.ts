@@ -15,6 +15,13 @@ const CHOOSABLE = `
   NOT a.individual AND a.name IS NOT NULL AND a.disabled_at IS NULL
   AND (a.email IS NOT NULL OR EXISTS (SELECT FROM account_email_domains d WHERE d.account_id = a.id))`;
 
+/** Between words, so that PostgreSQL's parser sees no paths, hosts, emails, tags and signed numbers in names. */
+const SEPARATORS = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~‐‑‒–—‘’‚“”„…«·»';
+
+/** The words of a text, as the index on names has them. */
+const wordsOf = (text: string) =>
+  `to_tsvector('simple', translate(${text}, '${SEPARATORS.replace("'", "''")}', '${' '.repeat(SEPARATORS.length)}'))`;
+
 /** The account table as the WAYF page sees it. */
 @Injectable()
 export class InstitutionStore {
@@ -22,14 +29,14 @@ export class InstitutionStore {
 
   /** @returns institutions with words in their names that begin with the given ones, and whether there are more */
   async search(text: string): Promise<{ found: Institution[]; more: boolean }> {
-    const words = text.match(/[\p{L}\p{N}]+/gu) ?? [];
-    if (words.length === 0) return { found: [], more: false };
     const rows = await sql<Institution>(
       this.manager,
       `SELECT a.id, a.name FROM accounts a
-       WHERE to_tsvector('simple', a.name) @@ to_tsquery('simple', $1) AND ${CHOOSABLE}
+       WHERE ${wordsOf('a.name')} @@ (
+           SELECT string_agg(quote_literal(lexeme) || ':*', ' & ')::tsquery FROM unnest(${wordsOf('$1::text')})
+         ) AND ${CHOOSABLE}
        ORDER BY a.name, a.id LIMIT ${MOST_FOUND + 1}`,
-      [words.map((word) => `${word}:*`).join(' & ')],
+      [text],
     );
     return { found: rows.slice(0, MOST_FOUND), more: rows.length > MOST_FOUND };
   }

@@ -48,7 +48,7 @@ export class WayfController {
   @Header('Referrer-Policy', 'same-origin')
   async signIn(
     @Param('id') id: string,
-    @Body() form: Record<string, unknown>,
+    @Body() form: Record<string, unknown> = {},
     @Req() request: FastifyRequest,
     @Ip() address: string,
     @Headers('user-agent') userAgent: string | undefined,
@@ -56,7 +56,7 @@ export class WayfController {
   ): Promise<string> {
     refuseOtherSites(request, this.config.publicUrl);
     allowReturnTo(await this.wayf.urlOf(id), reply);
-    const email = textOf(form.email, 254);
+    const email = textOf(form.email, 254).trim();
     const password = textOf(form.password, 1_000);
     const institution = await this.chosen(form.institution);
     try {
@@ -83,9 +83,15 @@ export class WayfController {
   }
 }
 
-/** Browsers hold `form-action` against redirects too. */
+/**
+ * Browsers hold `form-action` against redirects too, and Chromium against those that follow: `url` may send the visitor
+ * on to a site of another origin.
+ */
 function allowReturnTo(url: string, reply: FastifyReply): void {
-  void reply.header('content-security-policy', pagePolicy({ formTargets: ["'self'", new URL(url).origin] }));
+  const { origin, protocol } = new URL(url);
+  // A policy has no word for some hosts: IPv6 addresses, underscores and the like.
+  const sources = /^https?:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin) ? [origin, protocol] : [protocol];
+  void reply.header('content-security-policy', pagePolicy({ formTargets: ["'self'", ...sources] }));
 }
 
 /**

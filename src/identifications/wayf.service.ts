@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { readAddress } from '../accounts/networks.js';
 import { PasswordChecks } from '../accounts/password-checks.service.js';
-import { ApiError, notFound } from '../errors/api-error.js';
+import { ApiError } from '../errors/api-error.js';
 import { IdentificationStore } from './identification.store.js';
 import { InstitutionStore, type Institution } from './institution.store.js';
 
@@ -38,7 +39,7 @@ export class Wayf {
   /** @throws ApiError `not_found` */
   async institution(id: string): Promise<Institution> {
     const institution = UUID.test(id) ? await this.institutions.find(id) : undefined;
-    if (!institution) throw notFound();
+    if (!institution) throw new ApiError('not_found', 'This institution cannot be chosen. Go back and choose another.');
     return institution;
   }
 
@@ -58,7 +59,7 @@ export class Wayf {
       credentialEpoch: account.credentialEpoch,
       email: account.email,
       institutionId: form.institution?.id ?? null,
-      ip: form.address,
+      ip: readAddress(form.address) ?? null,
       userAgent: form.userAgent,
     });
     if (identified === undefined) throw this.refusal(form.institution);

@@ -74,7 +74,8 @@ export class OauthClientStore {
   }
 
   /**
-   * Locks a client against change until the transaction ends.
+   * Locks a client and one of its secrets against change until the transaction ends. The secret has a lock of its own: a
+   * client that was only locked meanwhile is not looked at again, and the secret would be seen as it was before.
    *
    * @returns its scopes, if it is still good and still has the secret
    */
@@ -83,7 +84,7 @@ export class OauthClientStore {
       tx,
       `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $2
          LEFT JOIN accounts o ON o.id = c.account_id
-       WHERE c.id = $1 AND ${GOOD} FOR SHARE OF c`,
+       WHERE c.id = $1 AND ${GOOD} FOR SHARE OF c FOR KEY SHARE OF s`,
       [clientId, secretId],
     );
     return row?.scopes;

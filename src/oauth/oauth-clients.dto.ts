@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Matches, ValidateIf } from 'class-validator';
 import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { isGiven, IsRefused, MUST_BE_STRING } from '../http/validation.js';
+import { isGiven, IsRefused, MaxLength, MUST_BE_STRING } from '../http/validation.js';
 import type { ClientRecord } from './oauth-client.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';

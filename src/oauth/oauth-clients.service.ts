@@ -57,7 +57,7 @@ export class OauthClients {
     if (!CLIENT_ID.test(id)) return undefined;
     const digest = digestOf(secret);
     return this.verified.get(`${id} ${digest.toString('base64')}`, () =>
-      this.limits.attempt(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
+      this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
     );
   }
 

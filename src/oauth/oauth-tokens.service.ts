@@ -47,10 +47,11 @@ export class OauthTokens {
   }
 }
 
-/** @param asked separated by spaces (RFC 6749 section 3.3); none: all */
+/** @param asked separated by spaces (RFC 6749 section 3.3); empty: all */
 function scopesAmong(registered: string[], asked: string): string[] {
+  if (asked === '') return registered;
   const wanted = new Set(asked.split(' ').filter((name) => name !== ''));
-  if (wanted.size === 0) return registered;
+  if (wanted.size === 0) throw refused('invalid_scope', 'The scope names nothing.');
   for (const name of wanted) {
     if (!registered.includes(name)) throw refused('invalid_scope', 'The client is not registered with every scope.');
   }

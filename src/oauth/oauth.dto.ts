@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsString, ValidateIf } from 'class-validator';
+import { IsNotEmpty, IsString, ValidateIf } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { MUST_BE_STRING } from '../http/validation.js';
 
@@ -35,6 +35,7 @@ export class TokenRequestBody extends ClientInBody {
 
 export class PresentedToken extends ClientInBody {
   @ApiProperty({ example: EXAMPLE_ACCESS_TOKEN })
+  @IsNotEmpty({ message: 'must not be empty' })
   @IsString(MUST_BE_STRING)
   token!: string;
 

@@ -1,9 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsEmail, IsObject, IsString, MaxLength, ValidateNested } from 'class-validator';
+import { IsEmail, IsObject, IsString, ValidateNested } from 'class-validator';
 import { AccountView, EXAMPLE_EMAIL } from '../accounts/accounts.dto.js';
 import { PASSWORD_MAX_BYTES } from '../accounts/password-hasher.js';
-import { HasAtMostBytes, MUST_BE_EMAIL, MUST_BE_OBJECT, MUST_BE_STRING } from '../http/validation.js';
+import { HasAtMostBytes, MaxLength, MUST_BE_EMAIL, MUST_BE_OBJECT, MUST_BE_STRING } from '../http/validation.js';
 import { EXAMPLE_JWT, EXAMPLE_REFRESH_TOKEN, RememberMe } from './sessions.dto.js';
 
 const EXAMPLE_RESET_TOKEN = '5b0f3e5c-2b1d-4c8e-9a51-7d3f6e0c4b2a.1f2e3d4c.Zk1mYV9fN2x3bUhQc2pMa0pIZ2ZkcXdlcnR5dWlvcGE';

@@ -1,9 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsEmail, IsObject, IsString, MaxLength, ValidateIf, ValidateNested } from 'class-validator';
+import { IsBoolean, IsEmail, IsObject, IsString, ValidateIf, ValidateNested } from 'class-validator';
 import { EXAMPLE_EMAIL } from '../accounts/accounts.dto.js';
 import { PASSWORD_MAX_BYTES } from '../accounts/password-hasher.js';
-import { HasAtMostBytes, MUST_BE_EMAIL, MUST_BE_OBJECT, MUST_BE_STRING } from '../http/validation.js';
+import { HasAtMostBytes, MaxLength, MUST_BE_EMAIL, MUST_BE_OBJECT, MUST_BE_STRING } from '../http/validation.js';
 
 export const EXAMPLE_JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzUxMiIsImtpZCI6Ik56YiJ9.eyJkYXRhIjp7fX0.SuAAhWPz_7Vf';
 export const EXAMPLE_REFRESH_TOKEN =

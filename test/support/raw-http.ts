@@ -5,7 +5,8 @@ export interface RawRequest {
   method: string;
   /** Sent as it is: nothing is normalised. */
   path: string;
-  headers?: Record<string, string>;
+  /** A list: the header is sent once for each. */
+  headers?: Record<string, string | string[]>;
   /** Sent as it is, with any method. */
   body?: string | Buffer | undefined;
   /** In chunks, without a length. */

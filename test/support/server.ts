@@ -47,7 +47,7 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
   return { ...config, ...overrides };
 }
 
-/** Starts a whole server on a port of its own. */
+/** Starts a whole server on a port of its own, unless `port` says which. */
 export async function startServer(
   connection: DatabaseConnection,
   overrides: Partial<Config> = {},
@@ -57,7 +57,7 @@ export async function startServer(
   const logs: string[] = [];
   const logger = createLogger('debug', { write: (line) => logs.push(line) });
   const app = await createServer({ config, connection, secretKeys: config.secretKeys ?? [] }, logger);
-  await app.listen({ host: '127.0.0.1', port: 0 });
+  await app.listen({ host: '127.0.0.1', port: config.port });
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   const answers = new SeenAnswers(() => describeApi(app, config.publicUrl));
   return {

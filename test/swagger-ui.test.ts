@@ -1,0 +1,148 @@
+import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { describeInBrowser, launchChromium, listenForComplaints } from './support/browser.js';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { newClient } from './support/oauth.js';
+import { freePort } from './support/process.js';
+import { claimsOf, startServer, type TestServer } from './support/server.js';
+import { makeAdmin } from './support/tokens.js';
+
+jest.setTimeout(120_000);
+
+/** What the examples of the documents have. */
+const EXAMPLE_EMAIL = 'fred@bedrockisp.com';
+
+/** What an operation was called with, and what came back. */
+interface Outcome {
+  status: number;
+  body: any;
+  sent: Record<string, string>;
+}
+
+describeInBrowser('Swagger UI', () => {
+  let database: TestDatabase;
+  let server: TestServer;
+  let browser: Browser;
+  let page: Page;
+  const complaints: string[] = [];
+  const requests: string[] = [];
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    const port = await freePort();
+    // Its own address, so that the description that it serves leads back to it.
+    server = await startServer(database.connection, { port, publicUrl: `http://127.0.0.1:${port}` });
+    browser = await launchChromium({});
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    page.setDefaultTimeout(30_000);
+    page.on('request', (request) => requests.push(request.url()));
+    page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
+    await listenForComplaints(page, (text) => complaints.push(text));
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+    await database.drop();
+  });
+
+  afterEach(() => {
+    expect(complaints).toEqual([]);
+    for (const url of requests) expect(new URL(url).origin).toBe(server.url);
+  });
+
+  /** Opens an operation, fills in what is not to be as its example has it, and executes it. */
+  async function tryOut(method: string, path: string, parameters: Record<string, string> = {}): Promise<Outcome> {
+    const operation = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) }).first();
+    await operation.locator('.opblock-summary-control').click();
+    await operation.getByRole('button', { name: 'Try it out' }).click();
+    for (const [name, value] of Object.entries(parameters)) {
+      await operation.locator(`tr[data-param-name="${name}"] input`).fill(value);
+    }
+    const pattern = new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`);
+    const answered = page.waitForResponse(
+      (response) =>
+        response.request().method() === method.toUpperCase() && pattern.test(new URL(response.url()).pathname),
+    );
+    await operation.getByRole('button', { name: 'Execute' }).click();
+    const answer = await answered;
+    const status = answer.status();
+    await operation.locator('.live-responses-table .response-col_status', { hasText: String(status) }).waitFor();
+    // The fewer are open, the faster it draws.
+    await operation.locator('.opblock-summary-control').click();
+    return { status, body: await answer.json(), sent: await answer.request().allHeaders() };
+  }
+
+  /** Uses the dialog: fills in the fields of a scheme, in their order, and authorises it. */
+  async function authorise(scheme: string, ...values: string[]): Promise<void> {
+    await inDialog(scheme, async (form) => {
+      for (const [index, value] of values.entries())
+        await form.locator('input:not([type=checkbox])').nth(index).fill(value);
+      for (const scope of await form.locator('label.item').all()) await scope.click();
+      await form.getByRole('button', { name: /^(Authorize|Apply )/ }).click();
+      await form.getByRole('button', { name: /^(Logout|Remove )/ }).waitFor();
+    });
+  }
+
+  const forget = (scheme: string) =>
+    inDialog(scheme, async (form) => {
+      await form.getByRole('button', { name: /^(Logout|Remove )/ }).click();
+      await form.getByRole('button', { name: /^(Authorize|Apply )/ }).waitFor();
+    });
+
+  async function inDialog(scheme: string, act: (form: Locator) => Promise<void>): Promise<void> {
+    await page.locator('.auth-wrapper > .authorize').click();
+    const title = page.locator('h4', { hasText: new RegExp(`^${scheme}\\b`) });
+    await act(page.locator('.modal-ux .auth-container', { has: title }));
+    await page.locator('.modal-ux .close-modal').click();
+  }
+
+  it('signs up, in and on: an operation of each scheme works from its page, mostly as its example stands', async () => {
+    const { appToken } = await makeAdmin(server);
+    const client = await newClient(server);
+    await page.goto(`${server.url}/docs`);
+    expect(await page.title()).toBe('Latchkey');
+
+    const signUp = await tryOut('post', '/accounts');
+    expect(signUp).toMatchObject({ status: 201, body: { token: expect.any(String) } });
+    const signIn = await tryOut('post', '/account/session');
+    expect(signIn).toMatchObject({ status: 200, body: { token: expect.any(String) } });
+    const { token } = signIn.body as { token: string };
+    const { id } = claimsOf(token).data;
+    await authorise('session', token);
+    const account = await tryOut('get', '/accounts/{id}', { id });
+    expect(account.sent.authorization).toBe(`Bearer ${token}`);
+    expect(account).toMatchObject({ status: 200, body: { data: { id, email: EXAMPLE_EMAIL } } });
+
+    await authorise('app-token', appToken);
+    const logIn = await tryOut('post', '/api/v1/token');
+    expect(logIn).toMatchObject({ status: 200, sent: { 'app-token': appToken } });
+    const { token: userToken } = logIn.body as { token: string };
+    await authorise('token', userToken);
+    const tokens = await tryOut('get', '/api/v1/tokens');
+    expect(tokens.sent).toMatchObject({ 'app-token': appToken, token: userToken });
+    expect(tokens).toMatchObject({ status: 200, body: { tokens: [{ hint: userToken.slice(-4), owner: id }] } });
+
+    const issued = await tryOut('post', '/v1/frontend/auth');
+    expect(issued).toMatchObject({ status: 200, sent: { 'app-token': appToken } });
+    const { token: apiToken } = issued.body as { token: string };
+    await authorise('api-token', apiToken);
+    const gateway = await tryOut('get', '/v1/api/auth');
+    expect(gateway.sent.authorization).toBe(`Bearer ${apiToken}`);
+    expect(gateway).toMatchObject({ status: 200, body: { account_id: 'GATEWAY_ACCOUNT_1' } });
+
+    await authorise('oauth2', client.id, client.secret);
+    const entryPoint = await tryOut('get', '/api');
+    expect(entryPoint.sent.authorization).toMatch(/^Bearer [0-9a-f]{32}$/);
+    expect(entryPoint).toMatchObject({ status: 200, body: { _links: { self: { href: `${server.url}/api` } } } });
+    const made = await tryOut('post', '/api/identifications');
+    expect(made).toMatchObject({ status: 201, body: { status: 'wayf' } });
+
+    await forget('oauth2');
+    await authorise('client', client.id, client.secret);
+    const accounts = await tryOut('get', '/api/accounts');
+    expect(accounts.sent.authorization).toBe(client.basic.authorization);
+    expect(accounts.status).toBe(200);
+    expect((accounts.body as { accounts: unknown[] }).accounts).toHaveLength(2);
+  });
+});
