@@ -8,6 +8,7 @@ export class Identifications1763900000012 implements MigrationInterface {
       CREATE TABLE identifications (
         id             uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
         client_id      text        NOT NULL,
+        -- No foreign keys: an organisation may have been found a million times, and must be deletable all the same.
         account_id     uuid,
         institution_id uuid,
         ip             inet        NOT NULL,
@@ -17,17 +18,10 @@ export class Identifications1763900000012 implements MigrationInterface {
         created_at     timestamptz NOT NULL DEFAULT now(),
         expires_at     timestamptz NOT NULL,
         CONSTRAINT identifications_client_id_fkey
-          FOREIGN KEY (client_id) REFERENCES oauth_clients (id) ON DELETE CASCADE,
-        CONSTRAINT identifications_account_id_fkey
-          FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE SET NULL,
-        CONSTRAINT identifications_institution_id_fkey
-          FOREIGN KEY (institution_id) REFERENCES accounts (id) ON DELETE SET NULL
+          FOREIGN KEY (client_id) REFERENCES oauth_clients (id) ON DELETE CASCADE
       );
       CREATE INDEX identifications_expires_at_idx ON identifications (expires_at);
       CREATE INDEX identifications_client_id_idx ON identifications (client_id);
-      CREATE INDEX identifications_account_id_idx ON identifications (account_id) WHERE account_id IS NOT NULL;
-      CREATE INDEX identifications_institution_id_idx ON identifications (institution_id)
-        WHERE institution_id IS NOT NULL;
     `);
   }
 

@@ -3,15 +3,21 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { newAccessToken, newClient } from './support/oauth.js';
 import { send, type RawRequest } from './support/raw-http.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
+import { newApiToken, signedInAdmin, type User } from './support/tokens.js';
 
 let database: TestDatabase;
 let server: TestServer;
+let admin: User;
 
 beforeAll(async () => {
   database = await createDatabase();
-  server = await startServer(database.connection, { trustProxy: 1, rateLimitPerMinute: 1_000_000 });
+  // With the usual limit, a few wrong secrets would keep all others from being looked at.
+  const limits = { rateLimitPerMinute: 1_000_000, loginMaxFailures: 1_000 };
+  server = await startServer(database.connection, { trustProxy: 1, ...limits });
+  admin = await signedInAdmin(server);
 });
 
 afterAll(async () => {
@@ -37,12 +43,12 @@ async function makeHolder(): Promise<Holder> {
   return { ...account, resetToken: server.app.get(SecretKeys).sign('password-reset', reset?.id ?? '') };
 }
 
-/** All that is stored. Limits count requests, and mails that are queued go out: neither is harm done. */
+/** All that is stored. Limits count requests, mails that are queued go out, and uses are noted: that is no harm done. */
 async function everything(): Promise<Record<string, unknown>> {
   const columns = await database.query<{ table: string; columns: string }>(
     `SELECT table_name AS table, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) AS columns
      FROM information_schema.columns
-     WHERE table_schema = 'public' AND table_name <> 'attempt_limits'
+     WHERE table_schema = 'public' AND table_name <> 'attempt_limits' AND column_name <> 'last_used_at'
        AND (table_name <> 'outgoing_mails' OR column_name IN ('id', 'kind', 'subject_id', 'recipient'))
      GROUP BY 1`,
   );
@@ -61,32 +67,114 @@ async function everything(): Promise<Record<string, unknown>> {
 const ID_OF: Record<number, string> = {
   400: 'bad_request',
   401: 'unauthorized',
+  403: 'forbidden',
   404: 'not_found',
   405: 'bad_request',
+  409: 'conflict',
   413: 'bad_request',
   415: 'bad_request',
   422: 'invalid_params',
+  429: 'rate_limited',
 };
 
-function expectDialect({ status, headers, body }: Answer): void {
-  expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
-  expect(headers.get('cache-control')).toBe('no-store');
-  expect(headers.get('x-request-id')).toMatch(/./);
-  const { id, message, errors, ...others } = body as { id: string; message: string; errors?: Record<string, string[]> };
-  expect({ id, others }).toEqual({ id: ID_OF[status], others: {} });
-  expect(message).toMatch(/^[A-Z].*\.$/);
-  expect(errors !== undefined).toBe(status === 422);
-  for (const messages of Object.values(errors ?? {})) {
-    expect(messages.length).toBeGreaterThan(0);
-    for (const text of messages) expect(text).toMatch(/^[a-z]/);
-  }
+/** RFC 6749 section 5.2, and what it has no word for. */
+const OAUTH_ERRORS: Record<number, RegExp> = {
+  400: /^(invalid_request|invalid_scope|unsupported_grant_type)$/,
+  401: /^invalid_client$/,
+  403: /^insufficient_scope$/,
+  404: /^invalid_request$/,
+  405: /^invalid_request$/,
+  413: /^invalid_request$/,
+  415: /^invalid_request$/,
+  429: /^temporarily_unavailable$/,
+};
+
+const SENTENCE = expect.stringMatching(/^[A-Z].*\.$/);
+
+/** One text, or a list of them, for each bad field, and at least one field. */
+function expectFields(errors: object, text: unknown): void {
+  expect(Object.keys(errors).length).toBeGreaterThan(0);
+  expect(errors).toEqual(Object.fromEntries(Object.keys(errors).map((field) => [field, text])));
 }
 
-async function expectRefusal(request: RawRequest, status: number): Promise<Answer> {
+/** What the body of a refusal looks like in each dialect. */
+const BODIES: Record<string, (status: number, body: Record<string, unknown>) => void> = {
+  account: (status, { errors, ...others }) => {
+    expect(others).toEqual({ id: ID_OF[status], message: SENTENCE });
+    expect(errors !== undefined).toBe([409, 422].includes(status));
+    for (const messages of Object.values((errors ?? {}) as Record<string, string[]>)) {
+      expect(messages.length).toBeGreaterThan(0);
+      for (const text of messages) expect(text).toMatch(/^[a-z]/);
+    }
+  },
+  connect: (status, { errors, ...others }) => {
+    const invalid = status === 400 && errors !== undefined;
+    expect(others).toEqual({ status_code: status, message: invalid ? 'Validation Failed' : SENTENCE });
+    if (status !== 400) expect(errors !== undefined).toBe(status === 409);
+    if (errors !== undefined) expectFields(errors as object, expect.stringMatching(/^[a-z]/));
+  },
+  oauth: (status, body) => {
+    // RFC 6749 says which characters a description has.
+    const description = expect.stringMatching(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/);
+    expect(body).toEqual({
+      error: expect.stringMatching(OAUTH_ERRORS[status] ?? /^$/),
+      error_description: description,
+    });
+  },
+  publicauth: (_, body) => {
+    expect(body).toEqual({ message: expect.stringMatching(/./) });
+  },
+  'app-token': (_, { errors, ...others }) => {
+    expect(others).toEqual({});
+    expectFields(errors as object, expect.stringMatching(/./));
+  },
+  plain: (status, body) => {
+    expect(body).toEqual({ statusCode: status, error: expect.stringMatching(/^[A-Z]/), message: SENTENCE });
+  },
+};
+
+const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
+const BEARER = [
+  'Bearer realm="latchkey"',
+  'Bearer error="invalid_token"',
+  'Bearer realm="latchkey", error="invalid_token"',
+];
+
+/** What a refusal asks for in `WWW-Authenticate`; null: nothing. */
+const CHALLENGES: Record<string, Record<number, (string | RegExp | null)[]>> = {
+  account: { 401: BEARER },
+  publicauth: { 401: ['App-Token', ...BEARER] },
+  'app-token': { 401: ['App-Token', 'App-Token, Token', ...BEARER] },
+  connect: {
+    400: [null, 'Bearer realm="latchkey", error="invalid_request"'],
+    401: [BASIC, ...BEARER],
+    403: [
+      null,
+      /^Bearer realm="latchkey", error="insufficient_scope", scope="(accounts:(read|write)|identifications)"$/,
+    ],
+  },
+  oauth: { 401: [BASIC] },
+};
+
+function expectDialect({ status, headers, body }: Answer, dialect = 'account'): void {
+  const isPage = dialect === 'page';
+  expect(headers.get('content-type')).toBe(isPage ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8');
+  expect(headers.get('cache-control')).toBe('no-store');
+  expect(headers.get('x-request-id')).toMatch(/./);
+  const challenge = headers.get('www-authenticate');
+  const challenges = CHALLENGES[dialect]?.[status] ?? [null];
+  if (!challenges.some((one) => (one instanceof RegExp ? one.test(challenge ?? '') : one === challenge))) {
+    throw new Error(`A ${status} in the dialect ${dialect} came with WWW-Authenticate: ${challenge ?? 'none'}`);
+  }
+  if (isPage) expect(body).toMatch(/^<!doctype html>[^]+ role="alert">[A-Z].*\.<\/p>/);
+  else BODIES[dialect]?.(status, body as Record<string, unknown>);
+}
+
+async function expectRefusal(request: RawRequest, status: number, dialect?: string): Promise<Answer> {
   const before = await everything();
   const answer = await send(server, request);
   expect({ status: answer.status, body: answer.body as unknown }).toEqual({ status, body: expect.anything() });
-  expectDialect(answer);
+  expectDialect(answer, dialect);
   expect(await everything()).toEqual(before);
   return answer;
 }
@@ -98,6 +186,8 @@ interface Route {
   /** Fields of `account` that the route takes, with values that it accepts. Absent: it takes no body. */
   account?: (holder: Holder) => Record<string, unknown>;
   session?: true;
+  /** It is open to clients too, which are answered in a dialect of their own. */
+  clients?: true;
   /** It stores the password, and so judges its length. */
   setsPassword?: true;
   success: number;
@@ -151,7 +241,14 @@ const ROUTES: Route[] = [
     success: 200,
   },
   { name: 'DELETE /account/session', method: 'DELETE', path: () => '/account/session', session: true, success: 200 },
-  { name: 'GET /accounts/{id}', method: 'GET', path: ({ id }) => `/accounts/${id}`, session: true, success: 200 },
+  {
+    name: 'GET /accounts/{id}',
+    method: 'GET',
+    path: ({ id }) => `/accounts/${id}`,
+    session: true,
+    clients: true,
+    success: 200,
+  },
 ];
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -335,16 +432,34 @@ for (const route of ROUTES) {
     if (route.session) {
       it('refuses somebody who does not say who it is', async () => {
         const answer = await expectRefusal(request({ headers: {} }), 401);
-        expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+        expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="latchkey"');
       });
 
-      it.each(['Bearer', 'Bearer ', 'Bearer a b', 'Bearer x', 'Bearer ..', 'Basic YTpi', 'é', ','])(
+      it.each(['Bearer', 'Bearer ', 'Bearer a b', 'Bearer x', 'Bearer ..', 'Bearer é', 'Basic:', 'é', ','])(
         'refuses the credential "%s"',
         async (authorization) => {
           const answer = await expectRefusal(request({ headers: { authorization } }), 401);
           expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
         },
       );
+
+      it.each(['Basic', 'Basic ', 'Basic YTpi', 'basic é', 'Basic YTpi, Basic YTpi'])(
+        'refuses the credential "%s", which only a client would show',
+        async (authorization) => {
+          const answer = await expectRefusal(
+            request({ headers: { authorization } }),
+            401,
+            route.clients ? 'connect' : 'account',
+          );
+          expect(answer.headers.get('www-authenticate')).toMatch(route.clients ? BASIC : /^Bearer/);
+        },
+      );
+
+      it('refuses an access token that is none, which only a client would show', async () => {
+        const headers = bearer('0123456789abcdef'.repeat(2));
+        const answer = await expectRefusal(request({ headers }), 401, route.clients ? 'connect' : 'account');
+        expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer .*error="invalid_token"$/);
+      });
     }
 
     if (route.name.endsWith('{id}')) {
@@ -460,27 +575,47 @@ describe('A password', () => {
   );
 });
 
+const AN_ID = 'f47ac10b-58cc-4372-a567-0e02b2c3d479';
+
 describe('A method that a path does not have', () => {
-  const ALLOWED: [path: string, methods: string[]][] = [
-    ['/accounts', ['POST']],
-    ['/accounts/f47ac10b-58cc-4372-a567-0e02b2c3d479', ['GET', 'HEAD', 'PUT']],
-    ['/account/session', ['DELETE', 'POST', 'PUT']],
-    ['/account/password', ['POST', 'PUT']],
+  const ALLOWED: [path: string, methods: string[], dialect: string][] = [
+    ['/accounts', ['POST'], 'account'],
+    [`/accounts/${AN_ID}`, ['GET', 'HEAD', 'PATCH', 'PUT'], 'account'],
+    ['/account/session', ['DELETE', 'POST', 'PUT'], 'account'],
+    ['/account/password', ['POST', 'PUT'], 'account'],
+    ['/api', ['GET', 'HEAD'], 'connect'],
+    ['/api/accounts', ['GET', 'HEAD', 'POST'], 'connect'],
+    [`/api/accounts/${AN_ID}`, ['DELETE', 'GET', 'HEAD', 'PATCH'], 'connect'],
+    ['/api/identifications', ['POST'], 'connect'],
+    [`/api/identifications/${AN_ID}`, ['GET', 'HEAD'], 'connect'],
+    ['/oauth/token', ['POST'], 'oauth'],
+    ['/oauth/v2/token', ['POST'], 'oauth'],
+    ['/oauth/introspect', ['POST'], 'oauth'],
+    ['/oauth/revoke', ['POST'], 'oauth'],
+    ['/api/v1/oauth_clients', ['GET', 'HEAD', 'POST'], 'app-token'],
+    [`/api/v1/oauth_clients/${AN_ID}`, ['DELETE', 'GET', 'HEAD', 'PATCH'], 'app-token'],
+    [`/api/v1/oauth_clients/${AN_ID}/revoke`, ['POST'], 'app-token'],
+    [`/api/v1/oauth_clients/${AN_ID}/secrets`, ['POST'], 'app-token'],
+    [`/api/v1/oauth_clients/${AN_ID}/secrets/${AN_ID}`, ['DELETE'], 'app-token'],
+    [`/wayf/${AN_ID}`, ['GET', 'HEAD', 'POST'], 'page'],
+    ['/.well-known/oauth-authorization-server', ['GET', 'HEAD'], 'plain'],
   ];
   const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'];
-  const cases = ALLOWED.flatMap(([path, allowed]) =>
-    METHODS.filter((method) => !allowed.includes(method)).map((method) => [method, path, allowed.join(', ')] as const),
+  const cases = ALLOWED.flatMap(([path, allowed, dialect]) =>
+    METHODS.filter((method) => !allowed.includes(method)).map(
+      (method) => [method, path, allowed.join(', '), dialect] as const,
+    ),
   );
 
-  it.each(cases)('is refused: %s %s, which has %s', async (method, path, allowed) => {
+  it.each(cases)('is refused: %s %s, which has %s', async (method, path, allowed, dialect) => {
     const before = await everything();
-    for (const spelling of [path, `${path}/`, `${path}?a=b`]) {
-      for (const body of [undefined, '{}', '{"account":', '\xff']) {
-        const answer = await send(server, { method, path: spelling, headers: JSON_TYPE, body });
-        expect([answer.status, answer.headers.get('allow')]).toEqual([405, allowed]);
-        if (method === 'HEAD') expect(answer.body).toBe('');
-        else expectDialect(answer);
-      }
+    const requests = [path, `${path}/`, `${path}?a=b`].flatMap((spelling) =>
+      [undefined, '{}', '{"account":', '\xff'].map((body) => ({ method, path: spelling, headers: JSON_TYPE, body })),
+    );
+    for (const answer of await Promise.all(requests.map((request) => send(server, request)))) {
+      expect([answer.status, answer.headers.get('allow')]).toEqual([405, allowed]);
+      if (method === 'HEAD') expect(answer.body).toBe('');
+      else expectDialect(answer, dialect);
     }
     expect(await everything()).toEqual(before);
   });
@@ -488,26 +623,77 @@ describe('A method that a path does not have', () => {
 
 describe('A path that nobody knows', () => {
   it.each([
-    '/account',
-    '/account/',
-    '/account/sessions',
-    '/account/session/x',
-    '/account/password/reset',
-    '/account//session',
-    '/account/./session',
-    '/account/../account',
-    '/accounts/a/b',
-    '/accounts//',
-    `/account/${'a'.repeat(10_000)}`,
-    '/account/%E2%82%AC',
-  ])('is 404 in the dialect of its neighbours: %s', async (path) => {
+    ['/account', 'account'],
+    ['/account/', 'account'],
+    ['/account/sessions', 'account'],
+    ['/account/session/x', 'account'],
+    ['/account/password/reset', 'account'],
+    ['/account//session', 'account'],
+    ['/account/./session', 'account'],
+    ['/account/../account', 'account'],
+    ['/accounts/a/b', 'account'],
+    ['/accounts//', 'account'],
+    [`/account/${'a'.repeat(10_000)}`, 'account'],
+    ['/account/%E2%82%AC', 'account'],
+    ['/api/identification', 'connect'],
+    ['/api/accounts/a/b', 'connect'],
+    ['/api//accounts', 'connect'],
+    ['/api/./accounts', 'connect'],
+    ['/api/v2', 'connect'],
+    ['/api/v1', 'app-token'],
+    ['/api/v1/oauth_clients/a/b', 'app-token'],
+    ['/oauth', 'oauth'],
+    ['/oauth/v2', 'oauth'],
+    ['/oauth/token/x', 'oauth'],
+    ['/oauth/v1/token', 'oauth'],
+    [`/oauth/${'a'.repeat(10_000)}`, 'oauth'],
+    ['/wayf', 'page'],
+    ['/wayf/a/b', 'page'],
+    ['/apis', 'plain'],
+    ['/oauth2/token', 'plain'],
+    ['/.well-known/openid-configuration', 'plain'],
+  ])('is 404 in the dialect of its neighbours: %s', async (path, dialect) => {
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
       const body = method === 'GET' ? undefined : '{"account":{}}';
-      const answer = await expectRefusal({ method, path, headers: JSON_TYPE, body }, 404);
+      const answer = await expectRefusal({ method, path, headers: JSON_TYPE, body }, 404, dialect);
       expect(answer.headers.get('allow')).toBeNull();
     }
   });
 });
+
+/** Besides an account: a client, and what is there for it to ask about. */
+interface Owner extends Holder {
+  /** Of an organisation or a client that is not there yet. */
+  name: string;
+  clientId: string;
+  secret: string;
+  secretId: string;
+  accessToken: string;
+  apiToken: string;
+  organisation: string;
+  identification: string;
+  /** `Authorization` with the client's id and secret. */
+  basic: Record<string, string>;
+}
+
+async function makeOwner(): Promise<Owner> {
+  const [holder, client] = await Promise.all([makeHolder(), newClient(server)]);
+  const [accessToken, apiToken] = await Promise.all([
+    newAccessToken(server, client),
+    newApiToken(server, admin.appToken, holder.id),
+  ]);
+  const [made] = await database.query<{ secretId: string; organisation: string; identification: string }>(
+    `WITH o AS (INSERT INTO accounts (name, individual) VALUES ($1, false) RETURNING id),
+       i AS (INSERT INTO identifications (ip, url, user_agent, client_id, expires_at)
+             VALUES ('192.0.2.1', 'https://publisher.example/', 'example', $1, now() + interval '1 day') RETURNING id)
+     SELECT s.id AS "secretId", o.id AS organisation, i.id AS identification
+     FROM oauth_client_secrets s, o, i WHERE s.client_id = $1`,
+    [client.id],
+  );
+  if (!made) throw new Error('The client has no secret.');
+  const { id: clientId, secret, basic } = client;
+  return { ...holder, ...made, clientId, secret, basic, accessToken, apiToken, name: `another ${clientId}` };
+}
 
 interface Schema {
   $ref?: string;
@@ -517,6 +703,8 @@ interface Schema {
 }
 
 interface Operation {
+  tags: string[];
+  security?: Record<string, string[]>[];
   requestBody?: { content: Record<string, { schema: Schema }> };
   responses: Record<string, unknown>;
 }
@@ -526,51 +714,267 @@ interface Description {
   components: { schemas: Record<string, Schema> };
 }
 
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+
+const formSchema: Schema = {
+  properties: { institution: { example: 'none' }, email: { example: '' }, password: { example: 'example' } },
+};
+
+/** The page that clients send visitors to, as if it was part of the API. */
+const PAGES: Description['paths'] = {
+  '/wayf/{id}': {
+    get: { tags: ['page'], responses: { 200: {}, 429: {} } },
+    post: {
+      tags: ['page'],
+      requestBody: { content: { [FORM_TYPE]: { schema: formSchema }, 'application/json': { schema: formSchema } } },
+      responses: { 303: {}, 403: {}, 422: {}, 429: {} },
+    },
+  },
+};
+
+async function describedApi(): Promise<Description> {
+  const description = (await server.call('GET', '/docs-json')).body as Description;
+  return { ...description, paths: { ...description.paths, ...PAGES } };
+}
+
+/** One operation of the API, and all that there is to say about it. */
+interface Described {
+  method: string;
+  path: string;
+  operation: Operation;
+  example: unknown;
+  takesForms: boolean;
+}
+
+function operationsOf(description: Description): Described[] {
+  return Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      method: method.toUpperCase(),
+      path,
+      operation,
+      example: exampleBody(operation, description),
+      takesForms: operation.requestBody?.content[FORM_TYPE] !== undefined,
+    })),
+  );
+}
+
+/** What opens a route to its owner, in each of the ways that are described. */
+function rightHeaders({ path, operation }: Described, owner: Owner): Record<string, string>[] {
+  if (path.startsWith('/wayf/')) return [{ origin: 'http://latchkey.test' }];
+  const ways: Record<string, Record<string, string>> = {
+    session: bearer(owner.token),
+    oauth2: bearer(owner.accessToken),
+    client: owner.basic,
+    'api-token': bearer(owner.apiToken),
+    'app-token': { 'app-token': admin.appToken },
+    token: { token: admin.token },
+  };
+  return (operation.security ?? [{}]).map((names) =>
+    Object.fromEntries(Object.keys(names).flatMap((name) => Object.entries(ways[name] ?? {}))),
+  );
+}
+
+/** What stands in a path in the place of a parameter, of one's own. */
+function ownSegment(path: string, parameter: string, owner: Owner): string {
+  if (parameter === 'secret_id') return owner.secretId;
+  const places: [prefix: string, segment: string][] = [
+    ['/api/accounts/', owner.organisation],
+    ['/api/identifications/', owner.identification],
+    ['/api/v1/oauth_clients/', owner.clientId],
+    ['/wayf/', owner.identification],
+  ];
+  return places.find(([prefix]) => path.startsWith(prefix))?.[1] ?? owner.id;
+}
+
+/** A request that is answered with success, if the description is right. */
+function goodRequest(described: Described, owner: Owner): RawRequest {
+  const { method, path, example } = described;
+  const body = filledIn(example, owner) as Record<string, unknown> | undefined;
+  // A client shows who it is in one way only.
+  if (described.operation.tags.includes('oauth'))
+    for (const name of ['client_id', 'client_secret']) delete body?.[name];
+  return {
+    method,
+    path: path.replace(/\{(\w+)\}/g, (_, parameter: string) => ownSegment(path, parameter, owner)),
+    headers: { ...(body && JSON_TYPE), ...rightHeaders(described, owner).at(-1) },
+    body: body && JSON.stringify(body),
+  };
+}
+
+const inTurn = async <In, Out>(inputs: In[], work: (input: In) => Promise<Out>): Promise<Out[]> => {
+  const outputs: Out[] = [];
+  // Bodies are large: not all of them at once.
+  for (let done = 0; done < inputs.length; done += 8) {
+    outputs.push(...(await Promise.all(inputs.slice(done, done + 8).map(work))));
+  }
+  return outputs;
+};
+
+describe('A body that is none', () => {
+  const BODIES_OF: [method: string, path: string, dialect: string][] = [
+    ['POST', '/api/accounts', 'connect'],
+    ['PATCH', '/api/accounts/{id}', 'connect'],
+    ['PATCH', '/accounts/{id}', 'connect'],
+    ['POST', '/api/identifications', 'connect'],
+    ['POST', '/oauth/v2/token', 'oauth'],
+    ['POST', '/oauth/token', 'oauth'],
+    ['POST', '/oauth/introspect', 'oauth'],
+    ['POST', '/oauth/revoke', 'oauth'],
+    ['POST', '/api/v1/oauth_clients', 'app-token'],
+    ['PATCH', '/api/v1/oauth_clients/{id}', 'app-token'],
+    ['POST', '/wayf/{id}', 'page'],
+  ];
+
+  it.each(BODIES_OF)('is refused for what it is, in the dialect of the route: %s %s', async (method, path, dialect) => {
+    const described = operationsOf(await describedApi()).find((one) => one.method === method && one.path === path);
+    if (!described) throw new Error(`${method} ${path} is not described.`);
+    const { body = '', headers, ...request } = goodRequest(described, await makeOwner());
+    const good = body.toString();
+    const types = described.takesForms ? MEDIA_TYPES.filter((type) => type !== FORM_TYPE) : MEDIA_TYPES;
+    const form = { 'content-type': FORM_TYPE };
+    const bad: [what: string, status: number, sent: Partial<RawRequest>][] = [
+      ...UNREADABLE.map(([what, spoil]) => [what, 400, { body: spoil(good) }] as (typeof bad)[number]),
+      ...types.map((type) => [type, 415, { body: good, headers: { 'content-type': type } }] as (typeof bad)[number]),
+      ...ENCODINGS.map(([what, encoding]) => [what, 415, { body: good, headers: encoding }] as (typeof bad)[number]),
+      ['gzip', 415, { body: gzipSync(good), headers: { 'content-encoding': 'gzip' } }],
+      ['3 MB', 413, { body: `${good}${' '.repeat(3_000_000)}` }],
+      ['3 MB in chunks', 413, { body: `${good}${' '.repeat(3_000_000)}`, chunked: true }],
+    ];
+    if (described.takesForms) {
+      bad.push(
+        ['a form with a field given twice', 400, { body: 'a=1&b=2&a=1', headers: form }],
+        ['a form with a NUL character', 400, { body: 'a=%00', headers: form }],
+        ['a form with a NUL character in a name', 400, { body: 'a%00=', headers: form }],
+        ['a form with __proto__', 400, { body: '__proto__=1', headers: form }],
+        ['a form that is not UTF-8', 400, { body: Buffer.from([0x61, 0x3d, 0xff]), headers: form }],
+        [
+          'a form with 90,000 fields',
+          400,
+          { body: Array.from({ length: 90_000 }, (_, n) => `a${n}`).join('&'), headers: form },
+        ],
+        ['a form in Latin-1', 415, { body: 'a=1', headers: { 'content-type': `${FORM_TYPE}; charset=latin1` } }],
+        ['a form that is gzip', 415, { body: gzipSync('a=1'), headers: { ...form, 'content-encoding': 'gzip' } }],
+        ['a form of 3 MB', 413, { body: `a=${'b'.repeat(3_000_000)}`, headers: form }],
+      );
+    }
+    const before = await everything();
+    const answers = await inTurn(bad, async ([what, status, sent]) => ({
+      what,
+      status,
+      answer: await send(server, { ...request, ...sent, headers: { ...headers, ...sent.headers } }),
+    }));
+    for (const { what, status, answer } of answers) {
+      expect([what, answer.status]).toEqual([what, status]);
+      expectDialect(answer, dialect);
+    }
+    expect(await everything()).toEqual(before);
+    const { status } = await send(server, { ...request, body: good, headers: headers ?? {} });
+    expect(status).toBeLessThan(400);
+  });
+});
+
 describe('Any request', () => {
   const RUNS = 100;
   const UNDESCRIBED = [400, 404, 405, 413, 415];
 
-  it('is answered as documented, and never with 500', async () => {
-    const { body } = await server.call('GET', '/docs-json');
-    const description = body as Description;
-    const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => ({ path, method: method.toUpperCase() })),
-    );
-    expect(operations.length).toBeGreaterThanOrEqual(11);
+  it('is answered as documented, in the dialect of its route, and never with 500', async () => {
+    const description = await describedApi();
+    const operations = operationsOf(description);
+    expect(operations.length).toBeGreaterThanOrEqual(48);
     const kinds: fc.Arbitrary<RawRequest>[] = [];
-    for (const { path, method } of operations) {
-      // Each has accounts of its own: some end sessions.
-      const holders = await Promise.all(Array.from({ length: 16 }, makeHolder));
-      const operation = description.paths[path]?.[method.toLowerCase()];
-      kinds.push(anyRequest(method, path, exampleBody(operation, description), holders));
+    for (const described of operations) {
+      // Each has owners of its own: some end sessions, or delete clients.
+      const ends = described.method !== 'GET';
+      const owners = await Promise.all(Array.from({ length: ends ? 6 : 2 }, makeOwner));
+      kinds.push(fc.oneof(...owners.map((owner) => anyRequest(described, owner))));
     }
     const batch = fc.tuple(...kinds);
     let sent = 0;
     await fc.assert(
       fc.asyncProperty(batch, async (requests) => {
         const answers = await Promise.all(requests.map((request) => send(server, request)));
-        for (const [index, { status }] of answers.entries()) {
+        for (const [index, answer] of answers.entries()) {
           sent += 1;
-          const { method = '', path = '', headers = {} } = requests[index] ?? {};
+          const request = requests[index] ?? { method: '', path: '' };
+          const { method, path, headers = {} } = request;
           const operation = operationsAt(path, description)[method === 'HEAD' ? 'get' : method.toLowerCase()];
           const documented = Object.keys(operation?.responses ?? {}).map(Number);
           const allowed = [...documented, ...UNDESCRIBED].filter((code) => code < 500);
-          if (method === 'GET' && headers['if-none-match'] === '*') allowed.push(304);
-          expect(allowed).toContain(status);
+          if (['GET', 'HEAD'].includes(method) && sentAs(headers['if-none-match']) === '*') allowed.push(304);
+          const [said, where] = [allowed.includes(answer.status), path.slice(0, 200)];
+          expect([method, where, answer.status, said]).toEqual([method, where, answer.status, true]);
+          if (answer.status >= 400 && method !== 'HEAD') expectWorded(request, operation, answer);
         }
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, endOnFailure: true },
     );
     expect(sent).toBeGreaterThanOrEqual(RUNS * operations.length);
     expect(server.logs.filter((line) => /"level":"(error|fatal)"/.test(line))).toEqual([]);
-  }, 60_000);
+  }, 120_000);
+
+  it('is answered with success when it is good: what chance changes is one of these', async () => {
+    const operations = operationsOf(await describedApi());
+    const checked = operations.filter(
+      ({ path, operation: { tags } }) =>
+        ['connect', 'oauth', 'page'].includes(tags[0] ?? '') || path.startsWith('/api/v1/oauth_clients'),
+    );
+    expect(checked.length).toBeGreaterThanOrEqual(22);
+    for (const described of checked) {
+      const { method, path, operation } = described;
+      const { status } = await send(server, goodRequest(described, await makeOwner()));
+      expect([method, path, status, status < 400]).toEqual([method, path, status, true]);
+      expect(Object.keys(operation.responses)).toContain(String(status));
+    }
+  });
 });
+
+/** For what reaches no route: the dialect of its neighbours. */
+const PREFIXES: [prefix: RegExp, dialect: string][] = [
+  [/^\/accounts?(\/|$)/, 'account'],
+  [/^\/v1(\/|$)/, 'publicauth'],
+  [/^\/api\/v1(\/|$)/, 'app-token'],
+  [/^\/api(\/|$)/, 'connect'],
+  [/^\/oauth(\/|$)/, 'oauth'],
+  [/^\/wayf(\/|$)/, 'page'],
+];
+
+/** The dialects that a refusal may be worded in: nearly always one. */
+function dialectsOf({ path, headers = {} }: RawRequest, operation: Operation | undefined, answer: Answer): string[] {
+  const [pathname = ''] = path.split('?', 1);
+  const ofPath = PREFIXES.find(([prefix]) => prefix.test(pathname))?.[1] ?? 'plain';
+  const [tag = ofPath] = operation?.tags ?? [];
+  const ofRoute = ['keys', 'operations'].includes(tag) || pathname.startsWith('/.well-known/') ? 'plain' : tag;
+  // Where the credential decides: a client's, good or not, is told by its looks.
+  const showsClient = /^(basic( |$)|bearer:? +[0-9a-f]{32}$)/i.test(sentAs(headers.authorization));
+  const spoken = operation?.tags.join() === 'account,connect' && showsClient ? 'connect' : ofRoute;
+  // What is wrong with a URL, or with a method, is found out before the route and the credential are.
+  return [400, 404, 405].includes(answer.status) ? [spoken, ofRoute, ofPath] : [spoken];
+}
+
+/** White space around a value is not part of it (RFC 9110 section 5.5). */
+const sentAs = (value: string | string[] | undefined) => String(value ?? '').replace(/^[ \t]+|[ \t]+$/g, '');
+
+function expectWorded(request: RawRequest, operation: Operation | undefined, answer: Answer): void {
+  const problems: unknown[] = [];
+  for (const dialect of dialectsOf(request, operation, answer)) {
+    try {
+      expectDialect(answer, dialect);
+      return;
+    } catch (error) {
+      problems.push(error);
+    }
+  }
+  const { method, path, headers } = request;
+  const [said, asked] = [JSON.stringify(answer.body), `${method} ${path.slice(0, 200)} ${JSON.stringify(headers)}`];
+  throw new Error(`${asked} was answered ${answer.status} ${said}`, { cause: problems[0] });
+}
 
 /** What is described at the path that a URL names, which need not be the one that it was made from. */
 function operationsAt(url: string, { paths }: Description): Record<string, Operation> {
   const [path = ''] = url.split(/[?#]/, 1);
+  // An empty parameter counts as one when a slash follows.
   const matches = (template: string) =>
-    new RegExp(`^${template.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`).test(path);
+    new RegExp(`^${template.replaceAll('.', '\\.').replace(/\{\w+\}/g, '(?:[^/]+|(?=/))')}/?$`).test(path);
   const found = Object.entries(paths).filter(([template]) => matches(template));
   return Object.assign({}, ...found.map(([, operations]) => operations)) as Record<string, Operation>;
 }
@@ -580,94 +984,160 @@ function exampleBody(operation: Operation | undefined, { components }: Descripti
   const exampleOf = (schema: Schema): unknown => {
     const reference = schema.$ref ?? schema.allOf?.[0]?.$ref;
     const resolved = reference === undefined ? schema : (components.schemas[reference.split('/').at(-1) ?? ''] ?? {});
-    if (resolved.example !== undefined) return resolved.example;
+    if (resolved.example !== undefined || !resolved.properties) return resolved.example;
     return Object.fromEntries(
-      Object.entries(resolved.properties ?? {}).map(([name, property]) => [name, exampleOf(property)]),
+      Object.entries(resolved.properties).map(([name, property]) => [name, exampleOf(property)]),
     );
   };
   const schema = operation?.requestBody?.content['application/json']?.schema;
   return schema && exampleOf(schema);
 }
 
-function anyRequest(method: string, path: string, example: unknown, holders: Holder[]): fc.Arbitrary<RawRequest> {
-  return fc.constantFrom(...holders).chain((holder) =>
-    fc.record({
-      method: fc.oneof({ weight: 12, arbitrary: fc.constant(method) }, fc.constantFrom('GET', 'HEAD', 'POST', 'PATCH')),
-      path: anyTarget(path, holder),
-      headers: anyHeaders(holder),
-      body: anyBody(example, holder),
-      chunked: fc.boolean(),
-    }),
+/** Made once for each owner, not for each request: making what makes texts takes longer than making texts. */
+function anyRequest({ path, example, ...described }: Described, owner: Owner): fc.Arbitrary<RawRequest> {
+  const text = anyText(owner);
+  const method = fc.oneof(
+    { weight: 12, arbitrary: fc.constant(described.method) },
+    fc.constantFrom('GET', 'HEAD', 'POST', 'PATCH'),
   );
+  const target = anyTarget(path, owner, text);
+  const isOauth = described.operation.tags.includes('oauth') && example !== undefined;
+  const kinds = (isOauth ? [false, true] : [false]).flatMap((inBody) => {
+    const good = filledIn(example, owner) as Record<string, unknown> | undefined;
+    if (isOauth && !inBody) for (const name of ['client_id', 'client_secret']) delete good?.[name];
+    const right = inBody ? [{}] : rightHeaders({ path, example, ...described }, owner);
+    return (described.takesForms ? [false, true] : [false]).map((asForm) =>
+      fc.record({
+        method,
+        path: target,
+        headers: anyHeaders(owner, right, asForm ? FORM_TYPE : 'application/json'),
+        body: anyBody(good, text, asForm ? formOf : JSON.stringify),
+        chunked: fc.boolean(),
+      }),
+    );
+  });
+  return fc.oneof(...kinds);
 }
 
-function anyTarget(path: string, holder: Holder): fc.Arbitrary<string> {
-  const segment = fc.oneof(
-    { weight: 8, arbitrary: fc.constant(holder.id) },
-    fc.uuid(),
-    anyText(holder).map((id) => encodeURIComponent(id.toWellFormed()).slice(0, 6_000)),
-    fc.stringMatching(/^[!-~]{0,20}$/),
-  );
-  const query = fc.oneof({ weight: 3, arbitrary: fc.constant('') }, fc.stringMatching(/^\?[!-~]{0,30}$/));
-  return fc
-    .tuple(segment, fc.constantFrom('', '/'), query)
-    .map(([id, slash, rest]) => `${path.replace(/\{\w+\}/g, id)}${slash}${rest}`);
+/** What a form makes of an object: everything is text. */
+function formOf(body: unknown): string {
+  if (typeof body !== 'object' || body === null) return String(body);
+  const fields = Object.entries(body).filter(([, value]) => value !== undefined);
+  const texts = fields.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
+  return texts.map((pair) => pair.map((text) => encodeURIComponent(text.toWellFormed())).join('=')).join('&');
 }
 
-function anyBody(example: unknown, holder: Holder): fc.Arbitrary<string | Buffer | undefined> {
-  const text = anyText(holder);
-  const value = fc.oneof({ weight: 3, arbitrary: text }, fc.jsonValue(), fc.constant(undefined));
-  const good = filledIn(example, holder);
+function anyTarget(path: string, owner: Owner, text: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  const segment = (own: string) =>
+    fc.oneof(
+      { weight: 8, arbitrary: fc.constant(own) },
+      fc.uuid(),
+      text.map(inUrl),
+      fc.stringMatching(/^[!-~]{0,20}$/),
+    );
+  const parameters = ['page', 'perpage', 'cursor', 'q', 'institution', 'access_token', 'client_id', 'client_secret'];
+  const value = fc.oneof(fc.constantFrom('1', '100', '1000', owner.organisation), text);
+  const query = fc.oneof(
+    { weight: 3, arbitrary: fc.constant('') },
+    fc.stringMatching(/^\?[!-~]{0,30}$/),
+    fc
+      .array(fc.tuple(fc.constantFrom(...parameters), value), { minLength: 1, maxLength: 3 })
+      .map((pairs) => `?${pairs.map(([name, it]) => `${name}=${inUrl(it).slice(0, 1_000)}`).join('&')}`),
+  );
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  const segments = fc.tuple(...names.map((name) => segment(ownSegment(path, name, owner))));
+  return fc.tuple(segments, fc.constantFrom('', '/'), query).map(([filled, slash, rest]) => {
+    const found = [...filled];
+    return `${path.replace(/\{\w+\}/g, () => found.shift() ?? '')}${slash}${rest}`;
+  });
+}
+
+const inUrl = (text: string) => encodeURIComponent(text.toWellFormed()).slice(0, 6_000);
+
+function anyBody(
+  good: unknown,
+  text: fc.Arbitrary<string>,
+  encode: (body: unknown) => string | undefined,
+): fc.Arbitrary<string | Buffer | undefined> {
+  const value = fc.oneof({ weight: 3, arbitrary: text }, ANY_JSON, fc.constant(undefined));
   const nearlyGood = fc
     .array(fc.tuple(fc.constantFrom(...pathsIn(good)), fc.option(text, { freq: 2 }), value), { maxLength: 3 })
     .map((changes) =>
       changes.reduce((body, [at, key, to]) => changed(body, key === null ? at : [...at, key], to), good),
     )
-    .map((body) => JSON.stringify(body) as string | undefined);
+    .map(encode);
   return fc.oneof(
     { weight: 20, arbitrary: nearlyGood },
-    fc.json(),
-    fc.tuple(fc.json(), fc.nat(40)).map(([json, end]) => json.slice(0, end)),
+    ANY_JSON.map((json) => JSON.stringify(json)),
+    fc
+      .tuple(
+        ANY_JSON.map((json) => JSON.stringify(json)),
+        fc.nat(40),
+      )
+      .map(([json, end]) => json.slice(0, end)),
     fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
     text,
     fc.constantFrom(undefined, '', `"${'a'.repeat(1_200_000)}"`, '['.repeat(50_000), '{"account":{"account":{}}}'),
   );
 }
 
-/** The example, about the account of the holder. */
-function filledIn(example: unknown, holder: Holder): unknown {
-  if (typeof example !== 'object' || example === null) return example;
+/** The example, about what is the owner's. */
+function filledIn(example: unknown, owner: Owner): unknown {
+  if (typeof example !== 'object' || example === null || Array.isArray(example)) return example;
   const own: Record<string, string> = {
-    email: holder.email,
-    refresh_token: holder.refreshToken,
-    reset_password_token: holder.resetToken,
+    email: owner.email,
+    username: owner.email,
+    refresh_token: owner.refreshToken,
+    reset_password_token: owner.resetToken,
+    client_id: owner.clientId,
+    client_secret: owner.secret,
+    token: owner.accessToken,
+    name: owner.name,
+    user: owner.id,
   };
   return Object.fromEntries(
-    Object.entries(example).map(([name, value]) => [name, own[name] ?? filledIn(value, holder)]),
+    Object.entries(example).map(([name, value]) => [name, own[name] ?? filledIn(value, owner)]),
   );
 }
 
-function anyText({ id, email, token, refreshToken, resetToken }: Holder): fc.Arbitrary<string> {
+const ANY_JSON = fc.jsonValue();
+const ANY_ADDRESS = fc.oneof(fc.emailAddress(), fc.emailAddress(), fc.ipV4(), fc.ipV6(), fc.domain(), fc.webUrl());
+
+function anyText(owner: Owner): fc.Arbitrary<string> {
+  const { id, email, token, refreshToken, resetToken } = owner;
   const known = [id, email, email.toUpperCase(), token, refreshToken, resetToken];
+  const ofClient = [owner.clientId, owner.secret, owner.accessToken, owner.organisation, owner.identification];
   return fc.oneof(
     {
       weight: 4,
       arbitrary: fc.constantFrom(...known, 'example', 'another example', '__proto__', 'constructor', 'account'),
     },
-    fc.emailAddress(),
+    fc.constantFrom(
+      ...ofClient,
+      '192.0.2.0/24',
+      '::/0',
+      '*.example.org',
+      'https://publisher.example/',
+      'accounts:read',
+    ),
+    ANY_ADDRESS,
     fc.string({ unit: 'binary', maxLength: 90 }),
     fc.string({ unit: 'grapheme', maxLength: 40 }),
     // Any UTF-16, lone surrogates and NUL included.
     fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 20 }).map((units) => String.fromCharCode(...units)),
     // A token with one character changed.
-    fc.tuple(fc.constantFrom(...known), fc.nat(300), fc.string({ maxLength: 1 })).map(([token, at, character]) => {
-      return `${token.slice(0, at)}${character}${token.slice(at + 1)}`;
-    }),
+    fc
+      .tuple(fc.constantFrom(...known, ...ofClient), fc.nat(300), fc.string({ maxLength: 1 }))
+      .map(([token, at, character]) => `${token.slice(0, at)}${character}${token.slice(at + 1)}`),
     fc.constantFrom('a'.repeat(100_000), 'İ@example.org', 'ß@example.org', '\u0000', '9'.repeat(400)),
   );
 }
 
-function anyHeaders({ token }: Holder): fc.Arbitrary<Record<string, string>> {
+function anyHeaders(
+  owner: Owner,
+  right: Record<string, string>[],
+  goodType: string,
+): fc.Arbitrary<Record<string, string>> {
   // What HTTP can carry at all.
   const anything = fc.string({
     unit: fc
@@ -676,22 +1146,35 @@ function anyHeaders({ token }: Holder): fc.Arbitrary<Record<string, string>> {
     maxLength: 60,
   });
   const part = fc.oneof(
-    fc.jsonValue().map((json) => Buffer.from(JSON.stringify(json)).toString('base64url')),
+    ANY_JSON.map((json) => Buffer.from(JSON.stringify(json)).toString('base64url')),
     fc.base64String({ maxLength: 40 }),
   );
+  const pair = fc.tuple(fc.oneof(fc.constant(owner.clientId), anything), anything).map((texts) => texts.join(':'));
   const authorization = fc.oneof(
-    { weight: 8, arbitrary: fc.constant(`Bearer ${token}`) },
+    fc.constantFrom(`Bearer ${owner.token}`, `Bearer ${owner.accessToken}`, `Bearer ${owner.apiToken}`),
     fc.tuple(part, part, part).map((parts) => `Bearer: ${parts.join('.')}`),
+    fc.stringMatching(/^[0-9a-f]{32}$/).map((token) => `Bearer ${token}`),
+    pair.map((text) => `Basic ${Buffer.from(text).toString('base64')}`),
+    fc.oneof(part, anything).map((text) => `Basic ${text}`),
     anything,
+  );
+  const credentials = fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(...right) },
+    { weight: 5, arbitrary: authorization.map((value) => ({ authorization: value })) },
+    fc.record({ 'app-token': anything, token: anything }),
   );
   const contentType = fc.oneof(
-    { weight: 20, arbitrary: fc.constant('application/json') },
-    fc.constantFrom(...MEDIA_TYPES, 'application/json; charset=utf-16', 'application/json; charset='),
+    { weight: 20, arbitrary: fc.constant(goodType) },
+    fc.constantFrom(
+      ...MEDIA_TYPES,
+      'application/json',
+      'application/json; charset=utf-16',
+      'application/json; charset=',
+    ),
     anything,
   );
-  return fc.record(
+  const others = fc.record(
     {
-      authorization,
       'content-type': contentType,
       'content-encoding': fc.oneof({ weight: 20, arbitrary: fc.constant('identity') }, anything),
       'x-request-id': anything,
@@ -699,8 +1182,9 @@ function anyHeaders({ token }: Holder): fc.Arbitrary<Record<string, string>> {
       'if-none-match': anything,
       accept: anything,
     },
-    { requiredKeys: ['authorization', 'content-type'] },
+    { requiredKeys: ['content-type'] },
   );
+  return fc.tuple(others, credentials).map((headers) => Object.assign({}, ...headers) as Record<string, string>);
 }
 
 type Path = string[];

@@ -1,12 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { EntityManager } from 'typeorm';
 import { SecretKeys } from '../src/keys/secret-keys.js';
-import { CLIENT_SCOPE_NAMES } from '../src/access/client-scopes.js';
-import { OauthClients } from '../src/oauth/oauth-clients.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { newAccessToken, newClient } from './support/oauth.js';
 import { signUp, startServer, type TestServer } from './support/server.js';
 import { newApiToken, oboToken, rowOf, signedInAdmin, type User } from './support/tokens.js';
 
@@ -19,10 +17,14 @@ const CREDENTIALS = [
   'user token',
   'OBO token',
   'API token',
+  'access token',
   'client secret',
+  'client id and secret in base64',
   'id of an App-Token',
   'id of a user token',
   'id of an API token',
+  'id of an access token',
+  'id of a client',
   'password',
 ] as const;
 type Credential = (typeof CREDENTIALS)[number];
@@ -43,9 +45,9 @@ beforeAll(async () => {
   const user = await signUp(server, { remember: true });
   account = user;
   const api = await newApiToken(server, admin.appToken, 'GATEWAY_ACCOUNT_1', { token_account_type: 'live' });
-  const secret = randomBytes(32).toString('base64url');
-  const client = { id: clientId, secret, name: 'test', scopes: CLIENT_SCOPE_NAMES };
-  await server.app.get(OauthClients).add(server.app.get(EntityManager), client);
+  // A length that base64 needs no padding for: a secret in another spelling is then another one.
+  const client = await newClient(server, { id: clientId });
+  const accessToken = await newAccessToken(server, client);
   await server.call('POST', '/account/password', { account: { email: user.email } });
   const [reset] = await database.query<{ id: string }>('SELECT id FROM password_resets WHERE account_id = $1', [
     user.id,
@@ -58,10 +60,14 @@ beforeAll(async () => {
     'user token': admin.token,
     'OBO token': await oboToken(server, admin, user.id),
     'API token': api,
-    'client secret': secret,
+    'access token': accessToken,
+    'client secret': client.secret,
+    'client id and secret in base64': base64(`${clientId}:${client.secret}`),
     'id of an App-Token': (await rowOf(database, admin.appToken)).id,
     'id of a user token': (await rowOf(database, admin.token)).id,
     'id of an API token': (await rowOf(database, api)).id,
+    'id of an access token': (await rowOf(database, accessToken)).id,
+    'id of a client': clientId,
     password: user.password,
   };
 });
@@ -80,7 +86,14 @@ interface Route {
   rest?: () => Headers;
   /** The only headers and credentials that open it. */
   diagonal: Partial<Record<string, Credential[]>>;
+  /** What a credential in the URL is answered: clients are told to keep it out of there, others as if it was none. */
+  inUrl?: 400;
+  /** The same for a credential in the body, where it is not looked at. */
+  inBody?: 400;
 }
+
+/** Answers of a route to somebody whom it knows: there may be nothing behind its address. */
+const OPENED = [200, 201, 204, 404];
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -97,7 +110,18 @@ const PLACES: Record<string, (credential: string) => Headers> = {
   'Authorization: Basic, as the name': (it) => ({ authorization: `Basic ${base64(`${it}:`)}` }),
   'Authorization: Basic, as the password': (it) => ({ authorization: `Basic ${base64(`${account.email}:${it}`)}` }),
   "Authorization: Basic, as the client's password": (it) => ({ authorization: `Basic ${base64(`${clientId}:${it}`)}` }),
+  "Authorization: basic, in lower case, as the client's password": (it) => ({
+    authorization: `basic ${base64(`${clientId}:${it}`)}`,
+  }),
+  "Authorization: Basic:, as the client's password": (it) => ({
+    authorization: `Basic: ${base64(`${clientId}:${it}`)}`,
+  }),
+  "Authorization: Basic, as the client's password, twice": (it) => ({
+    authorization: `Basic ${base64(`${clientId}:${it}`)}, Basic ${base64(`${clientId}:${it}`)}`,
+  }),
+  "Authorization: Basic, as the client's password, not encoded": (it) => ({ authorization: `Basic ${clientId}:${it}` }),
   'Authorization: Basic, as it stands': (it) => ({ authorization: `Basic ${it}` }),
+  'Authorization: Basic, as it stands, and another': (it) => ({ authorization: `Basic ${it} ${it}` }),
   'Authorization: Token': (it) => ({ authorization: `Token ${it}` }),
   'Authorization: App-Token': (it) => ({ authorization: `App-Token ${it}` }),
   'Authorization without a scheme': (it) => ({ authorization: it }),
@@ -113,21 +137,60 @@ const PLACES: Record<string, (credential: string) => Headers> = {
   'App-Token and Token': (it) => ({ 'app-token': it, token: it }),
   'all three': (it) => ({ 'app-token': it, token: it, authorization: `Bearer ${it}` }),
   App_Token: (it) => ({ app_token: it, apptoken: it, 'x-app-token': it, 'x-token': it }),
+  'Client-Secret': (it) => ({ 'client-id': clientId, 'client-secret': it, client_id: clientId, client_secret: it }),
 };
 
-const bearers = (credential: Credential) => ({
-  'Authorization: Bearer': [credential],
-  'Authorization: Bearer:': [credential],
-  'Authorization: bearer, in lower case': [credential],
-  'all three': [credential],
+const bearers = (...credentials: Credential[]) => ({
+  'Authorization: Bearer': credentials,
+  'Authorization: Bearer:': credentials,
+  'Authorization: bearer, in lower case': credentials,
+  'all three': credentials,
 });
+
+/** HTTP Basic with a client's id and secret. */
+const BASIC: Route['diagonal'] = {
+  "Authorization: Basic, as the client's password": ['client secret'],
+  "Authorization: basic, in lower case, as the client's password": ['client secret'],
+  'Authorization: Basic, as it stands': ['client id and secret in base64'],
+};
+
+/** A route that a client opens, by its access token or by its id and secret. */
+const forClients = (method: string, path: () => string, body?: () => object): Route => ({
+  name: `a client: ${method} ${path().replace(/[0-9a-f-]{36}/, '{id}')}`,
+  method,
+  path,
+  ...(body && { body }),
+  diagonal: { ...bearers('access token'), ...BASIC },
+  inUrl: 400,
+  inBody: 400,
+});
+
+/** A route that a client opens by its id and secret only. */
+const forClientSecrets = (path: string, body: () => object = () => ({})): Route => ({
+  name: `a client's secret: POST ${path}`,
+  method: 'POST',
+  path: () => path,
+  body,
+  diagonal: BASIC,
+  inUrl: 400,
+});
+
+/** What a client says of a visitor. */
+const visitor = () => ({ ip: '192.0.2.1', url: 'https://publisher.example/read', user_agent: 'example' });
+
+const SECRET_ROUTES = [
+  forClientSecrets('/oauth/v2/token'),
+  forClientSecrets('/oauth/token', () => ({ grant_type: 'client_credentials', scope: 'accounts:read' })),
+  forClientSecrets('/oauth/introspect', () => ({ token: 'example' })),
+  forClientSecrets('/oauth/revoke', () => ({ token: 'example' })),
+];
 
 const ROUTES: Route[] = [
   {
-    name: 'a session: GET /accounts/{id}',
+    name: 'a session or a client: GET /accounts/{id}',
     method: 'GET',
     path: () => `/accounts/${account.id}`,
-    diagonal: bearers('session JWT'),
+    diagonal: { ...bearers('session JWT', 'access token'), ...BASIC },
   },
   {
     name: 'a session: PUT /accounts/{id}',
@@ -136,6 +199,28 @@ const ROUTES: Route[] = [
     body: () => ({ account: { email: 'a@example.org', password: 'another example' } }),
     diagonal: bearers('session JWT'),
   },
+  forClients(
+    'PATCH',
+    () => `/accounts/${randomUUID()}`,
+    () => ({ name: randomUUID() }),
+  ),
+  forClients('GET', () => '/api/accounts'),
+  forClients(
+    'POST',
+    () => '/api/accounts',
+    () => ({ name: randomUUID() }),
+  ),
+  forClients('GET', () => `/api/accounts/${randomUUID()}`),
+  forClients(
+    'PATCH',
+    () => `/api/accounts/${randomUUID()}`,
+    () => ({ name: randomUUID() }),
+  ),
+  forClients('DELETE', () => `/api/accounts/${randomUUID()}`),
+  forClients('GET', () => '/api'),
+  forClients('POST', () => '/api/identifications', visitor),
+  forClients('GET', () => `/api/identifications/${randomUUID()}`),
+  ...SECRET_ROUTES,
   { name: 'an API token: GET /v1/api/auth', method: 'GET', path: () => '/v1/api/auth', diagonal: bearers('API token') },
   { name: 'an API token: GET /v1/auth', method: 'GET', path: () => '/v1/auth', diagonal: bearers('API token') },
   {
@@ -168,6 +253,13 @@ const ROUTES: Route[] = [
     diagonal: { 'App-Token': ['App-Token'] },
   },
   {
+    name: 'App-Token and Token, with a good Token: GET /api/v1/oauth_clients',
+    method: 'GET',
+    path: () => '/api/v1/oauth_clients',
+    rest: () => ({ token: admin.token }),
+    diagonal: { 'App-Token': ['App-Token'] },
+  },
+  {
     name: 'App-Token and Token, with a good App-Token: GET /api/v1/tokens/',
     method: 'GET',
     path: () => '/api/v1/tokens/',
@@ -176,20 +268,20 @@ const ROUTES: Route[] = [
   },
 ];
 
-describe.each(ROUTES)('$name', ({ method, path, body, rest, diagonal }) => {
+describe.each(ROUTES)('$name', ({ method, path, body, rest, diagonal, inUrl = 401, inBody = 401 }) => {
   it.each(CREDENTIALS)(
     'opens to a %s in its own header at most, and answers 401 to it in every other',
     async (name) => {
       const outcomes: Record<string, string> = {};
       const expected: Record<string, string> = {};
-      for (const [place, put] of Object.entries(PLACES)) {
+      const attempts = Object.entries(PLACES).map(async ([place, put]) => {
         const headers = { ...rest?.(), ...put(credentials[name]) };
         const { status } = await server.call(method, path(), body?.(), headers);
-        outcomes[place] =
-          status === 401 ? 'refused' : status === 200 || status === 404 ? 'opened' : `answered ${status}`;
+        outcomes[place] = status === 401 ? 'refused' : OPENED.includes(status) ? 'opened' : `answered ${status}`;
         // A good credential in its own header is not made worse by what stands in others.
         expected[place] = diagonal[place]?.includes(name) ? 'opened' : 'refused';
-      }
+      });
+      await Promise.all(attempts);
       expect(outcomes).toEqual(expected);
     },
   );
@@ -200,9 +292,42 @@ describe.each(ROUTES)('$name', ({ method, path, body, rest, diagonal }) => {
 
   it('opens to nothing in the query or in the body', async () => {
     for (const secret of Object.values(credentials)) {
-      const query = new URLSearchParams({ access_token: secret, token: secret, app_token: secret, api_key: secret });
-      expect((await server.call(method, `${path()}?${query.toString()}`, body?.(), rest?.())).status).toBe(401);
+      const named = { access_token: secret, app_token: secret, api_key: secret, authorization: `Bearer ${secret}` };
+      const query = new URLSearchParams({ ...named, token: secret, client_id: clientId, client_secret: secret });
+      expect((await server.call(method, `${path()}?${query.toString()}`, body?.(), rest?.())).status).toBe(inUrl);
+      if (!body) continue;
+      expect((await server.call(method, path(), { ...body(), ...named }, rest?.())).status).toBe(inBody);
     }
+  });
+});
+
+describe.each(SECRET_ROUTES)('$name, in its body', ({ method, path, body }) => {
+  it("opens to the client's secret in the body too, and to no other credential in its place", async () => {
+    for (const [name, secret] of Object.entries(credentials)) {
+      const fields = { ...body?.(), client_id: clientId, client_secret: secret };
+      const form = new URLSearchParams(fields as Record<string, string>).toString();
+      const answers = [
+        await server.call(method, path(), fields),
+        await server.call(method, path(), form, { 'content-type': 'application/x-www-form-urlencoded' }),
+      ];
+      for (const { status } of answers) {
+        if (name === 'client secret') expect([name, OPENED.includes(status)]).toEqual([name, true]);
+        else expect([name, status]).toEqual([name, 401]);
+      }
+    }
+  });
+
+  it('opens to no secret under the id of another, and to no two ways at once', async () => {
+    const { secret, basic } = await newClient(server);
+    const own = credentials['client secret'];
+    const ask = async (fields: object, headers = {}) =>
+      (await server.call(method, path(), { ...body?.(), ...fields }, headers)).status;
+    expect(await ask({ client_id: clientId, client_secret: secret })).toBe(401);
+    expect(await ask({ client_id: clientId })).toBe(401);
+    expect(await ask({ client_secret: own })).toBe(401);
+    expect(await ask({ client_id: clientId, client_secret: own }, basic)).toBe(400);
+    expect(await ask({ client_secret: secret }, basic)).toBe(400);
+    expect(await ask({ client_id: clientId }, basic)).toBe(400);
   });
 });
 
@@ -294,17 +419,39 @@ const TARGETS: [name: string, target: Target][] = [
       others: () => [],
     },
   ],
+  [
+    "Authorization with a client's access token",
+    {
+      header: 'Authorization',
+      prefix: 'Bearer ',
+      credential: 'access token',
+      path: () => '/api',
+      others: () => [],
+    },
+  ],
+  [
+    "Authorization with a client's id and secret",
+    {
+      header: 'Authorization',
+      prefix: 'Basic ',
+      credential: 'client id and secret in base64',
+      path: () => `/accounts/${account.id}`,
+      others: () => [],
+    },
+  ],
 ];
 
 /**
  * Whether a header's value, as sent, is the good one in another spelling that HTTP and the documents allow: white space
- * around it, the scheme in whatever case and with a colon, and, as base64url has bits to spare, another last character
- * of a JWT's signature. A line break ends the value.
+ * around it, the scheme in whatever case and, if it is Bearer, with a colon, and, as base64 has bits to spare, another
+ * last character of a JWT's signature, or one too many in HTTP Basic. A line break ends the value.
  */
 function isStillGood({ prefix, credential }: Target, value: Buffer): boolean {
   const text = (value.toString('latin1').split(/[\r\n]/, 1)[0] ?? '').replace(/^[ \t]+|[ \t]+$/g, '');
-  const secret = prefix === '' ? text : (/^bearer:? +(\S+)$/i.exec(text)?.[1] ?? '');
+  const scheme = prefix === 'Basic ' ? /^basic +(\S+)$/i : /^bearer:? +(\S+)$/i;
+  const secret = prefix === '' ? text : (scheme.exec(text)?.[1] ?? '');
   const good = credentials[credential];
+  if (prefix === 'Basic ') return Buffer.from(secret, 'base64').equals(Buffer.from(good, 'base64'));
   if (credential !== 'session JWT') return secret === good;
   const [signed, signature] = split(secret);
   const [goodSigned, goodSignature] = split(good);
@@ -467,8 +614,11 @@ describe.each(TARGETS)('The header %s', (_, target) => {
     const part = fc.base64String({ maxLength: 300 }).map((text) => text.replace(/[+/=]/g, ''));
     const object = fc.json({ maxDepth: 2 }).map((text) => Buffer.from(text).toString('base64url'));
     const jwt = fc.tuple(fc.oneof(part, object), fc.oneof(part, object), part).map((parts) => parts.join('.'));
+    const pair = fc
+      .tuple(fc.constantFrom(clientId, '', 'example'), fc.string())
+      .map((texts) => base64(texts.join(':')));
     await fc.assert(
-      fc.asyncProperty(fc.oneof(hex, base32, jwt), async (secret) => {
+      fc.asyncProperty(fc.oneof(hex, base32, jwt, pair), async (secret) => {
         await expectRefusal(Buffer.from(target.prefix + secret));
       }),
       { numRuns: 100 },

@@ -1,15 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, type DynamicModule } from '@nestjs/common';
 import type { RouteOptions } from 'fastify';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import pg from 'pg';
+import type { Access } from '../src/access/access.js';
 import { EXAMPLE_ID } from '../src/accounts/accounts.dto.js';
 import { AppModule } from '../src/app.module.js';
 import { describeApi } from '../src/http/docs.js';
 import { RouteTable } from '../src/http/routes.js';
 import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { basic, newAccessToken, newClient } from './support/oauth.js';
 import { send } from './support/raw-http.js';
 import { bearer, newEmail, signUp, startServer, TEST_SECRET_KEY, type TestServer } from './support/server.js';
 import { signedInAdmin } from './support/tokens.js';
@@ -67,6 +70,19 @@ afterEach(async () => {
   for (const one of others.splice(0)) await one.close();
 });
 
+const TEXT = expect.stringMatching(/^[A-Z].*\.$/);
+const CODE = expect.stringMatching(/^[a-z_]+$/);
+
+/** What an error looks like, with its status, in the dialect of a route. */
+const WORDED: Record<string, (status: number, text?: unknown) => unknown> = {
+  account: (_, text = TEXT) => ({ id: CODE, message: text }),
+  connect: (status, text = TEXT) => ({ status_code: status, message: text }),
+  oauth: (_, text = TEXT) => ({ error: CODE, error_description: text }),
+  publicauth: (_, text = TEXT) => ({ message: text }),
+  'app-token': () => ({ errors: expect.any(Object) }),
+  page: () => expect.stringMatching(/^<!doctype html>[^]+<p role="alert">[A-Z].*\.<\/p>/),
+};
+
 /** One request for each documented account route, which succeeds unless something is wrong with the server. */
 async function accountRequests() {
   const [a, b, c] = [await signUp(server, { remember: true }), await signUp(server), await signUp(server)];
@@ -88,6 +104,103 @@ async function accountRequests() {
     ['redeem', 'PUT', '/account/password', { account: { password: 'example', reset_password_token: resetToken } }],
     ['update', 'PUT', `/accounts/${b.id}`, { account: { email: b.email, password: 'example' } }, bearer(b.token)],
     ['signOut', 'DELETE', '/account/session', undefined, bearer(a.token)],
+  ];
+  return requests;
+}
+
+async function clientWithToken() {
+  const client = await newClient(server);
+  return { ...client, bearer: bearer(await newAccessToken(server, client)) };
+}
+
+/** One request for each route of clients and for the page that they send visitors to, which succeeds likewise. */
+async function clientRequests() {
+  const [client, visitor] = [await clientWithToken(), await signUp(server)];
+  const organisation = async () => {
+    const { body } = await server.call('POST', '/api/accounts', { name: randomUUID() }, client.bearer);
+    return (body as { id: string }).id;
+  };
+  const [kept, deleted] = [await organisation(), await organisation()];
+  const described = { ip: '192.0.2.1', url: 'https://publisher.example/read', user_agent: 'example' };
+  const identification = await server.call('POST', '/api/identifications', described, client.bearer);
+  const { id } = identification.body as { id: string };
+  // Tokens that nobody has shown yet are not known to be good: each makes the server ask the database.
+  const token = () => newAccessToken(server, client);
+  const fresh = async () => bearer(await token());
+  const signIn = { institution: 'none', email: visitor.email, password: visitor.password };
+  const requests: {
+    dialect: string;
+    method: string;
+    path: string;
+    body?: object;
+    headers?: Record<string, string>;
+    success: number;
+  }[] = [
+    { dialect: 'connect', method: 'GET', path: '/api', headers: await fresh(), success: 200 },
+    { dialect: 'connect', method: 'GET', path: '/api/accounts', headers: client.bearer, success: 200 },
+    { dialect: 'connect', method: 'GET', path: `/api/accounts/${kept}`, headers: client.basic, success: 200 },
+    { dialect: 'connect', method: 'GET', path: `/accounts/${kept}`, headers: client.basic, success: 200 },
+    {
+      dialect: 'connect',
+      method: 'POST',
+      path: '/api/accounts',
+      body: { name: randomUUID() },
+      headers: client.bearer,
+      success: 201,
+    },
+    {
+      dialect: 'connect',
+      method: 'PATCH',
+      path: `/accounts/${kept}`,
+      body: { name: randomUUID() },
+      headers: client.bearer,
+      success: 200,
+    },
+    {
+      dialect: 'connect',
+      method: 'PATCH',
+      path: `/api/accounts/${kept}`,
+      body: { networks: ['192.0.2.0/24'] },
+      headers: client.bearer,
+      success: 200,
+    },
+    { dialect: 'connect', method: 'DELETE', path: `/api/accounts/${deleted}`, headers: client.bearer, success: 204 },
+    {
+      dialect: 'connect',
+      method: 'POST',
+      path: '/api/identifications',
+      body: described,
+      headers: client.bearer,
+      success: 201,
+    },
+    { dialect: 'connect', method: 'GET', path: `/api/identifications/${id}`, headers: client.basic, success: 200 },
+    { dialect: 'oauth', method: 'POST', path: '/oauth/v2/token', headers: client.basic, success: 201 },
+    { dialect: 'oauth', method: 'POST', path: '/oauth/token', body: {}, headers: client.basic, success: 200 },
+    {
+      dialect: 'oauth',
+      method: 'POST',
+      path: '/oauth/introspect',
+      body: { token: await token() },
+      headers: client.basic,
+      success: 200,
+    },
+    {
+      dialect: 'oauth',
+      method: 'POST',
+      path: '/oauth/revoke',
+      body: { token: await token() },
+      headers: client.basic,
+      success: 200,
+    },
+    { dialect: 'page', method: 'GET', path: `/wayf/${id}`, success: 200 },
+    {
+      dialect: 'page',
+      method: 'POST',
+      path: `/wayf/${id}`,
+      body: signIn,
+      headers: { origin: 'http://latchkey.test' },
+      success: 303,
+    },
   ];
   return requests;
 }
@@ -129,13 +242,18 @@ describe('Headers', () => {
     ['GET', '/accounts', 405],
     ['GET', '/accounts/x', 401],
     ['POST', '/accounts', 422],
+    ['GET', '/api', 401],
+    ['POST', '/oauth/token', 401],
+    ['GET', '/wayf/x', 404],
+    ['POST', '/wayf/x', 403],
   ])('that protect browsers are on every answer: %s %s', async (method, path, status) => {
     const answer = await send(server, { method, path });
     expect(answer.status).toBe(status);
     expect(Object.fromEntries(answer.headers)).toMatchObject({
       'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
       'cross-origin-opener-policy': 'same-origin',
-      'referrer-policy': 'no-referrer',
+      // With `no-referrer`, browsers would not say where the form was sent from.
+      'referrer-policy': path.startsWith('/wayf/') ? 'same-origin' : 'no-referrer',
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
     });
@@ -167,7 +285,17 @@ describe('Headers', () => {
       const again = await server.call(method, path, { account: {} }, { 'if-none-match': '*' });
       expect([name, again.status >= 400, again.headers.get('cache-control')]).toEqual([name, true, 'no-store']);
     }
-    for (const path of ['/nowhere', '/accounts', '/accounts/x', '/accounts/%zz']) {
+    for (const { dialect, method, path, body, headers, success } of await clientRequests()) {
+      if (method === 'GET' && dialect !== 'page') continue;
+      const answer = await server.call(method, path, body, { ...headers, 'if-none-match': '*' });
+      expect([method, path, answer.status]).toEqual([method, path, success]);
+      expect([path, answer.headers.get('cache-control'), answer.headers.get('etag')]).toEqual([path, 'no-store', null]);
+      // For caches of HTTP/1.0 (RFC 6749 section 5.1).
+      expect([path, answer.headers.get('pragma')]).toEqual([path, path.endsWith('/token') ? 'no-cache' : null]);
+      const again = await server.call(method === 'GET' ? 'PUT' : method, path, {}, { 'if-none-match': '*' });
+      expect([path, again.status >= 400, again.headers.get('cache-control')]).toEqual([path, true, 'no-store']);
+    }
+    for (const path of ['/nowhere', '/accounts', '/accounts/x', '/accounts/%zz', '/api', '/oauth/token', '/wayf/x']) {
       const answer = await server.call('GET', path, undefined, { 'if-none-match': '*' });
       expect([answer.status >= 400, answer.headers.get('cache-control')]).toEqual([true, 'no-store']);
     }
@@ -180,20 +308,29 @@ describe('Headers', () => {
 
   it('of a plain GET let it be asked for again: 304 while nothing has changed', async () => {
     const { id, email, token } = await signUp(server);
-    for (const [path, control] of [
-      [`/accounts/${id}`, 'private, no-cache'],
-      ['/.well-known/jwks.json', 'public, max-age=300'],
+    const client = await clientWithToken();
+    const etags = new Set<string>();
+    for (const [path, control, credential] of [
+      [`/accounts/${id}`, 'private, no-cache', bearer(token)],
+      // The same address, and the other shape.
+      [`/accounts/${id}`, 'private, no-cache', client.bearer],
+      ['/api/accounts', 'private, no-cache', client.basic],
+      ['/api', 'private, no-cache', client.bearer],
+      ['/.well-known/jwks.json', 'public, max-age=300', {}],
+      ['/.well-known/oauth-authorization-server', 'public, max-age=300', {}],
     ] as const) {
-      const first = await server.call('GET', path, undefined, bearer(token));
+      const first = await server.call('GET', path, undefined, credential);
       const etag = first.headers.get('etag') ?? '';
       expect(etag).toMatch(/^"[\w-]{20,}"$/);
       expect(first.headers.get('cache-control')).toBe(control);
+      expect([path, [...etags].includes(etag)]).toEqual([path, false]);
+      etags.add(etag);
       for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
-        const again = await server.call('GET', path, undefined, { ...bearer(token), 'if-none-match': known });
+        const again = await server.call('GET', path, undefined, { ...credential, 'if-none-match': known });
         expect([again.status, again.body, again.headers.get('etag')]).toEqual([304, '', etag]);
       }
       for (const unknown of ['"other"', etag.slice(1, -1), '']) {
-        const again = await server.call('GET', path, undefined, { ...bearer(token), 'if-none-match': unknown });
+        const again = await server.call('GET', path, undefined, { ...credential, 'if-none-match': unknown });
         expect([again.status, again.body]).toEqual([200, first.body]);
       }
     }
@@ -205,7 +342,9 @@ describe('Headers', () => {
       status: 200,
       body: { data: { id, email: `x${email}` } },
     });
-    expect((await server.call('GET', `/accounts/${id}`, undefined, { 'if-none-match': '*' })).status).toBe(401);
+    for (const path of [`/accounts/${id}`, '/api/accounts', '/api']) {
+      expect((await server.call('GET', path, undefined, { 'if-none-match': '*' })).status).toBe(401);
+    }
   });
 });
 
@@ -316,18 +455,39 @@ describe('When the database is away', () => {
     }
   });
 
-  it('nobody is taken for a stranger, with however many requests at once', async () => {
-    const { id, token } = await signUp(server);
+  it('every route of clients says so too, in its own dialect', async () => {
+    const requests = await clientRequests();
     await takeAway();
-    const statuses = await Promise.all(
-      Array.from(
-        { length: 40 },
-        async () => (await server.call('GET', `/accounts/${id}`, undefined, bearer(token))).status,
-      ),
-    );
+    for (const { dialect, method, path, body, headers } of requests) {
+      const answer = await server.call(method, path, body, headers);
+      expect({ method, path, status: answer.status, body: answer.body as unknown }).toEqual({
+        method,
+        path,
+        status: 503,
+        body: WORDED[dialect]?.(503),
+      });
+      if (dialect === 'oauth') expect(answer.body).toMatchObject({ error: 'temporarily_unavailable' });
+      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect(answer.headers.get('www-authenticate')).toBeNull();
+      expect(answer.headers.get('cache-control')).toBe('no-store');
+    }
+    await bringBack();
+    for (const { method, path, body, headers, success } of requests) {
+      const { status } = await server.call(method, path, body, headers);
+      expect([method, path, status]).toEqual([method, path, success]);
+    }
+  });
+
+  it('nobody is taken for a stranger, with however many requests at once', async () => {
+    const [{ id, token }, client] = [await signUp(server), await clientWithToken()];
+    const everybody = [bearer(token), client.bearer, client.basic];
+    const ask = async (who: Record<string, string>) =>
+      (await server.call('GET', `/accounts/${id}`, undefined, who)).status;
+    await takeAway();
+    const statuses = await Promise.all(everybody.flatMap((who) => Array.from({ length: 40 }, () => ask(who))));
     expect(new Set(statuses)).toEqual(new Set([503]));
     await bringBack();
-    expect((await server.call('GET', `/accounts/${id}`, undefined, bearer(token))).status).toBe(200);
+    for (const who of everybody) expect(await ask(who)).toBe(200);
   });
 
   it('the server lives, but is not ready', async () => {
@@ -392,9 +552,10 @@ describe('An unexpected failure', () => {
 describe('A trailing slash', () => {
   it('makes no difference on any route', async () => {
     const paths = routes.filter(({ url }) => !/\*|^\/docs/.test(url));
-    expect(paths.length).toBeGreaterThanOrEqual(12);
+    expect(paths.length).toBeGreaterThanOrEqual(70);
+    const page = (await clientRequests()).find(({ dialect }) => dialect === 'page')?.path ?? '';
     for (const { method, url } of paths) {
-      const path = url.replace(':id', 'f47ac10b-58cc-4372-a567-0e02b2c3d479');
+      const path = url === '/wayf/:id' ? page : url.replace(/:\w+/g, 'f47ac10b-58cc-4372-a567-0e02b2c3d479');
       const [one, other] = await Promise.all(
         [path, `${path}/`].map((spelling) => send(server, { method: [method].flat()[0] ?? '', path: spelling })),
       );
@@ -475,41 +636,64 @@ describe('TRUST_PROXY', () => {
   });
 });
 
-/** Those that Swagger UI serves, and the page: no part of the API. */
-const isPage = (url: string) => /^\/docs(-json)?(\/|$)|^\/password\/reset$/.test(url);
+/** Those that Swagger UI serves, and the pages: no part of the API. */
+const isPage = (url: string) => /^\/docs(-json)?(\/|$)|^\/password\/reset$|^\/wayf\/:id$/.test(url);
 
 interface MediaType {
+  schema?: { oneOf?: { $ref?: string }[] };
   example?: object;
   examples?: Record<string, { value: object }>;
 }
 
 interface Operation {
+  tags: string[];
   requestBody?: { content: Record<string, MediaType> };
-  security?: object[];
+  security?: Record<string, string[]>[];
   responses: Record<string, { content?: Record<string, MediaType> }>;
 }
 
 /** What a client has to present, for each scheme of `access`. */
-const SECURITY: Record<string, object[]> = {
-  public: [],
-  session: [{ session: [] }],
-  app: [{ 'app-token': [] }],
-  frontend: [{ 'app-token': [] }],
-  user: [{ 'app-token': [], token: [] }],
-  api: [{ 'api-token': [] }],
-};
+function securityOf(access: Access | undefined): Record<string, string[]>[] {
+  const asClient = (scope: string) => [{ oauth2: [scope] }, { client: [] }];
+  switch (access?.scheme) {
+    case 'session':
+      return [{ session: [] }];
+    case 'client':
+      return asClient(access.scope);
+    case 'session-or-client':
+      return [{ session: [] }, ...asClient(access.scope)];
+    case 'client-secret':
+      return [{ client: [] }];
+    case 'app':
+    case 'frontend':
+      return [{ 'app-token': [] }];
+    case 'user':
+      return [{ 'app-token': [], token: [] }];
+    case 'api':
+      return [{ 'api-token': [] }];
+    default:
+      return [];
+  }
+}
 
 interface Description {
   paths: Record<string, Record<string, Operation>>;
+  components: { securitySchemes: Record<string, object> };
+  tags: { name: string }[];
 }
 
 /** Every body that is shown for a request, of each type. */
-function requestExamples({ paths }: Description): { name: string; type: string; body: object }[] {
+function requestExamples({ paths }: Description): { name: string; type: string; body: object; byClient: boolean }[] {
   return Object.entries(paths).flatMap(([path, operations]) =>
-    Object.entries(operations).flatMap(([method, { requestBody }]) =>
+    Object.entries(operations).flatMap(([method, { requestBody, security = [] }]) =>
       Object.entries(requestBody?.content ?? {}).flatMap(
         ([type, { example = {}, examples = { it: { value: example } } }]) =>
-          Object.values(examples).map(({ value: body }) => ({ name: `${method.toUpperCase()} ${path}`, type, body })),
+          Object.values(examples).map(({ value: body }) => ({
+            name: `${method.toUpperCase()} ${path}`,
+            type,
+            body,
+            byClient: security.some((one) => 'client' in one),
+          })),
       ),
     ),
   );
@@ -539,10 +723,15 @@ describe('The documentation', () => {
     const served = routes.filter(({ url, method }) => method !== 'HEAD' && !isPage(url));
     const names = served.map(({ method, url }) => `${[method].flat().join()} ${url.replace(/:(\w+)/g, '{$1}')}`);
     expect(described.sort()).toEqual(names.sort());
+    const checked = new Set<string>();
     for (const { method, url, config } of served) {
       const operation = paths[url.replace(/:(\w+)/g, '{$1}')]?.[[method].flat().join().toLowerCase()];
       const { access, dialect } = config ?? {};
-      const isLimited = access?.scheme === 'app' || (access?.scheme === 'public' && access.limited);
+      if (dialect) checked.add(dialect);
+      const isLimited =
+        access?.scheme === 'app' ||
+        access?.scheme.includes('client') ||
+        (access?.scheme === 'public' && access.limited);
       expect([method, url, Object.keys(operation?.responses ?? {})]).toEqual([
         method,
         url,
@@ -550,25 +739,62 @@ describe('The documentation', () => {
           ...['400', '500'],
           ...(dialect !== undefined ? ['503'] : []),
           ...(access?.scheme !== 'public' ? ['401'] : []),
+          ...(access && 'scope' in access ? ['403'] : []),
           ...(isLimited ? ['429'] : []),
           ...(method !== 'GET' ? ['413', '415'] : []),
           ...(operation?.requestBody && dialect === 'account' ? ['422'] : []),
-          ...(url.includes(':') && dialect === 'account' ? ['404'] : []),
+          ...(url.includes(':') && ['account', 'connect'].includes(dialect ?? '') ? ['404'] : []),
         ]),
       ]);
       if (method !== 'DELETE') expect([url, operation?.requestBody !== undefined]).toEqual([url, method !== 'GET']);
-      expect([url, operation?.security]).toEqual([url, SECURITY[access?.scheme ?? 'none'] ?? expect.anything()]);
+      expect([url, operation?.security]).toEqual([url, securityOf(access)]);
       for (const [code, response] of Object.entries(operation?.responses ?? {})) {
         if (/^(204|3\d\d)$/.test(code)) continue;
         const { example, examples } = response.content?.['application/json'] ?? {};
         const shown = examples ? Object.values(examples).map(({ value }) => value) : [example];
         for (const one of shown) {
           expect([url, code, one]).toEqual([url, code, expect.any(Object)]);
-          if (dialect !== 'account' || Number(code) < 400) continue;
+          if (dialect !== 'account' || access?.scheme === 'session-or-client' || Number(code) < 400) continue;
           expect(one).toMatchObject({ id: expect.stringMatching(/^[a-z_]+$/), message: expect.any(String) });
         }
       }
     }
+    expect([...checked].sort()).toEqual(['account', 'app-token', 'connect', 'oauth', 'publicauth']);
+  });
+
+  it('shows both shapes of an account at the address that has both', async () => {
+    const { paths } = (await server.call('GET', '/docs-json')).body as Description;
+    const content = paths['/accounts/{id}']?.get?.responses['200']?.content?.['application/json'];
+    expect(content?.schema?.oneOf?.map(({ $ref }) => $ref?.split('/').at(-1))).toEqual([
+      'AccountAnswer',
+      'ClientAccountView',
+    ]);
+  });
+
+  it('declares every kind of credential and every tag that it names, and names all that it declares', async () => {
+    const { paths, components, tags } = (await server.call('GET', '/docs-json')).body as Description;
+    const operations = Object.values(paths).flatMap((path) => Object.values(path));
+    const schemes = operations.flatMap(({ security = [] }) => security.flatMap((one) => Object.keys(one)));
+    expect([...new Set(schemes)].sort()).toEqual(Object.keys(components.securitySchemes).sort());
+    const named = operations.flatMap((operation) => operation.tags);
+    expect([...new Set(named)].sort()).toEqual(tags.map(({ name }) => name).sort());
+    expect(components.securitySchemes).toMatchObject({
+      client: { type: 'http', scheme: 'basic' },
+      oauth2: {
+        type: 'oauth2',
+        flows: {
+          clientCredentials: {
+            tokenUrl: 'http://latchkey.test/oauth/token',
+            scopes: {
+              'accounts:read': expect.any(String),
+              'accounts:write': expect.any(String),
+              identifications: expect.any(String),
+              'tokens:introspect': expect.any(String),
+            },
+          },
+        },
+      },
+    });
   });
 
   it('shows requests that are understood as they stand', async () => {
@@ -577,15 +803,20 @@ describe('The documentation', () => {
     // Whom the examples are about. Its email stays free for the example of a sign-up.
     await database.query('INSERT INTO accounts (id) VALUES ($1)', [EXAMPLE_ID]);
     const credentials = { ...bearer(token), ...admin.headers };
+    const client = (await newClient(server)).basic;
     // Refresh and reset tokens are nobody's.
     const expected: Record<string, number> = { 'PUT /account/session': 401, 'PUT /account/password': 422 };
     const examples = requestExamples(describeApi(server.app, server.config.publicUrl) as unknown as Description);
     expect(examples.length).toBeGreaterThanOrEqual(15);
-    for (const { name, type, body } of examples) {
+    for (const { name, type, body, byClient } of examples) {
       const [method = '', template = ''] = name.split(' ');
       const path = template.replace('/accounts/{id}', `/accounts/${id}`).replace(/\{(\w+)\}/g, 'example');
       const text = type.endsWith('json') ? JSON.stringify(body) : new URLSearchParams({ ...body }).toString();
-      const answer = await server.call(method, path, text, { 'content-type': type, ...credentials });
+      const answer = await server.call(method, path, text, {
+        'content-type': type,
+        ...credentials,
+        ...(byClient && client),
+      });
       // What a request names may be absent, or taken.
       const understood = [expected[name] ?? 200, ...(name in expected ? [] : [201, 404, 409])];
       expect([name, text, understood]).toEqual([name, text, expect.arrayContaining([answer.status])]);
@@ -610,7 +841,13 @@ describe('Every route declares its guard', () => {
     const open = { scheme: 'public', limited: false };
     const limited = { scheme: 'public', limited: true };
     const session = { scheme: 'session' };
-    expect(guards).toMatchObject({
+    const app = { scheme: 'app' };
+    const user = { scheme: 'user' };
+    const api = { scheme: 'api' };
+    const frontend = { scheme: 'frontend' };
+    const client = (scope: string) => ({ scheme: 'client', scope });
+    const secret = { scheme: 'client-secret' };
+    const expected: Record<string, object> = {
       'POST /accounts': limited,
       'POST /account/session': limited,
       'PUT /account/session': limited,
@@ -618,24 +855,85 @@ describe('Every route declares its guard', () => {
       'PUT /account/password': limited,
       'DELETE /account/session': session,
       'PUT /accounts/:id': session,
-      'GET /accounts/:id': session,
-      'HEAD /accounts/:id': session,
+      'GET /accounts/:id': { scheme: 'session-or-client', scope: 'accounts:read' },
+      'GET /api/accounts': client('accounts:read'),
+      'GET /api/accounts/:id': client('accounts:read'),
+      'PATCH /accounts/:id': client('accounts:write'),
+      'POST /api/accounts': client('accounts:write'),
+      'PATCH /api/accounts/:id': client('accounts:write'),
+      'DELETE /api/accounts/:id': client('accounts:write'),
+      'GET /api': client('identifications'),
+      'POST /api/identifications': client('identifications'),
+      'GET /api/identifications/:id': client('identifications'),
+      'POST /oauth/v2/token': secret,
+      'POST /oauth/token': secret,
+      'POST /oauth/introspect': { ...secret, scope: 'tokens:introspect' },
+      'POST /oauth/revoke': secret,
+      'GET /v1/api/auth': api,
+      'GET /v1/auth': api,
+      'POST /v1/frontend/auth': frontend,
+      'PUT /v1/frontend/auth': frontend,
+      'GET /v1/frontend/auth/:account_id': frontend,
+      'DELETE /v1/frontend/auth/:account_id': frontend,
+      'GET /v1/frontend/auth/:account_id/:token_link': frontend,
+      'DELETE /v1/frontend/auth/:account_id/revoke-all': frontend,
+      'POST /api/v1/token': app,
+      'POST /api/v1/app_tokens': user,
+      'GET /api/v1/app_tokens': user,
+      'GET /api/v1/app_tokens/:name': user,
+      'PATCH /api/v1/app_tokens/:name': user,
+      'DELETE /api/v1/app_tokens/:name': user,
+      'POST /api/v1/tokens': user,
+      'GET /api/v1/tokens': user,
+      'GET /api/v1/tokens/:name': user,
+      'PATCH /api/v1/tokens/:name': user,
+      'DELETE /api/v1/tokens/:name': user,
+      'POST /api/v1/oauth_clients': user,
+      'GET /api/v1/oauth_clients': user,
+      'GET /api/v1/oauth_clients/:id': user,
+      'PATCH /api/v1/oauth_clients/:id': user,
+      'DELETE /api/v1/oauth_clients/:id': user,
+      'POST /api/v1/oauth_clients/:id/revoke': user,
+      'POST /api/v1/oauth_clients/:id/secrets': user,
+      'DELETE /api/v1/oauth_clients/:id/secrets/:secret_id': user,
       'GET /.well-known/jwks.json': open,
+      'GET /.well-known/oauth-authorization-server': open,
       'GET /healthz': open,
       'GET /readyz': open,
       'GET /password/reset': open,
+      'GET /wayf/:id': limited,
+      'POST /wayf/:id': limited,
+    };
+    const heads = Object.entries(expected).filter(([route]) => route.startsWith('GET '));
+    expect(guards).toEqual({
+      ...expected,
+      ...Object.fromEntries(heads.map(([route, access]) => [route.replace('GET', 'HEAD'), access])),
     });
-    expect(Object.entries(guards).filter(([, access]) => access === undefined)).toEqual([]);
   });
 
   it('and nobody gets past it without a credential', async () => {
+    const bearerOnly = 'Bearer realm="latchkey"';
+    const challenges: Record<string, string> = {
+      session: bearerOnly,
+      'session-or-client': bearerOnly,
+      api: bearerOnly,
+      client: bearerOnly,
+      'client-secret': 'Basic realm="latchkey", charset="UTF-8"',
+      app: 'App-Token',
+      frontend: 'App-Token',
+      user: 'App-Token, Token',
+    };
     const guarded = routes.filter(({ config }) => config?.access && config.access.scheme !== 'public');
-    expect(guarded.length).toBeGreaterThanOrEqual(4);
-    for (const { method, url } of guarded) {
+    expect(guarded.length).toBeGreaterThanOrEqual(55);
+    expect(new Set(guarded.map(({ config }) => config?.access?.scheme))).toEqual(new Set(Object.keys(challenges)));
+    for (const { method, url, config } of guarded) {
       const path = url.replace(/:\w+/g, 'f47ac10b-58cc-4372-a567-0e02b2c3d479');
       const answer = await send(server, { method: [method].flat().join(), path });
       expect([method, url, answer.status]).toEqual([method, url, 401]);
-      expect(answer.headers.get('www-authenticate')).toMatch(/^(Bearer|App-Token)/);
+      const challenge = challenges[config?.access?.scheme ?? ''];
+      expect([method, url, answer.headers.get('www-authenticate')]).toEqual([method, url, challenge]);
+      const body = method === 'HEAD' ? '' : WORDED[config?.dialect ?? '']?.(401);
+      expect([method, url, answer.body as unknown]).toEqual([method, url, body]);
     }
   });
 
@@ -661,10 +959,15 @@ describe('Every route declares its guard', () => {
 });
 
 describe('The log', () => {
-  it('holds no secret, at its most talkative, whatever fails', async () => {
+  async function talkative(): Promise<TestServer> {
     const one = await another();
     const fastify = one.app.getHttpAdapter().getInstance() as unknown as { log: { level: string } };
     fastify.log.level = 'trace';
+    return one;
+  }
+
+  it('holds no secret, at its most talkative, whatever fails', async () => {
+    const one = await talkative();
     const secrets = new Set([TEST_SECRET_KEY]);
     const remember = (...values: unknown[]) => {
       for (const value of values) if (typeof value === 'string') secrets.add(value);
@@ -706,7 +1009,8 @@ describe('The log', () => {
     await ask(200, 'GET', path, undefined, bearer(third.token));
     await ask(404, 'GET', `/accounts/${third.refresh_token}?token=${third.token}`, undefined, bearer(third.token));
     await ask(401, 'GET', path, undefined, { authorization: `Bearer ${third.token.slice(0, -10)}` });
-    await ask(405, 'PATCH', `/accounts/${third.token}`, { password: password('four') });
+    await ask(405, 'DELETE', `/accounts/${third.token}`, { password: password('four') });
+    await ask(401, 'PATCH', `/accounts/${third.token}`, { password: password('nine') }, bearer(third.token));
     await ask(404, 'GET', `/account/${third.token}`);
     await ask(400, 'GET', `/account/${third.token}%zz`);
     await ask(404, 'GET', `/password/reset/${third.refresh_token}`);
@@ -756,6 +1060,89 @@ describe('The log', () => {
     const pieces = [...secrets].flatMap((secret) => [secret, /\.([\w-]{43,})$/.exec(secret)?.[1] ?? secret]);
     expect(pieces.filter((piece) => piece.length >= 8 && log.includes(piece))).toEqual([]);
     expect(log).not.toMatch(/\$2[aby]\$\d\d\$|eyJ[\w-]+\.|BEGIN [A-Z ]*PRIVATE/);
+  });
+
+  it('holds no secret of a client either, nor what a visitor signs in with', async () => {
+    const one = await talkative();
+    const [admin, visitor] = [await signedInAdmin(one), await signUp(one, { password: 'pass-visitor' })];
+    const secrets = new Set([admin.appToken, admin.token, visitor.token, visitor.password]);
+    const ask = async (
+      expected: number,
+      method: string,
+      path: string,
+      body?: object | string,
+      headers: Record<string, string> = {},
+    ) => {
+      const type = typeof body === 'string' ? { 'content-type': 'application/x-www-form-urlencoded' } : {};
+      const answer = await one.call(method, path, body, { ...type, ...headers });
+      expect([method, path, answer.status]).toEqual([method, path, expected]);
+      const said = answer.body as Record<'id' | 'client_secret' | 'access_token', string | undefined>;
+      for (const value of [said.client_secret, said.access_token, headers.authorization?.split(' ')[1]]) {
+        if (value !== undefined) secrets.add(value);
+      }
+      return { id: said.id ?? '', secret: said.client_secret ?? '', accessToken: said.access_token ?? '' };
+    };
+    const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
+
+    const registration = { name: 'test', scopes: ['accounts:read', 'accounts:write', 'identifications'] };
+    const { id, secret } = await ask(201, 'POST', '/api/v1/oauth_clients', registration, admin.headers);
+    const inBody = { client_id: id, client_secret: secret };
+    const { accessToken } = await ask(200, 'POST', '/oauth/token', undefined, basic(id, secret));
+    await ask(201, 'POST', '/oauth/v2/token', form(inBody));
+    await ask(401, 'POST', '/oauth/token', undefined, basic(id, `${secret}x`));
+    await ask(401, 'POST', '/oauth/token', undefined, basic(secret, accessToken));
+    await ask(401, 'POST', '/oauth/token', { client_id: secret, client_secret: accessToken });
+    await ask(400, 'POST', '/oauth/token', form(inBody), basic(id, secret));
+    await ask(400, 'POST', `/oauth/token?${form(inBody)}`);
+    await ask(400, 'POST', '/oauth/token', { ...inBody, grant_type: accessToken });
+    await ask(400, 'POST', '/oauth/token', { ...inBody, scope: accessToken });
+    await ask(400, 'POST', '/oauth/token', `${form(inBody)}&client_secret=${secret}`);
+    await ask(415, 'POST', '/oauth/token', form(inBody), { 'content-type': 'text/plain' });
+    await ask(403, 'POST', '/oauth/introspect', { ...inBody, token: visitor.token });
+    await ask(405, 'GET', `/oauth/revoke?token=${accessToken}`);
+    await ask(404, 'GET', `/oauth/${accessToken}`);
+    await ask(200, 'GET', '/api', undefined, bearer(accessToken));
+    await ask(400, 'GET', `/api?access_token=${accessToken}`, undefined, bearer(accessToken));
+    await ask(401, 'GET', '/api', undefined, bearer(secret));
+    await ask(404, 'GET', `/api/identifications/${accessToken}`, undefined, bearer(accessToken));
+    await ask(404, 'GET', `/api/${accessToken}`);
+    await ask(400, 'GET', `/api/accounts?cursor=${accessToken}`, undefined, bearer(accessToken));
+    const organisation = { name: secret, password: 'pass-organisation' };
+    secrets.add(organisation.password);
+    await ask(400, 'POST', '/api/accounts', organisation, bearer(accessToken));
+
+    const described = { ip: '192.0.2.1', url: 'https://publisher.example/', user_agent: 'example' };
+    const identification = await ask(201, 'POST', '/api/identifications', described, bearer(accessToken));
+    const page = `/wayf/${identification.id}`;
+    const signIn = { institution: 'none', email: visitor.email, password: visitor.password };
+    const ours = { origin: 'http://latchkey.test' };
+    await ask(303, 'POST', page, form(signIn), ours);
+    await ask(422, 'POST', page, form({ ...signIn, password: 'pass-visit' }), ours);
+    await ask(403, 'POST', page, form(signIn), { origin: 'https://evil.example.org' });
+    await ask(400, 'POST', page, `${form(signIn)}&password=${visitor.password}`, ours);
+    await ask(404, 'POST', `/wayf/${accessToken}`, form(signIn), ours);
+    await ask(404, 'GET', `${page}?institution=${secret}`);
+
+    // PostgreSQL's own words for these hold the whole row, with the digest.
+    await database.query('ALTER TABLE tokens ADD CHECK (digest IS NULL) NOT VALID');
+    await ask(500, 'POST', '/oauth/token', form(inBody));
+    await database.query('ALTER TABLE tokens DROP CONSTRAINT tokens_digest_check');
+    await database.query('ALTER TABLE oauth_client_secrets ADD CHECK (digest IS NULL) NOT VALID');
+    await ask(500, 'POST', `/api/v1/oauth_clients/${id}/secrets`, undefined, admin.headers);
+    await database.query('ALTER TABLE oauth_client_secrets DROP CONSTRAINT oauth_client_secrets_digest_check');
+    await ask(200, 'POST', '/oauth/revoke', form({ ...inBody, token: accessToken }));
+    await ask(401, 'GET', '/api', undefined, bearer(accessToken));
+    const digests = await database.query<{ digest: string }>(
+      `SELECT encode(digest, 'hex') AS digest FROM oauth_client_secrets
+       UNION ALL SELECT encode(digest, 'hex') FROM tokens`,
+    );
+    for (const { digest } of digests) secrets.add(digest);
+
+    const log = one.logs.join('\n');
+    expect(log).toContain('violates check constraint');
+    expect(one.logs.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(30);
+    expect([...secrets].filter((text) => text.length >= 8 && log.includes(text))).toEqual([]);
+    expect(log).not.toMatch(/[0-9a-f]{64}/);
   });
 });
 

@@ -73,7 +73,7 @@ describe('GET /v1/api/auth', () => {
     expect(answer.body).toEqual({ message: 'The token does not exist or has been revoked.' });
     const absent = await server.call('GET', path);
     expect(absent.status).toBe(401);
-    expect(absent.headers.get('www-authenticate')).toBe('Bearer');
+    expect(absent.headers.get('www-authenticate')).toBe('Bearer realm="latchkey"');
     expect(absent.body).toEqual({ message: 'Send an API token as a Bearer token.' });
   });
 

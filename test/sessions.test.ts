@@ -126,7 +126,7 @@ describe('A session token', () => {
     }
     const absent = await server.call('GET', `/accounts/${id}`);
     expect(absent.status).toBe(401);
-    expect(absent.headers.get('www-authenticate')).toBe('Bearer');
+    expect(absent.headers.get('www-authenticate')).toBe('Bearer realm="latchkey"');
   });
 
   it('expires after SESSION_TTL', async () => {

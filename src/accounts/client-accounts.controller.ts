@@ -9,6 +9,8 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ClientRequired, SpeaksDialect } from '../access/access.js';
+import { badAccessToken, insufficientScope } from '../access/refusals.js';
+import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
@@ -22,10 +24,13 @@ import {
   toChangedAccountView,
   toClientAccountView,
 } from './client-accounts.dto.js';
-import { ClientAccounts } from './client-accounts.service.js';
+import { ClientAccounts, nameTaken, organisationsOnly } from './client-accounts.service.js';
 
 const ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
-const CLIENT_ERRORS = ['unauthorized', 'forbidden', 'rate_limited'] as const;
+const READ_ERRORS = [badAccessToken(), insufficientScope('accounts:read'), 'rate_limited'] as const;
+const WRITE_ERRORS = [badAccessToken(), insufficientScope('accounts:write'), 'rate_limited'] as const;
+const BAD_NETWORK = invalidParams({ networks: ['entry 1 is no IP network such as 192.0.2.0/24 or 2001:db8::/32'] });
+const BAD_PAGE = invalidParams({ perpage: ['must be a whole number from 1 to 100'] });
 
 /** Accounts as OAuth2 clients see them. */
 @ApiTags('connect')
@@ -41,7 +46,7 @@ export class ClientAccountsController {
     description: 'Oldest first. `Link` (RFC 8288) names the next page.',
   })
   @ApiOkResponse({ type: ClientAccountList, headers: LINK })
-  @ApiErrors('connect', ...CLIENT_ERRORS, 'invalid_params')
+  @ApiErrors('connect', ...READ_ERRORS, BAD_PAGE)
   async list(@Query() page: AccountPage, @Res({ passthrough: true }) reply: FastifyReply): Promise<ClientAccountList> {
     const { records, next, perPage } = await this.accounts.list(page);
     linkToNext(reply, next, { perpage: String(perPage) });
@@ -52,7 +57,7 @@ export class ClientAccountsController {
   @ClientRequired('accounts:write')
   @ApiOperation({ summary: 'Account Create', description: 'Makes an organisation.' })
   @ApiCreatedResponse({ type: ChangedAccountView })
-  @ApiErrors('connect', ...BODY_ERRORS, ...CLIENT_ERRORS, 'conflict')
+  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, nameTaken())
   async create(@Body() body: NewOrganisation): Promise<ChangedAccountView> {
     const { account, overlaps } = await this.accounts.create(body);
     return toChangedAccountView(account, overlaps);
@@ -63,7 +68,7 @@ export class ClientAccountsController {
   @ApiOperation({ summary: 'Account Info, beside the list' })
   @ApiParam(ID)
   @ApiOkResponse({ type: ClientAccountView })
-  @ApiErrors('connect', ...CLIENT_ERRORS, 'not_found')
+  @ApiErrors('connect', ...READ_ERRORS, 'not_found')
   async get(@Param('id') id: string): Promise<ClientAccountView> {
     return toClientAccountView(await this.accounts.get(id));
   }
@@ -78,7 +83,7 @@ export class ClientAccountsController {
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: ChangedAccountView })
-  @ApiErrors('connect', ...BODY_ERRORS, ...CLIENT_ERRORS, 'not_found', 'conflict')
+  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, 'not_found', nameTaken())
   async update(@Param('id') id: string, @Body() change: AccountChange): Promise<ChangedAccountView> {
     const { account, overlaps } = await this.accounts.update(id, change);
     return toChangedAccountView(account, overlaps);
@@ -90,7 +95,7 @@ export class ClientAccountsController {
   @ApiOperation({ summary: 'Account Delete', description: 'Deletes an organisation, and all that it holds.' })
   @ApiParam(ID)
   @ApiNoContentResponse()
-  @ApiErrors('connect', ...UNUSED_BODY_ERRORS, ...CLIENT_ERRORS, 'not_found')
+  @ApiErrors('connect', ...UNUSED_BODY_ERRORS, ...WRITE_ERRORS, organisationsOnly(), 'not_found')
   async remove(@Param('id') id: string): Promise<void> {
     await this.accounts.remove(id);
   }

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsString, Matches, ValidateIf } from 'class-validator';
-import { isGiven, IsListOf, IsRefused, IsWholeNumber, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { isGiven, IsListOf, IsName, IsRefused, IsWholeNumber, MaxLength, MUST_BE_STRING } from '../http/validation.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
 import { readEmailDomain } from './email-domains.js';
 import { readNetwork } from './networks.js';
@@ -15,8 +15,6 @@ const NOT_BY_A_CLIENT = 'cannot be set by a client';
 const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
 const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
-/** A line of text. */
-const HAS_TEXT = /^(?!\s*$)\P{Cc}*$/u;
 const ONE_LINE = /^\P{Cc}*$/u;
 
 /** What a client can say of an account. */
@@ -69,7 +67,7 @@ class ClientAccountFields {
 
 export class NewOrganisation extends ClientAccountFields {
   @ApiProperty({ description: 'Unique', maxLength: 255, example: 'example' })
-  @Matches(HAS_TEXT, { message: 'must be one line of text' })
+  @IsName()
   @MaxLength(255, { message: 'must be at most 255 characters' })
   @IsString(MUST_BE_STRING)
   name!: string;
@@ -88,7 +86,7 @@ export class NewOrganisation extends ClientAccountFields {
 export class AccountChange extends ClientAccountFields {
   @ApiPropertyOptional({ description: 'Unique', maxLength: 255, example: 'example' })
   @ValidateIf(isGiven)
-  @Matches(HAS_TEXT, { message: 'must be one line of text' })
+  @IsName()
   @MaxLength(255, { message: 'must be at most 255 characters' })
   @IsString(MUST_BE_STRING)
   name?: string;
@@ -178,7 +176,7 @@ export class ChangedAccountView extends ClientAccountView {
   })
   overlaps!: Overlap[];
 
-  @ApiProperty({ description: 'How many such pairs there are', type: 'integer', example: 0 })
+  @ApiProperty({ description: 'How many such pairs there are: 1,000 at most', type: 'integer', example: 0 })
   overlaps_count!: number;
 }
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { ApiError, conflict, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
-import type { Reading } from '../http/validation.js';
+import { isUuid, type Reading } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisation } from './client-accounts.dto.js';
 import {
@@ -15,8 +15,6 @@ import {
 import { readEmailDomain } from './email-domains.js';
 import { readNetwork } from './networks.js';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** What OAuth2 clients see and do of accounts. */
 @Injectable()
 export class ClientAccounts {
@@ -28,7 +26,7 @@ export class ClientAccounts {
 
   /** @throws ApiError `not_found`, for a disabled one too */
   async get(id: string): Promise<ClientAccount> {
-    const account = UUID.test(id) ? await this.store.find(id) : undefined;
+    const account = isUuid(id) ? await this.store.find(id) : undefined;
     if (!account) throw notFound();
     return account;
   }
@@ -49,7 +47,7 @@ export class ClientAccounts {
     const change = readChange(organisation);
     const id = await this.manager.transaction(async (tx) => {
       const publisherReference = change.publisherReference ?? null;
-      const created = await this.store.insert(tx, { name: organisation.name.trim(), publisherReference });
+      const created = await this.store.insert(tx, { name: tidy(organisation.name), publisherReference });
       if (created === undefined) throw nameTaken();
       await this.replaceLists(tx, created, change);
       return created;
@@ -60,7 +58,7 @@ export class ClientAccounts {
   /** @throws ApiError `not_found`, `conflict` when the name is taken */
   async update(id: string, fields: AccountChange): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
     const change = readChange(fields);
-    if (UUID.test(id) && Object.keys(change).length > 0) {
+    if (isUuid(id) && Object.keys(change).length > 0) {
       await this.manager.transaction(async (tx) => {
         const updated = await this.store.update(tx, id, change);
         if (updated === NAME_TAKEN) throw nameTaken();
@@ -72,7 +70,7 @@ export class ClientAccounts {
 
   /** @throws ApiError `not_found`; `forbidden` when it is no organisation */
   async remove(id: string): Promise<void> {
-    if (!UUID.test(id)) throw notFound();
+    if (!isUuid(id)) throw notFound();
     const removed = await this.revocations.during(
       (done) => (done ? `account ${id.toLowerCase()}` : undefined),
       (tx) => this.store.remove(tx, id),
@@ -80,7 +78,7 @@ export class ClientAccounts {
     if (removed) return;
     // Only to say why: the statement has decided.
     await this.get(id);
-    throw new ApiError('forbidden', 'A client deletes organisations only, and no admin.');
+    throw organisationsOnly();
   }
 
   private async replaceLists(tx: EntityManager, id: string, change: ClientAccountChange): Promise<void> {
@@ -101,12 +99,15 @@ type Fields = {
 
 function readChange({ name, publisher_reference, networks, email_domains }: Fields): ClientAccountChange {
   return {
-    ...(name !== undefined && { name: name.trim() }),
+    ...(name !== undefined && { name: tidy(name) }),
     ...(publisher_reference !== undefined && { publisherReference: publisher_reference }),
     ...(networks && { networks: networks.map((text) => spelling(readNetwork(text))) }),
     ...(email_domains && { emailDomains: email_domains.map((text) => spelling(readEmailDomain(text))) }),
   };
 }
+
+/** One spelling for what looks the same. */
+const tidy = (name: string) => name.normalize('NFC').trim();
 
 /** The body has been validated. */
 function spelling(reading: Reading): string {
@@ -114,4 +115,5 @@ function spelling(reading: Reading): string {
   return reading.value;
 }
 
-const nameTaken = () => conflict('An account with this name exists.', { name: ['is taken'] });
+export const organisationsOnly = () => new ApiError('forbidden', 'A client deletes organisations only, and no admin.');
+export const nameTaken = () => conflict('An account with this name exists.', { name: ['is taken'] });

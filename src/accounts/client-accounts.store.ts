@@ -27,7 +27,7 @@ export interface ClientAccountChange {
 /** Networks of one account that share addresses with those of others. */
 export interface Overlaps {
   found: { network: string; accountId: string; other: string }[];
-  /** How many there are in all. */
+  /** How many there are, up to a thousand. */
   count: number;
 }
 
@@ -46,6 +46,8 @@ const ACCOUNT = `
   ARRAY(SELECT d.domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY d.domain) AS "emailDomains"`;
 
 const MOST_OVERLAPS = 100;
+/** A network of everybody overlaps with all others: they are not all looked at. */
+const MOST_COUNTED = 1_000;
 
 /** The account table as clients see it: without those that are disabled, and without what signs anybody in. */
 @Injectable()
@@ -65,10 +67,12 @@ export class ClientAccountStore {
   list(limit: number, { after, skip = 0 }: PageStart): Promise<(ClientAccount & Cursor)[]> {
     return sql<ClientAccount & Cursor>(
       this.manager,
-      `SELECT ${ACCOUNT}, (extract(epoch FROM a.created_at) * 1000000)::bigint::text AS micros FROM accounts a
-       WHERE a.disabled_at IS NULL
-         AND (a.created_at, a.id) > ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
-       ORDER BY a.created_at, a.id LIMIT $1 OFFSET $4`,
+      `SELECT ${ACCOUNT}, (extract(epoch FROM a.created_at) * 1000000)::bigint::text AS micros FROM (
+         SELECT * FROM accounts
+         WHERE disabled_at IS NULL
+           AND (created_at, id) > ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
+         ORDER BY created_at, id LIMIT $1 OFFSET $4
+       ) a ORDER BY a.created_at, a.id`,
       [limit, after?.micros ?? '-1', after?.id ?? '00000000-0000-0000-0000-000000000000', skip],
     );
   }
@@ -130,20 +134,18 @@ export class ClientAccountStore {
 
   /** @returns where networks of the account share addresses with those of other accounts */
   async overlaps(id: string): Promise<Overlaps> {
-    const rows = await sql<Overlaps['found'][number] & { count: number }>(
+    const rows = await sql<Overlaps['found'][number]>(
       this.manager,
-      `SELECT mine.network::text AS network, theirs.account_id AS "accountId", theirs.network::text AS other,
-         count(*) OVER ()::int AS count
-       FROM account_networks mine
-         JOIN account_networks theirs ON theirs.network && mine.network AND theirs.account_id <> mine.account_id
-         JOIN accounts a ON a.id = theirs.account_id AND a.disabled_at IS NULL
-       WHERE mine.account_id = $1 ORDER BY mine.network, theirs.network, theirs.account_id LIMIT ${MOST_OVERLAPS}`,
+      `SELECT pair.network::text AS network, pair."accountId", pair.other::text AS other FROM (
+         SELECT mine.network, theirs.account_id AS "accountId", theirs.network AS other
+         FROM account_networks mine
+           JOIN account_networks theirs ON theirs.network && mine.network AND theirs.account_id <> mine.account_id
+           JOIN accounts a ON a.id = theirs.account_id AND a.disabled_at IS NULL
+         WHERE mine.account_id = $1 LIMIT ${MOST_COUNTED}
+       ) pair ORDER BY pair.network, pair.other, pair."accountId"`,
       [id],
     );
-    return {
-      found: rows.map(({ network, accountId, other }) => ({ network, accountId, other })),
-      count: rows[0]?.count ?? 0,
-    };
+    return { found: rows.slice(0, MOST_OVERLAPS), count: rows.length };
   }
 
   /** @returns whether an enabled organisation that is no admin was deleted, and all that it held */

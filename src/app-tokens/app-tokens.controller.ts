@@ -10,6 +10,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
+import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import {
@@ -22,7 +23,7 @@ import {
   toAppTokenView,
 } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
-import { badExpiry, badHeaders, longerLifeForbidden, scopesForbidden } from './refusals.js';
+import { badExpiry, longerLifeForbidden, scopesForbidden } from './refusals.js';
 
 const NAME = { name: 'name', description: 'The token itself, or its id', example: EXAMPLE_APP_TOKEN };
 

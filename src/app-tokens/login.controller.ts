@@ -1,11 +1,12 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AcceptsForms, AppTokenRequired, SpeaksDialect } from '../access/access.js';
+import { badAppToken } from '../access/refusals.js';
 import { wrongCredentials } from '../accounts/password-checks.service.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
-import { badAppToken, badUsername } from './refusals.js';
+import { badUsername } from './refusals.js';
 
 @ApiTags('app-token')
 @SpeaksDialect('app-token')

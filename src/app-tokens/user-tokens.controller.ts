@@ -10,11 +10,12 @@ import {
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
+import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_TOKEN, Expiry, NewToken, TokenList, TokenView, LoginAnswer, toTokenView } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
-import { badExpiry, badHeaders, badUser, longerLifeForbidden, onBehalfForbidden } from './refusals.js';
+import { badExpiry, badUser, longerLifeForbidden, onBehalfForbidden } from './refusals.js';
 
 const NAME = { name: 'name', description: 'The token itself, or its id', example: EXAMPLE_TOKEN };
 

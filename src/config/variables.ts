@@ -104,7 +104,7 @@ export const variables = z.object({
     .optional(),
   BOOTSTRAP_CLIENT_SECRET: z
     .string()
-    .regex(/^[\x21-\x7e]{32,200}$/, 'must be 32 to 200 printable characters without spaces')
+    .regex(/^[\x21-\x24\x26-\x2a\x2c-\x7e]{32,200}$/, 'must be 32 to 200 printable characters without spaces, + and %')
     .optional(),
 });
 

@@ -48,8 +48,12 @@ export const badRequest = (message: string) => new ApiError('bad_request', messa
 export const invalidParams = (fields: FieldErrors) =>
   new ApiError('invalid_params', 'One or more parameters are invalid.', { fields });
 
-/** 401 with the challenge that RFC 9110 section 11.6.1 and RFC 6750 section 3 ask for: never the scheme alone. */
-export const unauthorized = (message: string, challenge = 'Bearer realm="latchkey"') =>
+/** Challenges: never the scheme alone (RFC 6750 section 3, RFC 7617 section 2). */
+export const BEARER = 'Bearer realm="latchkey"';
+export const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
+
+/** 401 with the challenge that RFC 9110 section 11.6.1 and RFC 6750 section 3 ask for. */
+export const unauthorized = (message: string, challenge = BEARER) =>
   new ApiError('unauthorized', message, { headers: { 'www-authenticate': challenge } });
 
 export const notFound = () => new ApiError('not_found', 'There is nothing here, or it is not yours.');

@@ -2,14 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientScope } from '../access/client-scopes.js';
 import type { ClientPrincipal } from '../access/principal.js';
-import { ApiError, unauthorized } from '../errors/api-error.js';
+import { badAccessToken, badClient, insufficientScope, noAccessToken, severalWays } from '../access/refusals.js';
+import { ApiError, BEARER } from '../errors/api-error.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import { basicCredentials, bearerToken, isBasic, isRepeated, showsBearer } from './authorization-header.js';
-
-const BEARER = 'Bearer realm="latchkey"';
-const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
 
 /** A client at the routes of clients: by its access token (RFC 6750), or by its id and secret as HTTP Basic. */
 @Injectable()
@@ -33,7 +31,7 @@ export class ClientScheme {
     }
     const byBasic = isBasic(request);
     const client = byBasic ? await this.bySecret(request) : await this.byToken(request);
-    if (!client.scopes.includes(scope)) throw insufficientScope(scope, byBasic);
+    if (!client.scopes.includes(scope)) throw insufficientScope(scope, !byBasic);
     request.principal = client;
     return true;
   }
@@ -41,14 +39,14 @@ export class ClientScheme {
   private async bySecret(request: FastifyRequest): Promise<ClientPrincipal> {
     const shown = basicCredentials(request);
     const client = shown && (await this.clients.authenticate(shown.id, shown.secret, request.ip));
-    if (!client) throw unauthorized('There is no such client, or its secret is another.', BASIC);
+    if (!client) throw badClient();
     return client;
   }
 
   private async byToken(request: FastifyRequest): Promise<ClientPrincipal> {
-    if (!showsBearer(request)) throw unauthorized('Send an access token as a Bearer token.', BEARER);
+    if (!showsBearer(request)) throw noAccessToken();
     const token = await this.tokens.check('oauth', bearerToken(request) ?? '');
-    if (!token) throw unauthorized('The access token is not good (any longer).', `${BEARER}, error="invalid_token"`);
+    if (!token) throw badAccessToken();
     return { clientId: token.clientId ?? '', scopes: token.scopes };
   }
 }
@@ -62,8 +60,8 @@ export class ClientSecretScheme {
   async admits(request: FastifyRequest, scope: ClientScope | undefined): Promise<boolean> {
     const shown = shownSecret(request);
     const client = shown && (await this.clients.authenticate(shown.id, shown.secret, request.ip));
-    if (!client) throw unauthorized('There is no such client, or its secret is another.', BASIC);
-    if (scope !== undefined && !client.scopes.includes(scope)) throw insufficientScope(scope, true);
+    if (!client) throw badClient();
+    if (scope !== undefined && !client.scopes.includes(scope)) throw insufficientScope(scope, false);
     request.principal = client;
     return true;
   }
@@ -75,13 +73,13 @@ function shownSecret(request: FastifyRequest): { id: string; secret: string } | 
   if (valueOf(request.query, 'client_secret') || valueOf(request.query, 'client_id')) {
     throw new ApiError('bad_request', 'Send no credentials in a URL.');
   }
-  if (request.headers.authorization === undefined) {
+  if (!request.headers.authorization) {
     return typeof id === 'string' && typeof secret === 'string' ? { id, secret } : undefined;
   }
   const basic = basicCredentials(request);
   // An id without a secret proves nothing: libraries send it along.
   if (isRepeated(request) || secret !== undefined || (id !== undefined && basic && id !== basic.id)) {
-    throw new ApiError('bad_request', 'Authenticate in one way only.');
+    throw severalWays();
   }
   return basic;
 }
@@ -90,9 +88,4 @@ function shownSecret(request: FastifyRequest): { id: string; secret: string } | 
 function valueOf(parameters: unknown, name: string): unknown {
   const value = (parameters as Record<string, unknown> | null | undefined)?.[name];
   return value === '' ? undefined : value;
-}
-
-function insufficientScope(scope: ClientScope, byBasic: boolean): ApiError {
-  const headers = { 'www-authenticate': `${BEARER}, error="insufficient_scope", scope="${scope}"` };
-  return new ApiError('forbidden', `The client needs the scope ${scope}.`, byBasic ? {} : { headers });
 }

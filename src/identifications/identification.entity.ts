@@ -1,5 +1,4 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
-import { AccountEntity } from '../accounts/account.entity.js';
 
 /** One attempt to work out which account a visitor belongs to. */
 @Entity('identifications')
@@ -8,8 +7,6 @@ import { AccountEntity } from '../accounts/account.entity.js';
 @Check('identifications_email_check', 'char_length(email) <= 254')
 @Index('identifications_expires_at_idx', ['expiresAt'])
 @Index('identifications_client_id_idx', ['clientId'])
-@Index('identifications_account_id_idx', { synchronize: false })
-@Index('identifications_institution_id_idx', { synchronize: false })
 export class IdentificationEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -23,21 +20,13 @@ export class IdentificationEntity {
   @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'identifications_client_id_fkey' })
   client?: unknown;
 
-  /** The account that was found. */
+  /** The account that was found; it may have been deleted since. */
   @Column({ name: 'account_id', type: 'uuid', nullable: true })
   accountId!: string | null;
-
-  @ManyToOne(() => AccountEntity, { onDelete: 'SET NULL', nullable: true })
-  @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'identifications_account_id_fkey' })
-  account?: AccountEntity;
 
   /** The account that the email's domain belongs to. */
   @Column({ name: 'institution_id', type: 'uuid', nullable: true })
   institutionId!: string | null;
-
-  @ManyToOne(() => AccountEntity, { onDelete: 'SET NULL', nullable: true })
-  @JoinColumn({ name: 'institution_id', foreignKeyConstraintName: 'identifications_institution_id_fkey' })
-  institution?: AccountEntity;
 
   @Column({ type: 'inet' })
   ip!: string;

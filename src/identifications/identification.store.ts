@@ -4,6 +4,7 @@ import { domainsOver } from '../accounts/email-domains.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { isGoodClient } from '../tokens/good-client.js';
 
 /** A visitor, as a client describes them. */
 export interface Visitor {
@@ -58,16 +59,14 @@ const BY_DOMAIN = `
   ORDER BY array_position($3::text[], d.domain), a.created_at, a.id LIMIT 1`;
 
 /**
- * Works out the account, and notes the attempt. The locks are those of the foreign keys, taken early: an account that
- * is being deleted is not found instead of breaking the statement.
+ * Works out the account, and notes the attempt. The lock is that of the foreign key, taken early: a client that is being
+ * deleted gets no answer instead of breaking the statement.
  */
 export const IDENTIFY = `
-  WITH by_network AS (${BY_NETWORK} FOR KEY SHARE OF a), by_email AS (${BY_EMAIL} FOR KEY SHARE OF a),
-    by_domain AS (${BY_DOMAIN} FOR KEY SHARE OF a)
   INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
-  SELECT $1, $2,
-    coalesce((SELECT id FROM by_network), (SELECT id FROM by_email), (SELECT id FROM by_domain)),
-    (SELECT id FROM by_domain), $4, $5, $6, now() + $7 * interval '1 second'
+  SELECT $1, $2, coalesce((${BY_NETWORK}), (${BY_EMAIL}), (${BY_DOMAIN})), (${BY_DOMAIN}), c.id, $5, $6,
+    now() + $7 * interval '1 second'
+  FROM oauth_clients c WHERE c.id = $4 FOR KEY SHARE OF c
   RETURNING id`;
 
 const accountJson = (alias: string) => `
@@ -87,8 +86,8 @@ export class IdentificationStore implements OnModuleInit {
     this.sweeper.add({ table: 'identifications', where: 'expires_at < now()' });
   }
 
-  /** @returns the id of the new identification */
-  async identify(clientId: string, { ip, url, userAgent, email }: Visitor): Promise<string> {
+  /** @returns the id of the new identification; undefined when the client has been deleted */
+  async identify(clientId: string, { ip, url, userAgent, email }: Visitor): Promise<string | undefined> {
     const domains = email === null ? [] : domainsOver(email);
     const [row] = await sql<{ id: string }>(this.manager, IDENTIFY, [
       ip,
@@ -99,8 +98,7 @@ export class IdentificationStore implements OnModuleInit {
       userAgent,
       this.config.identificationTtl,
     ]);
-    if (!row) throw new Error('The new identification was not returned.');
-    return row.id;
+    return row?.id;
   }
 
   /** @returns the client's identification, unless it has expired */
@@ -117,11 +115,12 @@ export class IdentificationStore implements OnModuleInit {
     return row;
   }
 
-  /** @returns where the visitor of an identification that has not expired is wanted back */
+  /** @returns where the visitor is wanted back, while the identification and the client are good */
   async findUrl(id: string): Promise<string | undefined> {
     const [row] = await sql<{ url: string }>(
       this.manager,
-      'SELECT url FROM identifications WHERE id = $1 AND expires_at > now()',
+      `SELECT i.url FROM identifications i JOIN oauth_clients c ON c.id = i.client_id
+       WHERE i.id = $1 AND i.expires_at > now() AND ${isGoodClient('c')}`,
       [id],
     );
     return row?.url;
@@ -143,14 +142,15 @@ export class IdentificationStore implements OnModuleInit {
        ), by_domain AS (
          SELECT b.id FROM account_email_domains d JOIN accounts b ON b.id = d.account_id
          WHERE d.domain = ANY ($3::text[]) AND b.disabled_at IS NULL AND ($4::uuid IS NULL OR $4 = $1 OR b.id = $4)
-         ORDER BY array_position($3::text[], d.domain), b.created_at, b.id LIMIT 1 FOR KEY SHARE OF b
+         ORDER BY array_position($3::text[], d.domain), b.created_at, b.id LIMIT 1
        )
        INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
        SELECT coalesce($5, i.ip), a.email, a.id, (SELECT id FROM by_domain), i.client_id, i.url, $6,
          now() + $7 * interval '1 second'
-       FROM a, identifications i
-       WHERE i.id = $8 AND i.expires_at > now()
+       FROM a, identifications i JOIN oauth_clients c ON c.id = i.client_id
+       WHERE i.id = $8 AND i.expires_at > now() AND ${isGoodClient('c')}
          AND ($4::uuid IS NULL OR a.id = $4 OR (SELECT id FROM by_domain) IS NOT NULL)
+       FOR KEY SHARE OF c
        RETURNING id`,
       [
         signIn.accountId,

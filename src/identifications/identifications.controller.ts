@@ -2,7 +2,9 @@ import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { ClientRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
 import type { ClientPrincipal } from '../access/principal.js';
+import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
 import {
   EntryPoint,
@@ -19,7 +21,8 @@ const ID = {
   format: 'uuid',
   example: '01234567-89ab-cdef-0123-456789abcdef',
 };
-const CLIENT_ERRORS = ['unauthorized', 'forbidden', 'rate_limited'] as const;
+const CLIENT_ERRORS = [badAccessToken(), insufficientScope('identifications'), 'rate_limited'] as const;
+const BAD_VISITOR = invalidParams({ url: ['must be an absolute http or https URL, without a user'] });
 
 @ApiTags('connect')
 @SpeaksDialect('connect')
@@ -48,7 +51,7 @@ export class IdentificationsController {
       "by the email's account, then by the email's domain.",
   })
   @ApiCreatedResponse({ type: IdentificationView })
-  @ApiErrors('connect', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  @ApiErrors('connect', ...BODY_ERRORS, BAD_VISITOR, ...CLIENT_ERRORS)
   async create(
     @CurrentPrincipal() client: ClientPrincipal,
     @Body() visitor: NewIdentification,

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsEmail, IsOptional, IsString, ValidateBy } from 'class-validator';
+import { toSeconds } from '../accounts/client-accounts.dto.js';
 import { readAddress } from '../accounts/networks.js';
 import { MaxLength, MUST_BE_EMAIL, MUST_BE_STRING } from '../http/validation.js';
 import type { FoundAccount, IdentificationRecord } from './identification.store.js';
@@ -179,7 +180,7 @@ export function toEntryPoint(publicUrl: string): EntryPoint {
 export function toIdentificationView(record: IdentificationRecord, publicUrl: string): IdentificationView {
   const account = record.account && toFoundAccountView(record.account);
   return {
-    created: record.createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
+    created: toSeconds(record.createdAt),
     id: record.id,
     status: account ? 'identified' : 'wayf',
     ip: record.ip,

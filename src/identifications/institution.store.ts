@@ -13,7 +13,7 @@ const MOST_FOUND = 20;
 /** Organisations with a name that somebody can sign in for: with an email of theirs, or with their own. */
 const CHOOSABLE = `
   NOT a.individual AND a.name IS NOT NULL AND a.disabled_at IS NULL
-  AND (a.email IS NOT NULL OR EXISTS (SELECT FROM account_email_domains d WHERE d.account_id = a.id))`;
+  AND (a.email IS NOT NULL OR (SELECT true FROM account_email_domains d WHERE d.account_id = a.id LIMIT 1))`;
 
 /** Between words, so that PostgreSQL's parser sees no paths, hosts, emails, tags and signed numbers in names. */
 const SEPARATORS = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~‐‑‒–—‘’‚“”„…«·»';
@@ -36,7 +36,7 @@ export class InstitutionStore {
            SELECT string_agg(quote_literal(lexeme) || ':*', ' & ')::tsquery FROM unnest(${wordsOf('$1::text')})
          ) AND ${CHOOSABLE}
        ORDER BY a.name, a.id LIMIT ${MOST_FOUND + 1}`,
-      [text],
+      [text.normalize('NFC')],
     );
     return { found: rows.slice(0, MOST_FOUND), more: rows.length > MOST_FOUND };
   }

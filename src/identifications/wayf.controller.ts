@@ -23,7 +23,7 @@ export class WayfController {
   ) {}
 
   @Get()
-  @Public({ limited: true })
+  @Public()
   @Header('Content-Type', HTML)
   @Header('Cache-Control', 'no-store')
   // Not `no-referrer`, with which browsers send `Origin: null` even to ourselves.

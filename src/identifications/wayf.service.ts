@@ -2,10 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { readAddress } from '../accounts/networks.js';
 import { PasswordChecks } from '../accounts/password-checks.service.js';
 import { ApiError } from '../errors/api-error.js';
+import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identification.store.js';
 import { InstitutionStore, type Institution } from './institution.store.js';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** What a visitor fills in, and from where. */
 export interface SignInForm {
@@ -27,7 +26,7 @@ export class Wayf {
 
   /** @returns where the visitor is wanted back. @throws ApiError `not_found` */
   async urlOf(id: string): Promise<string> {
-    const url = UUID.test(id) ? await this.identifications.findUrl(id) : undefined;
+    const url = isUuid(id) ? await this.identifications.findUrl(id) : undefined;
     if (url === undefined) throw new ApiError('not_found', 'This page has expired. Go back to where you came from.');
     return url;
   }
@@ -38,7 +37,7 @@ export class Wayf {
 
   /** @throws ApiError `not_found` */
   async institution(id: string): Promise<Institution> {
-    const institution = UUID.test(id) ? await this.institutions.find(id) : undefined;
+    const institution = isUuid(id) ? await this.institutions.find(id) : undefined;
     if (!institution) throw new ApiError('not_found', 'This institution cannot be chosen. Go back and choose another.');
     return institution;
   }

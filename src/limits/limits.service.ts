@@ -69,29 +69,16 @@ export class Limits implements OnModuleInit {
   }
 
   /**
-   * Like {@link attempt}, for work that is cheap and whose answer nobody can guess: counts an attempt when it has failed,
-   * and not before. So any number of good ones can be under way at once.
+   * Like {@link attempt}, for work that is cheap and whose answer nobody can guess: only failures are counted, and only
+   * they are refused. So nobody who fails keeps anybody out who does not.
    *
    * @param work gives undefined when the attempt failed
    * @throws ApiError `rate_limited`
    */
   async countFailure<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
-    await this.refuseUsedUp(limits);
     const outcome = await work();
     if (outcome === undefined) for (const limit of limits) await this.take(limit);
     return outcome;
-  }
-
-  private async refuseUsedUp(limits: Limit[]): Promise<void> {
-    const [row] = await sql<{ wait: number | null }>(
-      this.manager,
-      `SELECT max(extract(epoch FROM l.window_ends_at - now()))::float8 AS wait
-       FROM attempt_limits l JOIN unnest($1::text[], $2::int[]) AS w (key, most) ON w.key = l.key
-       WHERE l.count >= w.most AND l.window_ends_at > now()`,
-      [limits.map(({ key }) => key), limits.map(({ most }) => most)],
-    );
-    const wait = row?.wait ?? null;
-    if (wait !== null) throw rateLimited(wait);
   }
 
   private async giveBackAll(limits: Limit[]): Promise<void> {

@@ -31,7 +31,8 @@ export class Introspection {
       active: true,
       token_kind: kind,
       token_type: TOKEN_TYPES[kind],
-      sub: accountId ?? gatewayAccountId ?? clientId ?? '',
+      // The names of the gateway's accounts are not ours: one may look like the id of an account.
+      ...(gatewayAccountId === null ? { sub: accountId ?? clientId ?? '' } : { gateway_account_id: gatewayAccountId }),
       ...(accountId !== null && email !== null && { username: email }),
       ...(clientId !== null && { client_id: clientId }),
       ...(scopes.length > 0 && { scope: scopes.join(' ') }),

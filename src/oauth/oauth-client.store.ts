@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
+import { isGoodClient } from '../tokens/good-client.js';
 
 /** A client and its secrets as admins see them. */
 export interface ClientRecord {
@@ -44,9 +45,6 @@ const RECORD = `
       'last_used_at', s.last_used_at) ORDER BY s.created_at, s.id), '[]')
    FROM oauth_client_secrets s WHERE s.client_id = c.id) AS secrets`;
 
-/** A client is good while the account that answers for it is an enabled admin. */
-const GOOD = `(c.account_id IS NULL OR o.disabled_at IS NULL AND o.role = 'admin')`;
-
 /** The tables of OAuth2 clients and of their secrets. */
 @Injectable()
 export class OauthClientStore {
@@ -57,8 +55,8 @@ export class OauthClientStore {
     return sql<ClientSecret>(
       this.manager,
       `SELECT c.id AS "clientId", c.scopes, c.account_id AS "ownerId", s.id AS "secretId", s.digest
-       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id LEFT JOIN accounts o ON o.id = c.account_id
-       WHERE c.id = $1 AND ${GOOD}`,
+       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
+       WHERE c.id = $1 AND ${isGoodClient('c')}`,
       [clientId],
     );
   }
@@ -83,8 +81,7 @@ export class OauthClientStore {
     const [row] = await sql<{ scopes: string[] }>(
       tx,
       `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $2
-         LEFT JOIN accounts o ON o.id = c.account_id
-       WHERE c.id = $1 AND ${GOOD} FOR SHARE OF c FOR KEY SHARE OF s`,
+       WHERE c.id = $1 AND ${isGoodClient('c')} FOR SHARE OF c FOR KEY SHARE OF s`,
       [clientId, secretId],
     );
     return row?.scopes;
@@ -150,6 +147,8 @@ export class OauthClientStore {
   }
 
   async remove(tx: EntityManager, id: string): Promise<boolean> {
+    // Its tokens and identifications go with it, and they may be many.
+    await sql(tx, `SET LOCAL statement_timeout = '60s'`);
     return (await sql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
   }
 

@@ -10,8 +10,10 @@ import {
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
+import { badHeaders } from '../access/refusals.js';
+import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
-import { ApiCursor, LINK, linkToNext } from '../http/cursor.js';
+import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import {
   EXAMPLE_CLIENT_ID,
   NewOauthClient,
@@ -22,7 +24,7 @@ import {
   toNewOauthClientAnswer,
   toOauthClientView,
 } from './oauth-clients.dto.js';
-import { OauthClients } from './oauth-clients.service.js';
+import { adminsOnly, OauthClients, twoSecrets } from './oauth-clients.service.js';
 
 const ID = { name: 'id', description: 'The `client_id`', example: EXAMPLE_CLIENT_ID };
 const SECRET_ID = {
@@ -31,7 +33,8 @@ const SECRET_ID = {
   format: 'uuid',
   example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55',
 };
-const ADMIN_ERRORS = ['unauthorized', 'forbidden'] as const;
+const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
+const BAD_SCOPES = invalidParams({ scopes: ['must be a list of known scopes'] });
 
 /** OAuth2 clients, for admins. */
 @ApiTags('app-token')
@@ -44,7 +47,7 @@ export class OauthClientsController {
   @UserTokenRequired()
   @ApiOperation({ summary: 'Create an OAuth2 client', description: 'For admins. The secret is shown this once.' })
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, ...ADMIN_ERRORS)
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS)
   async create(@CurrentCaller() caller: Caller, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.clients.create(caller, body));
   }
@@ -57,7 +60,7 @@ export class OauthClientsController {
   })
   @ApiCursor()
   @ApiOkResponse({ type: OauthClientList, headers: LINK })
-  @ApiErrors('app-token', ...ADMIN_ERRORS, 'invalid_params')
+  @ApiErrors('app-token', ...ADMIN_ERRORS, badCursor())
   async list(
     @CurrentCaller() caller: Caller,
     @Query('cursor') cursor: string | undefined,
@@ -86,7 +89,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: OauthClientView })
-  @ApiErrors('app-token', ...BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'not_found')
   async update(
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,
@@ -134,7 +137,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'conflict')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', twoSecrets())
   async rotateSecret(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.clients.rotateSecret(caller, id));
   }

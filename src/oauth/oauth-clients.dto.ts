@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Matches, ValidateIf } from 'class-validator';
+import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, ValidateIf } from 'class-validator';
 import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { isGiven, IsRefused, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { isGiven, IsName, IsRefused, MaxLength, MUST_BE_STRING } from '../http/validation.js';
 import type { ClientRecord } from './oauth-client.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
@@ -11,9 +11,7 @@ export const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQ
 const NAME = { description: 'What people call it', maxLength: 255, example: 'Reading room' };
 const SCOPES = { isArray: true, enum: CLIENT_SCOPE_NAMES, example: ['accounts:read', 'identifications'] };
 const MUST_BE_SCOPES = { message: 'must be a list of known scopes' };
-const MUST_BE_LINE = { message: 'must be one line of text' };
 const TOO_LONG = { message: 'must be at most 255 characters' };
-const LINE = /^(?!\s*$)\P{Cc}*$/u;
 
 /** Nobody chooses a client's id or secret. */
 class WithoutOwnSecret {
@@ -28,7 +26,7 @@ class WithoutOwnSecret {
 
 export class NewOauthClient extends WithoutOwnSecret {
   @ApiProperty(NAME)
-  @Matches(LINE, MUST_BE_LINE)
+  @IsName()
   @MaxLength(255, TOO_LONG)
   @IsString(MUST_BE_STRING)
   name!: string;
@@ -43,7 +41,7 @@ export class NewOauthClient extends WithoutOwnSecret {
 export class OauthClientChange extends WithoutOwnSecret {
   @ApiPropertyOptional(NAME)
   @ValidateIf(isGiven)
-  @Matches(LINE, MUST_BE_LINE)
+  @IsName()
   @MaxLength(255, TOO_LONG)
   @IsString(MUST_BE_STRING)
   name?: string;

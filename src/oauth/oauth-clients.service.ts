@@ -6,6 +6,7 @@ import type { AuthenticatedClient, UserPrincipal } from '../access/principal.js'
 import { Audit, originOf, type AuditKind } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, conflict, invalidParams, notFound } from '../errors/api-error.js';
+import { isUuid } from '../http/validation.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
@@ -18,8 +19,6 @@ import { OauthClientStore, type ClientChange, type ClientRecord } from './oauth-
 
 /** What ids look like: those of ours are uuids, the first one may be the operator's choice. */
 const CLIENT_ID = /^[\w.-]{1,100}$/;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** 256 random bits. */
 const newSecret = () => randomBytes(32).toString('base64url');
 
@@ -144,7 +143,7 @@ export class OauthClients {
   /** The tokens that were got with it stay good until they expire. @throws ApiError `not_found` */
   async removeSecret(caller: Caller, id: string, secretId: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
-      if (!UUID.test(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
+      if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
     });
   }
 
@@ -156,7 +155,7 @@ export class OauthClients {
 
   private async addSecret(tx: EntityManager, clientId: string, secret: string): Promise<void> {
     const added = await this.store.addSecret(tx, clientId, { digest: digestOf(secret), hint: hintOf(secret) });
-    if (added === undefined) throw conflict('The client has two secrets: delete one of them first.');
+    if (added === undefined) throw twoSecrets();
   }
 
   /** One change of a client, alone with it, told to all replicas and written to the trail. */
@@ -203,6 +202,9 @@ export class OauthClients {
 
 /** @throws ApiError `forbidden` for whoever is no admin */
 function admin({ principal }: Caller): UserPrincipal {
-  if (!principal.isAdmin) throw new ApiError('forbidden', 'Only an admin manages clients.');
+  if (!principal.isAdmin) throw adminsOnly();
   return principal;
 }
+
+export const adminsOnly = () => new ApiError('forbidden', 'Only an admin manages clients.');
+export const twoSecrets = () => conflict('The client has two secrets: delete one of them first.');

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AuthenticatedClient } from '../access/principal.js';
+import { badClient } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, unauthorized } from '../errors/api-error.js';
+import { ApiError } from '../errors/api-error.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import { OauthClients } from './oauth-clients.service.js';
 import type { AccessTokenAnswer, TokenRequestBody } from './oauth.dto.js';
@@ -25,11 +26,11 @@ export class OauthTokens {
   async grant(client: AuthenticatedClient, { grant_type, scope }: TokenRequestBody): Promise<AccessTokenAnswer> {
     // Optional in the document; RFC 6749 requires it.
     if ((grant_type ?? '') !== '' && grant_type !== 'client_credentials') {
-      throw refused('unsupported_grant_type', 'The only grant type is client_credentials.');
+      throw badGrantType();
     }
     return this.manager.transaction(async (tx) => {
       const registered = await this.clients.hold(tx, client);
-      if (!registered) throw unauthorized('The client has ended, or its secret has.', 'Basic realm="latchkey"');
+      if (!registered) throw badClient();
       const scopes = scopesAmong(registered, scope ?? '');
       const { secret } = await this.tokens.issue(tx, 'oauth', { clientId: client.clientId, scopes });
       return {
@@ -51,12 +52,15 @@ export class OauthTokens {
 function scopesAmong(registered: string[], asked: string): string[] {
   if (asked === '') return registered;
   const wanted = new Set(asked.split(' ').filter((name) => name !== ''));
-  if (wanted.size === 0) throw refused('invalid_scope', 'The scope names nothing.');
+  if (wanted.size === 0) throw badScope();
   for (const name of wanted) {
-    if (!registered.includes(name)) throw refused('invalid_scope', 'The client is not registered with every scope.');
+    if (!registered.includes(name)) throw badScope();
   }
   return [...wanted];
 }
+
+export const badScope = () => refused('invalid_scope', 'The client is not registered with every scope.');
+export const badGrantType = () => refused('unsupported_grant_type', 'The only grant type is client_credentials.');
 
 function refused(oauthCode: 'invalid_scope' | 'unsupported_grant_type', message: string): ApiError {
   return new ApiError('bad_request', message, { oauthCode });

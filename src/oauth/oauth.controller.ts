@@ -2,9 +2,11 @@ import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AcceptsForms, ClientSecretRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
 import type { AuthenticatedClient } from '../access/principal.js';
+import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
+import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
 import { Introspection } from './introspection.service.js';
-import { OauthTokens } from './oauth-tokens.service.js';
+import { badGrantType, badScope, OauthTokens } from './oauth-tokens.service.js';
 import {
   AccessTokenAnswer,
   AccountTokenAnswer,
@@ -16,7 +18,9 @@ import {
 
 const FORM = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
-const CLIENT_ERRORS = ['unauthorized', 'rate_limited'] as const;
+const CLIENT_ERRORS = [badClient(), 'rate_limited', severalWays()] as const;
+const TOKEN_ERRORS = [badGrantType(), badScope(), invalidParams({ scope: ['must be a string'] })];
+const BAD_TOKEN = invalidParams({ token: ['must be a string'] });
 
 /** OAuth2 for clients: the token endpoint, introspection and revocation. */
 @ApiTags('oauth')
@@ -36,7 +40,7 @@ export class OauthController {
   @ApiOperation({ summary: 'OAuth2 token Create', description: 'The answer that the document has.' })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiCreatedResponse({ type: AccountTokenAnswer })
-  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
   async createToken(
     @CurrentPrincipal() client: AuthenticatedClient,
     @Body() body: TokenRequestBody,
@@ -55,7 +59,7 @@ export class OauthController {
   })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiOkResponse({ type: AccessTokenAnswer })
-  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
   token(@CurrentPrincipal() client: AuthenticatedClient, @Body() body: TokenRequestBody): Promise<AccessTokenAnswer> {
     return this.tokens.grant(client, body);
   }
@@ -70,7 +74,7 @@ export class OauthController {
   })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiOkResponse({ type: IntrospectionAnswer })
-  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, 'forbidden')
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, BAD_TOKEN, insufficientScope('tokens:introspect', false))
   introspect(@Body() { token }: PresentedToken): Promise<IntrospectionAnswer> {
     return this.introspection.describe(token);
   }
@@ -85,7 +89,7 @@ export class OauthController {
   })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiOkResponse({ description: 'The token is not good, whatever it was before' })
-  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS)
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, BAD_TOKEN)
   async revoke(@CurrentPrincipal() client: AuthenticatedClient, @Body() { token }: PresentedToken): Promise<void> {
     await this.tokens.revoke(client, token);
   }

@@ -85,10 +85,13 @@ export class IntrospectionAnswer {
   token_type?: string;
 
   @ApiPropertyOptional({
-    description: 'The account, the account of the gateway, or the client that it stands for',
+    description: 'The account or the client that it stands for',
     example: EXAMPLE_ID,
   })
   sub?: string;
+
+  @ApiPropertyOptional({ description: 'Of an API token, instead of `sub`', example: 'GATEWAY_ACCOUNT_1' })
+  gateway_account_id?: string;
 
   @ApiPropertyOptional({ description: 'The email of the account', example: EXAMPLE_EMAIL })
   username?: string;

@@ -19,6 +19,9 @@ export interface IntrospectedToken {
   expiresAt: number | null;
 }
 
+/** Of the many tokens of a client, few are live: an index finds them. */
+const LIVE = 'expires_at > now() AND revoked_at IS NULL';
+
 /** The token table as OAuth2 clients see it: their own tokens, and those that they are asked about. */
 @Injectable()
 export class ClientTokenStore {
@@ -43,13 +46,13 @@ export class ClientTokenStore {
     await sql(
       tx,
       `UPDATE tokens SET scopes = ARRAY(SELECT unnest(scopes) INTERSECT SELECT unnest($2::text[]) ORDER BY 1)
-       WHERE client_id = $1 AND revoked_at IS NULL AND NOT scopes <@ $2`,
+       WHERE client_id = $1 AND ${LIVE} AND NOT scopes <@ $2`,
       [clientId, scopes],
     );
   }
 
   async revokeAll(tx: EntityManager, clientId: string): Promise<void> {
-    await sql(tx, 'UPDATE tokens SET revoked_at = now() WHERE client_id = $1 AND revoked_at IS NULL', [clientId]);
+    await sql(tx, `UPDATE tokens SET revoked_at = now() WHERE client_id = $1 AND ${LIVE}`, [clientId]);
   }
 
   /** @returns the record of the client's token that was revoked, if there was one */

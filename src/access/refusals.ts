@@ -1,0 +1,30 @@
+import { ApiError, BASIC, BEARER, unauthorized, type FieldErrors } from '../errors/api-error.js';
+import type { ClientScope } from './client-scopes.js';
+
+const NOT_GOOD = 'is missing, or not valid (any longer)';
+
+export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
+export const badHeaders = () => badHeader('App-Token, Token', { app_token: [NOT_GOOD], token: [NOT_GOOD] });
+
+/** The same for a client that is unknown, has another secret, or has ended. */
+export const badClient = () => unauthorized('There is no such client, or its secret is another.', BASIC);
+
+export const noAccessToken = () => unauthorized('Send an access token as a Bearer token.');
+export const badAccessToken = () =>
+  unauthorized('The access token is not good (any longer).', `${BEARER}, error="invalid_token"`);
+
+/** @param challenge only for what has shown a Bearer token (RFC 6750 section 3) */
+export function insufficientScope(scope: ClientScope, challenge = true): ApiError {
+  const headers = { 'www-authenticate': `${BEARER}, error="insufficient_scope", scope="${scope}"` };
+  return new ApiError('forbidden', `The client needs the scope ${scope}.`, challenge ? { headers } : {});
+}
+
+/** RFC 6749 section 2.3. */
+export const severalWays = () => new ApiError('bad_request', 'Authenticate in one way only.');
+
+function badHeader(challenge: string, fields: FieldErrors): ApiError {
+  return new ApiError('unauthorized', 'A header is missing, or not valid.', {
+    fields,
+    headers: { 'www-authenticate': challenge },
+  });
+}
