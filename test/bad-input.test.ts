@@ -870,6 +870,15 @@ describe('A body that is none', () => {
     expect(await everything()).toEqual(before);
     const { status } = await send(server, { ...request, body: good, headers: headers ?? {} });
     expect(status).toBeLessThan(400);
+    // None at all, or an empty one, counts as `{}`, whatever its type.
+    const ofNothing = await send(server, { ...request, body: '{}', headers: { ...headers, ...JSON_TYPE } });
+    expect(ofNothing.status).toBeLessThan(500);
+    for (const type of ['application/json', FORM_TYPE, 'text/plain', 'nonsense']) {
+      for (const empty of [undefined, '']) {
+        const answer = await send(server, { ...request, body: empty, headers: { ...headers, 'content-type': type } });
+        expect([type, empty, answer.status]).toEqual([type, empty, ofNothing.status]);
+      }
+    }
   });
 });
 

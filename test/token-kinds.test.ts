@@ -5,6 +5,7 @@ import { FIND_GOOD } from '../src/tokens/token.store.js';
 import { Tokens } from '../src/tokens/tokens.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { startServer, type TestServer } from './support/server.js';
+import { makeAdmin } from './support/tokens.js';
 
 let database: TestDatabase;
 let server: TestServer;
@@ -19,10 +20,10 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function newClientToken() {
+async function newClientToken(owner: { ownerId?: string } = {}) {
   const manager = server.app.get(EntityManager);
   const id = `client-${Math.random()}`;
-  await server.app.get(OauthClients).add(manager, { id, secret: 'x'.repeat(32), name: 'test', scopes: [] });
+  await server.app.get(OauthClients).add(manager, { id, secret: 'x'.repeat(32), name: 'test', scopes: [], ...owner });
   const request = { clientId: id, scopes: ['accounts:read'] };
   return { id, ...(await server.app.get(Tokens).issue(manager, 'oauth', request)) };
 }
@@ -47,6 +48,32 @@ describe('A token of a client', () => {
     expect(JSON.stringify(row)).not.toContain(secret);
     await database.query('DELETE FROM oauth_clients WHERE id = $1', [id]);
     expect(await server.app.get(Tokens).check('oauth', secret)).toBeUndefined();
+  });
+});
+
+describe('A token of a client that an admin answers for', () => {
+  it.each([
+    ['is no admin any longer', `role = 'user'`],
+    ['is disabled', 'disabled_at = now()'],
+  ])('is not good when the admin %s', async (_, change) => {
+    const { id: ownerId } = await makeAdmin(server);
+    const { id, secret } = await newClientToken({ ownerId });
+    await database.query(`UPDATE accounts SET ${change} WHERE id = $1`, [ownerId]);
+    expect(await server.app.get(Tokens).check('oauth', secret)).toBeUndefined();
+    await database.query(`UPDATE accounts SET role = 'admin', disabled_at = NULL WHERE id = $1`, [ownerId]);
+    expect(await server.app.get(Tokens).check('oauth', secret)).toMatchObject({
+      clientId: id,
+      accountId: ownerId,
+      gatewayAccountId: null,
+    });
+  });
+
+  it('goes with the admin', async () => {
+    const { id: ownerId } = await makeAdmin(server);
+    const { secret, record } = await newClientToken({ ownerId });
+    await database.query('DELETE FROM accounts WHERE id = $1', [ownerId]);
+    expect(await server.app.get(Tokens).check('oauth', secret)).toBeUndefined();
+    expect(await database.query('SELECT 1 FROM tokens WHERE id = $1', [record.id])).toEqual([]);
   });
 });
 

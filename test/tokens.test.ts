@@ -8,6 +8,7 @@ import { migrationDataSource } from '../src/database/migrate.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
 import { TokenUses } from '../src/tokens/token-uses.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { newAccessToken, newClient } from './support/oauth.js';
 import { eventually } from './support/process.js';
 import { bearer, claimsOf, startServer, type TestServer } from './support/server.js';
 import { Statements, type Statement } from './support/statements.js';
@@ -125,6 +126,15 @@ describe('When a token was last used', () => {
       const { body } = await server.call('GET', `/api/v1/tokens/${user.token}`, undefined, user.headers);
       expect(new Date(body.last_used_at as string)).toEqual(await lastUse(user.token));
       expect(await lastUse(user.appToken)).not.toBeNull();
+    });
+
+    it("noted for a client's access token too, which nobody but the client shows", async () => {
+      const token = await newAccessToken(server, await newClient(server));
+      await flush();
+      expect(await lastUse(token)).toBeNull();
+      expect((await server.call('GET', '/api', undefined, bearer(token))).status).toBe(200);
+      await flush();
+      expect(await lastUse(token)).not.toBeNull();
     });
 
     it('never moved back, as when another server has written a later one', async () => {

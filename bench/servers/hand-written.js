@@ -46,4 +46,20 @@ fastify.post('/v1/frontend/auth', async ({ body }) => {
   return { token };
 });
 
+const identify = {
+  name: 'identify',
+  text: `WITH t AS (SELECT client_id FROM tokens WHERE digest = $1 AND revoked_at IS NULL AND expires_at > now()),
+    found AS (SELECT a.id, a.name, a.publisher_reference, a.individual
+      FROM account_networks n JOIN accounts a ON a.id = n.account_id
+      WHERE n.network >>= $2::inet AND a.disabled_at IS NULL ORDER BY masklen(n.network) DESC, a.created_at, a.id LIMIT 1),
+    made AS (INSERT INTO identifications (ip, url, user_agent, client_id, account_id, expires_at)
+      SELECT $2, $3, $4, client_id, (SELECT id FROM found), now() + interval '30 days' FROM t RETURNING id, created_at)
+    SELECT made.*, row_to_json(found) AS account FROM made LEFT JOIN found ON true`,
+};
+fastify.post('/api/identifications', async ({ headers, body }, reply) => {
+  const values = [digest(headers.authorization.slice(7)), body.ip, body.url, body.user_agent];
+  const { rows } = await pool.query({ ...identify, values });
+  return rows[0] ? reply.code(201).send({ ...body, ...rows[0] }) : reply.code(401).send();
+});
+
 await fastify.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });
