@@ -31,7 +31,7 @@ describe('ApiErrors', () => {
   it('shows a code by a general example, and an error as it is', () => {
     const general = describedBy('account', 'unauthorized')['401'];
     expect(mediaOf(general)?.example).toEqual({ id: 'unauthorized', message: 'The session has ended.' });
-    expect(general?.headers?.['WWW-Authenticate']?.example).toBe('Bearer');
+    expect(general?.headers?.['WWW-Authenticate']?.example).toBe('Bearer realm="latchkey"');
     const special = describedBy('account', 'unauthorized', unauthorized('No.', 'Basic'))['401'];
     expect(mediaOf(special)?.example).toEqual({ id: 'unauthorized', message: 'No.' });
     expect(special?.headers?.['WWW-Authenticate']?.example).toBe('Basic');

@@ -117,14 +117,14 @@ export function IsWholeNumber(least: number, most: number, hint = ''): PropertyD
 /** For `@ValidateIf`: the field is there, if only as null, which is a value like others. */
 export const isGiven = (_: object, value: unknown) => value !== undefined;
 
-/** One line with a letter or a digit in it, and nothing that turns the direction of what follows (Unicode TR 36). */
+/** One line with a letter, a digit or a symbol in it, and nothing that turns the direction of what follows (Unicode TR 36). */
 export function IsName(): PropertyDecorator {
   return ValidateBy({
     name: 'isName',
     validator: {
       validate: (value) =>
         typeof value === 'string' &&
-        /[\p{L}\p{N}]/u.test(value) &&
+        /[\p{L}\p{N}\p{S}]/u.test(value) &&
         !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value),
       defaultMessage: () => 'must be one line of text',
     },

@@ -10,17 +10,15 @@ const TOO_LONG = { message: `must be at most ${LONGEST} characters` };
 const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
 export const EXAMPLE_URL = 'https://publisher.example/read';
 
+/** With a host (RFC 9110 section 4.2), and nobody before it. What URLs cannot hold, browsers take out or turn round. */
+const WEB_URL = /^https?:\/\/[^\s\p{Cc}\\/?#@]+([/?#][^\s\p{Cc}\\]*)?$/iu;
+
 /** An absolute http or https URL without a user, as a browser can be sent to it. */
 function IsReturnUrl(): PropertyDecorator {
   return ValidateBy({
     name: 'isReturnUrl',
     validator: {
-      validate: (value) => {
-        if (typeof value !== 'string' || !/^https?:\/\/[^\s\p{Cc}\\]+$/iu.test(value) || !URL.canParse(value))
-          return false;
-        const { username, password } = new URL(value);
-        return username === '' && password === '';
-      },
+      validate: (value) => typeof value === 'string' && WEB_URL.test(value) && URL.canParse(value),
       defaultMessage: () => 'must be an absolute http or https URL, without a user',
     },
   });
