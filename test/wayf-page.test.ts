@@ -800,18 +800,19 @@ describe('The WAYF page', () => {
     }
   });
 
-  it('counts each look at it among the requests of a minute', async () => {
+  it('counts each form that is sent among the requests of a minute, and no look at it', async () => {
     const busy = await startServer(database.connection, { publicUrl: PUBLIC_URL, rateLimitPerMinute: 3 });
     try {
       const page = await newPage();
-      expectPage(await show(page, '', busy), 200);
-      expectPage(await submit(page, { email: newEmail() }, OURS, busy), 422);
-      expectPage(await show(ABSENT, '', busy), 404);
-      for (const answer of [await show(page, '', busy), await submit(page, { email: newEmail() }, OURS, busy)]) {
-        expectPage(answer, 429);
-        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-        expect(Number(answer.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+      for (let sent = 0; sent < 3; sent += 1) {
+        expectPage(await submit(page, { email: newEmail() }, OURS, busy), 422);
       }
+      const refused = await submit(page, { email: newEmail() }, OURS, busy);
+      expectPage(refused, 429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+      // A whole campus may come from one address.
+      expectPage(await show(page, '', busy), 200);
       const body = { account: { email: newEmail(), password: PASSWORD } };
       expect((await busy.call('POST', '/account/session', body)).status).toBe(429);
     } finally {
@@ -1153,8 +1154,8 @@ describeInBrowser('The WAYF page in a browser', () => {
     await openNew('http://publisher.test/away', '?institution=none');
     await fillIn(visitor.email);
     await page.waitForURL((url) => url.host !== 'latchkey.test' && url.host !== 'publisher.test');
-    expect(sites.visits.map(({ url }) => new URL(url).host)[0]).toBe('publisher.test');
-    expect(sites.visits).toHaveLength(2);
+    const hosts = sites.visits.map(({ url }) => new URL(url).host);
+    expect(hosts.slice(0, 2)).toEqual(['publisher.test', 'reader.test']);
   });
 
   it.each([
