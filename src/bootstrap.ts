@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AuditModule } from './audit/audit.module.js';
 import { announce } from './bootstrap/announcement.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
 import { Bootstrap } from './bootstrap/bootstrap.service.js';
@@ -31,6 +32,7 @@ async function run(): Promise<string> {
     KeysModule.with(config.secretKeys),
     LimitsModule,
     RevocationsModule,
+    AuditModule,
     BootstrapModule,
   ];
   const context = await NestFactory.createApplicationContext(

@@ -769,7 +769,8 @@ function rightHeaders({ path, operation }: Described, owner: Owner): Record<stri
     'app-token': { 'app-token': admin.appToken },
     token: { token: admin.token },
   };
-  return (operation.security ?? [{}]).map((names) =>
+  const security = operation.security ?? [];
+  return (security.length > 0 ? security : [{}]).map((names) =>
     Object.fromEntries(Object.keys(names).flatMap((name) => Object.entries(ways[name] ?? {}))),
   );
 }
@@ -1103,6 +1104,7 @@ function filledIn(example: unknown, owner: Owner): unknown {
     token: owner.accessToken,
     name: owner.name,
     user: owner.id,
+    owner: admin.id,
   };
   return Object.fromEntries(
     Object.entries(example).map(([name, value]) => [name, own[name] ?? filledIn(value, owner)]),

@@ -106,7 +106,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('runs twice at once with two data folders', async () => {
-    const [one, two] = await Promise.all([start(newDataDir()), start(newDataDir())]);
+    const [one, two] = await Promise.all([start(await copiedDataDir()), start(await usedDataDir())]);
     await query(one.connection, 'CREATE TABLE mine ()');
     expect(await query(two.connection, "SELECT to_regclass('mine') AS found")).toEqual([{ found: null }]);
   });
@@ -305,8 +305,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('refuses a cluster of another version, one without its password, and a folder that is none', async () => {
-    const dataDir = newDataDir();
-    await (await start(dataDir)).stop();
+    const dataDir = await copiedDataDir();
     rmSync(join(dataDir, 'postgres.password'));
     await expect(start(dataDir)).rejects.toThrow(/postgres\.password.* is missing/);
     writeFileSync(join(dataDir, 'postgres', 'PG_VERSION'), '15\n');
@@ -395,7 +394,9 @@ describe('the account PostgreSQL runs as', () => {
     chmodSync(closed, 0o700);
     const installed = await findBinaries();
     const folder = join(closed, 'native');
-    cpSync(installed.folder, folder, { recursive: true, verbatimSymlinks: true });
+    // Without what neither of the programs needs to say its version.
+    const filter = (path: string) => !/\/native\/(share|lib\/postgresql)$/.test(path);
+    cpSync(installed.folder, folder, { recursive: true, verbatimSymlinks: true, filter });
     const runAs = await chooseRunAs(installed.postgres, 'setuid');
     const unreachable = { folder, version: `test-${process.pid}`, postgres: join(folder, 'bin/postgres'), initdb: '' };
     const copied = await reachableBinaries(unreachable, runAs, log);
@@ -435,6 +436,13 @@ async function usedDataDir(): Promise<string> {
     lines.length = 0;
   }
   return used;
+}
+
+/** Such a data folder of the test's own. */
+async function copiedDataDir(): Promise<string> {
+  const dataDir = newDataDir();
+  cpSync(await usedDataDir(), dataDir, { recursive: true });
+  return dataDir;
 }
 
 async function start(dataDir: string, way?: Way): Promise<EmbeddedPostgres> {

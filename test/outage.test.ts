@@ -146,7 +146,7 @@ async function expectOutage(outage: () => Promise<void>): Promise<void> {
   expect(refused.filter(({ startedAt }) => startedAt > returned + RECOVERY)).toEqual([]);
 }
 
-/** Requests without a pause, in loops that each have an account of their own. */
+/** Requests without an end, in loops that each have an account of their own. */
 class Load {
   readonly samples: Sample[] = [];
   private stopped = false;
@@ -196,8 +196,8 @@ class Load {
       const { status, headers } = await request();
       const milliseconds = Date.now() - startedAt;
       this.samples.push({ kind, status, retryAfter: headers.get('retry-after'), startedAt, milliseconds });
-      // A client's pause, without which refusals would take all of the processor.
-      await sleep(status === 200 ? 5 : 20);
+      // A client's pause, without which this would take all of the processor.
+      await sleep(status === 200 ? 50 : 20);
     }
   }
 }

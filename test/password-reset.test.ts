@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 
@@ -9,6 +10,8 @@ const OLD = 'example';
 const NEW = 'another example';
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const ROUNDS = 30;
+/** Of races that are put in order by locks, and end in the same way each time. */
+const ORDERED_ROUNDS = 8;
 
 let database: TestDatabase;
 let server: TestServer;
@@ -99,6 +102,17 @@ async function mailedToken(email: string): Promise<string> {
     (found) => found.length > before,
   );
   return tokenIn(all.at(-1));
+}
+
+/** @returns the token of a reset that is asked for, without the wait for its mail */
+async function tokenFor({ id, email }: { id: string; email: string }): Promise<string> {
+  await letMinutePass();
+  expect((await request(email)).status).toBe(200);
+  const [reset] = await database.query<{ id: string }>(
+    'SELECT id FROM password_resets WHERE account_id = $1 ORDER BY created_at DESC LIMIT 1',
+    [id],
+  );
+  return server.app.get(SecretKeys).sign('password-reset', reset?.id ?? '');
 }
 
 const idIn = (token: string) => token.slice(0, 36);
@@ -614,7 +628,7 @@ describe('A reset that races', () => {
     const seen = { opened: 0, refused: 0 };
     for (let round = 0; round < ROUNDS; round += 1) {
       const account = await signUp(server);
-      const token = await mailedToken(account.email);
+      const token = await tokenFor(account);
       const [reset, ...signIns] = await Promise.all([
         pause((round % 6) * 2).then(() => redeem(token)),
         ...[0, 4, 8].map((delay) => pause(delay).then(() => signIn(account.email, OLD))),
@@ -634,9 +648,9 @@ describe('A reset that races', () => {
   });
 
   it('with a sign-in that has checked the old password already refuses it', async () => {
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (let round = 0; round < ORDERED_ROUNDS; round += 1) {
       const account = await signUp(server);
-      const token = await mailedToken(account.email);
+      const token = await tokenFor(account);
       let answers: Promise<Answer[]> | undefined;
       await whileLocked(LOCK_ACCOUNT, [account.id], async () => {
         const reset = redeem(token);
@@ -650,9 +664,9 @@ describe('A reset that races', () => {
   });
 
   it('with a sign-in that is just opening its session ends that session', async () => {
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (let round = 0; round < ORDERED_ROUNDS; round += 1) {
       const account = await signUp(server);
-      const token = await mailedToken(account.email);
+      const token = await tokenFor(account);
       let answers: Promise<Answer[]> | undefined;
       await whileLocked(LOCK_ACCOUNT, [account.id], async () => {
         const opening = signIn(account.email, OLD);
@@ -670,7 +684,7 @@ describe('A reset that races', () => {
   it('with another reset of the account sets one password, and ends the other reset', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const account = await signUp(server);
-      const tokens = [await mailedToken(account.email), await mailedToken(account.email)];
+      const tokens = [await tokenFor(account), await tokenFor(account)];
       const passwords = ['by the first', 'by the second'];
       const answers = await Promise.all(
         tokens.map((token, index) => redeem(token, passwords[index], { remember_me: true })),
@@ -690,7 +704,7 @@ describe('A reset that races', () => {
     const wins = { reset: 0, change: 0 };
     for (let round = 0; round < ROUNDS; round += 1) {
       const account = await signUp(server);
-      const token = await mailedToken(account.email);
+      const token = await tokenFor(account);
       await letMinutePass();
       const moved = { ...account, email: newEmail() };
       const [reset, change, again] = await Promise.all([

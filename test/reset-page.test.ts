@@ -120,15 +120,18 @@ describe('The address of the reset page', () => {
 describeInBrowser('The reset page', () => {
   let browser: Browser;
   let context: BrowserContext;
+  /** For all tests: a browser takes long to open another. */
+  let tab: Page;
   let page: Page;
   /** What the browser complained about, and whom it asked for what. */
-  let complaints: string[];
-  let requests: { method: string; url: string }[];
+  let complaints: string[] = [];
+  let requests: { method: string; url: string }[] = [];
 
   beforeAll(async () => {
     browser = await launchChromium({ [new URL(PUBLIC_URL).host]: server.url });
     context = await browser.newContext({ viewport: { width: 1024, height: 768 } });
     context.setDefaultTimeout(10_000);
+    tab = await watched(await context.newPage());
   });
 
   afterAll(async () => {
@@ -136,13 +139,16 @@ describeInBrowser('The reset page', () => {
   });
 
   beforeEach(async () => {
+    await tab.setViewportSize({ width: 1024, height: 768 });
+    await tab.goto('about:blank');
     complaints = [];
     requests = [];
-    page = await watched(await context.newPage());
+    page = tab;
   });
 
   afterEach(async () => {
-    for (const opened of context.pages()) await opened.close();
+    for (const opened of context.pages()) if (opened !== tab) await opened.close();
+    await tab.unrouteAll();
     // Chromium reports each refusal by the server as an error of the page; there is no way for a page to prevent that.
     const refusal = 'Failed to load resource: the server responded with a status of 422';
     expect(complaints.filter((text) => !text.startsWith(refusal))).toEqual([]);
@@ -191,6 +197,7 @@ describeInBrowser('The reset page', () => {
 
   it('takes the token out of the address bar and the history as soon as it is there', async () => {
     const guest = await forgetful();
+    page = await watched(await context.newPage());
     await page.goto(guest.link);
     await password().waitFor();
     expect(page.url()).toBe(`${PUBLIC_URL}/password/reset`);

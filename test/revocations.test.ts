@@ -69,7 +69,7 @@ afterAll(async () => {
 /** Hears what is announced, as a replica does. */
 class Ear {
   private readonly heard: string[] = [];
-  private silences = 0;
+  private marks = 0;
 
   private constructor(private readonly client: pg.Client) {
     client.on('notification', ({ payload = '' }) => this.heard.push(payload));
@@ -84,16 +84,22 @@ class Ear {
 
   /** @returns what was announced meanwhile */
   async during(act: () => Promise<unknown>): Promise<string[]> {
-    const begun = this.heard.length;
+    const begun = await this.hearAll();
     await act();
+    const end = await this.hearAll();
+    return this.heard.slice(begun + 1, end).filter((payload) => !payload.startsWith('heartbeat '));
+  }
+
+  /** Waits for all that was announced before. @returns the place of the mark that it ends with */
+  private async hearAll(): Promise<number> {
     // Notifications come in the order of the commits.
-    this.silences += 1;
-    const end = `end ${this.silences}`;
-    await this.client.query('SELECT pg_notify($1, $2)', [CHANNEL, end]);
+    this.marks += 1;
+    const mark = `mark ${this.marks}`;
+    await this.client.query('SELECT pg_notify($1, $2)', [CHANNEL, mark]);
     await eventually(() => {
-      expect(this.heard).toContain(end);
+      expect(this.heard).toContain(mark);
     });
-    return this.heard.slice(begun, this.heard.indexOf(end)).filter((payload) => !payload.startsWith('heartbeat '));
+    return this.heard.indexOf(mark);
   }
 
   close(): Promise<void> {
@@ -396,27 +402,38 @@ describe('What is revoked on one server', () => {
 });
 
 describe('A revocation that races with checks', () => {
-  /** When each check began and whether it was accepted. */
-  async function checkUntil(server: Server, credential: Credential, done: () => boolean) {
+  interface Course {
+    isOver: boolean;
+    /** Between two checks, in milliseconds. */
+    pause: number;
+  }
+
+  /** When each check began and whether it was accepted; the last ones begin when it is over. */
+  async function checkDuring(course: Course, server: Server, credential: Credential) {
     const checks: { begun: number; accepted: boolean }[] = [];
     const worker = async () => {
-      while (!done()) {
+      let isLast: boolean;
+      do {
+        isLast = course.isOver;
         const begun = performance.now();
         checks.push({ begun, accepted: await accepts(server, credential) });
-      }
+        if (course.pause > 0) await sleep(course.pause);
+      } while (!isLast);
     };
     await Promise.all(Array.from({ length: 4 }, worker));
     return checks;
   }
 
   async function race(credential: Credential, revoke: () => Promise<unknown>) {
-    let isOver = false;
-    const checking = [here, there].map((server) => checkUntil(server, credential, () => isOver));
+    const course: Course = { isOver: false, pause: 0 };
+    const checking = [here, there].map((server) => checkDuring(course, server, credential));
     await sleep(Math.random() * 15);
     await revoke();
     const answered = performance.now();
-    await sleep(PROMPTLY + 20);
-    isOver = true;
+    await sleep(20);
+    course.pause = 5;
+    await sleep(PROMPTLY);
+    course.isOver = true;
     const [checksHere = [], checksThere = []] = await Promise.all(checking);
     const acceptedAfter = (checks: typeof checksHere, allowed: number) =>
       checks.filter(({ begun, accepted }) => accepted && begun > answered + allowed).length;

@@ -149,7 +149,22 @@ describe('on the embedded database', () => {
     expect((await refresh(next, first.session.refreshToken)).status).toBe(200);
   });
 
-  it('SIGINT does so too', async () => {
+  it('kill -9 of the server loses nothing that it had answered', async () => {
+    const server = await theServer();
+    running = undefined;
+    const account = await signUp(server, 'just.now@example.org');
+    const orphan = postmasterOf(dataDir);
+    server.kill('SIGKILL');
+    await server.exited;
+    expect(isAlive(orphan)).toBe(true);
+
+    const next = await theServer();
+    expect(isAlive(orphan)).toBe(false);
+    expect(await statusOf(next, account)).toBe(200);
+    await expectDataAndKeysOfFirstStart(next);
+  });
+
+  it('SIGINT stops all of it too', async () => {
     await expectCleanStop(await theServer(), 'SIGINT');
   });
 
@@ -180,21 +195,6 @@ describe('on the embedded database', () => {
       expect(isAlive(postmasterOf(dataDir))).toBe(true);
     });
     await expectCleanStop(server, 'SIGTERM');
-  });
-
-  it('kill -9 of the server loses nothing that it had answered', async () => {
-    const server = await theServer();
-    running = undefined;
-    const account = await signUp(server, 'just.now@example.org');
-    const orphan = postmasterOf(dataDir);
-    server.kill('SIGKILL');
-    await server.exited;
-    expect(isAlive(orphan)).toBe(true);
-
-    const next = await theServer();
-    expect(isAlive(orphan)).toBe(false);
-    expect(await statusOf(next, account)).toBe(200);
-    await expectDataAndKeysOfFirstStart(next);
   });
 });
 
@@ -294,57 +294,6 @@ describe('on an outside database', () => {
     }
   });
 
-  it('five replicas that start at once on an empty database make one admin and one signing key', async () => {
-    const bootstrap = {
-      BOOTSTRAP_ADMIN_EMAIL: 'root@example.org',
-      BOOTSTRAP_ADMIN_PASSWORD: 'the password of root',
-      BOOTSTRAP_APP_TOKEN: '0123456789abcdef0123456789abcdef',
-      BOOTSTRAP_CLIENT_ID: 'first-client',
-      BOOTSTRAP_CLIENT_SECRET: 'the-secret-of-the-first-client-is-long',
-    };
-    const env = outside(database, { ...bootstrap, PUBLIC_URL: 'https://latchkey.example.org' });
-    const replicas = await Promise.all(Array.from({ length: 5 }, () => ServerProcess.start(env)));
-    await Promise.all(replicas.map((replica) => replica.ready(40_000)));
-    const admins = () => database.query(`SELECT email FROM accounts WHERE role = 'admin'`);
-    expect(await admins()).toEqual([{ email: 'root@example.org' }]);
-    for (const table of ['accounts', 'signing_keys', 'tokens', 'oauth_clients', 'oauth_client_secrets']) {
-      expect([table, await database.query(`SELECT count(*)::int AS rows FROM ${table}`)]).toEqual([
-        table,
-        [{ rows: 1 }],
-      ]);
-    }
-    const [one] = replicas;
-    if (!one) throw new Error('There are no replicas.');
-    const session = await signIn(one, 'root@example.org', 'the password of root');
-    for (const replica of replicas) {
-      const answer = await replica.call('GET', `/accounts/${session.id}`, undefined, bearer(session.token));
-      expect(answer.status).toBe(200);
-    }
-    for (const replica of replicas) {
-      for (const secret of Object.values(bootstrap).slice(1)) expect(replica.output).not.toContain(secret);
-    }
-
-    const config = { databaseUrl: urlOf(database), publicUrl: 'https://latchkey.example.org' };
-    const { bootstrap: given } = loadConfig({ ...env, BOOTSTRAP_ADMIN_EMAIL: 'other@example.org' });
-    const late = await start(testConfig({ ...config, bootstrap: given }), silent, () => undefined);
-    await late.stop();
-    expect(await admins()).toEqual([{ email: 'root@example.org' }]);
-  });
-
-  it('another SECRET_KEY than that of the database is refused with a sentence', async () => {
-    await migrate(database.connection);
-    await startServer(database.connection).then((server) => server.close());
-    const env = outside(database, { SECRET_KEY: NEXT_SECRET_KEY });
-    const command = [process.execPath, resolve('dist/src/bootstrap.js')];
-    const refused = await Promise.all([ServerProcess.start(env), ServerProcess.start(env, { command })]);
-    for (const server of refused) {
-      expect((await server.exited).code).toBe(1);
-      expect(server.output).toContain('SECRET_KEY is not the one that the signing keys in the database are encrypted');
-      expect(server.output).not.toContain(NEXT_SECRET_KEY);
-    }
-    expect(refused[1].stderr.trim().split('\n')).toHaveLength(1);
-  });
-
   it('a new SECRET_KEY takes over with the old one beside it, and needs it no more afterwards', async () => {
     await migrate(database.connection);
     const startWith = (...secretKeys: string[]) => startServer(database.connection, { secretKeys });
@@ -412,21 +361,93 @@ describe('on an outside database', () => {
     const starting = start(testConfig({ databaseUrl }), silent, () => undefined);
     await expect(starting).rejects.toThrow('password authentication failed');
   });
+});
 
-  it('a stop answers what is in flight, and takes nothing new', async () => {
-    const env = outside(database, { BCRYPT_COST: '14' });
-    const server = await ServerProcess.start(env).then((started) => started.ready());
-    await signUp(server, 'slow@example.org');
-    const account = { email: 'slow@example.org', password: 'example' };
+describe('five replicas that start at once on an empty outside database', () => {
+  const bootstrap = {
+    BOOTSTRAP_ADMIN_EMAIL: 'root@example.org',
+    BOOTSTRAP_ADMIN_PASSWORD: 'the password of root',
+    BOOTSTRAP_APP_TOKEN: '0123456789abcdef0123456789abcdef',
+    BOOTSTRAP_CLIENT_ID: 'first-client',
+    BOOTSTRAP_CLIENT_SECRET: 'the-secret-of-the-first-client-is-long',
+  };
+  let database: TestDatabase;
+  let env: Record<string, string>;
+  let replicas: ServerProcess[];
+  /** Two of them: one that takes long to hash a password, and one that npm has started. */
+  let slow: ServerProcess;
+  let child: ServerProcess;
+
+  beforeAll(async () => {
+    database = await createDatabase({ empty: true });
+    env = outside(database, { ...bootstrap, PUBLIC_URL: 'https://latchkey.example.org' });
+    const npm = { command: ['npm', 'start', '--ignore-scripts'], cwd: resolve('.'), group: true };
+    [slow, child, ...replicas] = await Promise.all([
+      ServerProcess.start({ ...env, BCRYPT_COST: '13' }),
+      ServerProcess.start({ ...env, npm_config_update_notifier: 'false' }, npm),
+      ...Array.from({ length: 3 }, () => ServerProcess.start(env)),
+    ]);
+    replicas.push(slow, child);
+    await Promise.all(replicas.map((replica) => replica.ready(40_000)));
+  });
+
+  afterAll(async () => {
+    await cleanUp();
+    await database.drop();
+  });
+
+  it('make one admin and one signing key', async () => {
+    const admins = () => database.query(`SELECT email FROM accounts WHERE role = 'admin'`);
+    expect(await admins()).toEqual([{ email: 'root@example.org' }]);
+    for (const table of ['accounts', 'signing_keys', 'tokens', 'oauth_clients', 'oauth_client_secrets']) {
+      expect([table, await database.query(`SELECT count(*)::int AS rows FROM ${table}`)]).toEqual([
+        table,
+        [{ rows: 1 }],
+      ]);
+    }
+    const [one] = replicas;
+    if (!one) throw new Error('There are no replicas.');
+    const session = await signIn(one, 'root@example.org', 'the password of root');
+    for (const replica of replicas) expect(await statusOf(replica, session)).toBe(200);
+    for (const replica of replicas) {
+      for (const secret of Object.values(bootstrap).slice(1)) expect(replica.output).not.toContain(secret);
+    }
+
+    const config = { databaseUrl: urlOf(database), publicUrl: 'https://latchkey.example.org' };
+    const { bootstrap: given } = loadConfig({ ...env, BOOTSTRAP_ADMIN_EMAIL: 'other@example.org' });
+    const late = await start(testConfig({ ...config, bootstrap: given }), silent, () => undefined);
+    await late.stop();
+    expect(await admins()).toEqual([{ email: 'root@example.org' }]);
+  });
+
+  it('refuse a sixth one that has another SECRET_KEY than that of the database, with a sentence', async () => {
+    const stranger = { ...env, SECRET_KEY: NEXT_SECRET_KEY };
+    const command = [process.execPath, resolve('dist/src/bootstrap.js')];
+    const refused = await Promise.all([ServerProcess.start(stranger), ServerProcess.start(stranger, { command })]);
+    for (const server of refused) {
+      expect((await server.exited).code).toBe(1);
+      expect(server.output).toContain('SECRET_KEY is not the one that the signing keys in the database are encrypted');
+      expect(server.output).not.toContain(NEXT_SECRET_KEY);
+    }
+    expect(refused[1].stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('answer what is in flight when they are stopped, and take nothing new', async () => {
+    const countAttempts = async () => (await database.query('SELECT key FROM attempt_limits')).length;
+    const [attempts, email] = [await countAttempts(), 'slow@example.org'];
+    // Its cheap hash is made anew, at great cost, where it signs in.
+    await signUp(replicas[0] ?? slow, email);
     let answeredAt: number | undefined;
-    const inFlight = server.call('POST', '/account/session', { account }).finally(() => (answeredAt = Date.now()));
+    const inFlight = slow
+      .call('POST', '/account/session', { account: { email, password: 'example' } })
+      .finally(() => (answeredAt = Date.now()));
     await eventually(async () => {
-      expect(await database.query('SELECT count(*)::int AS rows FROM attempt_limits')).toEqual([{ rows: 2 }]);
+      expect(await countAttempts()).toBe(attempts + 2);
     });
     expect(answeredAt).toBeUndefined();
-    const stopped = server.stop();
+    const stopped = slow.stop();
     await eventually(async () => {
-      const ready = await server.call('GET', '/readyz').catch(() => ({ status: 'refused' }));
+      const ready = await slow.call('GET', '/readyz').catch(() => ({ status: 'refused' }));
       expect([503, 'refused']).toContain(ready.status);
     });
     expect(answeredAt).toBeUndefined();
@@ -439,21 +460,16 @@ describe('on an outside database', () => {
     expect(Date.now() - (answeredAt ?? 0)).toBeLessThan(2_000);
   });
 
-  it('npm start passes SIGTERM on', async () => {
-    const command = ['npm', 'start', '--ignore-scripts'];
-    const env = outside(database, { npm_config_update_notifier: 'false' });
-    const server = await ServerProcess.start(env, { command, cwd: resolve('.'), group: true }).then((started) =>
-      started.ready(),
-    );
-    const family = descendantsOf(server.pid);
+  it('stop when npm is told to, which passes SIGTERM on', async () => {
+    const family = descendantsOf(child.pid);
     expect(family.length).toBeGreaterThan(0);
-    const { seconds } = await server.stop();
+    const { seconds } = await child.stop();
     expect(seconds).toBeLessThan(10);
-    expect(server.log.at(-1)?.msg).toBe('stopped');
+    expect(child.log.at(-1)?.msg).toBe('stopped');
     await eventually(() => {
       expect(family.filter(isAlive)).toEqual([]);
     });
-    await expect(server.call('GET', '/readyz')).rejects.toThrow();
+    await expect(child.call('GET', '/readyz')).rejects.toThrow();
   });
 });
 

@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
-import { OauthModule } from '../oauth/oauth.module.js';
+import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { Bootstrap } from './bootstrap.service.js';
 
 /** The first credentials of an installation. */
 @Module({
-  imports: [AccountsModule, TokensModule, OauthModule],
+  imports: [AccountsModule, TokensModule, OauthClientsModule],
   providers: [Bootstrap],
   exports: [Bootstrap],
 })

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { OauthModule } from '../oauth/oauth.module.js';
+import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccessGuard } from './access.guard.js';
@@ -11,7 +11,7 @@ import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from 
 
 /** What stands before every route. */
 @Module({
-  imports: [SessionsModule, TokensModule, OauthModule],
+  imports: [SessionsModule, TokensModule, OauthClientsModule],
   providers: [
     BearerJwtStrategy,
     BearerJwtScheme,

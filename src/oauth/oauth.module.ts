@@ -1,28 +1,17 @@
 import { Module } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { AccountsModule } from '../accounts/accounts.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { Introspection } from './introspection.service.js';
 import { MetadataController } from './metadata.controller.js';
-import { OauthClientEntity } from './oauth-client.entity.js';
-import { OauthClientSecretEntity } from './oauth-client-secret.entity.js';
-import { OauthClientStore } from './oauth-client.store.js';
 import { OauthClientsController } from './oauth-clients.controller.js';
-import { OauthClients } from './oauth-clients.service.js';
+import { OauthClientsModule } from './oauth-clients.module.js';
 import { OauthTokens } from './oauth-tokens.service.js';
 import { OauthController } from './oauth.controller.js';
 
-/** OAuth2 clients and their access tokens; introspection, revocation and metadata. */
+/** The routes of OAuth2: access tokens, introspection, revocation, metadata, and the management of clients. */
 @Module({
-  imports: [
-    TypeOrmModule.forFeature([OauthClientEntity, OauthClientSecretEntity]),
-    AccountsModule,
-    SessionsModule,
-    TokensModule,
-  ],
+  imports: [OauthClientsModule, SessionsModule, TokensModule],
   controllers: [OauthController, OauthClientsController, MetadataController],
-  providers: [OauthClients, OauthClientStore, OauthTokens, Introspection],
-  exports: [OauthClients],
+  providers: [OauthTokens, Introspection],
 })
 export class OauthModule {}

@@ -89,8 +89,7 @@ export const RECORD = `
 const ofKind = (column: string) => `${column} || '' = $2`;
 
 /** The token with the digest `$1`, the account or client that it belongs to, and who acts: all that must be good. */
-export const BEHIND = `
-  tokens t LEFT JOIN oauth_clients c ON c.id = t.client_id
+export const BEHIND = `tokens t LEFT JOIN oauth_clients c ON c.id = t.client_id
     LEFT JOIN accounts a ON a.id = coalesce(t.account_id, c.account_id) LEFT JOIN accounts b ON b.id = t.actor_id`;
 
 /** An App-Token with scopes, and whatever a client holds, is good while the account behind it is an admin. */

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import type { Answer, TestServer } from './server.js';
+import { answerIn, type Answer, type TestServer } from './server.js';
 
 export interface RawRequest {
   method: string;
@@ -27,20 +27,7 @@ export function send({ url }: TestServer, { method, path, headers = {}, body, ch
     // A server may answer and hang up before it has read all.
     sent.on('error', reject);
     sent.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: new Headers(
-            Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
-          ),
-          body: isJson && text !== '' ? JSON.parse(text) : text,
-        });
-      });
+      answerIn(response).then(resolve, reject);
     });
     sent.end(body);
   });

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -84,22 +86,40 @@ export async function startServer(
   };
 }
 
-/** One request. A body that is not a string is sent as JSON. */
-export async function call(
+/** Keeps connections, as clients do. */
+const agent = new Agent({ keepAlive: true });
+
+/** One request. A body that is not a string is sent as JSON. It costs a fraction of what `fetch` does. */
+export function call(
   url: string,
   method: string,
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const response = await fetch(url, {
-    method,
-    redirect: 'manual',
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  // As bytes: with a text, Node would send the headers in UTF-8 too.
+  const bytes = Buffer.from(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body));
+  const content = { 'content-type': 'application/json', 'content-length': String(bytes.length) };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method, agent, headers: { ...(body !== undefined && content), ...headers } });
+    sent.on('error', reject);
+    sent.on('response', (response) => {
+      answerIn(response).then(resolve, reject);
+    });
+    sent.end(bytes);
   });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
-  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
+}
+
+/** What has been answered, when all of it is there. */
+export async function answerIn(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  response.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(response, 'end');
+  const text = Buffer.concat(chunks).toString();
+  const headers = new Headers(
+    Object.entries(response.headersDistinct).map(([name, values = []]) => [name, values.join(', ')]),
+  );
+  const isJson = headers.get('content-type')?.startsWith('application/json') ?? false;
+  return { status: response.statusCode ?? 0, headers, body: isJson && text !== '' ? JSON.parse(text) : text };
 }
 
 /** `Authorization` with a session's token. */

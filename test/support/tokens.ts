@@ -125,7 +125,7 @@ export async function changeAccount(server: TestServer, id: string, statement: s
   await server.app.get(Revocations).during(`account ${id}`, (tx) => tx.query(statement, [id]));
 }
 
-/** Like `server.call`, but sends the path as it stands: `fetch` resolves dots, even encoded ones. */
+/** Like `server.call`, but sends the path as it stands: a URL resolves dots, even encoded ones. */
 export async function callExactly(
   server: TestServer,
   method: string,
