@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { SecretKeys } from '../src/keys/secret-keys.js';
@@ -426,6 +427,9 @@ describe('A revocation that races with checks', () => {
 
   async function race(credential: Credential, revoke: () => Promise<unknown>) {
     const course: Course = { isOver: false, pause: 0 };
+    // What a busy machine keeps this whole process waiting is no fault of the servers in it.
+    const delays = monitorEventLoopDelay({ resolution: 5 });
+    delays.enable();
     const checking = [here, there].map((server) => checkDuring(course, server, credential));
     await sleep(Math.random() * 15);
     await revoke();
@@ -435,6 +439,7 @@ describe('A revocation that races with checks', () => {
     await sleep(PROMPTLY);
     course.isOver = true;
     const [checksHere = [], checksThere = []] = await Promise.all(checking);
+    delays.disable();
     const acceptedAfter = (checks: typeof checksHere, allowed: number) =>
       checks.filter(({ begun, accepted }) => accepted && begun > answered + allowed).length;
     const refused = (checks: typeof checksHere) => checks.some(({ accepted }) => !accepted);
@@ -442,7 +447,7 @@ describe('A revocation that races with checks', () => {
       accepted: checksHere.some(({ accepted }) => accepted) && checksThere.some(({ accepted }) => accepted),
       refused: refused(checksHere) && refused(checksThere),
       wronglyHere: acceptedAfter(checksHere, 0),
-      wronglyThere: acceptedAfter(checksThere, PROMPTLY),
+      wronglyThere: acceptedAfter(checksThere, PROMPTLY + delays.max / 1e6),
     };
   }
 
