@@ -1530,6 +1530,29 @@ describe('Identification Create', () => {
     }
   });
 
+  it('a client that is being deleted at that moment is told so, and nothing breaks', async () => {
+    const leaving = await newClient(server);
+    const visitor = { ip: '192.0.2.1', url: URL_BACK, user_agent: 'example' };
+    const ask = () => server.call('POST', '/api/identifications', visitor, leaving.basic);
+    expect((await ask()).status).toBe(201);
+    const deleter = new pg.Client(database.connection);
+    await deleter.connect();
+    try {
+      await deleter.query('BEGIN');
+      await deleter.query('DELETE FROM oauth_clients WHERE id = $1', [leaving.id]);
+      const asked = ask();
+      for (let waiting: unknown[] = []; waiting.length === 0;) {
+        waiting = await database.query(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+      }
+      await deleter.query('COMMIT');
+      expect(await asked).toMatchObject({ status: 401, body: { status_code: 401, message: 'The client has ended.' } });
+    } finally {
+      await deleter.end();
+    }
+  });
+
   it('an account that is being deleted at that moment holds nobody up, and is not shown when it is gone', async () => {
     const { ipv4 } = newBlock();
     const { id } = await organisation({ networks: [`${ipv4}.0.0/24`] });

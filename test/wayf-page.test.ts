@@ -10,7 +10,7 @@ import { createDatabase, type TestDatabase } from './support/database.js';
 import { newClient } from './support/oauth.js';
 import { eventually } from './support/process.js';
 import { newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
-import { changeAccount } from './support/tokens.js';
+import { changeAccount, makeAdmin } from './support/tokens.js';
 
 const PUBLIC_URL = 'http://latchkey.test';
 const URL_OF_CLIENT = 'https://publisher.example/read';
@@ -798,6 +798,22 @@ describe('The WAYF page', () => {
       }
       expect((await doors.page(email, PASSWORD, elsewhere)).status).toBe(303);
     }
+  });
+
+  it.each([
+    ['is disabled', 'UPDATE accounts SET disabled_at = now() WHERE id = $1'],
+    ['is no admin any longer', `UPDATE accounts SET role = 'user' WHERE id = $1`],
+  ])('is gone, and signs nobody in, when the admin who answers for the client %s', async (_, change) => {
+    const admin = await makeAdmin(server);
+    const client = await newClient(server, { ownerId: admin.id });
+    const { id } = await identify({ client: client.basic });
+    const { email } = await signUp(server, { password: PASSWORD });
+    expectPage(await show(id), 200);
+    await changeAccount(server, admin.id, change);
+    const before = await countIdentifications();
+    expectPage(await show(id), 404);
+    expectPage(await submit(id, { email }), 404);
+    expect(await countIdentifications()).toBe(before);
   });
 
   it('counts each form that is sent among the requests of a minute, and no look at it', async () => {

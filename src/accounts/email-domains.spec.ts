@@ -18,7 +18,7 @@ describe('A domain of emails', () => {
     'a-b.example',
     'a--b.example',
     'example.co.uk',
-    'mail.lists.library.example.org',
+    'mail.lists.books.example.org',
     'xn--bcher-kva.example',
     'example.xn--p1ai',
     'example.x1',

@@ -9,7 +9,7 @@ export interface Cursor {
 }
 
 /** @returns the place in a list as clients pass it back to us */
-export function writeCursor({ micros, id }: Cursor): string {
+function writeCursor({ micros, id }: Cursor): string {
   return `${micros}.${id}`;
 }
 

@@ -8,7 +8,7 @@ import type { FoundAccount, IdentificationRecord } from './identification.store.
 const LONGEST = 2_048;
 const TOO_LONG = { message: `must be at most ${LONGEST} characters` };
 const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
-export const EXAMPLE_URL = 'https://publisher.example/read';
+const EXAMPLE_URL = 'https://publisher.example/read';
 
 /** With a host (RFC 9110 section 4.2), and nobody before it. What URLs cannot hold, browsers take out or turn round. */
 const WEB_URL = /^https?:\/\/[^\s\p{Cc}\\/?#@]+([/?#][^\s\p{Cc}\\]*)?$/iu;

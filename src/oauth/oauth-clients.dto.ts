@@ -6,7 +6,7 @@ import { isGiven, IsName, IsRefused, MaxLength, MUST_BE_STRING } from '../http/v
 import type { ClientRecord } from './oauth-client.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
-export const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';
+const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';
 
 const NAME = { description: 'What people call it', maxLength: 255, example: 'Reading room' };
 const SCOPES = { isArray: true, enum: CLIENT_SCOPE_NAMES, example: ['accounts:read', 'identifications'] };

@@ -3,7 +3,7 @@ import { IsNotEmpty, IsString, ValidateIf } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { MUST_BE_STRING } from '../http/validation.js';
 
-export const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
+const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
 const EXAMPLE_SCOPE = 'accounts:read identifications';
 
 /** A parameter without a value counts as absent (RFC 6749 section 3.2); null is a bad value. */
