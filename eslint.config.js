@@ -18,12 +18,13 @@ const floors = [
     'mail',
     'audit',
     'health',
+    'metrics',
     'revocations',
   ],
   ['tokens'],
   ['accounts'],
   ['sessions'],
-  ['app-tokens', 'api-tokens', 'oauth', 'identifications'],
+  ['account-admin', 'account-emails', 'app-tokens', 'api-tokens', 'oauth', 'identifications'],
   ['guards'],
 ];
 

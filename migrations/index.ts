@@ -11,6 +11,8 @@ import { Audit1763800000009 } from './1763800000009-audit.js';
 import { AccountsForClients1763900000010 } from './1763900000010-accounts-for-clients.js';
 import { ClientSecrets1763900000011 } from './1763900000011-client-secrets.js';
 import { Identifications1763900000012 } from './1763900000012-identifications.js';
+import { AuditTrail1763900000013 } from './1763900000013-audit-trail.js';
+import { AccountsAdministration1763900000014 } from './1763900000014-accounts-administration.js';
 
 /** Every migration, oldest first. New ones go to the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -26,4 +28,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   AccountsForClients1763900000010,
   ClientSecrets1763900000011,
   Identifications1763900000012,
+  AuditTrail1763900000013,
+  AccountsAdministration1763900000014,
 ];

@@ -1,4 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { AccountAdminModule } from './account-admin/account-admin.module.js';
+import { AccountEmailsModule } from './account-emails/account-emails.module.js';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { ApiTokensModule } from './api-tokens/api-tokens.module.js';
 import { AppTokensModule } from './app-tokens/app-tokens.module.js';
@@ -14,6 +16,7 @@ import { IdentificationsModule } from './identifications/identifications.module.
 import { KeysModule } from './keys/keys.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { MailModule } from './mail/mail.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { OauthModule } from './oauth/oauth.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -41,9 +44,12 @@ export class AppModule {
         AuditModule,
         MailModule,
         HealthModule,
+        MetricsModule,
         TokensModule,
         AccountsModule,
         SessionsModule,
+        AccountAdminModule,
+        AccountEmailsModule,
         AppTokensModule,
         ApiTokensModule,
         OauthModule,

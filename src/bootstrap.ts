@@ -41,7 +41,7 @@ async function run(): Promise<string> {
   );
   try {
     const made = await context.get(Bootstrap).generated();
-    return made ? announce(config.publicUrl, made) : 'There is an admin already: nothing was made.\n';
+    return made ? announce(config.publicUrl, made) : 'There is an admin already, and an App-Token: nothing was made.\n';
   } finally {
     await context.close();
   }

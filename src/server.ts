@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import { AppModule, type Surroundings } from './app.module.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { createAdapter } from './http/adapter.js';
@@ -7,6 +8,7 @@ import { Readiness } from './health/readiness.service.js';
 import { serveDocs } from './http/docs.js';
 import { bodyValidation } from './http/validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
+import { Metrics } from './metrics/metrics.service.js';
 
 /** In-flight requests get this long to finish when the server stops, in milliseconds. */
 const DRAIN_LIMIT = 4_000;
@@ -24,6 +26,7 @@ export async function createServer(surroundings: Surroundings, logger: Logger): 
     bodyParser: false,
     abortOnError: false,
   });
+  app.get(Metrics).watch(adapter.getInstance<FastifyInstance>());
   app.useGlobalPipes(bodyValidation());
   app.useGlobalFilters(new ErrorFilter());
   app.useSecurityHeaders(securityHeaders(config.publicUrl));

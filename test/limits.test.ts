@@ -227,7 +227,7 @@ describe('RATE_LIMIT_PER_MINUTE', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
     expect((await ask(0, '192.0.2.2')).status).toBe(422);
     const from = { 'x-forwarded-for': HOME };
-    for (const path of ['/healthz', '/readyz', '/.well-known/jwks.json', '/docs-json', '/password/reset']) {
+    for (const path of ['/healthz', '/readyz', '/metrics', '/.well-known/jwks.json', '/docs-json', '/password/reset']) {
       expect([path, (await strict.call('GET', path, undefined, from)).status]).toEqual([path, 200]);
     }
     expect((await strict.call('GET', `/accounts/${id}`, undefined, { ...bearer(token), ...from })).status).toBe(200);

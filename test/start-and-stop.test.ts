@@ -282,7 +282,7 @@ describe('on an outside database', () => {
       ServerProcess.start({ DATA_DIR: newFolder() }, { command }),
     ]);
     expect((await again.exited).code).toBe(0);
-    expect(again.output).toBe('There is an admin already: nothing was made.\n');
+    expect(again.output).toBe('There is an admin already, and an App-Token: nothing was made.\n');
     // Without DATABASE_URL this tree cannot work: the proof that the package was not needed.
     expect((await embedded.exited).code).toBe(1);
     expect(embedded.log.at(-1)?.msg).toContain('is not installed. Install it or set DATABASE_URL');

@@ -6,6 +6,8 @@ const NOT_GOOD = 'is missing, or not valid (any longer)';
 export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
 export const badHeaders = () => badHeader('App-Token, Token', { app_token: [NOT_GOOD], token: [NOT_GOOD] });
 
+export const adminsOnly = () => new ApiError('forbidden', 'Only an admin can do this.');
+
 /** The same for a client that is unknown, has another secret, or has ended. */
 export const badClient = () => unauthorized('There is no such client, or its secret is another.', BASIC);
 

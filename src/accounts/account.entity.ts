@@ -8,6 +8,11 @@ export type Role = 'admin' | 'user';
 @Index('accounts_name_key', ['name'], { unique: true })
 @Index('accounts_created_at_idx', ['createdAt', 'id'])
 @Index('accounts_institution_idx', { synchronize: false })
+@Index('accounts_email_search_idx', { synchronize: false })
+@Index('accounts_name_search_idx', { synchronize: false })
+@Index('accounts_admins_idx', { synchronize: false })
+@Index('accounts_disabled_idx', { synchronize: false })
+@Index('accounts_organisations_idx', { synchronize: false })
 @Check('accounts_name_check', 'char_length(name) BETWEEN 1 AND 255')
 @Check('accounts_publisher_reference_check', 'char_length(publisher_reference) <= 255')
 @Check('accounts_email_check', 'char_length(email) <= 254')
@@ -19,6 +24,10 @@ export class AccountEntity {
   /** Unique without regard to case, by an index on its lower case. */
   @Column({ type: 'text', nullable: true })
   email!: string | null;
+
+  /** When its holder has shown that they read its mails; null: not yet, or the email has been changed since. */
+  @Column({ name: 'email_verified_at', type: 'timestamptz', nullable: true })
+  emailVerifiedAt!: Date | null;
 
   /** Unique; null until someone gives one. */
   @Column({ type: 'text', nullable: true })

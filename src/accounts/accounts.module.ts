@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { MailModule } from '../mail/mail.module.js';
 import { AccountEntity } from './account.entity.js';
+import { AccountIds } from './account-ids.service.js';
 import { AccountsController } from './accounts.controller.js';
 import { Accounts } from './accounts.service.js';
 import { AccountEmailDomainEntity } from './account-email-domain.entity.js';
@@ -8,14 +10,29 @@ import { AccountNetworkEntity } from './account-network.entity.js';
 import { ClientAccountsController } from './client-accounts.controller.js';
 import { ClientAccounts } from './client-accounts.service.js';
 import { ClientAccountStore } from './client-accounts.store.js';
+import { EmailLinkEntity } from './email-link.entity.js';
+import { EmailLinkStore } from './email-link.store.js';
+import { EmailLinks } from './email-links.service.js';
 import { PasswordChecks } from './password-checks.service.js';
 import { PasswordHasher } from './password-hasher.js';
 
 /** Accounts, and the passwords that open them. */
 @Module({
-  imports: [TypeOrmModule.forFeature([AccountEntity, AccountNetworkEntity, AccountEmailDomainEntity])],
+  imports: [
+    TypeOrmModule.forFeature([AccountEntity, AccountNetworkEntity, AccountEmailDomainEntity, EmailLinkEntity]),
+    MailModule,
+  ],
   controllers: [AccountsController, ClientAccountsController],
-  providers: [Accounts, ClientAccounts, ClientAccountStore, PasswordChecks, PasswordHasher],
-  exports: [Accounts, PasswordChecks, PasswordHasher],
+  providers: [
+    Accounts,
+    AccountIds,
+    ClientAccounts,
+    ClientAccountStore,
+    EmailLinks,
+    EmailLinkStore,
+    PasswordChecks,
+    PasswordHasher,
+  ],
+  exports: [Accounts, AccountIds, ClientAccountStore, EmailLinks, EmailLinkStore, PasswordChecks, PasswordHasher],
 })
 export class AccountsModule {}

@@ -4,6 +4,7 @@ import { sql } from '../database/sql.js';
 import { conflict } from '../errors/api-error.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
 import { AccountEntity, type Role } from './account.entity.js';
+import { EmailLinkStore } from './email-link.store.js';
 
 /** An account, and the epoch that its credential was checked against. */
 export interface AccountAtEpoch {
@@ -12,10 +13,32 @@ export interface AccountAtEpoch {
   credentialEpoch: number;
 }
 
+/** An account as a change of its credentials left it. */
+export interface ChangedAccount extends AccountAtEpoch {
+  emailVerified: boolean;
+  /** Null: there was none, or only its case is another. */
+  oldEmail: string | null;
+}
+
+/** What is known of a new account. */
+export interface NewAccount<Email extends string | null = string> {
+  email: Email;
+  passwordHash: string | null;
+  role: Role;
+  name?: string | null;
+  publisherReference?: string | null;
+  individual?: boolean;
+  /** Whether the email is known to be its holder's. */
+  verified?: boolean;
+}
+
 /** The account table. */
 @Injectable()
 export class Accounts {
-  constructor(private readonly manager: EntityManager) {}
+  constructor(
+    private readonly manager: EntityManager,
+    private readonly emailLinks: EmailLinkStore,
+  ) {}
 
   /** @returns the account with this email, in whatever case, disabled or not */
   findByEmail(email: string): Promise<AccountEntity | null> {
@@ -30,20 +53,25 @@ export class Accounts {
     return this.manager.findOneBy(AccountEntity, { id, disabledAt: IsNull() });
   }
 
-  /** @throws ApiError `conflict` when the email is taken */
-  async create(
+  /** @throws ApiError `conflict` when the email is taken, or kept for whom it was taken from, or the name is taken */
+  async create<Email extends string | null>(
     tx: EntityManager,
-    account: { email: string; passwordHash: string; role: Role },
-  ): Promise<AccountAtEpoch> {
-    const { email, passwordHash, role } = account;
-    const [created] = await sql<AccountAtEpoch>(
+    account: NewAccount<Email>,
+  ): Promise<{ id: string; email: Email; credentialEpoch: number }> {
+    const { email, passwordHash, role, name = null, publisherReference = null, individual = true } = account;
+    if (email !== null) await this.claimEmail(tx, email, null);
+    const [created] = await sql<{ id: string; email: Email; credentialEpoch: number }>(
       tx,
-      `INSERT INTO accounts (email, password_hash, role) VALUES ($1, $2, $3) ON CONFLICT (lower(email)) DO NOTHING
+      `INSERT INTO accounts
+         (email, password_hash, role, name, publisher_reference, individual, email_verified_at)
+       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END)
+       ON CONFLICT DO NOTHING
        RETURNING id, email, credential_epoch AS "credentialEpoch"`,
-      [email, passwordHash, role],
+      [email, passwordHash, role, name, publisherReference, individual, account.verified ?? false],
     );
-    if (!created) throw takenEmail();
-    return created;
+    if (created) return created;
+    const taken = await sql(tx, 'SELECT id FROM accounts WHERE lower(email) = lower($1)', [email]);
+    throw taken.length > 0 ? takenEmail() : takenName();
   }
 
   /**
@@ -57,27 +85,68 @@ export class Accounts {
     tx: EntityManager,
     { id, epoch }: { id: string; epoch: number },
     { email, passwordHash }: { email: string; passwordHash: string },
-  ): Promise<AccountAtEpoch | undefined> {
-    try {
-      const [changed] = await sql<AccountAtEpoch>(
+  ): Promise<ChangedAccount | undefined> {
+    const [before] = await sql<{ email: string | null; isSame: boolean }>(
+      tx,
+      `SELECT email, coalesce(lower(email) = lower($3), false) AS "isSame" FROM accounts
+       WHERE id = $1 AND credential_epoch = $2 AND disabled_at IS NULL FOR NO KEY UPDATE`,
+      [id, epoch, email],
+    );
+    if (!before) return undefined;
+    await this.claimEmail(tx, email, id, before.email);
+    const [changed] = await namingConflicts(
+      sql<AccountAtEpoch & { emailVerified: boolean }>(
         tx,
         `UPDATE accounts
-         SET email = $3, password_hash = $4, credential_epoch = credential_epoch + 1, updated_at = now()
-         WHERE id = $1 AND credential_epoch = $2 AND disabled_at IS NULL
-         RETURNING id, email, credential_epoch AS "credentialEpoch"`,
-        [id, epoch, email, passwordHash],
-      );
-      return changed;
-    } catch (error) {
-      throw isUniqueViolation(error, 'accounts_email_key') ? takenEmail() : error;
-    }
+         SET email = $2, password_hash = $3, credential_epoch = credential_epoch + 1, updated_at = now(),
+           email_verified_at = CASE WHEN $4 THEN email_verified_at END
+         WHERE id = $1
+         RETURNING id, email, credential_epoch AS "credentialEpoch", email_verified_at IS NOT NULL AS "emailVerified"`,
+        [id, email, passwordHash, before.isSame],
+      ),
+    );
+    return changed && { ...changed, oldEmail: before.isSame ? null : before.email };
   }
 
-  /** Gives the account a new password and raises its epoch. The caller holds a lock on the account. */
+  /**
+   * Gives the account the email that it had, and takes away its password, which somebody else may have chosen. The caller
+   * holds a lock on the account.
+   *
+   * @throws ApiError `conflict` when the email is taken
+   */
+  async restoreEmail(tx: EntityManager, id: string, email: string): Promise<void> {
+    await this.claimEmail(tx, email, id);
+    await namingConflicts(
+      sql(
+        tx,
+        `UPDATE accounts SET email = $2, password_hash = NULL, credential_epoch = credential_epoch + 1,
+           email_verified_at = now(), updated_at = now()
+         WHERE id = $1 RETURNING id`,
+        [id, email],
+      ),
+    );
+  }
+
+  /** Notes that the holder of this email reads its mails. @returns whether it is (still) the account's */
+  async verifyEmail(tx: EntityManager, id: string, email: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `UPDATE accounts SET email_verified_at = coalesce(email_verified_at, now())
+       WHERE id = $1 AND lower(email) = lower($2) RETURNING id`,
+      [id, email],
+    );
+    return rows.length === 1;
+  }
+
+  /**
+   * Gives the account a new password by a link that was mailed to it, which verifies the email too, and raises its epoch.
+   * The caller holds a lock on the account.
+   */
   async changePassword(tx: EntityManager, id: string, passwordHash: string): Promise<AccountAtEpoch | undefined> {
     const [row] = await sql<AccountAtEpoch>(
       tx,
-      `UPDATE accounts SET password_hash = $2, credential_epoch = credential_epoch + 1, updated_at = now()
+      `UPDATE accounts SET password_hash = $2, credential_epoch = credential_epoch + 1, updated_at = now(),
+         email_verified_at = coalesce(email_verified_at, now())
        WHERE id = $1 AND disabled_at IS NULL
        RETURNING id, email, credential_epoch AS "credentialEpoch"`,
       [id, passwordHash],
@@ -104,6 +173,33 @@ export class Accounts {
       [id, oldHash, newHash],
     );
   }
+
+  /**
+   * Makes sure that an email is not kept for somebody from whom it was taken, and keeps it so until the transaction ends.
+   *
+   * @param old the email that is given up for it
+   * @throws ApiError `conflict`
+   */
+  async claimEmail(
+    tx: EntityManager,
+    email: string,
+    accountId: string | null,
+    old: string | null = null,
+  ): Promise<void> {
+    await this.emailLinks.lockEmails(tx, old === null ? [email] : [email, old]);
+    if (await this.emailLinks.isKept(tx, email, accountId)) throw takenEmail();
+  }
+}
+
+/** @throws ApiError `conflict` when what fails is that the email or the name is taken */
+export async function namingConflicts<T>(statement: Promise<T>): Promise<T> {
+  try {
+    return await statement;
+  } catch (error) {
+    if (isUniqueViolation(error, 'accounts_email_key')) throw takenEmail();
+    throw isUniqueViolation(error, 'accounts_name_key') ? takenName() : error;
+  }
 }
 
 const takenEmail = () => conflict('An account with this email exists.', { email: ['is taken'] });
+export const takenName = () => conflict('An account with this name exists.', { name: ['is taken'] });

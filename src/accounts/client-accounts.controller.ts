@@ -14,6 +14,7 @@ import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
+import { takenName } from './accounts.service.js';
 import {
   AccountChange,
   AccountPage,
@@ -24,7 +25,7 @@ import {
   toChangedAccountView,
   toClientAccountView,
 } from './client-accounts.dto.js';
-import { ClientAccounts, nameTaken, organisationsOnly } from './client-accounts.service.js';
+import { ClientAccounts, organisationsOnly } from './client-accounts.service.js';
 
 const ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 const READ_ERRORS = [badAccessToken(), insufficientScope('accounts:read'), 'rate_limited'] as const;
@@ -57,7 +58,7 @@ export class ClientAccountsController {
   @ClientRequired('accounts:write')
   @ApiOperation({ summary: 'Account Create', description: 'Makes an organisation.' })
   @ApiCreatedResponse({ type: ChangedAccountView })
-  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, nameTaken())
+  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, takenName())
   async create(@Body() body: NewOrganisation): Promise<ChangedAccountView> {
     const { account, overlaps } = await this.accounts.create(body);
     return toChangedAccountView(account, overlaps);
@@ -83,7 +84,7 @@ export class ClientAccountsController {
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: ChangedAccountView })
-  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, 'not_found', nameTaken())
+  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, 'not_found', takenName())
   async update(@Param('id') id: string, @Body() change: AccountChange): Promise<ChangedAccountView> {
     const { account, overlaps } = await this.accounts.update(id, change);
     return toChangedAccountView(account, overlaps);

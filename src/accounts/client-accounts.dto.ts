@@ -12,13 +12,13 @@ const LAST_PAGE = 1_000;
 export const MOST_PER_PAGE = 100;
 
 const NOT_BY_A_CLIENT = 'cannot be set by a client';
-const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
-const EMAIL_DOMAINS = ['example.org', '*.example.org'];
+export const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
+export const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
 const ONE_LINE = /^\P{Cc}*$/u;
 
-/** What a client can say of an account. */
-class ClientAccountFields {
+/** What clients and admins alike say of an account. */
+export class InstitutionFields {
   @ApiPropertyOptional({ type: String, nullable: true, maxLength: 255, example: 'example' })
   @ValidateIf((_, value) => value !== undefined && value !== null)
   @Matches(ONE_LINE, { message: 'must be one line' })
@@ -47,7 +47,10 @@ class ClientAccountFields {
   @ValidateIf(isGiven)
   @IsListOf(readEmailDomain, MOST_ENTRIES)
   email_domains?: string[];
+}
 
+/** What a client can say of an account. */
+class ClientAccountFields extends InstitutionFields {
   @ValidateIf(isGiven)
   @IsRefused(NOT_BY_A_CLIENT)
   email?: never;

@@ -1,19 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { ApiError, conflict, notFound } from '../errors/api-error.js';
+import { Audit } from '../audit/audit.service.js';
+import { ApiError, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
-import { isUuid, type Reading } from '../http/validation.js';
+import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
+import { auditedFields, readFields } from './account-fields.js';
+import { takenName } from './accounts.service.js';
 import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisation } from './client-accounts.dto.js';
-import {
-  ClientAccountStore,
-  NAME_TAKEN,
-  type ClientAccount,
-  type ClientAccountChange,
-  type Overlaps,
-} from './client-accounts.store.js';
-import { readEmailDomain } from './email-domains.js';
-import { readNetwork } from './networks.js';
+import { ClientAccountStore, NAME_TAKEN, type ClientAccount, type Overlaps } from './client-accounts.store.js';
 
 /** What OAuth2 clients see and do of accounts. */
 @Injectable()
@@ -22,6 +17,7 @@ export class ClientAccounts {
     private readonly manager: EntityManager,
     private readonly store: ClientAccountStore,
     private readonly revocations: Revocations,
+    private readonly audit: Audit,
   ) {}
 
   /** @throws ApiError `not_found`, for a disabled one too */
@@ -44,12 +40,13 @@ export class ClientAccounts {
 
   /** @throws ApiError `conflict` when the name is taken */
   async create(organisation: NewOrganisation): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
-    const change = readChange(organisation);
+    const change = readFields(organisation);
     const id = await this.manager.transaction(async (tx) => {
       const publisherReference = change.publisherReference ?? null;
-      const created = await this.store.insert(tx, { name: tidy(organisation.name), publisherReference });
-      if (created === undefined) throw nameTaken();
-      await this.replaceLists(tx, created, change);
+      const created = await this.store.insert(tx, { name: change.name ?? '', publisherReference });
+      if (created === undefined) throw takenName();
+      await this.store.replaceLists(tx, created, change);
+      await this.audit.record(tx, { kind: 'account.created', subject: created, details: auditedFields(change) });
       return created;
     });
     return this.changed(id);
@@ -57,12 +54,15 @@ export class ClientAccounts {
 
   /** @throws ApiError `not_found`, `conflict` when the name is taken */
   async update(id: string, fields: AccountChange): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
-    const change = readChange(fields);
+    const change = readFields(fields);
     if (isUuid(id) && Object.keys(change).length > 0) {
       await this.manager.transaction(async (tx) => {
         const updated = await this.store.update(tx, id, change);
-        if (updated === NAME_TAKEN) throw nameTaken();
-        if (updated) await this.replaceLists(tx, id, change);
+        if (updated === NAME_TAKEN) throw takenName();
+        if (!updated) return;
+        await this.store.replaceLists(tx, id, change);
+        const details = auditedFields(change);
+        await this.audit.record(tx, { kind: 'account.changed', subject: id.toLowerCase(), details });
       });
     }
     return this.changed(id);
@@ -73,17 +73,18 @@ export class ClientAccounts {
     if (!isUuid(id)) throw notFound();
     const removed = await this.revocations.during(
       (done) => (done ? `account ${id.toLowerCase()}` : undefined),
-      (tx) => this.store.remove(tx, id),
+      async (tx) => {
+        const done = await this.store.remove(tx, id);
+        if (!done) return false;
+        await this.audit.record(tx, { kind: 'account.deleted', subject: id.toLowerCase() });
+        await this.audit.blankEmails(tx, id.toLowerCase(), done.email);
+        return true;
+      },
     );
     if (removed) return;
     // Only to say why: the statement has decided.
     await this.get(id);
     throw organisationsOnly();
-  }
-
-  private async replaceLists(tx: EntityManager, id: string, change: ClientAccountChange): Promise<void> {
-    if (change.networks) await this.store.replaceNetworks(tx, id, change.networks);
-    if (change.emailDomains) await this.store.replaceEmailDomains(tx, id, change.emailDomains);
   }
 
   /** Overlaps are looked for after the commit: of two accounts that get them at once, one finds the other. */
@@ -93,27 +94,4 @@ export class ClientAccounts {
   }
 }
 
-type Fields = {
-  [Name in 'name' | 'publisher_reference' | 'networks' | 'email_domains']?: AccountChange[Name] | undefined;
-};
-
-function readChange({ name, publisher_reference, networks, email_domains }: Fields): ClientAccountChange {
-  return {
-    ...(name !== undefined && { name: tidy(name) }),
-    ...(publisher_reference !== undefined && { publisherReference: publisher_reference }),
-    ...(networks && { networks: networks.map((text) => spelling(readNetwork(text))) }),
-    ...(email_domains && { emailDomains: email_domains.map((text) => spelling(readEmailDomain(text))) }),
-  };
-}
-
-/** One spelling for what looks the same. */
-const tidy = (name: string) => name.normalize('NFC').trim();
-
-/** The body has been validated. */
-function spelling(reading: Reading): string {
-  if ('problem' in reading) throw new Error(`An entry that was not validated ${reading.problem}.`);
-  return reading.value;
-}
-
 export const organisationsOnly = () => new ApiError('forbidden', 'A client deletes organisations only, and no admin.');
-export const nameTaken = () => conflict('An account with this name exists.', { name: ['is taken'] });

@@ -18,7 +18,7 @@ export interface ClientAccount {
 
 /** What is to become of an account; what is absent stays. */
 export interface ClientAccountChange {
-  name?: string;
+  name?: string | null;
   publisherReference?: string | null;
   networks?: string[];
   emailDomains?: string[];
@@ -112,8 +112,14 @@ export class ClientAccountStore {
     }
   }
 
+  /** Gives the account what a change names of networks and domains. The caller holds a lock on the account. */
+  async replaceLists(tx: EntityManager, id: string, { networks, emailDomains }: ClientAccountChange): Promise<void> {
+    if (networks) await this.replaceNetworks(tx, id, networks);
+    if (emailDomains) await this.replaceEmailDomains(tx, id, emailDomains);
+  }
+
   /** Gives the account these networks instead of those that it had. The caller holds a lock on the account. */
-  async replaceNetworks(tx: EntityManager, id: string, networks: string[]): Promise<void> {
+  private async replaceNetworks(tx: EntityManager, id: string, networks: string[]): Promise<void> {
     await sql(tx, 'DELETE FROM account_networks WHERE account_id = $1 AND network <> ALL ($2::cidr[])', [id, networks]);
     await sql(
       tx,
@@ -123,7 +129,7 @@ export class ClientAccountStore {
   }
 
   /** Gives the account these domains instead of those that it had. The caller holds a lock on the account. */
-  async replaceEmailDomains(tx: EntityManager, id: string, domains: string[]): Promise<void> {
+  private async replaceEmailDomains(tx: EntityManager, id: string, domains: string[]): Promise<void> {
     await sql(tx, 'DELETE FROM account_email_domains WHERE account_id = $1 AND domain <> ALL ($2)', [id, domains]);
     await sql(
       tx,
@@ -148,13 +154,13 @@ export class ClientAccountStore {
     return { found: rows.slice(0, MOST_OVERLAPS), count: rows.length };
   }
 
-  /** @returns whether an enabled organisation that is no admin was deleted, and all that it held */
-  async remove(tx: EntityManager, id: string): Promise<boolean> {
-    const rows = await sql(
+  /** @returns what was its email, if an enabled organisation that is no admin was deleted, and all that it held */
+  async remove(tx: EntityManager, id: string): Promise<{ email: string | null } | undefined> {
+    const [row] = await sql<{ email: string | null }>(
       tx,
-      `DELETE FROM accounts WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL RETURNING id`,
+      `DELETE FROM accounts WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL RETURNING email`,
       [id],
     );
-    return rows.length === 1;
+    return row;
   }
 }

@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { isEmail } from 'class-validator';
+import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { unauthorized } from '../errors/api-error.js';
+import { ApiError, unauthorized } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
@@ -18,6 +20,12 @@ type SignInAccount = AccountEntity & { email: string; passwordHash: string };
 /** The same whatever is wrong. */
 export const wrongCredentials = () => unauthorized('The email or the password is wrong.');
 
+/** Said to whoever knows the password, and to nobody else. */
+export const unverified = () =>
+  new ApiError('unverified', 'Verify your email first: open the link that was sent to it.', {
+    fields: { email: ['is not verified'] },
+  });
+
 /** Checks passwords for every door: the only place where an email and a password become an account. */
 @Injectable()
 export class PasswordChecks {
@@ -28,6 +36,7 @@ export class PasswordChecks {
     private readonly accounts: Accounts,
     private readonly hasher: PasswordHasher,
     private readonly limits: Limits,
+    private readonly audit: Audit,
     private readonly secretKeys: SecretKeys,
   ) {}
 
@@ -35,11 +44,27 @@ export class PasswordChecks {
    * @param address the client's, for the limits
    * @returns the account, and the epoch that the password was right at
    * @throws ApiError `unauthorized`, the same after the same time for a wrong password, an unknown email, a disabled
-   *   account and one without a password; `rate_limited` after too many of these; `unavailable`
+   *   account and one without a password; `rate_limited` after too many of these; `unverified` when the password is
+   *   right and the email not verified, if EMAIL_VERIFICATION asks for that; `unavailable`
    */
   async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
-    const account = await this.limits.attempt(this.limitsFor(email, address), () => this.findAndMatch(email, password));
-    if (!account) throw wrongCredentials();
+    const known = await this.accounts.findByEmail(email);
+    const account = await this.limits.attempt(this.limitsFor(email, address), () => this.match(known, password));
+    if (!account) {
+      await this.audit.recordAlone({
+        kind: 'sign_in',
+        outcome: 'failure',
+        ...(known && { subject: known.id }),
+        // Some type their password here.
+        ...((known ?? isEmail(email)) && { email }),
+      });
+      throw wrongCredentials();
+    }
+    if (this.config.emailVerification === 'required' && account.emailVerifiedAt === null) {
+      const details = { reason: 'unverified' };
+      await this.audit.recordAlone({ kind: 'sign_in', outcome: 'refused', subject: account.id, details });
+      throw unverified();
+    }
     await this.renewOutdatedHash(account, password);
     return account;
   }
@@ -49,8 +74,7 @@ export class PasswordChecks {
     await this.limits.lift(...this.limitsFor(email, address));
   }
 
-  private async findAndMatch(email: string, password: string): Promise<SignInAccount | undefined> {
-    const account = await this.accounts.findByEmail(email);
+  private async match(account: AccountEntity | null, password: string): Promise<SignInAccount | undefined> {
     const usable = account && isUsable(account) ? account : undefined;
     return (await this.hasher.matches(password, usable?.passwordHash ?? null)) ? usable : undefined;
   }

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import type { AuditKind } from '../audit/audit-kinds.js';
+import { Audit } from '../audit/audit.service.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import type { TokenName, TokenRecord } from '../tokens/token.store.js';
 import { Tokens } from '../tokens/tokens.service.js';
@@ -18,22 +20,31 @@ export class ApiTokens {
   constructor(
     private readonly manager: EntityManager,
     private readonly tokens: Tokens,
+    private readonly audit: Audit,
   ) {}
 
   /** @returns the secret, which is shown this once */
   async create({ account_id, description, created_by, token_account_type }: NewApiToken): Promise<string> {
-    const { secret } = await this.tokens.issue(this.manager, 'api', {
-      gatewayAccountId: account_id,
-      description,
-      ...(created_by !== undefined && { createdBy: created_by }),
-      ...(token_account_type !== undefined && { flavour: token_account_type }),
+    return this.manager.transaction(async (tx) => {
+      const { secret, record } = await this.tokens.issue(tx, 'api', {
+        gatewayAccountId: account_id,
+        description,
+        ...(created_by !== undefined && { createdBy: created_by }),
+        ...(token_account_type !== undefined && { flavour: token_account_type }),
+      });
+      await this.auditing('token.issued')(tx, record);
+      return secret;
     });
-    return secret;
   }
 
   /** @throws ApiError `not_found`, in the document's words, for none and for a revoked one */
   async describe({ token_link, description }: NewDescription): Promise<TokenRecord> {
-    return found(await this.tokens.describe(token_link, description), notUpdated);
+    const changed = await this.manager.transaction(async (tx) => {
+      const record = await this.tokens.describe(tx, token_link, description);
+      if (record) await this.auditing('token.described')(tx, record);
+      return record;
+    });
+    return found(changed, notUpdated);
   }
 
   /** @param state `revoked` in whatever case; anything else means active */
@@ -52,12 +63,22 @@ export class ApiTokens {
   async revoke(accountId: string, revocation: Revocation): Promise<TokenRecord> {
     checkAccountId(accountId);
     const name = this.nameOf(revocation);
-    return found(name && (await this.tokens.revokeGateway(accountId, name)), notRevoked);
+    return found(
+      name && (await this.tokens.revokeGateway(accountId, name, this.auditing('token.revoked'))),
+      notRevoked,
+    );
   }
 
   async revokeAll(accountId: string): Promise<void> {
     checkAccountId(accountId);
-    await this.tokens.revokeAllGateway(accountId);
+    await this.tokens.revokeAllGateway(accountId, (tx, count) =>
+      this.audit.record(tx, { kind: 'token.all_revoked', subject: accountId, details: { count } }),
+    );
+  }
+
+  private auditing(kind: AuditKind) {
+    return (tx: EntityManager, { id, gatewayAccountId }: TokenRecord) =>
+      this.audit.record(tx, { kind, subject: id, details: { kind: 'api', gateway_account: gatewayAccountId } });
   }
 
   private nameOf({ token_link, token }: Revocation): TokenName | undefined {

@@ -4,7 +4,8 @@ import type { Caller } from '../access/caller.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
-import { Audit, originOf, type AuditKind, type AuditOrigin } from '../audit/audit.service.js';
+import type { AuditKind } from '../audit/audit-kinds.js';
+import { Audit, type AuditEntry } from '../audit/audit.service.js';
 import { notFound } from '../errors/api-error.js';
 import { readCursor, type Cursor } from '../http/cursor.js';
 import { epochsOf, revokedMeanwhile } from '../tokens/epochs.js';
@@ -31,9 +32,13 @@ export class AppTokens {
   /** @throws ApiError as {@link PasswordChecks.check} */
   async logIn({ username, password }: Login, address: string): Promise<string> {
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, address);
-    const issued = await this.manager.transaction((tx) =>
-      this.tokens.issueAtEpoch(tx, 'user', { accountId: id }, [{ accountId: id, credentialEpoch }]),
-    );
+    const issued = await this.manager.transaction(async (tx) => {
+      const made = await this.tokens.issueAtEpoch(tx, 'user', { accountId: id }, [{ accountId: id, credentialEpoch }]);
+      if (made) {
+        await this.audit.record(tx, { kind: 'sign_in', subject: id, actorId: id, details: { token: made.record.id } });
+      }
+      return made;
+    });
     if (!issued) throw wrongCredentials();
     return issued.secret;
   }
@@ -64,17 +69,21 @@ export class AppTokens {
   }
 
   /** @returns a page of the caller's records, or of all for an admin, and where the next one begins */
-  list(
+  async list(
     { principal }: Caller,
     kind: Kind,
     cursor: string | undefined,
   ): Promise<{ records: TokenRecord[]; next: Cursor | undefined }> {
-    return this.tokens.list(kind, ownerFor(principal), { limit: PAGE, after: readCursor(cursor) });
+    const after = readCursor(cursor);
+    if (principal.isAdmin) await this.audit.recordAlone({ kind: 'token.listed', details: { kind } });
+    return this.tokens.list(kind, ownerFor(principal), { limit: PAGE, after });
   }
 
   /** @throws ApiError `not_found`, the same for none and for somebody else's */
   async get({ principal }: Caller, kind: Kind, name: string): Promise<TokenRecord> {
-    return found(await this.tokens.find(this.nameOf(kind, name), ownerFor(principal)));
+    const record = found(await this.tokens.find(this.nameOf(kind, name), ownerFor(principal)));
+    if (principal.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
+    return record;
   }
 
   /** @throws ApiError `not_found`; `forbidden` when a token would lengthen its own life */
@@ -88,7 +97,7 @@ export class AppTokens {
       owner,
       seconds,
       own,
-      this.auditing(caller, 'token.expiry_changed'),
+      this.auditing('token.expiry_changed'),
     );
     if (changed) return changed;
     // Only to say why: the statement has decided.
@@ -99,7 +108,7 @@ export class AppTokens {
   /** @throws ApiError `not_found` */
   async remove(caller: Caller, kind: Kind, name: string): Promise<void> {
     const owner = ownerFor(caller.principal);
-    found(await this.tokens.remove(this.nameOf(kind, name), owner, this.auditing(caller, 'token.deleted')));
+    found(await this.tokens.remove(this.nameOf(kind, name), owner, this.auditing('token.deleted')));
   }
 
   private nameOf(kind: Kind, name: string): TokenName {
@@ -109,21 +118,38 @@ export class AppTokens {
   /** The epochs behind the caller's token are required too: it cannot make others while it is being revoked. */
   private async issue(caller: Caller, kind: Kind, request: TokenRequest, others: AtEpoch[] = []): Promise<string> {
     const { principal } = caller;
-    // Whoever gets a token on behalf of somebody acts on their behalf already.
-    const onBehalfOf = request.actorId === undefined ? {} : { onBehalfOf: request.accountId ?? null };
-    const origin: AuditOrigin = { ...originOf(caller), ...onBehalfOf };
     const issued = await this.manager.transaction(async (tx): Promise<IssuedToken | undefined> => {
       const made = await this.tokens.issueAtEpoch(tx, kind, request, [...epochsOf(principal), ...others]);
-      if (made) await this.audit.record(tx, 'token.issued', origin, made.record.id);
+      if (made) await this.audit.record(tx, issuing(kind, made.record, principal));
       return made;
     });
     if (!issued) throw revokedMeanwhile();
     return issued.secret;
   }
 
-  private auditing(caller: Caller, kind: AuditKind) {
-    return (tx: EntityManager, { id }: TokenRecord) => this.audit.record(tx, kind, originOf(caller), id);
+  private auditing(kind: AuditKind) {
+    return (tx: EntityManager, { id, kind: tokenKind, accountId, expiresAt }: TokenRecord) =>
+      this.audit.record(tx, {
+        kind,
+        subject: id,
+        details: {
+          kind: tokenKind,
+          account: accountId,
+          ...(kind === 'token.expiry_changed' && { expires_at: expiresAt }),
+        },
+      });
   }
+}
+
+/** A token on behalf of somebody is got by the account that really acts; `via` is whom it was acting for already. */
+function issuing(kind: Kind, { id, accountId, actorId, scopes }: TokenRecord, principal: UserPrincipal): AuditEntry {
+  const via = principal.actorId === null ? {} : { via: principal.accountId };
+  return {
+    kind: 'token.issued',
+    subject: id,
+    ...(actorId !== null && accountId !== null && { onBehalfOf: accountId }),
+    details: { kind, scopes, ...(actorId !== null && via) },
+  };
 }
 
 /** An admin sees everybody's tokens. */

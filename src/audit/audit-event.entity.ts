@@ -1,8 +1,18 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** That somebody did something. Rows are added, and never changed. */
+/** `failure`: it was tried, and did not work; `refused`: it was not allowed. */
+export type Outcome = 'success' | 'failure' | 'refused';
+
+/** That somebody did something, or tried. Rows are added, and never changed: a trigger sees to that. */
 @Entity('audit_events')
+@Check('audit_events_outcome_check', `outcome IN ('success', 'failure', 'refused')`)
 @Index('audit_events_at_idx', { synchronize: false })
+@Index('audit_events_actor_idx', { synchronize: false })
+@Index('audit_events_app_token_idx', { synchronize: false })
+@Index('audit_events_on_behalf_of_idx', { synchronize: false })
+@Index('audit_events_subject_idx', { synchronize: false })
+@Index('audit_events_kind_idx', { synchronize: false })
+@Index('audit_events_outcome_idx', { synchronize: false })
 export class AuditEventEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -14,9 +24,20 @@ export class AuditEventEntity {
   @Column({ type: 'text' })
   kind!: string;
 
-  /** Who did it. */
+  @Column({ type: 'text', default: 'success' })
+  outcome!: Outcome;
+
+  /** The account that did it. */
   @Column({ name: 'actor_id', type: 'uuid', nullable: true })
   actorId!: string | null;
+
+  /** The client that did it. */
+  @Column({ name: 'client_id', type: 'text', nullable: true })
+  clientId!: string | null;
+
+  /** The App-Token with which it was done. */
+  @Column({ name: 'app_token_id', type: 'uuid', nullable: true })
+  appTokenId!: string | null;
 
   /** For whom, where that is somebody else. */
   @Column({ name: 'on_behalf_of', type: 'uuid', nullable: true })
@@ -31,4 +52,8 @@ export class AuditEventEntity {
 
   @Column({ name: 'request_id', type: 'text', nullable: true })
   requestId!: string | null;
+
+  /** What else there is to know. */
+  @Column({ type: 'jsonb', default: () => `'{}'` })
+  details!: Record<string, unknown>;
 }

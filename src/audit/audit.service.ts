@@ -1,39 +1,105 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
-import type { Caller } from '../access/caller.js';
-import { AuditEventEntity } from './audit-event.entity.js';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { Principal } from '../access/principal.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { sql } from '../database/sql.js';
+import { Sweeper } from '../database/sweeper.service.js';
+import { currentRequest } from '../http/current-request.js';
+import type { Outcome } from './audit-event.entity.js';
+import type { AuditKind } from './audit-kinds.js';
 
-/** Who is behind a request, and from where it came. */
-export interface AuditOrigin {
-  /** The account that acts. */
-  actorId: string;
-  /** The account that it acts for; null: itself. */
-  onBehalfOf: string | null;
-  address: string;
-  requestId: string;
+/** What happened. Who did it, from where and in which request, the trail finds out by itself. */
+export interface AuditEntry {
+  kind: AuditKind;
+  /** The id of what was acted on; never a secret, and no email. */
+  subject?: string;
+  /** Absent: success. */
+  outcome?: Outcome;
+  /** The account that acts, where the request does not prove it: somebody who has just signed in. */
+  actorId?: string;
+  onBehalfOf?: string;
+  /** Kept apart, so that it can be taken away later. */
+  email?: string;
+  /** What else there is to know: ids, names of fields, numbers; no secret, no email, no name of a person. */
+  details?: Record<string, unknown>;
 }
 
-export type AuditKind =
-  | 'token.issued'
-  | 'token.expiry_changed'
-  | 'token.deleted'
-  | 'oauth_client.created'
-  | 'oauth_client.changed'
-  | 'oauth_client.deleted'
-  | 'oauth_client.revoked'
-  | 'oauth_client.secret_added'
-  | 'oauth_client.secret_deleted';
-
-export function originOf({ principal, address, requestId }: Caller): AuditOrigin {
-  const { accountId, actorId } = principal;
-  return { actorId: actorId ?? accountId, onBehalfOf: actorId === null ? null : accountId, address, requestId };
+/** Who a request's credential proved to be, as the trail has it. */
+interface Actor {
+  actorId?: string;
+  clientId?: string;
+  appTokenId?: string;
+  onBehalfOf?: string;
 }
 
 /** The trail of who did what. */
 @Injectable()
-export class Audit {
-  /** Notes an act in the transaction of the act, so that neither exists without the other. */
-  async record(tx: EntityManager, kind: AuditKind, origin: AuditOrigin, subject: string): Promise<void> {
-    await tx.insert(AuditEventEntity, { kind, subject, ...origin });
+export class Audit implements OnModuleInit {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly sweeper: Sweeper,
+  ) {}
+
+  onModuleInit(): void {
+    const where = `at < now() - interval '${this.config.auditRetention} seconds'`;
+    // The word that the table's trigger wants to hear; see the migration.
+    this.sweeper.add({ table: 'audit_events', where, setting: 'latchkey.audit_retention' });
+    this.sweeper.add({ table: 'audit_emails', where });
   }
+
+  /** Notes an act in the transaction of the act, so that neither exists without the other. */
+  async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
+    const request = currentRequest();
+    const actor = actorOf(request?.principal);
+    await sql(
+      tx,
+      `WITH e AS (
+         INSERT INTO audit_events (kind, subject, outcome, actor_id, client_id, app_token_id, on_behalf_of, details,
+           address, request_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
+       )
+       INSERT INTO audit_emails (event_id, email)
+       SELECT id, $11::text FROM e WHERE $11::text IS NOT NULL RETURNING event_id`,
+      [
+        entry.kind,
+        entry.subject ?? null,
+        entry.outcome ?? 'success',
+        entry.actorId ?? actor.actorId ?? null,
+        actor.clientId ?? null,
+        actor.appTokenId ?? null,
+        entry.onBehalfOf ?? actor.onBehalfOf ?? null,
+        entry.details ?? {},
+        request?.ip ?? null,
+        request?.id ?? null,
+        entry.email ?? null,
+      ],
+    );
+  }
+
+  /** Notes what has no transaction: a failure, or that somebody looked at something. */
+  recordAlone(entry: AuditEntry): Promise<void> {
+    return this.record(this.manager, entry);
+  }
+
+  /** Takes an account's emails out of the trail, which stays whole without them. */
+  async blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
+    await sql(
+      tx,
+      `DELETE FROM audit_emails WHERE event_id IN (
+         SELECT event_id FROM audit_emails WHERE lower(email) = lower($2)
+         UNION SELECT id FROM audit_events WHERE subject = $1)`,
+      [accountId, email],
+    );
+  }
+}
+
+/** Whoever acts on behalf of somebody is the one who acts. */
+function actorOf(principal: Principal | undefined): Actor {
+  if (!principal || 'gatewayAccountId' in principal) return {};
+  if ('clientId' in principal) return { clientId: principal.clientId };
+  if ('tokenId' in principal) return { appTokenId: principal.tokenId };
+  if ('sessionId' in principal) return { actorId: principal.accountId };
+  const { accountId, actorId, appTokenId } = principal;
+  return actorId === null ? { actorId: accountId, appTokenId } : { actorId, onBehalfOf: accountId, appTokenId };
 }

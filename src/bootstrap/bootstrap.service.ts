@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { EntityManager } from 'typeorm';
+import { EntityManager, IsNull } from 'typeorm';
 import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { AccountEntity } from '../accounts/account.entity.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
+import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { MIGRATION_LOCK, underLock } from '../database/locks.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
@@ -13,11 +14,16 @@ import { Tokens } from '../tokens/tokens.service.js';
 
 /** The first credentials of an installation. They can be shown once. */
 export interface FirstCredentials {
-  adminEmail: string;
-  adminPassword: string;
+  adminEmail?: string;
+  adminPassword?: string;
   appToken?: string;
   clientId?: string;
   clientSecret?: string;
+}
+
+interface NewAdmin extends FirstCredentials {
+  adminEmail: string;
+  adminPassword: string;
 }
 
 /** What may call `frontend` routes; the first App-Token has it. */
@@ -35,6 +41,7 @@ export class Bootstrap {
     private readonly hasher: PasswordHasher,
     private readonly tokens: Tokens,
     private readonly oauthClients: OauthClients,
+    private readonly audit: Audit,
   ) {}
 
   /** Whether there is no admin, and so nobody who could make the rest. */
@@ -58,10 +65,13 @@ export class Bootstrap {
     });
   }
 
-  /** Makes everything, if there is no admin yet; what the BOOTSTRAP_* variables do not give is random. */
+  /**
+   * Makes everything, if there is no admin yet; what the BOOTSTRAP_* variables do not give is random. If there is one, but
+   * no good App-Token is left, so that no admin could log in, it makes that.
+   */
   async generated(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
     const given = this.config.bootstrap;
-    return this.run(
+    const made = await this.run(
       {
         adminEmail: given.adminEmail ?? 'admin@latchkey.example',
         adminPassword: given.adminPassword ?? randomBytes(15).toString('base64url'),
@@ -71,11 +81,12 @@ export class Bootstrap {
       },
       beforeCommit,
     );
+    return made ?? this.restoreAppToken(beforeCommit);
   }
 
   /** The lock makes replicas that start at once take turns: one of them finds no admin. */
   private async run(
-    credentials: FirstCredentials,
+    credentials: NewAdmin,
     beforeCommit?: (made: FirstCredentials) => void,
   ): Promise<FirstCredentials | undefined> {
     if (!(await this.isNeeded())) return undefined;
@@ -89,12 +100,34 @@ export class Bootstrap {
     });
   }
 
-  private async store(tx: EntityManager, credentials: FirstCredentials, passwordHash: string): Promise<void> {
+  private restoreAppToken(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
+    return underLock(this.manager, MIGRATION_LOCK, async (tx) => {
+      if (await this.tokens.hasGoodAppToken(tx)) return undefined;
+      const admin = await tx.findOne(AccountEntity, {
+        where: { role: 'admin', disabledAt: IsNull() },
+        order: { createdAt: 'ASC', id: 'ASC' },
+      });
+      if (!admin) return undefined;
+      const made = { appToken: TOKEN_KINDS.app.format.mint() };
+      await this.addAppToken(tx, admin.id, made.appToken);
+      beforeCommit?.(made);
+      this.logger.log('no App-Token was good any more: one was made');
+      return made;
+    });
+  }
+
+  private async addAppToken(tx: EntityManager, accountId: string, secret: string): Promise<void> {
+    const { record } = await this.tokens.issue(tx, 'app', { secret, accountId, scopes: APP_TOKEN_SCOPES });
+    const details = { kind: 'app', account: accountId, scopes: APP_TOKEN_SCOPES, bootstrap: true };
+    await this.audit.record(tx, { kind: 'token.issued', subject: record.id, details });
+  }
+
+  private async store(tx: EntityManager, credentials: NewAdmin, passwordHash: string): Promise<void> {
     const { adminEmail: email, appToken, clientId, clientSecret } = credentials;
-    const admin = await this.accounts.create(tx, { email, passwordHash, role: 'admin' });
-    if (appToken !== undefined) {
-      await this.tokens.issue(tx, 'app', { secret: appToken, accountId: admin.id, scopes: APP_TOKEN_SCOPES });
-    }
+    const admin = await this.accounts.create(tx, { email, passwordHash, role: 'admin', verified: true });
+    const details = { role: 'admin', bootstrap: true };
+    await this.audit.record(tx, { kind: 'account.created', subject: admin.id, details });
+    if (appToken !== undefined) await this.addAppToken(tx, admin.id, appToken);
     if (clientId !== undefined && clientSecret !== undefined) {
       const client = {
         id: clientId,
@@ -104,6 +137,8 @@ export class Bootstrap {
         ownerId: admin.id,
       };
       await this.oauthClients.add(tx, client);
+      const made = { scopes: CLIENT_SCOPE_NAMES, owner: admin.id, bootstrap: true };
+      await this.audit.record(tx, { kind: 'oauth_client.created', subject: clientId, details: made });
     }
   }
 }

@@ -25,15 +25,23 @@ export interface Config {
   sessionTtl: number;
   refreshTtl: number;
   sessionMaxAge: number;
+  /** How long links in mails last, but for invitations and those that undo a change of email. */
   resetTtl: number;
+  invitationTtl: number;
   userTokenTtl: number;
   appTokenTtl: number;
   oauthTokenTtl: number;
   /** For how long expired and revoked tokens are kept. */
   tokenRetention: number;
   identificationTtl: number;
+  /** For how long the audit trail is kept. */
+  auditRetention: number;
   /** Who may call the routes that issue API tokens: an App-Token with the scope `frontend`, or whoever can reach them. */
   frontendAuth: 'app-token' | 'none';
+  /** Who makes accounts: anyone; admins, with invitations; admins only. */
+  signup: 'open' | 'invite' | 'closed';
+  /** Whether nobody signs in before their email is verified. */
+  emailVerification: 'off' | 'required';
   loginMaxFailures: number;
   loginFailureWindow: number;
   /** 0: no limit. */
@@ -160,12 +168,16 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     refreshTtl: values.REFRESH_TTL,
     sessionMaxAge: values.SESSION_MAX_AGE,
     resetTtl: values.RESET_TTL,
+    invitationTtl: values.INVITATION_TTL,
     userTokenTtl: values.USER_TOKEN_TTL,
     appTokenTtl: values.APP_TOKEN_TTL,
     oauthTokenTtl: values.OAUTH_TOKEN_TTL,
     tokenRetention: values.TOKEN_RETENTION,
     identificationTtl: values.IDENTIFICATION_TTL,
+    auditRetention: values.AUDIT_RETENTION,
     frontendAuth: values.FRONTEND_AUTH,
+    signup: values.SIGNUP,
+    emailVerification: values.EMAIL_VERIFICATION,
     loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
     loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE ?? 120,

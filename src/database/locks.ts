@@ -14,6 +14,11 @@ export const SIGNING_KEY_LOCK = [NAMESPACE, 3] as const;
 /** Held by the replica that sweeps. */
 export const SWEEP_LOCK = [NAMESPACE, 2] as const;
 
+/** Held by whoever changes an account as an admin: they take turns, so that the last one sees that it is. */
+export const ADMINISTRATION_LOCK = [NAMESPACE, 4] as const;
+/** The first number of the locks on emails; the second one is a hash of the email. */
+export const EMAIL_LOCKS = NAMESPACE + 1;
+
 /** Requests must not wait long; these may. In milliseconds. */
 const LOCK_LIMIT = 60_000;
 const RETRY_AFTER = 200;

@@ -8,6 +8,8 @@ export interface Chaff {
   table: string;
   /** The SQL condition that makes a row chaff; of ours, never of a client's. */
   where: string;
+  /** A setting that tells the table's trigger who deletes; on for the transaction. */
+  setting?: string;
 }
 
 const BATCH = 500;
@@ -71,9 +73,10 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-async function deleteBatch(tx: EntityManager, { table, where }: Chaff): Promise<number> {
+async function deleteBatch(tx: EntityManager, { table, where, setting }: Chaff): Promise<number> {
   const [lock] = await sql<{ held: boolean }>(tx, 'SELECT pg_try_advisory_xact_lock($1, $2) AS held', [...SWEEP_LOCK]);
   if (!lock?.held) return 0;
+  if (setting !== undefined) await sql(tx, `SELECT set_config($1, 'on', true)`, [setting]);
   const rows = await sql(
     tx,
     `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(

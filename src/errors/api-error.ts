@@ -6,6 +6,7 @@ export const STATUS_OF = {
   bad_request: 400,
   unauthorized: 401,
   forbidden: 403,
+  unverified: 403,
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,

@@ -59,6 +59,7 @@ const oauthCodes: Record<ApiError['code'], string> = {
   bad_request: 'invalid_request',
   unauthorized: 'invalid_client',
   forbidden: 'insufficient_scope',
+  unverified: 'invalid_request',
   not_found: 'invalid_request',
   method_not_allowed: 'invalid_request',
   conflict: 'invalid_request',

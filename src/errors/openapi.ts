@@ -7,6 +7,10 @@ const EXAMPLES: Record<ErrorCode, { message: string; fields?: FieldErrors; descr
   bad_request: { message: 'The body is not valid JSON.', describe: 'The request could not be understood' },
   unauthorized: { message: 'The session has ended.', describe: 'The credential is missing or not (any longer) valid' },
   forbidden: { message: 'This is not allowed.', describe: 'The credential does not allow this' },
+  unverified: {
+    message: 'Verify your email first: open the link that was sent to it.',
+    describe: 'The password is right, but the email is not verified (EMAIL_VERIFICATION)',
+  },
   not_found: { message: 'There is nothing here, or it is not yours.', describe: 'There is no such thing for you' },
   method_not_allowed: { message: 'This address answers to GET only.', describe: 'Wrong method; see `Allow`' },
   conflict: {

@@ -2,24 +2,27 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { SessionPrincipal } from '../access/principal.js';
 import { unauthorized } from '../errors/api-error.js';
+import { Metrics } from '../metrics/metrics.service.js';
 import { showsBearer } from './authorization-header.js';
 import { BearerJwtStrategy, KeyLookupError } from './bearer-jwt.strategy.js';
 
 /** `Authorization: Bearer` with the JWT of a live session (RFC 6750). */
 @Injectable()
 export class BearerJwtScheme {
-  constructor(private readonly strategy: BearerJwtStrategy) {}
+  constructor(
+    private readonly strategy: BearerJwtStrategy,
+    private readonly metrics: Metrics,
+  ) {}
 
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
-    const principal = await this.authenticate(request);
-    if (principal) {
-      request.principal = principal;
-      return true;
+    if (!showsBearer(request)) throw unauthorized('Send the token of a session as a Bearer token.');
+    const principal = await this.metrics.counted('session', this.authenticate(request));
+    if (!principal) {
+      throw unauthorized('The session has ended, or the token is not valid.', 'Bearer error="invalid_token"');
     }
-    throw showsBearer(request)
-      ? unauthorized('The session has ended, or the token is not valid.', 'Bearer error="invalid_token"')
-      : unauthorized('Send the token of a session as a Bearer token.');
+    request.principal = principal;
+    return true;
   }
 
   /**

@@ -4,17 +4,19 @@ import type { ClientScope } from '../access/client-scopes.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, badClient, insufficientScope, noAccessToken, severalWays } from '../access/refusals.js';
 import { ApiError, BEARER } from '../errors/api-error.js';
+import { Metrics } from '../metrics/metrics.service.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
-import { Tokens } from '../tokens/tokens.service.js';
 import { basicCredentials, bearerToken, isBasic, isRepeated, showsBearer } from './authorization-header.js';
+import { PresentedTokens } from './presented-tokens.js';
 
 /** A client at the routes of clients: by its access token (RFC 6750), or by its id and secret as HTTP Basic. */
 @Injectable()
 export class ClientScheme {
   constructor(
     private readonly clients: OauthClients,
-    private readonly tokens: Tokens,
+    private readonly tokens: PresentedTokens,
+    private readonly metrics: Metrics,
   ) {}
 
   /** Whether a request shows what only a client would, good or not. */
@@ -31,14 +33,15 @@ export class ClientScheme {
     }
     const byBasic = isBasic(request);
     const client = byBasic ? await this.bySecret(request) : await this.byToken(request);
-    if (!client.scopes.includes(scope)) throw insufficientScope(scope, !byBasic);
     request.principal = client;
+    if (!client.scopes.includes(scope)) throw insufficientScope(scope, !byBasic);
     return true;
   }
 
   private async bySecret(request: FastifyRequest): Promise<ClientPrincipal> {
     const shown = basicCredentials(request);
-    const client = shown && (await this.clients.authenticate(shown.id, shown.secret, request.ip));
+    const check = shown && this.clients.authenticate(shown.id, shown.secret, request.ip);
+    const client = await this.metrics.counted('client', check);
     if (!client) throw badClient();
     return client;
   }
@@ -54,15 +57,21 @@ export class ClientScheme {
 /** A client at the OAuth2 endpoints: by its id and secret, as HTTP Basic or in the body (RFC 6749 section 2.3.1). */
 @Injectable()
 export class ClientSecretScheme {
-  constructor(private readonly clients: OauthClients) {}
+  constructor(
+    private readonly clients: OauthClients,
+    private readonly metrics: Metrics,
+  ) {}
 
   /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
   async admits(request: FastifyRequest, scope: ClientScope | undefined): Promise<boolean> {
     const shown = shownSecret(request);
-    const client = shown && (await this.clients.authenticate(shown.id, shown.secret, request.ip));
+    // Nothing was presented, so there is nothing to count.
+    if (!shown && !isBasic(request)) throw badClient();
+    const check = shown && this.clients.authenticate(shown.id, shown.secret, request.ip);
+    const client = await this.metrics.counted('client', check);
     if (!client) throw badClient();
-    if (scope !== undefined && !client.scopes.includes(scope)) throw insufficientScope(scope, false);
     request.principal = client;
+    if (scope !== undefined && !client.scopes.includes(scope)) throw insufficientScope(scope, false);
     return true;
   }
 }

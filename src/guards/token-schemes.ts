@@ -4,8 +4,8 @@ import type { AppPrincipal, GatewayPrincipal, UserPrincipal } from '../access/pr
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, unauthorized, type FieldErrors } from '../errors/api-error.js';
 import type { VerifiedToken } from '../tokens/token.store.js';
-import { Tokens } from '../tokens/tokens.service.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
+import { PresentedTokens } from './presented-tokens.js';
 
 const APP_TOKEN = 'app-token';
 const TOKEN = 'token';
@@ -14,17 +14,13 @@ const NOT_GOOD = 'is missing, or not valid (any longer)';
 /** `App-Token`: an application. */
 @Injectable()
 export class AppTokenScheme {
-  constructor(private readonly tokens: Tokens) {}
+  constructor(private readonly tokens: PresentedTokens) {}
 
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
-    const token = await presented(this.tokens, 'app', request.headers[APP_TOKEN]);
+    const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
     if (!token) throw badHeaders({ app_token: [NOT_GOOD] }, 'App-Token');
-    request.principal = {
-      tokenId: token.id,
-      accountId: token.accountId ?? '',
-      scopes: token.scopes,
-    } satisfies AppPrincipal;
+    request.principal = appPrincipal(token);
     return true;
   }
 }
@@ -34,14 +30,15 @@ export class AppTokenScheme {
 export class FrontendScheme {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly tokens: Tokens,
+    private readonly tokens: PresentedTokens,
   ) {}
 
   /** @throws ApiError `unauthorized`, `forbidden` */
   async admits(request: FastifyRequest): Promise<boolean> {
     if (this.config.frontendAuth === 'none') return true;
-    const token = await presented(this.tokens, 'app', request.headers[APP_TOKEN]);
+    const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
     if (!token) throw unauthorized('Send an App-Token with the scope frontend.', 'App-Token');
+    request.principal = appPrincipal(token);
     if (!token.scopes.includes('frontend')) throw new ApiError('forbidden', 'The App-Token has no scope frontend.');
     return true;
   }
@@ -50,13 +47,13 @@ export class FrontendScheme {
 /** `App-Token` and `Token`: a user at an application. */
 @Injectable()
 export class UserTokenScheme {
-  constructor(private readonly tokens: Tokens) {}
+  constructor(private readonly tokens: PresentedTokens) {}
 
   /** @throws ApiError `unauthorized`, which names each header that is not good */
   async admits(request: FastifyRequest): Promise<boolean> {
     const [app, user] = await Promise.all([
-      presented(this.tokens, 'app', request.headers[APP_TOKEN]),
-      presented(this.tokens, 'user', request.headers[TOKEN]),
+      this.tokens.check('app', request.headers[APP_TOKEN]),
+      this.tokens.check('user', request.headers[TOKEN]),
     ]);
     if (!app || !user) {
       throw badHeaders(
@@ -80,7 +77,7 @@ export class UserTokenScheme {
 /** `Authorization: Bearer` with an `api` token: an account of the gateway. */
 @Injectable()
 export class ApiTokenScheme {
-  constructor(private readonly tokens: Tokens) {}
+  constructor(private readonly tokens: PresentedTokens) {}
 
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
@@ -92,13 +89,8 @@ export class ApiTokenScheme {
   }
 }
 
-/** A header that was sent twice arrives joined by a comma, and so is no secret of any format. */
-async function presented(
-  tokens: Tokens,
-  kind: 'app' | 'user',
-  header: string | string[] | undefined,
-): Promise<VerifiedToken | undefined> {
-  return typeof header === 'string' ? tokens.check(kind, header) : undefined;
+function appPrincipal({ id, accountId, scopes }: VerifiedToken): AppPrincipal {
+  return { tokenId: id, accountId: accountId ?? '', scopes };
 }
 
 function badHeaders(fields: FieldErrors, challenge: string): ApiError {

@@ -7,10 +7,14 @@ import { ApiError, badRequest } from '../errors/api-error.js';
 import { answerError } from '../errors/error.filter.js';
 import type { Logger } from '../logging/logger.js';
 import { readBodies } from './body.js';
+import { rememberRequests } from './current-request.js';
 import { RouteTable } from './routes.js';
 
 /** Long enough for 255 characters of four bytes, percent-encoded. */
 const MAX_PARAMETER = 4_096;
+
+/** What machines ask for every few seconds, and nobody wants to read about. */
+const QUIET_ROUTES = ['/healthz', '/readyz', '/metrics'];
 
 /** Fastify as Latchkey uses it, and the table of the routes that it will serve. */
 export function createAdapter(config: Config, logger: Logger): { adapter: FastifyAdapter; routes: RouteTable } {
@@ -37,6 +41,7 @@ export function createAdapter(config: Config, logger: Logger): { adapter: Fastif
   const routes = new RouteTable();
   routes.watch(fastify);
   readBodies(fastify);
+  rememberRequests(fastify);
   addHooks(fastify, config, routes);
   return { adapter, routes };
 }
@@ -66,7 +71,7 @@ function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable):
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? null;
-    const level = route === '/healthz' || route === '/readyz' ? 'debug' : 'info';
+    const level = QUIET_ROUTES.includes(route ?? '') ? 'debug' : 'info';
     request.log[level](
       {
         method: request.method,

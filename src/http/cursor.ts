@@ -57,8 +57,9 @@ export function pageOf<Row extends Cursor>(rows: Row[], limit: number): { record
  *
  * @param kept parameters of the query that hold for the next page too
  */
-export function linkToNext(reply: FastifyReply, cursor: Cursor | undefined, kept: Record<string, string> = {}): void {
+export function linkToNext(reply: FastifyReply, cursor: Cursor | undefined, kept: object = {}): void {
   if (!cursor) return;
-  const query = new URLSearchParams({ cursor: writeCursor(cursor), ...kept });
+  const query = new URLSearchParams(Object.entries(kept) as [string, string][]);
+  query.set('cursor', writeCursor(cursor));
   void reply.header('link', `<?${query.toString()}>; rel="next"`);
 }

@@ -131,6 +131,20 @@ export function IsName(): PropertyDecorator {
   });
 }
 
+/** A date and time of RFC 3339 in a year of four digits, such as 2026-11-22T12:00:00Z. */
+export function IsTime(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isTime',
+    validator: {
+      validate: (value) =>
+        typeof value === 'string' &&
+        /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value) &&
+        !Number.isNaN(Date.parse(value)),
+      defaultMessage: () => 'must be a date and time such as 2026-11-22T12:00:00Z',
+    },
+  });
+}
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Whether a text can be the id of a row. */

@@ -132,10 +132,10 @@ export class IdentificationStore implements OnModuleInit {
    * @returns its id; undefined when the identification has expired, the account is not of the institution, has been
    *   disabled, or its credentials have changed since the password was checked
    */
-  async identifySignedIn(signIn: WayfSignIn): Promise<string | undefined> {
+  async identifySignedIn(tx: EntityManager, signIn: WayfSignIn): Promise<string | undefined> {
     const domains = domainsOver(signIn.email);
     const [row] = await sql<{ id: string }>(
-      this.manager,
+      tx,
       `WITH a AS (
          SELECT id, email FROM accounts
          WHERE id = $1 AND credential_epoch = $2 AND disabled_at IS NULL FOR SHARE

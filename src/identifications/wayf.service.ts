@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
 import { readAddress } from '../accounts/networks.js';
 import { PasswordChecks } from '../accounts/password-checks.service.js';
+import { Audit } from '../audit/audit.service.js';
 import { ApiError } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identification.store.js';
@@ -19,9 +21,11 @@ export interface SignInForm {
 @Injectable()
 export class Wayf {
   constructor(
+    private readonly manager: EntityManager,
     private readonly identifications: IdentificationStore,
     private readonly institutions: InstitutionStore,
     private readonly passwordChecks: PasswordChecks,
+    private readonly audit: Audit,
   ) {}
 
   /** @returns where the visitor is wanted back. @throws ApiError `not_found` */
@@ -52,7 +56,7 @@ export class Wayf {
   async signIn(id: string, form: SignInForm): Promise<string> {
     const url = await this.urlOf(id);
     const account = await this.passwordChecks.check(form.email, form.password, form.address);
-    const identified = await this.identifications.identifySignedIn({
+    const signIn = {
       identificationId: id,
       accountId: account.id,
       credentialEpoch: account.credentialEpoch,
@@ -60,8 +64,19 @@ export class Wayf {
       institutionId: form.institution?.id ?? null,
       ip: readAddress(form.address) ?? null,
       userAgent: form.userAgent,
+    };
+    const identified = await this.manager.transaction(async (tx) => {
+      const made = await this.identifications.identifySignedIn(tx, signIn);
+      if (made === undefined) return undefined;
+      const details = { identification: made };
+      await this.audit.record(tx, { kind: 'sign_in', subject: account.id, actorId: account.id, details });
+      return made;
     });
-    if (identified === undefined) throw this.refusal(form.institution);
+    if (identified === undefined) {
+      const details = { institution: signIn.institutionId };
+      await this.audit.recordAlone({ kind: 'sign_in', subject: account.id, outcome: 'refused', details });
+      throw this.refusal(form.institution);
+    }
     return withIdentification(url, identified);
   }
 

@@ -3,7 +3,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a sub-key of SECRET_KEY is for. Each purpose has a key of its own (RFC 5869), so none can stand in for another. */
-export type KeyPurpose = 'refresh-token' | 'password-reset' | 'unknown-account' | 'attempt-limit' | 'signing-key';
+export type KeyPurpose =
+  | 'refresh-token'
+  | 'password-reset'
+  | 'email-verification'
+  | 'email-undo'
+  | 'unknown-account'
+  | 'attempt-limit'
+  | 'signing-key';
 
 /** A sub-key, and the id of the SECRET_KEY that it comes from. */
 export interface SubKey {

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import { Audit } from '../audit/audit.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { rateLimited } from '../errors/api-error.js';
 
@@ -17,6 +18,7 @@ export class Limits implements OnModuleInit {
   constructor(
     private readonly manager: EntityManager,
     private readonly sweeper: Sweeper,
+    private readonly audit: Audit,
   ) {}
 
   onModuleInit(): void {
@@ -36,12 +38,16 @@ export class Limits implements OnModuleInit {
        VALUES ($1, 1, now() + $2 * interval '1 second')
        ON CONFLICT (key) DO UPDATE SET
          count = CASE WHEN l.window_ends_at <= now() THEN 1 ELSE l.count + 1 END,
-         window_ends_at = CASE WHEN l.window_ends_at <= now() THEN excluded.window_ends_at ELSE l.window_ends_at END
+         window_ends_at = CASE WHEN l.window_ends_at <= now() THEN excluded.window_ends_at ELSE l.window_ends_at END,
+         told = l.told AND l.window_ends_at > now()
        WHERE l.window_ends_at <= now() OR l.count < $3
        RETURNING count`,
       [key, seconds, most],
     );
-    if (taken.length === 0) throw rateLimited(await this.waitFor(key));
+    if (taken.length > 0) return;
+    // A caller's transaction ends with the refusal, and what it would note with it.
+    if (manager === this.manager) await this.tell(key);
+    throw rateLimited(await this.waitFor(key));
   }
 
   /**
@@ -98,6 +104,19 @@ export class Limits implements OnModuleInit {
   async lift(...limits: Limit[]): Promise<void> {
     const keys = limits.map(({ key }) => key);
     await sql(this.manager, 'DELETE FROM attempt_limits WHERE key = ANY($1) RETURNING key', [keys]);
+  }
+
+  /** Notes in the trail that a limit was reached: the first time in each window, as whoever floods us fills no disk. */
+  private async tell(key: string): Promise<void> {
+    await this.manager.transaction(async (tx) => {
+      const [first] = await sql(
+        tx,
+        'UPDATE attempt_limits SET told = true WHERE key = $1 AND NOT told AND window_ends_at > now() RETURNING key',
+        [key],
+      );
+      const subject = key.split(' ', 1)[0] ?? '';
+      if (first !== undefined) await this.audit.record(tx, { kind: 'limit.reached', outcome: 'refused', subject });
+    });
   }
 
   /** @returns seconds until the window ends */

@@ -10,7 +10,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
-import { badHeaders } from '../access/refusals.js';
+import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
@@ -24,7 +24,7 @@ import {
   toNewOauthClientAnswer,
   toOauthClientView,
 } from './oauth-clients.dto.js';
-import { adminsOnly, OauthClients, twoSecrets } from './oauth-clients.service.js';
+import { OauthClients, twoSecrets } from './oauth-clients.service.js';
 
 const ID = { name: 'id', description: 'The `client_id`', example: EXAMPLE_CLIENT_ID };
 const SECRET_ID = {

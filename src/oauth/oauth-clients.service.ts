@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import type { Caller } from '../access/caller.js';
-import type { AuthenticatedClient, UserPrincipal } from '../access/principal.js';
-import { Audit, originOf, type AuditKind } from '../audit/audit.service.js';
+import { requireAdmin, type Caller } from '../access/caller.js';
+import type { AuthenticatedClient } from '../access/principal.js';
+import type { AuditKind } from '../audit/audit-kinds.js';
+import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, conflict, invalidParams, notFound } from '../errors/api-error.js';
+import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { addressForLimits } from '../limits/client-address.js';
@@ -55,9 +56,11 @@ export class OauthClients {
   async authenticate(id: string, secret: string, address: string): Promise<AuthenticatedClient | undefined> {
     if (!CLIENT_ID.test(id)) return undefined;
     const digest = digestOf(secret);
-    return this.verified.get(`${id} ${digest.toString('base64')}`, () =>
+    const client = await this.verified.get(`${id} ${digest.toString('base64')}`, () =>
       this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
     );
+    if (!client) await this.audit.recordAlone({ kind: 'sign_in', outcome: 'failure', subject: id });
+    return client;
   }
 
   /**
@@ -80,13 +83,13 @@ export class OauthClients {
 
   /** @returns a new client of the caller's, and its secret, to be shown now or never */
   async create(caller: Caller, { name, scopes }: { name: string; scopes: string[] }): Promise<NewSecret> {
-    const { accountId } = admin(caller);
+    const { accountId } = requireAdmin(caller);
     const id = randomUUID();
     const secret = newSecret();
     await this.manager.transaction(async (tx) => {
       await this.tokens.holdCaller(tx, caller.principal);
       await this.add(tx, { id, secret, name, scopes, ownerId: accountId });
-      await this.record(tx, 'oauth_client.created', caller, id);
+      await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes } });
     });
     return { client: await this.find(id), secret };
   }
@@ -95,14 +98,18 @@ export class OauthClients {
     caller: Caller,
     cursor: string | undefined,
   ): Promise<{ records: ClientRecord[]; next: Cursor | undefined }> {
-    admin(caller);
-    return pageOf(await this.store.list(PAGE + 1, readCursor(cursor, CLIENT_ID)), PAGE);
+    requireAdmin(caller);
+    const after = readCursor(cursor, CLIENT_ID);
+    await this.audit.recordAlone({ kind: 'oauth_client.listed' });
+    return pageOf(await this.store.list(PAGE + 1, after), PAGE);
   }
 
   /** @throws ApiError `not_found` */
   async get(caller: Caller, id: string): Promise<ClientRecord> {
-    admin(caller);
-    return this.find(id);
+    requireAdmin(caller);
+    const client = await this.find(id);
+    await this.audit.recordAlone({ kind: 'oauth_client.read', subject: client.id });
+    return client;
   }
 
   /**
@@ -114,18 +121,25 @@ export class OauthClients {
     await this.changing(caller, id, 'oauth_client.changed', async (tx) => {
       if (!(await this.store.update(tx, id, change))) throw invalidParams({ owner: ['is no admin'] });
       if (change.scopes) await this.tokens.narrowClientTokens(tx, id, change.scopes);
+      return { ...change };
     });
     return this.find(id);
   }
 
   /** Deletes a client, its secrets and its tokens. @throws ApiError `not_found` */
   async remove(caller: Caller, id: string): Promise<void> {
-    await this.changing(caller, id, 'oauth_client.deleted', (tx) => this.store.remove(tx, id));
+    await this.changing(caller, id, 'oauth_client.deleted', async (tx) => {
+      await this.store.remove(tx, id);
+      return undefined;
+    });
   }
 
   /** Ends the access tokens of a client; its secrets stay. @throws ApiError `not_found` */
   async revokeTokens(caller: Caller, id: string): Promise<void> {
-    await this.changing(caller, id, 'oauth_client.revoked', (tx) => this.tokens.revokeClientTokens(tx, id));
+    await this.changing(caller, id, 'oauth_client.revoked', async (tx) => {
+      await this.tokens.revokeClientTokens(tx, id);
+      return undefined;
+    });
   }
 
   /**
@@ -136,7 +150,9 @@ export class OauthClients {
    */
   async rotateSecret(caller: Caller, id: string): Promise<NewSecret> {
     const secret = newSecret();
-    await this.changing(caller, id, 'oauth_client.secret_added', (tx) => this.addSecret(tx, id, secret));
+    await this.changing(caller, id, 'oauth_client.secret_added', async (tx) => ({
+      secret: await this.addSecret(tx, id, secret),
+    }));
     return { client: await this.find(id), secret };
   }
 
@@ -144,6 +160,7 @@ export class OauthClients {
   async removeSecret(caller: Caller, id: string, secretId: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
       if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
+      return { secret: secretId };
     });
   }
 
@@ -153,9 +170,10 @@ export class OauthClients {
     return client;
   }
 
-  private async addSecret(tx: EntityManager, clientId: string, secret: string): Promise<void> {
+  private async addSecret(tx: EntityManager, clientId: string, secret: string): Promise<string> {
     const added = await this.store.addSecret(tx, clientId, { digest: digestOf(secret), hint: hintOf(secret) });
     if (added === undefined) throw twoSecrets();
+    return added;
   }
 
   /** One change of a client, alone with it, told to all replicas and written to the trail. */
@@ -163,21 +181,17 @@ export class OauthClients {
     caller: Caller,
     id: string,
     kind: AuditKind,
-    change: (tx: EntityManager) => Promise<unknown>,
+    change: (tx: EntityManager) => Promise<Record<string, unknown> | undefined>,
   ): Promise<void> {
-    admin(caller);
+    requireAdmin(caller);
     if (!CLIENT_ID.test(id)) throw notFound();
     const tag: RevocationTag = `client ${id}`;
     await this.revocations.during(tag, async (tx) => {
       await this.tokens.holdCaller(tx, caller.principal);
       if (!(await this.store.lock(tx, id))) throw notFound();
-      await change(tx);
-      await this.record(tx, kind, caller, id);
+      const details = (await change(tx)) ?? {};
+      await this.audit.record(tx, { kind, subject: id, details });
     });
-  }
-
-  private record(tx: EntityManager, kind: AuditKind, caller: Caller, id: string): Promise<void> {
-    return this.audit.record(tx, kind, originOf(caller), id);
   }
 
   private async findBySecret(id: string, digest: Buffer): Promise<Verified<AuthenticatedClient> | undefined> {
@@ -200,11 +214,4 @@ export class OauthClients {
   }
 }
 
-/** @throws ApiError `forbidden` for whoever is no admin */
-function admin({ principal }: Caller): UserPrincipal {
-  if (!principal.isAdmin) throw adminsOnly();
-  return principal;
-}
-
-export const adminsOnly = () => new ApiError('forbidden', 'Only an admin manages clients.');
 export const twoSecrets = () => conflict('The client has two secrets: delete one of them first.');

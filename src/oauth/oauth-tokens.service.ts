@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
+import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError } from '../errors/api-error.js';
 import { Tokens } from '../tokens/tokens.service.js';
@@ -16,6 +17,7 @@ export class OauthTokens {
     private readonly manager: EntityManager,
     private readonly clients: OauthClients,
     private readonly tokens: Tokens,
+    private readonly audit: Audit,
   ) {}
 
   /**
@@ -32,7 +34,8 @@ export class OauthTokens {
       const registered = await this.clients.hold(tx, client);
       if (!registered) throw badClient();
       const scopes = scopesAmong(registered, scope ?? '');
-      const { secret } = await this.tokens.issue(tx, 'oauth', { clientId: client.clientId, scopes });
+      const { secret, record } = await this.tokens.issue(tx, 'oauth', { clientId: client.clientId, scopes });
+      await this.audit.record(tx, { kind: 'token.issued', subject: record.id, details: { kind: 'oauth', scopes } });
       return {
         access_token: secret,
         token_type: 'Bearer',
@@ -44,7 +47,9 @@ export class OauthTokens {
 
   /** RFC 7009: a token of somebody else's is treated as one that does not exist, which is no error. */
   async revoke({ clientId }: AuthenticatedClient, token: string): Promise<void> {
-    await this.tokens.revokeOwn(clientId, token);
+    await this.tokens.revokeOwn(clientId, token, (tx, { id }) =>
+      this.audit.record(tx, { kind: 'token.revoked', subject: id }),
+    );
   }
 }
 

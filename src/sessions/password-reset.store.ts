@@ -38,6 +38,17 @@ export class PasswordResetStore implements OnModuleInit {
     return row;
   }
 
+  /** Opens a reset for an account that was made for somebody. @param lifetime in seconds */
+  async invite(tx: EntityManager, accountId: string, lifetime: number): Promise<string> {
+    const [row] = await sql<{ id: string }>(
+      tx,
+      `INSERT INTO password_resets (account_id, expires_at) VALUES ($1, now() + $2 * interval '1 second') RETURNING id`,
+      [accountId, lifetime],
+    );
+    if (!row) throw new Error('The new reset was not returned.');
+    return row.id;
+  }
+
   /** @returns the account that a live reset is for */
   async findLive(id: string): Promise<{ accountId: string; email: string } | undefined> {
     const [row] = await sql<{ accountId: string; email: string }>(

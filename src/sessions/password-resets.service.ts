@@ -1,24 +1,25 @@
-import { createHmac } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AccountView } from '../accounts/accounts.dto.js';
+import { AccountIds } from '../accounts/account-ids.service.js';
 import { Accounts } from '../accounts/accounts.service.js';
-import { foldEmail } from '../accounts/email.js';
 import { PasswordChecks } from '../accounts/password-checks.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
+import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
-import { resetMail } from './password-reset.mail.js';
+import { invitationMail, resetMail } from './password-reset.mail.js';
 import { PasswordResetStore } from './password-reset.store.js';
 import type { PasswordReset, PasswordResetAnswer } from './password-resets.dto.js';
 import { SessionTokens } from './session-tokens.service.js';
 import { Sessions } from './sessions.service.js';
 
-const MAIL_KIND = 'password-reset';
+const RESET_MAIL = 'password-reset';
+const INVITATION_MAIL = 'invitation';
 
 /** One mail for each address and minute. */
 const MAILS = { most: 1, seconds: 60 };
@@ -32,6 +33,7 @@ export class PasswordResets implements OnModuleInit {
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly accounts: Accounts,
+    private readonly accountIds: AccountIds,
     private readonly hasher: PasswordHasher,
     private readonly passwordChecks: PasswordChecks,
     private readonly revocations: Revocations,
@@ -41,14 +43,20 @@ export class PasswordResets implements OnModuleInit {
     private readonly mailQueue: MailQueue,
     private readonly limits: Limits,
     private readonly secretKeys: SecretKeys,
+    private readonly audit: Audit,
   ) {}
 
   onModuleInit(): void {
-    this.mailQueue.register(MAIL_KIND, async (resetId) => {
-      const reset = await this.store.findLive(resetId);
-      const token = this.secretKeys.sign('password-reset', resetId);
-      return reset && resetMail(reset.email, `${this.config.publicUrl}/password/reset#token=${token}`, this.config);
-    });
+    for (const [kind, write] of [
+      [RESET_MAIL, resetMail],
+      [INVITATION_MAIL, invitationMail],
+    ] as const) {
+      this.mailQueue.register(kind, async (resetId) => {
+        const reset = await this.store.findLive(resetId);
+        const token = this.secretKeys.sign('password-reset', resetId);
+        return reset && write(reset.email, `${this.config.publicUrl}/password/reset#token=${token}`, this.config);
+      });
+    }
   }
 
   /**
@@ -56,11 +64,32 @@ export class PasswordResets implements OnModuleInit {
    * the email with a key of ours, and is the same each time.
    */
   async request(email: string): Promise<AccountView> {
-    const digest = this.digest(email);
-    const queued = await this.queueMail(email, { key: `reset ${digest.toString('base64url')}`, ...MAILS });
+    const digest = this.accountIds.digest(email).toString('base64url');
+    const queued = await this.queueMail(email, { key: `reset ${digest}`, ...MAILS });
     if (queued) this.mailQueue.wake();
-    const { accountId } = queued ?? { accountId: await this.enabledAccountId(email) };
-    return { id: accountId ?? idOf(digest), email };
+    return { id: await this.accountIds.of(email, queued?.accountId), email };
+  }
+
+  /** Mails the holder of a new account a link with which they choose its password. Call {@link wake} after the commit. */
+  async invite(tx: EntityManager, { id, email }: AccountView): Promise<void> {
+    const resetId = await this.store.invite(tx, id, this.config.invitationTtl);
+    await this.mailQueue.add(tx, { kind: INVITATION_MAIL, subjectId: resetId, recipient: email });
+    await this.audit.record(tx, { kind: 'account.invited', subject: id, email });
+  }
+
+  /** Mails a link to somebody whose password was taken away. Call {@link wake} after the commit. */
+  async offer(tx: EntityManager, email: string): Promise<void> {
+    const { id, accountId } = await this.store.open(tx, email);
+    await this.mailQueue.add(
+      tx,
+      { kind: RESET_MAIL, subjectId: id, recipient: email },
+      { discard: accountId === null },
+    );
+  }
+
+  /** Has the mails sent now that are queued in a transaction which has been committed. */
+  wake(): void {
+    this.mailQueue.wake();
   }
 
   /**
@@ -76,13 +105,19 @@ export class PasswordResets implements OnModuleInit {
     const id = this.secretKeys.verify('password-reset', reset_password_token);
     // Only saves the work of hashing for a token that is spent; the transaction decides.
     const live = id === undefined ? undefined : await this.store.findLive(id);
-    if (id === undefined || !live) throw unusableToken();
+    if (id === undefined) throw unusableToken();
+    if (!live) {
+      await this.audit.recordAlone({ kind: 'password_reset.redeemed', outcome: 'failure', details: { reset: id } });
+      throw unusableToken();
+    }
     const passwordHash = await this.hasher.hash(password);
     const { account, session } = await this.revocations.during(`account ${live.accountId}`, async (tx) => {
       const accountId = await this.store.spend(tx, id);
       const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));
       if (!changed) throw unusableToken();
       await this.sessions.endEverything(tx, changed.id);
+      const entry = { kind: 'password_reset.redeemed', subject: changed.id, actorId: changed.id } as const;
+      await this.audit.record(tx, { ...entry, details: { reset: id } });
       return { account: changed, session: remember_me && (await this.sessions.open(tx, changed, true)) };
     });
     // The password is changed, whatever becomes of this.
@@ -99,8 +134,15 @@ export class PasswordResets implements OnModuleInit {
         // In the transaction: when nothing is queued after all, whoever asks again must not be told that something is.
         await this.limits.take(limit, tx);
         const reset = await this.store.open(tx, email);
-        const mail = { kind: MAIL_KIND, subjectId: reset.id, recipient: reset.email ?? '' };
+        const mail = { kind: RESET_MAIL, subjectId: reset.id, recipient: reset.email ?? '' };
         await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
+        const subject = reset.accountId === null ? {} : { subject: reset.accountId };
+        await this.audit.record(tx, {
+          kind: 'password_reset.requested',
+          ...subject,
+          email,
+          details: { reset: reset.id },
+        });
         return reset;
       });
     } catch (error) {
@@ -108,25 +150,7 @@ export class PasswordResets implements OnModuleInit {
       throw error;
     }
   }
-
-  private async enabledAccountId(email: string): Promise<string | null> {
-    const account = await this.accounts.findByEmail(email);
-    return account?.disabledAt === null ? account.id : null;
-  }
-
-  private digest(email: string): Buffer {
-    const { key } = this.secretKeys.current('unknown-account');
-    return createHmac('sha256', key).update(foldEmail(email)).digest();
-  }
 }
 
 export const unusableToken = () =>
   invalidParams({ reset_password_token: ['has been used or has expired, or is not valid'] });
-
-/** A uuid of the same shape as a real one: version 4 (RFC 9562 section 5.4). */
-function idOf(digest: Buffer): string {
-  const bytes = Buffer.from(digest.subarray(0, 16));
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6);
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-}

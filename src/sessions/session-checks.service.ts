@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
 import type { SessionClaims } from './session-tokens.service.js';
 import { SessionStore } from './session.store.js';
+import { SessionUses } from './session-uses.service.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -16,6 +17,7 @@ export class SessionChecks {
     @Inject(CONFIG) private readonly config: Config,
     private readonly signingKeys: SigningKeys,
     private readonly sessions: SessionStore,
+    private readonly uses: SessionUses,
     private readonly clock: Clock,
   ) {}
 
@@ -26,7 +28,9 @@ export class SessionChecks {
   async ofClaims({ sub, sid, exp, data }: Partial<SessionClaims>): Promise<SessionPrincipal | undefined> {
     if (sub !== 'account' || typeof exp !== 'number' || exp <= this.clock.now()) return undefined;
     if (!UUID.test(sid ?? '') || !UUID.test(data?.id ?? '')) return undefined;
-    return this.sessions.findLive(sid ?? '', data?.id ?? '');
+    const principal = await this.sessions.findLive(sid ?? '', data?.id ?? '');
+    if (principal) this.uses.note(principal.sessionId);
+    return principal;
   }
 
   /** @returns who is signed in by a JWT, and what it says, if it is one of ours and good */

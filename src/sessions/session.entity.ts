@@ -1,10 +1,11 @@
-import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import { AccountEntity } from '../accounts/account.entity.js';
 
 /** What a sign-in opens: one row, however often it is refreshed. */
 @Entity('sessions')
 @Index('sessions_account_id_idx', ['accountId'])
 @Index('sessions_ended_idx', { synchronize: false })
+@Check('sessions_user_agent_check', 'char_length(user_agent) <= 512')
 export class SessionEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -18,6 +19,17 @@ export class SessionEntity {
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
+
+  /** Where it was opened or last refreshed from, and by what. */
+  @Column({ type: 'text', nullable: true })
+  address!: string | null;
+
+  @Column({ name: 'user_agent', type: 'text', nullable: true })
+  userAgent!: string | null;
+
+  /** Accurate to a few seconds. */
+  @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
+  lastUsedAt!: Date | null;
 
   /** When its last access token and its refresh token have both expired. */
   @Column({ name: 'expires_at', type: 'timestamptz' })

@@ -2,9 +2,12 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.service.js';
+import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { prepared, sql, type PreparedStatement } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import type { Cursor } from '../http/cursor.js';
+import { currentRequest } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 
@@ -19,6 +22,23 @@ export interface OpenSession {
   refreshable: boolean;
 }
 
+/** A session as its account sees it. */
+export interface SessionRecord {
+  id: string;
+  createdAt: Date;
+  lastUsedAt: Date | null;
+  expiresAt: Date;
+  address: string | null;
+  userAgent: string | null;
+}
+
+const RECORD = `
+  id, created_at AS "createdAt", last_used_at AS "lastUsedAt", expires_at AS "expiresAt", address,
+  user_agent AS "userAgent"`;
+
+const LONGEST_USER_AGENT = 512;
+const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
 /** For how long the previous refresh token gives the same successor: answers get lost, and browsers have tabs. */
 const REPLAY_WINDOW = `interval '10 seconds'`;
 
@@ -32,6 +52,8 @@ const OPEN_SESSION = `
   floor(extract(epoch FROM now()))::float8 AS "issuedAt",
   floor(extract(epoch FROM least(now() + ${TTL}, s.created_at + ${MAX_AGE})))::float8 AS "accessExpiresAt",
   s.refresh_counter AS "refreshCounter", s.refresh_expires_at IS NOT NULL AS refreshable`;
+
+const LIVE = 'revoked_at IS NULL AND expires_at > now()';
 
 /** The one look-up that every check of a session is. */
 export const FIND_LIVE: PreparedStatement = {
@@ -58,6 +80,7 @@ export class SessionStore implements OnModuleInit {
     private readonly manager: EntityManager,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
+    private readonly audit: Audit,
   ) {
     this.live = new VerifiedCache(revocations, REMEMBERED);
   }
@@ -78,13 +101,13 @@ export class SessionStore implements OnModuleInit {
          SELECT id, email FROM accounts
          WHERE id = $1 AND credential_epoch = $5 AND disabled_at IS NULL FOR SHARE
        ), s AS (
-         INSERT INTO sessions (account_id, expires_at, refresh_expires_at)
+         INSERT INTO sessions (account_id, expires_at, refresh_expires_at, address, user_agent)
          SELECT id, now() + least(greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), ${MAX_AGE}),
-           CASE WHEN $6 THEN now() + least(${REFRESH_TTL}, ${MAX_AGE}) END
+           CASE WHEN $6 THEN now() + least(${REFRESH_TTL}, ${MAX_AGE}) END, $7, $8
          FROM a RETURNING *
        )
        SELECT ${OPEN_SESSION} FROM s JOIN a ON a.id = s.account_id`,
-      [account.id, ...this.durations(), this.config.refreshTtl, account.credentialEpoch, remember],
+      [account.id, ...this.durations(), this.config.refreshTtl, account.credentialEpoch, remember, ...origin()],
     );
     return row;
   }
@@ -101,6 +124,9 @@ export class SessionStore implements OnModuleInit {
       `UPDATE sessions s SET
          refresh_counter = s.refresh_counter + 1,
          refreshed_at = now(),
+         last_used_at = now(),
+         address = $7,
+         user_agent = $8,
          refresh_expires_at = CASE WHEN $6 THEN least(now() + ${REFRESH_TTL}, s.created_at + ${MAX_AGE}) END,
          expires_at = least(now() + greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), s.created_at + ${MAX_AGE})
        FROM accounts a
@@ -108,7 +134,7 @@ export class SessionStore implements OnModuleInit {
          AND s.refresh_expires_at > now() AND s.expires_at > now()
          AND a.id = s.account_id AND a.disabled_at IS NULL
        RETURNING ${OPEN_SESSION}`,
-      [id, ...this.durations(), this.config.refreshTtl, counter, remember],
+      [id, ...this.durations(), this.config.refreshTtl, counter, remember, ...origin()],
     );
     return row;
   }
@@ -127,17 +153,21 @@ export class SessionStore implements OnModuleInit {
 
   /** Ends a session of which a refresh token was used again too late: one of its two users is a thief. */
   async endReused(id: string, counter: number): Promise<boolean> {
-    const rows = await this.revocations.during(
-      (ended: unknown[]) => (ended.length > 0 ? `session ${id}` : undefined),
-      (tx) =>
-        sql(
+    return this.revocations.during(
+      (ended) => (ended ? `session ${id}` : undefined),
+      async (tx) => {
+        const [ended] = await sql<{ account_id: string }>(
           tx,
           `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND refresh_counter > $2 AND revoked_at IS NULL
-           RETURNING id`,
+           RETURNING account_id`,
           [id, counter],
-        ),
+        );
+        if (!ended) return false;
+        const details = { session: id };
+        await this.audit.record(tx, { kind: 'session.reused', subject: ended.account_id, outcome: 'refused', details });
+        return true;
+      },
     );
-    return rows.length === 1;
   }
 
   /**
@@ -148,6 +178,56 @@ export class SessionStore implements OnModuleInit {
     await sql(tx, 'UPDATE sessions SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL RETURNING id', [
       accountId,
     ]);
+  }
+
+  /** @returns whether a live session of the account was ended; its end is announced */
+  async end(tx: EntityManager, accountId: string, id: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `UPDATE sessions SET revoked_at = now() WHERE id = $2 AND account_id = $1 AND ${LIVE} RETURNING id`,
+      [accountId, id],
+    );
+    return rows.length === 1;
+  }
+
+  /** @returns at most `limit` live sessions of an account, newest first, from behind the cursor */
+  list(accountId: string, limit: number, after: Cursor | undefined): Promise<(SessionRecord & Cursor)[]> {
+    return sql<SessionRecord & Cursor>(
+      this.manager,
+      `SELECT ${RECORD}, (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros FROM sessions
+       WHERE account_id = $1 AND ${LIVE}
+         AND (created_at, id) < ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
+       ORDER BY created_at DESC, id DESC LIMIT $4`,
+      [accountId, after?.micros ?? '8000000000000000', after?.id ?? MAX_UUID, limit],
+    );
+  }
+
+  async find(accountId: string, id: string): Promise<SessionRecord | undefined> {
+    const [row] = await sql<SessionRecord>(
+      this.manager,
+      `SELECT ${RECORD} FROM sessions WHERE id = $2 AND account_id = $1 AND ${LIVE}`,
+      [accountId, id],
+    );
+    return row;
+  }
+
+  /**
+   * Notes when sessions were used. Rows that somebody else is changing are left out: they are used again soon enough.
+   *
+   * @param uses how many seconds ago each was used
+   */
+  async noteUses(uses: Map<string, number>): Promise<void> {
+    await sql(
+      this.manager,
+      `WITH used AS (
+         SELECT s.id, now() - u.ago * interval '1 second' AS at
+         FROM unnest($1::uuid[], $2::float8[]) AS u (id, ago) JOIN sessions s ON s.id = u.id
+         ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED
+       )
+       UPDATE sessions SET last_used_at = greatest(last_used_at, used.at) FROM used WHERE sessions.id = used.id
+       RETURNING sessions.id`,
+      [[...uses.keys()], [...uses.values()]],
+    );
   }
 
   /** @returns who a live session belongs to */
@@ -167,4 +247,10 @@ export class SessionStore implements OnModuleInit {
   private durations(): [ttl: number, maxAge: number] {
     return [this.config.sessionTtl, this.config.sessionMaxAge];
   }
+}
+
+/** Where the present request comes from, and from what. */
+function origin(): [address: string | null, userAgent: string | null] {
+  const request = currentRequest();
+  return [request?.ip ?? null, request?.headers['user-agent']?.slice(0, LONGEST_USER_AGENT) ?? null];
 }

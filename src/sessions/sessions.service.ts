@@ -1,16 +1,19 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts, type AccountAtEpoch } from '../accounts/accounts.service.js';
+import { EmailLinks } from '../accounts/email-links.service.js';
 import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
-import { notFound, unauthorized } from '../errors/api-error.js';
+import { Audit } from '../audit/audit.service.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiError, notFound, unauthorized } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import { PasswordResetStore } from './password-reset.store.js';
-import { SessionStore } from './session.store.js';
+import { SessionStore, type OpenSession } from './session.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { Credentials, RefreshGrant } from './sessions.dto.js';
 
@@ -20,6 +23,7 @@ const ENDED = 'The session has ended.';
 const CHANGES = { most: 10, seconds: 60 };
 
 export const badRefreshToken = () => unauthorized('The refresh token is not valid.');
+export const signupClosed = () => new ApiError('forbidden', 'Nobody signs up here: ask for an account.');
 
 /** Signing up, in and out. */
 @Injectable()
@@ -27,8 +31,10 @@ export class Sessions {
   private readonly logger = new Logger('Sessions');
 
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly accounts: Accounts,
+    private readonly emailLinks: EmailLinks,
     private readonly passwordChecks: PasswordChecks,
     private readonly hasher: PasswordHasher,
     private readonly store: SessionStore,
@@ -37,25 +43,50 @@ export class Sessions {
     private readonly userTokens: Tokens,
     private readonly revocations: Revocations,
     private readonly limits: Limits,
+    private readonly audit: Audit,
   ) {}
 
-  /** @throws ApiError `invalid_params`, `conflict` when the email is taken, `unavailable` */
-  async signUp({ email, password, remember_me }: Credentials): Promise<TokenPair> {
+  /**
+   * Makes an account and signs it in; or, if EMAIL_VERIFICATION asks for that, mails a link that verifies its email first.
+   *
+   * @throws ApiError `invalid_params`, `forbidden` unless SIGNUP is open, `conflict` when the email is taken, `unavailable`
+   */
+  async signUp({ email, password, remember_me }: Credentials): Promise<TokenPair | AccountView> {
+    if (this.config.signup !== 'open') {
+      await this.audit.recordAlone({ kind: 'account.created', outcome: 'refused', email });
+      throw signupClosed();
+    }
     const passwordHash = await this.hasher.hash(password);
-    const session = await this.manager.transaction(async (tx) => {
-      const account = await this.accounts.create(tx, { email, passwordHash, role: 'user' });
-      return this.open(tx, account, remember_me);
-    });
-    return this.tokens.issue(session);
+    try {
+      return await this.answer(
+        await this.manager.transaction(async (tx) => {
+          const account = await this.accounts.create(tx, { email, passwordHash, role: 'user' });
+          await this.emailLinks.askToVerify(tx, account.id, email);
+          await this.audit.record(tx, { kind: 'account.created', subject: account.id, actorId: account.id, email });
+          return this.openIfVerified(tx, { ...account, emailVerified: false }, remember_me);
+        }),
+      );
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'conflict') {
+        await this.audit.recordAlone({ kind: 'account.created', outcome: 'failure', email });
+      }
+      throw error;
+    }
   }
 
   /**
    * @param address the client's, for the limits
-   * @throws ApiError `unauthorized`, `rate_limited`, `unavailable`
+   * @throws ApiError `unauthorized`, `unverified`, `rate_limited`, `unavailable`
    */
   async signIn({ email, password, remember_me }: Credentials, address: string): Promise<TokenPair> {
     const account = await this.passwordChecks.check(email, password, address);
-    return this.tokens.issue(await this.open(this.manager, account, remember_me));
+    const session = await this.manager.transaction(async (tx) => {
+      const opened = await this.open(tx, account, remember_me);
+      const details = { session: opened.id };
+      await this.audit.record(tx, { kind: 'sign_in', subject: account.id, actorId: account.id, details });
+      return opened;
+    });
+    return this.tokens.issue(session);
   }
 
   /**
@@ -83,28 +114,39 @@ export class Sessions {
       if (!(await this.accounts.raiseEpoch(tx, accountId, credentialEpoch))) throw unauthorized(ENDED);
       await this.store.endAll(tx, accountId);
       await this.userTokens.revokeUserTokens(tx, accountId, { onBehalfToo: false });
+      await this.audit.record(tx, { kind: 'sign_out', subject: accountId });
     });
     return { id: accountId, email };
   }
 
   /**
-   * Gives the account a new email and password, ends all that was open on it, and opens a new session.
+   * Gives the account a new email and password, ends all that was open on it, and opens a new session, unless the new
+   * email has to be verified first. The old address is told.
    *
    * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
    *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`
    */
-  async changeCredentials(principal: SessionPrincipal, id: string, change: Credentials): Promise<TokenPair> {
+  async changeCredentials(
+    principal: SessionPrincipal,
+    id: string,
+    change: Credentials,
+  ): Promise<TokenPair | AccountView> {
     if (id.toLowerCase() !== principal.accountId) throw notFound();
     await this.limits.take({ key: `change ${principal.accountId}`, ...CHANGES });
     const passwordHash = await this.hasher.hash(change.password);
-    const session = await this.revocations.during(`account ${principal.accountId}`, async (tx) => {
+    const opened = await this.revocations.during(`account ${principal.accountId}`, async (tx) => {
       const checked = { id: principal.accountId, epoch: principal.credentialEpoch };
       const account = await this.accounts.changeCredentials(tx, checked, { email: change.email, passwordHash });
       if (!account) throw unauthorized(ENDED);
       await this.endEverything(tx, account.id);
-      return this.open(tx, account, change.remember_me);
+      await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
+      if (account.oldEmail !== null) {
+        await this.emailLinks.changed(tx, account.id, { old: account.oldEmail, new: account.email });
+        await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
+      }
+      return this.openIfVerified(tx, account, change.remember_me);
     });
-    return this.tokens.issue(session);
+    return this.answer(opened);
   }
 
   /**
@@ -118,9 +160,24 @@ export class Sessions {
   }
 
   /** @throws ApiError `unauthorized` when the account has changed since its credential was checked */
-  async open(tx: EntityManager, account: AccountAtEpoch, remember = false) {
+  async open(tx: EntityManager, account: AccountAtEpoch, remember = false): Promise<OpenSession> {
     const session = await this.store.open(tx, account, remember);
     if (!session) throw wrongCredentials();
     return session;
+  }
+
+  private async openIfVerified(
+    tx: EntityManager,
+    account: AccountAtEpoch & { emailVerified: boolean },
+    remember?: boolean,
+  ): Promise<OpenSession | AccountView> {
+    if (this.config.emailVerification === 'off' || account.emailVerified) return this.open(tx, account, remember);
+    return { id: account.id, email: account.email };
+  }
+
+  /** After the commit: gives the tokens of a session, if one was opened, and has the mails sent. */
+  private answer(opened: OpenSession | AccountView): Promise<TokenPair> | AccountView {
+    this.emailLinks.wake();
+    return 'refreshCounter' in opened ? this.tokens.issue(opened) : opened;
   }
 }

@@ -29,9 +29,9 @@ export class GatewayTokenStore {
   }
 
   /** @returns the record, unless it has been revoked */
-  async describe(id: string, description: string): Promise<TokenRecord | undefined> {
+  async describe(tx: EntityManager, id: string, description: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
-      this.manager,
+      tx,
       `UPDATE tokens SET description = $2 WHERE id = $1 AND kind = 'api' AND revoked_at IS NULL RETURNING ${RECORD}`,
       [id, description],
     );

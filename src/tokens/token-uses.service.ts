@@ -1,61 +1,19 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { UseNotes } from '../database/use-notes.js';
 import { TokenStore } from './token.store.js';
 
-const FLUSH_EVERY = 5_000;
-/** More different tokens than this between two flushes are not noted: memory has an end. */
-const MOST = 100_000;
-/** How many go into one statement: few enough for a busy database to be done in time. */
-const BATCH = 5_000;
-
-/** When tokens were last used: collected in memory, and written every few seconds, in one statement unless they are many. */
+/** When tokens were last used. */
 @Injectable()
-export class TokenUses implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('TokenUses');
-  /** On the process's monotonic clock, in milliseconds, by the token's id. */
-  private pending = new Map<string, number>();
-  private timer: NodeJS.Timeout | undefined;
-  private flushing: Promise<void> = Promise.resolve();
-
-  constructor(private readonly store: TokenStore) {}
+export class TokenUses extends UseNotes implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(store: TokenStore) {
+    super('tokens', (uses) => store.noteUses(uses));
+  }
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.flushing = this.flushing.then(() => this.flush());
-    }, FLUSH_EVERY).unref();
+    this.start();
   }
 
-  /** After the last request has been answered, and before the pool is closed. */
   async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.flushing;
-    await this.flush();
-  }
-
-  note(id: string): void {
-    if (this.pending.size < MOST || this.pending.has(id)) this.pending.set(id, performance.now());
-  }
-
-  /** Writes what has been noted. What cannot be written is noted again, unless it was used since. */
-  async flush(): Promise<void> {
-    const uses = [...this.pending];
-    this.pending = new Map();
-    while (uses.length > 0) {
-      const batch = uses.splice(0, BATCH);
-      const now = performance.now();
-      try {
-        await this.store.noteUses(new Map(batch.map(([id, at]) => [id, (now - at) / 1_000])));
-      } catch (error) {
-        this.noteAgain([...batch, ...uses]);
-        if (!isDatabaseUnavailable(error)) this.logger.error('the last uses of tokens could not be written', error);
-        return;
-      }
-    }
-  }
-
-  private noteAgain(uses: [id: string, at: number][]): void {
-    for (const [id, at] of uses) {
-      if (this.pending.size < MOST && !this.pending.has(id)) this.pending.set(id, at);
-    }
+    await this.stop();
   }
 }

@@ -129,6 +129,18 @@ export class TokenStore {
     return { value, tags: tagsOf(value), expiresIn };
   }
 
+  /** @returns whether any App-Token is good: without one, nobody logs in with the headers */
+  async hasGoodAppToken(tx: EntityManager): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `SELECT t.id FROM tokens t JOIN accounts a ON a.id = t.account_id
+       WHERE t.kind = 'app' AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+         AND a.disabled_at IS NULL AND (t.scopes = '{}' OR a.role = 'admin')
+       LIMIT 1`,
+    );
+    return rows.length > 0;
+  }
+
   /** @returns the new token's record */
   async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
     const [row] = await sql<TokenRecord>(
@@ -245,6 +257,25 @@ export class TokenStore {
        )
        UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id RETURNING tokens.id`,
       [accountId, onBehalfToo],
+    );
+  }
+
+  /** Revokes the tokens that an account got on behalf of others. */
+  async revokeOnBehalf(tx: EntityManager, actorId: string): Promise<void> {
+    await sql(tx, 'UPDATE tokens SET revoked_at = now() WHERE actor_id = $1 AND revoked_at IS NULL', [actorId]);
+  }
+
+  /** Revokes every token of an account, of whatever kind, and the access tokens of the clients that it answers for. */
+  async revokeEverything(tx: EntityManager, accountId: string): Promise<void> {
+    await sql(
+      tx,
+      `WITH ended AS (
+         SELECT id FROM tokens WHERE revoked_at IS NULL AND (account_id = $1 OR actor_id = $1
+           OR client_id IN (SELECT id FROM oauth_clients WHERE account_id = $1) AND expires_at > now())
+         ORDER BY id FOR UPDATE
+       )
+       UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id`,
+      [accountId],
     );
   }
 

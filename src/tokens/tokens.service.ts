@@ -38,6 +38,9 @@ export interface TokenRequest {
   secret?: string;
 }
 
+/** What is done in the same transaction, such as to note it in the trail. */
+export type Alongside = (tx: EntityManager, record: TokenRecord) => Promise<void>;
+
 export interface IssuedToken {
   /** To be shown now, or never. */
   secret: string;
@@ -69,6 +72,11 @@ export class Tokens implements OnModuleInit {
   onModuleInit(): void {
     const retention = `interval '${this.config.tokenRetention} seconds'`;
     this.sweeper.add({ table: 'tokens', where: `least(expires_at, revoked_at) < now() - ${retention}` });
+  }
+
+  /** See {@link TokenStore.hasGoodAppToken}. */
+  hasGoodAppToken(tx: EntityManager): Promise<boolean> {
+    return this.store.hasGoodAppToken(tx);
   }
 
   /** Makes a token. */
@@ -142,16 +150,12 @@ export class Tokens implements OnModuleInit {
     owner: Owner,
     seconds: number,
     mayNotLengthen: string[],
-    alongside?: (tx: EntityManager, record: TokenRecord) => Promise<void>,
+    alongside?: Alongside,
   ): Promise<TokenRecord | undefined> {
     return this.ending((tx) => this.store.changeExpiry(tx, name, owner, seconds, mayNotLengthen), alongside);
   }
 
-  remove(
-    name: TokenName,
-    owner: Owner,
-    alongside?: (tx: EntityManager, record: TokenRecord) => Promise<void>,
-  ): Promise<TokenRecord | undefined> {
+  remove(name: TokenName, owner: Owner, alongside?: Alongside): Promise<TokenRecord | undefined> {
     return this.ending((tx) => this.store.remove(tx, name, owner), alongside);
   }
 
@@ -160,6 +164,16 @@ export class Tokens implements OnModuleInit {
    */
   revokeUserTokens(tx: EntityManager, accountId: string, options: { onBehalfToo: boolean }): Promise<void> {
     return this.store.revokeUserTokens(tx, accountId, options.onBehalfToo);
+  }
+
+  /** Like {@link revokeUserTokens}: those that the account got on behalf of others. */
+  revokeOnBehalf(tx: EntityManager, actorId: string): Promise<void> {
+    return this.store.revokeOnBehalf(tx, actorId);
+  }
+
+  /** Like {@link revokeUserTokens}: all tokens of the account, and those of the clients that it answers for. */
+  revokeEverything(tx: EntityManager, accountId: string): Promise<void> {
+    return this.store.revokeEverything(tx, accountId);
   }
 
   /**
@@ -188,9 +202,9 @@ export class Tokens implements OnModuleInit {
   }
 
   /** Revokes a token of a client's own; of others it says nothing. */
-  async revokeOwn(clientId: string, secret: string): Promise<void> {
+  async revokeOwn(clientId: string, secret: string, alongside: Alongside): Promise<void> {
     const name = this.nameOf('oauth', secret);
-    if (name?.by === 'digest') await this.ending((tx) => this.clients.revoke(tx, clientId, name));
+    if (name?.by === 'digest') await this.ending((tx) => this.clients.revoke(tx, clientId, name), alongside);
   }
 
   listGateway(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
@@ -201,24 +215,27 @@ export class Tokens implements OnModuleInit {
     return UUID.test(id) ? this.gateway.find(gatewayAccountId, id) : undefined;
   }
 
-  async describe(id: string, description: string): Promise<TokenRecord | undefined> {
-    return UUID.test(id) ? this.gateway.describe(id, description) : undefined;
+  async describe(tx: EntityManager, id: string, description: string): Promise<TokenRecord | undefined> {
+    return UUID.test(id) ? this.gateway.describe(tx, id, description) : undefined;
   }
 
-  revokeGateway(gatewayAccountId: string, name: TokenName): Promise<TokenRecord | undefined> {
-    return this.ending((tx) => this.gateway.revoke(tx, gatewayAccountId, name));
+  revokeGateway(gatewayAccountId: string, name: TokenName, alongside?: Alongside): Promise<TokenRecord | undefined> {
+    return this.ending((tx) => this.gateway.revoke(tx, gatewayAccountId, name), alongside);
   }
 
-  /** @returns how many were revoked */
-  async revokeAllGateway(gatewayAccountId: string): Promise<number> {
+  /** @param alongside is told how many were revoked */
+  async revokeAllGateway(
+    gatewayAccountId: string,
+    alongside: (tx: EntityManager, count: number) => Promise<void>,
+  ): Promise<void> {
     const tag: RevocationTag = `gateway ${gatewayAccountId}`;
-    return this.revocations.during(tag, (tx) => this.gateway.revokeAll(tx, gatewayAccountId));
+    await this.revocations.during(tag, async (tx) => alongside(tx, await this.gateway.revokeAll(tx, gatewayAccountId)));
   }
 
   /** Changes one token so that what is remembered of it no longer holds: one transaction, one announcement. */
   private ending(
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
-    alongside?: (tx: EntityManager, record: TokenRecord) => Promise<void>,
+    alongside?: Alongside,
   ): Promise<TokenRecord | undefined> {
     return this.revocations.during(
       (changed) => changed && `token ${changed.id}`,

@@ -121,7 +121,10 @@ class Description {
     if (!response.content) return body === '' ? undefined : 'a body is not described';
     if (body === '') return 'the body that is described is missing';
     const type = (contentType ?? '').split(';', 1)[0] ?? '';
-    const media = response.content[type];
+    // What is described may name parameters too, such as a version.
+    const media = Object.entries(response.content).find(([name]) =>
+      `${contentType ?? ''};`.startsWith(`${name};`),
+    )?.[1];
     if (!media?.schema) return `the content type "${type}" is not described`;
     const validate = this.validatorFor(media.schema);
     if (validate(body)) return undefined;

@@ -1,0 +1,132 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { CurrentCaller, type Caller } from '../access/caller.js';
+import { adminsOnly, badHeaders } from '../access/refusals.js';
+import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { conflict, invalidParams } from '../errors/api-error.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { LINK, linkToNext } from '../http/cursor.js';
+import {
+  AccountChanges,
+  AccountFilter,
+  AdminAccountList,
+  AdminAccountView,
+  NewAccountBody,
+  toAdminAccountView,
+} from './account-admin.dto.js';
+import { AccountAdmin, answersForClients, lastAdmin } from './account-admin.service.js';
+
+export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
+export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
+const TAKEN = conflict('An account with this email exists.', { email: ['is taken'] });
+const BAD_ROLE = invalidParams({ role: ['must be admin or user'] });
+
+/** Accounts as admins see them. */
+@ApiTags('admin')
+@SpeaksDialect('app-token')
+@Controller('api/v1/accounts')
+export class AccountAdminController {
+  constructor(private readonly accounts: AccountAdmin) {}
+
+  @Get()
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'List and search accounts',
+    description: 'For admins. Newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+  })
+  @ApiOkResponse({ type: AdminAccountList, headers: LINK })
+  @ApiErrors('app-token', ...ADMIN_ERRORS, BAD_ROLE)
+  async list(
+    @CurrentCaller() caller: Caller,
+    @Query() filter: AccountFilter,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AdminAccountList> {
+    const { records, next } = await this.accounts.list(caller, filter);
+    linkToNext(reply, next, filter);
+    return { accounts: records.map(toAdminAccountView) };
+  }
+
+  @Post()
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Create an account',
+    description:
+      'For admins. With a password, or without one: then an invitation is mailed, with which its holder chooses one.',
+  })
+  @ApiCreatedResponse({ type: AdminAccountView })
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, TAKEN)
+  async create(@CurrentCaller() caller: Caller, @Body() body: NewAccountBody): Promise<AdminAccountView> {
+    return toAdminAccountView(await this.accounts.create(caller, body));
+  }
+
+  @Get(':id')
+  @UserTokenRequired()
+  @ApiOperation({ summary: 'Show one account', description: 'For admins. Disabled or not.' })
+  @ApiParam(ACCOUNT_ID)
+  @ApiOkResponse({ type: AdminAccountView })
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  async get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<AdminAccountView> {
+    return toAdminAccountView(await this.accounts.get(caller, id));
+  }
+
+  @Patch(':id')
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Change, disable or enable an account',
+    description:
+      'For admins. Changes what is given and leaves the rest. Whoever is disabled loses everything that is open; whoever ' +
+      'gets another email, all sessions and user tokens; whoever is no admin any more, the tokens on behalf of others. ' +
+      'The last enabled admin stays one.',
+  })
+  @ApiParam(ACCOUNT_ID)
+  @ApiOkResponse({ type: AdminAccountView })
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, 'not_found', TAKEN, lastAdmin())
+  async update(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Body() changes: AccountChanges,
+  ): Promise<AdminAccountView> {
+    return toAdminAccountView(await this.accounts.update(caller, id, changes));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Delete an account',
+    description:
+      'For admins. With all that it held; its emails are taken out of the audit trail. Not the last enabled admin, and ' +
+      'nobody who answers for OAuth2 clients.',
+  })
+  @ApiParam(ACCOUNT_ID)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', lastAdmin(), answersForClients())
+  async remove(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+    await this.accounts.remove(caller, id);
+  }
+
+  @Post(':id/revoke')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'End everything that an account has open',
+    description:
+      'For admins. Its sessions, login and application tokens, tokens on behalf of it and of others that it got, pending ' +
+      'resets, and the access tokens of the clients that it answers for. It may sign in again.',
+  })
+  @ApiParam(ACCOUNT_ID)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  async revoke(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+    await this.accounts.revoke(caller, id);
+  }
+}

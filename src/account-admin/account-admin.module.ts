@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { AccountAdminController } from './account-admin.controller.js';
+import { AccountAdmin } from './account-admin.service.js';
+import { AccountAdminStore } from './account-admin.store.js';
+import { SessionAdminController } from './session-admin.controller.js';
+import { SessionAdmin } from './session-admin.service.js';
+
+/** Accounts and their sessions, for admins. */
+@Module({
+  imports: [AccountsModule, SessionsModule, TokensModule],
+  controllers: [AccountAdminController, SessionAdminController],
+  providers: [AccountAdminStore, AccountAdmin, SessionAdmin],
+})
+export class AccountAdminModule {}

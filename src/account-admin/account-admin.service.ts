@@ -1,0 +1,248 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { requireAdmin, type Caller } from '../access/caller.js';
+import { auditedFields, readFields } from '../accounts/account-fields.js';
+import { Accounts } from '../accounts/accounts.service.js';
+import { ClientAccountStore } from '../accounts/client-accounts.store.js';
+import { EmailLinkStore } from '../accounts/email-link.store.js';
+import { EmailLinks } from '../accounts/email-links.service.js';
+import { foldEmail } from '../accounts/email.js';
+import { PasswordHasher } from '../accounts/password-hasher.js';
+import type { AuditKind } from '../audit/audit-kinds.js';
+import { Audit } from '../audit/audit.service.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { conflict, invalidParams, notFound } from '../errors/api-error.js';
+import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { isUuid } from '../http/validation.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { PasswordResets } from '../sessions/password-resets.service.js';
+import { Sessions } from '../sessions/sessions.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import type { AccountChanges, AccountFilter, NewAccountBody } from './account-admin.dto.js';
+import { AccountAdminStore, type AccountBefore, type AdminAccount } from './account-admin.store.js';
+
+const PAGE = 100;
+
+export const lastAdmin = () => conflict('This is the last enabled admin: make another one first.');
+export const answersForClients = () =>
+  conflict('The account answers for OAuth2 clients: give them to another admin, or delete them, first.');
+const noInvitations = () => invalidParams({ password: ['is required: there are no invitations (SIGNUP=closed)'] });
+
+/** What a change comes to. */
+interface Consequences {
+  emailChanged: boolean;
+  roleChanged: boolean;
+  demoted: boolean;
+  disabled: boolean;
+  enabled: boolean;
+}
+
+/** What admins see and do of accounts. Whoever does something here does it alone: the last admin must stay one. */
+@Injectable()
+export class AccountAdmin {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly store: AccountAdminStore,
+    private readonly lists: ClientAccountStore,
+    private readonly accounts: Accounts,
+    private readonly hasher: PasswordHasher,
+    private readonly sessions: Sessions,
+    private readonly resets: PasswordResets,
+    private readonly emailLinks: EmailLinks,
+    private readonly emailLinkStore: EmailLinkStore,
+    private readonly tokens: Tokens,
+    private readonly revocations: Revocations,
+    private readonly audit: Audit,
+  ) {}
+
+  /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
+  async list(
+    caller: Caller,
+    { cursor, ...search }: AccountFilter,
+  ): Promise<{ records: AdminAccount[]; next: Cursor | undefined }> {
+    requireAdmin(caller);
+    const after = readCursor(cursor);
+    // What was searched for may be somebody's name or email.
+    await this.audit.recordAlone({ kind: 'account.listed', details: { filters: Object.keys(search) } });
+    return pageOf(await this.store.list(search, PAGE + 1, after), PAGE);
+  }
+
+  /** @throws ApiError `forbidden`, `not_found` */
+  async get(caller: Caller, id: string): Promise<AdminAccount> {
+    requireAdmin(caller);
+    const account = await this.find(id);
+    await this.audit.recordAlone({ kind: 'account.read', subject: account.id });
+    return account;
+  }
+
+  /**
+   * Makes an account: with a password, or with an invitation that is mailed to it.
+   *
+   * @throws ApiError `forbidden`, `invalid_params`, `conflict` when the email or the name is taken, `unavailable`
+   */
+  async create(caller: Caller, body: NewAccountBody): Promise<AdminAccount> {
+    requireAdmin(caller);
+    refuseIncomplete(body, this.config);
+    const { email = null, password, role = 'user', individual = true } = body;
+    const passwordHash = password === undefined ? null : await this.hasher.hash(password);
+    const fields = readFields(body);
+    const id = await this.manager.transaction(async (tx) => {
+      await this.tokens.holdCaller(tx, caller.principal);
+      const account = await this.accounts.create(tx, { ...fields, email, passwordHash, role, individual });
+      await this.lists.replaceLists(tx, account.id, fields);
+      const details = { role, individual, ...auditedFields(fields) };
+      const about = { subject: account.id, ...(email !== null && { email }) };
+      await this.audit.record(tx, { kind: 'account.created', ...about, details });
+      if (email !== null) await this.writeTo(tx, { id: account.id, email }, passwordHash === null);
+      return account.id;
+    });
+    this.resets.wake();
+    return this.find(id);
+  }
+
+  /**
+   * Changes what is given. Whoever is disabled, demoted or gets another email loses what that would leave open.
+   *
+   * @throws ApiError `forbidden`, `not_found`, `invalid_params`; `conflict` when the email or the name is taken, or the
+   *   last enabled admin would be one no more
+   */
+  async update(caller: Caller, id: string, changes: AccountChanges): Promise<AdminAccount> {
+    const fields = readFields(changes);
+    await this.alone(caller, id, async (tx, before) => {
+      refuseEmptying(before, changes);
+      const { role, disabled, email } = changes;
+      const comes = consequencesOf(before, changes);
+      if (comes.emailChanged && email) await this.accounts.claimEmail(tx, email, before.id, before.email);
+      const changed = await this.store.update(tx, before.id, {
+        ...fields,
+        ...(email !== undefined && { email }),
+        ...(role !== undefined && { role }),
+        ...(disabled !== undefined && { disabled }),
+        emailUnverified: comes.emailChanged,
+        raiseEpoch: comes.disabled || comes.demoted || comes.emailChanged,
+      });
+      if (!changed) throw lastAdmin();
+      await this.lists.replaceLists(tx, before.id, fields);
+      await this.carryOut(tx, before, email ?? null, comes);
+      await this.noteChange(tx, before.id, changes, comes);
+    });
+    this.emailLinks.wake();
+    return this.find(id);
+  }
+
+  /**
+   * Deletes an account with all that it held, and takes its emails out of the audit trail.
+   *
+   * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while it answers for clients
+   */
+  async remove(caller: Caller, id: string): Promise<void> {
+    await this.alone(caller, id, async (tx, { id: subject, email, individual, role }) => {
+      if (await this.store.answersForClients(tx, subject)) throw answersForClients();
+      if (!(await this.store.remove(tx, subject))) throw lastAdmin();
+      await this.audit.record(tx, { kind: 'account.deleted', subject, details: { individual, role } });
+      await this.audit.blankEmails(tx, subject, email);
+    });
+  }
+
+  /** Ends everything that the account has open. @throws ApiError `forbidden`, `not_found` */
+  async revoke(caller: Caller, id: string): Promise<void> {
+    await this.alone(caller, id, async (tx, { id: subject }) => {
+      await this.store.raiseEpoch(tx, subject);
+      await this.endEverything(tx, subject);
+      await this.audit.record(tx, { kind: 'account.revoked', subject });
+    });
+  }
+
+  /** @throws ApiError `not_found` */
+  async find(id: string): Promise<AdminAccount> {
+    const account = isUuid(id) ? await this.store.find(id) : undefined;
+    if (!account) throw notFound();
+    return account;
+  }
+
+  /** One act on one account, alone with it, told to all replicas. */
+  private async alone(
+    caller: Caller,
+    id: string,
+    act: (tx: EntityManager, before: AccountBefore) => Promise<void>,
+  ): Promise<void> {
+    requireAdmin(caller);
+    if (!isUuid(id)) throw notFound();
+    await this.revocations.during(`account ${id.toLowerCase()}`, async (tx) => {
+      await this.store.takeTurn(tx);
+      await this.tokens.holdCaller(tx, caller.principal);
+      const before = await this.store.lock(tx, id);
+      if (!before) throw notFound();
+      await act(tx, before);
+    });
+  }
+
+  /** To the holder of a new account: an invitation, if there is no password, or a link to verify the email. */
+  private async writeTo(tx: EntityManager, account: { id: string; email: string }, invited: boolean): Promise<void> {
+    if (invited) await this.resets.invite(tx, account);
+    else await this.emailLinks.askToVerify(tx, account.id, account.email);
+  }
+
+  private async carryOut(
+    tx: EntityManager,
+    { id, email: old }: AccountBefore,
+    email: string | null,
+    comes: Consequences,
+  ): Promise<void> {
+    if (comes.emailChanged) await this.emailLinks.changed(tx, id, { old, new: email });
+    if (comes.disabled) {
+      await this.endEverything(tx, id);
+      await this.emailLinkStore.endAll(tx, id);
+    } else if (comes.emailChanged) {
+      await this.sessions.endEverything(tx, id);
+    } else if (comes.demoted) {
+      await this.tokens.revokeOnBehalf(tx, id);
+    }
+  }
+
+  private async noteChange(
+    tx: EntityManager,
+    id: string,
+    changes: AccountChanges,
+    { emailChanged, roleChanged, disabled, enabled }: Consequences,
+  ): Promise<void> {
+    const note = (kind: AuditKind, more: object = {}) => this.audit.record(tx, { kind, subject: id, ...more });
+    if (emailChanged) await note('account.email_changed', changes.email ? { email: changes.email } : {});
+    if (roleChanged) await note('account.role_changed', { details: { role: changes.role } });
+    if (disabled) await note('account.disabled');
+    if (enabled) await note('account.enabled');
+    const fields = readFields(changes);
+    if (Object.keys(fields).length > 0) await note('account.changed', { details: auditedFields(fields) });
+  }
+
+  private async endEverything(tx: EntityManager, id: string): Promise<void> {
+    await this.sessions.endEverything(tx, id);
+    await this.tokens.revokeEverything(tx, id);
+  }
+}
+
+function consequencesOf(before: AccountBefore, { email, role, disabled }: AccountChanges): Consequences {
+  return {
+    emailChanged: email !== undefined && foldEmail(email ?? '') !== foldEmail(before.email ?? ''),
+    roleChanged: role !== undefined && role !== before.role,
+    demoted: role === 'user' && before.role === 'admin',
+    disabled: disabled === true && !before.disabled,
+    enabled: disabled === false && before.disabled,
+  };
+}
+
+/** @throws ApiError `invalid_params`: a person has an email, an organisation a name, and a password is for an email */
+function refuseIncomplete({ email, name, password, individual }: NewAccountBody, { signup }: Config): void {
+  if (individual === false && name === undefined) throw invalidParams({ name: ['is required for an organisation'] });
+  if (individual !== false && email === undefined) throw invalidParams({ email: ['is required for a person'] });
+  if (email === undefined && password !== undefined)
+    throw invalidParams({ password: ['is of no use without an email'] });
+  if (email !== undefined && password === undefined && signup === 'closed') throw noInvitations();
+}
+
+/** @throws ApiError `invalid_params` when a change would take away what the account needs */
+function refuseEmptying({ individual }: AccountBefore, { email, name }: AccountChanges): void {
+  if (individual && email === null) throw invalidParams({ email: ['is required for a person'] });
+  if (!individual && name === null) throw invalidParams({ name: ['is required for an organisation'] });
+}

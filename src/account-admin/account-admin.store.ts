@@ -1,0 +1,193 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { Role } from '../accounts/account.entity.js';
+import { namingConflicts } from '../accounts/accounts.service.js';
+import { ADMINISTRATION_LOCK } from '../database/locks.js';
+import { sql } from '../database/sql.js';
+import type { Cursor } from '../http/cursor.js';
+
+/** An account as admins see it. */
+export interface AdminAccount {
+  id: string;
+  email: string | null;
+  emailVerifiedAt: Date | null;
+  name: string | null;
+  publisherReference: string | null;
+  individual: boolean;
+  role: Role;
+  hasPassword: boolean;
+  networks: string[];
+  emailDomains: string[];
+  createdAt: Date;
+  updatedAt: Date;
+  disabledAt: Date | null;
+}
+
+/** What a list is narrowed to; what is absent does not matter. */
+export interface AccountSearch {
+  id?: string;
+  /** How the email begins, in whatever case. */
+  email?: string;
+  /** How the name begins, in whatever case. */
+  name?: string;
+  role?: Role;
+  individual?: 'true' | 'false';
+  disabled?: 'true' | 'false';
+}
+
+/** What decides what a change does, as it was before. */
+export interface AccountBefore {
+  id: string;
+  email: string | null;
+  individual: boolean;
+  role: Role;
+  disabled: boolean;
+}
+
+/** Columns that a change sets; what is absent stays. */
+export interface AccountColumns {
+  email?: string | null;
+  name?: string | null;
+  publisherReference?: string | null;
+  role?: Role;
+  disabled?: boolean;
+  /** The email is another one, which nobody has verified. */
+  emailUnverified?: boolean;
+  /** What signs the account in is at an end. */
+  raiseEpoch?: boolean;
+}
+
+const ACCOUNT = `
+  a.id, a.email, a.email_verified_at AS "emailVerifiedAt", a.name, a.publisher_reference AS "publisherReference",
+  a.individual, a.role, a.password_hash IS NOT NULL AS "hasPassword", a.created_at AS "createdAt",
+  a.updated_at AS "updatedAt", a.disabled_at AS "disabledAt",
+  ARRAY(SELECT n.network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY n.network) AS networks,
+  ARRAY(SELECT d.domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY d.domain) AS "emailDomains"`;
+
+/** Of the conditions that leave few accounts, an index serves each. */
+const BY_TEXT = { id: 'id =', email: 'lower(email) LIKE lower', name: 'lower(name) LIKE lower' };
+const BY_CHOICE = {
+  role: { admin: `role = 'admin'`, user: `role = 'user'` },
+  individual: { true: 'individual', false: 'NOT individual' },
+  disabled: { true: 'disabled_at IS NOT NULL', false: 'disabled_at IS NULL' },
+};
+
+/** Another enabled admin than `$1`: the one condition on which an admin may stop being one. */
+const ANOTHER_ADMIN = `EXISTS (SELECT FROM accounts o WHERE o.role = 'admin' AND o.disabled_at IS NULL AND o.id <> $1)`;
+
+/** The account table as admins see it. */
+@Injectable()
+export class AccountAdminStore {
+  constructor(private readonly manager: EntityManager) {}
+
+  async find(id: string): Promise<AdminAccount | undefined> {
+    const [row] = await sql<AdminAccount>(this.manager, `SELECT ${ACCOUNT} FROM accounts a WHERE a.id = $1`, [id]);
+    return row;
+  }
+
+  /** @returns at most `limit` accounts, newest first, from behind the cursor */
+  list(search: AccountSearch, limit: number, after: Cursor | undefined): Promise<(AdminAccount & Cursor)[]> {
+    const { conditions, values } = conditionsOf(search);
+    if (after) {
+      const [micros, id] = [values.push(after.micros), values.push(after.id)];
+      conditions.push(
+        `(created_at, id) < ('epoch'::timestamptz + $${micros}::float8 * interval '1 microsecond', $${id}::uuid)`,
+      );
+    }
+    return sql<AdminAccount & Cursor>(
+      this.manager,
+      `SELECT ${ACCOUNT}, (extract(epoch FROM a.created_at) * 1000000)::bigint::text AS micros FROM (
+         SELECT * FROM accounts ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+         ORDER BY created_at DESC, id DESC LIMIT ${limit}
+       ) a ORDER BY a.created_at DESC, a.id DESC`,
+      values,
+    );
+  }
+
+  /** Makes admins who change accounts take turns until the transaction ends. */
+  async takeTurn(tx: EntityManager): Promise<void> {
+    await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [...ADMINISTRATION_LOCK]);
+  }
+
+  /** Locks an account against every other change until the transaction ends. */
+  async lock(tx: EntityManager, id: string): Promise<AccountBefore | undefined> {
+    const [row] = await sql<AccountBefore>(
+      tx,
+      `SELECT id, email, individual, role, disabled_at IS NOT NULL AS disabled FROM accounts WHERE id = $1 FOR UPDATE`,
+      [id],
+    );
+    return row;
+  }
+
+  /**
+   * Changes an account, unless it is the last enabled admin and would be one no more. The caller has taken its turn.
+   *
+   * @returns whether it was changed
+   * @throws ApiError `conflict` when the email or the name is taken
+   */
+  async update(tx: EntityManager, id: string, columns: AccountColumns): Promise<boolean> {
+    const values: unknown[] = [id];
+    const set = (column: string, value: unknown) => `${column} = $${values.push(value)}`;
+    const { email, name, publisherReference, role, disabled } = columns;
+    const assignments = [
+      'updated_at = now()',
+      ...(email === undefined ? [] : [set('email', email)]),
+      ...(name === undefined ? [] : [set('name', name)]),
+      ...(publisherReference === undefined ? [] : [set('publisher_reference', publisherReference)]),
+      ...(role === undefined ? [] : [set('role', role)]),
+      ...(disabled === undefined
+        ? []
+        : [disabled ? 'disabled_at = coalesce(disabled_at, now())' : 'disabled_at = NULL']),
+      ...(columns.emailUnverified ? ['email_verified_at = NULL'] : []),
+      ...(columns.raiseEpoch ? ['credential_epoch = credential_epoch + 1'] : []),
+    ];
+    const staysAdmin = role !== 'user' && disabled !== true;
+    const condition = staysAdmin ? '' : `AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${ANOTHER_ADMIN})`;
+    const rows = await namingConflicts(
+      sql(tx, `UPDATE accounts SET ${assignments.join(', ')} WHERE id = $1 ${condition} RETURNING id`, values),
+    );
+    return rows.length === 1;
+  }
+
+  /** Raises the epoch of an account: what signs it in is at an end. */
+  async raiseEpoch(tx: EntityManager, id: string): Promise<void> {
+    await sql(tx, 'UPDATE accounts SET credential_epoch = credential_epoch + 1 WHERE id = $1', [id]);
+  }
+
+  /** @returns whether the account was deleted, and all that it held: never the last enabled admin */
+  async remove(tx: EntityManager, id: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `DELETE FROM accounts WHERE id = $1 AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${ANOTHER_ADMIN})
+       RETURNING id`,
+      [id],
+    );
+    return rows.length === 1;
+  }
+
+  /** @returns whether the account answers for OAuth2 clients, which would be deleted with it */
+  async answersForClients(tx: EntityManager, id: string): Promise<boolean> {
+    return (await sql(tx, 'SELECT id FROM oauth_clients WHERE account_id = $1 LIMIT 1', [id])).length > 0;
+  }
+}
+
+function conditionsOf({ id, email, name, role, individual, disabled }: AccountSearch): {
+  conditions: string[];
+  values: unknown[];
+} {
+  const values: unknown[] = [];
+  const byText = (column: keyof typeof BY_TEXT, text: string | undefined) =>
+    text === undefined ? [] : [`${BY_TEXT[column]} ($${values.push(text)})`];
+  const conditions = [
+    ...byText('id', id),
+    ...byText('email', email && beginningWith(email)),
+    ...byText('name', name && beginningWith(name)),
+    ...(role ? [BY_CHOICE.role[role]] : []),
+    ...(individual ? [BY_CHOICE.individual[individual]] : []),
+    ...(disabled ? [BY_CHOICE.disabled[disabled]] : []),
+  ];
+  return { conditions, values };
+}
+
+/** A pattern for LIKE, in which the text's own signs mean themselves. */
+const beginningWith = (text: string) => `${text.replace(/[\\%_]/g, '\\$&')}%`;

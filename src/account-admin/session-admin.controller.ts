@@ -1,0 +1,68 @@
+import { Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { CurrentCaller, type Caller } from '../access/caller.js';
+import { ApiErrors, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
+import { EXAMPLE_SESSION_ID, SessionView, toSessionView } from '../sessions/account-sessions.dto.js';
+import { ACCOUNT_ID, ADMIN_ERRORS } from './account-admin.controller.js';
+import { SessionList } from './account-admin.dto.js';
+import { SessionAdmin } from './session-admin.service.js';
+
+const SESSION_ID = { name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID };
+
+/** The sessions of an account, as admins see them. */
+@ApiTags('admin')
+@SpeaksDialect('app-token')
+@Controller('api/v1/accounts/:id/sessions')
+export class SessionAdminController {
+  constructor(private readonly sessions: SessionAdmin) {}
+
+  @Get()
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'List the open sessions of an account',
+    description: 'For admins. Newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+  })
+  @ApiParam(ACCOUNT_ID)
+  @ApiCursor()
+  @ApiOkResponse({ type: SessionList, headers: LINK })
+  @ApiErrors('app-token', ...ADMIN_ERRORS, badCursor(), 'not_found')
+  async list(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Query('cursor') cursor: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SessionList> {
+    const { records, next } = await this.sessions.list(caller, id, cursor);
+    linkToNext(reply, next);
+    return { sessions: records.map(toSessionView) };
+  }
+
+  @Get(':sid')
+  @UserTokenRequired()
+  @ApiOperation({ summary: 'Show one open session of an account', description: 'For admins.' })
+  @ApiParam(ACCOUNT_ID)
+  @ApiParam(SESSION_ID)
+  @ApiOkResponse({ type: SessionView })
+  @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
+  async get(@CurrentCaller() caller: Caller, @Param('id') id: string, @Param('sid') sid: string): Promise<SessionView> {
+    return toSessionView(await this.sessions.get(caller, id, sid));
+  }
+
+  @Delete(':sid')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'End one session of an account',
+    description: 'For admins. Its JWT and its refresh token are good no longer. The others stay.',
+  })
+  @ApiParam(ACCOUNT_ID)
+  @ApiParam(SESSION_ID)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  async end(@CurrentCaller() caller: Caller, @Param('id') id: string, @Param('sid') sid: string): Promise<void> {
+    await this.sessions.end(caller, id, sid);
+  }
+}

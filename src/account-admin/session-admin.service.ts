@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { requireAdmin, type Caller } from '../access/caller.js';
+import { Audit } from '../audit/audit.service.js';
+import type { Cursor } from '../http/cursor.js';
+import { AccountSessions } from '../sessions/account-sessions.service.js';
+import type { SessionRecord } from '../sessions/session.store.js';
+import { AccountAdmin } from './account-admin.service.js';
+
+/** What admins see and do of the sessions of others. */
+@Injectable()
+export class SessionAdmin {
+  constructor(
+    private readonly accounts: AccountAdmin,
+    private readonly sessions: AccountSessions,
+    private readonly audit: Audit,
+  ) {}
+
+  /** @throws ApiError `forbidden`, `not_found` when there is no such account, `invalid_params` */
+  async list(
+    caller: Caller,
+    accountId: string,
+    cursor: string | undefined,
+  ): Promise<{ records: SessionRecord[]; next: Cursor | undefined }> {
+    requireAdmin(caller);
+    const { id } = await this.accounts.find(accountId);
+    const page = await this.sessions.list(id, cursor);
+    await this.audit.recordAlone({ kind: 'session.listed', subject: id });
+    return page;
+  }
+
+  /** @throws ApiError `forbidden`, `not_found` */
+  async get(caller: Caller, accountId: string, sessionId: string): Promise<SessionRecord> {
+    requireAdmin(caller);
+    const { id } = await this.accounts.find(accountId);
+    const session = await this.sessions.get(id, sessionId);
+    await this.audit.recordAlone({ kind: 'session.read', subject: id, details: { session: session.id } });
+    return session;
+  }
+
+  /** @throws ApiError `forbidden`, `not_found` */
+  async end(caller: Caller, accountId: string, sessionId: string): Promise<void> {
+    requireAdmin(caller);
+    const { id } = await this.accounts.find(accountId);
+    await this.sessions.end(id, sessionId, caller.principal);
+  }
+}

@@ -1,0 +1,16 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** The email that an event is about, apart from it: it can be taken away when its owner goes. */
+@Entity('audit_emails')
+@Index('audit_emails_email_idx', { synchronize: false })
+@Index('audit_emails_at_idx', ['at'])
+export class AuditEmailEntity {
+  @PrimaryColumn({ name: 'event_id', type: 'uuid' })
+  eventId!: string;
+
+  @Column({ type: 'text' })
+  email!: string;
+
+  @Column({ type: 'timestamptz', default: () => 'now()' })
+  at!: Date;
+}

@@ -1,0 +1,20 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+const storage = new AsyncLocalStorage<FastifyRequest>();
+
+/** Lets whatever runs for a request find it; see {@link currentRequest}. */
+export function rememberRequests(fastify: FastifyInstance): void {
+  // After the body has been read, which happens in a context of its own.
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    storage.run(request, done);
+  });
+}
+
+/**
+ * The request on whose behalf the caller runs; undefined outside of any. For the audit trail, so that no act has to be
+ * told whose it is.
+ */
+export function currentRequest(): FastifyRequest | undefined {
+  return storage.getStore();
+}

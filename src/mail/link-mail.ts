@@ -1,0 +1,42 @@
+import { escapeHtml } from '../http/html.js';
+import type { MailContent } from './mail-message.js';
+
+/** A mail that has somebody open a link. */
+export interface LinkMail {
+  subject: string;
+  /** Paragraphs of plain text. */
+  before: string[];
+  link: string;
+  /** What the link is called in HTML. */
+  label: string;
+  after: string[];
+}
+
+/** @returns the mail in plain text and in HTML */
+export function linkMail({ subject, before, link, label, after }: LinkMail): MailContent {
+  const paragraph = (text: string) => `<p>${escapeHtml(text)}</p>`;
+  return {
+    subject,
+    text: `${[...before, link, ...after].join('\n\n')}\n`,
+    html: [
+      '<!doctype html><html lang="en"><body style="font-family: sans-serif; line-height: 1.5">',
+      ...before.map(paragraph),
+      `<p><a href="${escapeHtml(link)}">${escapeHtml(label)}</a></p>`,
+      ...after.map(paragraph),
+      '</body></html>',
+    ].join('\n'),
+  };
+}
+
+/** @returns a length of time as people say it, in its largest unit */
+export function inWords(seconds: number): string {
+  for (const [unit, size] of [
+    ['day', 86_400],
+    ['hour', 3_600],
+    ['minute', 60],
+  ] as const) {
+    const count = Math.floor(seconds / size);
+    if (count > 0) return count === 1 ? `one ${unit}` : `${count} ${unit}s`;
+  }
+  return `${seconds} seconds`;
+}

@@ -1,0 +1,39 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Public } from '../access/access.js';
+import { ApiErrors } from '../errors/openapi.js';
+import { Metrics } from './metrics.service.js';
+
+const FORMAT = 'text/plain; version=0.0.4';
+
+const EXAMPLE = `# HELP latchkey_credential_checks_total Checks of the credentials that requests presented.
+# TYPE latchkey_credential_checks_total counter
+latchkey_credential_checks_total{kind="app",outcome="accepted"} 12
+latchkey_credential_checks_total{kind="app",outcome="refused"} 1
+`;
+
+@ApiTags('operations')
+@Controller()
+export class MetricsController {
+  constructor(private readonly metrics: Metrics) {}
+
+  @Get('metrics')
+  @Public()
+  @Header('Cache-Control', 'no-store')
+  @Header('Content-Type', `${FORMAT}; charset=utf-8`)
+  @ApiOperation({
+    summary: 'Numbers for Prometheus',
+    description:
+      'Checks of credentials by kind (`app`, `user`, `api`, `oauth`, `session`, `client`) and outcome (`accepted`, ' +
+      '`refused`), requests by route and status, how long they took, and what the process uses. Each process has its ' +
+      'own numbers, from 0 at its start: ask every replica, and add up.',
+  })
+  @ApiOkResponse({
+    description: 'The text format of Prometheus',
+    content: { [FORMAT]: { schema: { type: 'string' }, example: EXAMPLE } },
+  })
+  @ApiErrors('plain')
+  show(): Promise<string> {
+    return this.metrics.read();
+  }
+}

@@ -1,0 +1,49 @@
+import { Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { CurrentPrincipal, SessionRequired, SpeaksDialect } from '../access/access.js';
+import type { SessionPrincipal } from '../access/principal.js';
+import { ApiErrors, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
+import { EXAMPLE_SESSION_ID, OwnSessionList, toOwnSessionView } from './account-sessions.dto.js';
+import { AccountSessions } from './account-sessions.service.js';
+
+@ApiTags('account')
+@SpeaksDialect('account')
+@Controller('account/sessions')
+export class AccountSessionsController {
+  constructor(private readonly sessions: AccountSessions) {}
+
+  @Get()
+  @SessionRequired()
+  @ApiOperation({
+    summary: 'List your sessions',
+    description: 'Those that are open, newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+  })
+  @ApiCursor()
+  @ApiOkResponse({ type: OwnSessionList, headers: LINK })
+  @ApiErrors('account', 'unauthorized', badCursor())
+  async list(
+    @CurrentPrincipal() { accountId, sessionId }: SessionPrincipal,
+    @Query('cursor') cursor: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OwnSessionList> {
+    const { records, next } = await this.sessions.list(accountId, cursor);
+    linkToNext(reply, next);
+    return { data: records.map((record) => toOwnSessionView(record, sessionId)) };
+  }
+
+  @Delete(':sid')
+  @HttpCode(204)
+  @SessionRequired()
+  @ApiOperation({
+    summary: 'End one of your sessions',
+    description: 'Its JWT and its refresh token are good no longer. The others stay.',
+  })
+  @ApiParam({ name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID })
+  @ApiNoContentResponse()
+  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'not_found')
+  async end(@CurrentPrincipal() { accountId }: SessionPrincipal, @Param('sid') sid: string): Promise<void> {
+    await this.sessions.end(accountId, sid);
+  }
+}

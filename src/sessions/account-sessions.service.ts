@@ -1,0 +1,54 @@
+import { Injectable } from '@nestjs/common';
+import type { UserPrincipal } from '../access/principal.js';
+import { Audit } from '../audit/audit.service.js';
+import { notFound } from '../errors/api-error.js';
+import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { isUuid } from '../http/validation.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import { SessionStore, type SessionRecord } from './session.store.js';
+
+const PAGE = 100;
+
+/** The live sessions of one account, for whoever may see them: its holder, and admins. */
+@Injectable()
+export class AccountSessions {
+  constructor(
+    private readonly store: SessionStore,
+    private readonly tokens: Tokens,
+    private readonly revocations: Revocations,
+    private readonly audit: Audit,
+  ) {}
+
+  /** @returns a page, newest first, and where the next one begins. @throws ApiError `invalid_params` */
+  async list(
+    accountId: string,
+    cursor: string | undefined,
+  ): Promise<{ records: SessionRecord[]; next: Cursor | undefined }> {
+    return pageOf(await this.store.list(accountId, PAGE + 1, readCursor(cursor)), PAGE);
+  }
+
+  /** @throws ApiError `not_found` for one that has ended, or is another account's */
+  async get(accountId: string, id: string): Promise<SessionRecord> {
+    const session = isUuid(id) ? await this.store.find(accountId, id) : undefined;
+    if (!session) throw notFound();
+    return session;
+  }
+
+  /**
+   * Ends one session, and no other.
+   *
+   * @param admin who does it, unless it is the account's holder
+   * @throws ApiError `not_found`, also for all but one of several calls at once; `unauthorized` when the admin's token has
+   *   been revoked meanwhile
+   */
+  async end(accountId: string, id: string, admin?: UserPrincipal): Promise<void> {
+    if (!isUuid(id)) throw notFound();
+    await this.revocations.during(`session ${id.toLowerCase()}`, async (tx) => {
+      if (admin) await this.tokens.holdCaller(tx, admin);
+      if (!(await this.store.end(tx, accountId, id))) throw notFound();
+      const details = { session: id.toLowerCase() };
+      await this.audit.record(tx, { kind: 'session.ended', subject: accountId, details });
+    });
+  }
+}
