@@ -641,7 +641,8 @@ describe('TRUST_PROXY', () => {
 });
 
 /** Those that Swagger UI serves, and the pages: no part of the API. */
-const isPage = (url: string) => /^\/docs(-json)?(\/|$)|^\/password\/reset$|^\/wayf\/:id$/.test(url);
+const isPage = (url: string) =>
+  /^\/docs(-json)?(\/|$)|^\/password\/reset$|^\/email\/(verify|undo)$|^\/wayf\/:id$/.test(url);
 
 interface MediaType {
   schema?: { oneOf?: { $ref?: string }[] };
@@ -747,7 +748,7 @@ describe('The documentation', () => {
           ...(url.includes(':') && ['account', 'connect'].includes(dialect ?? '') ? ['404'] : []),
         ]),
       ]);
-      const takesBody = method !== 'GET' && !/^\/api\/v1\/oauth_clients\/:id\/(revoke|secrets)$/.test(url);
+      const takesBody = method !== 'GET' && !/^\/api\/v1\/(accounts|oauth_clients)\/:id\/(revoke|secrets)$/.test(url);
       if (method !== 'DELETE') expect([url, operation?.requestBody !== undefined]).toEqual([url, takesBody]);
       expect([url, operation?.security]).toEqual([url, securityOf(access)]);
       for (const [code, response] of Object.entries(operation?.responses ?? {})) {
@@ -810,8 +811,13 @@ describe('The documentation', () => {
     await database.query('INSERT INTO accounts (id) VALUES ($1)', [EXAMPLE_ID]);
     const credentials = { ...bearer(token), ...admin.headers };
     const client = (await newClient(server)).basic;
-    // Refresh and reset tokens are nobody's.
-    const expected: Record<string, number> = { 'PUT /account/session': 401, 'PUT /account/password': 422 };
+    // Tokens of links and of sessions are nobody's.
+    const expected: Record<string, number> = {
+      'PUT /account/session': 401,
+      'PUT /account/password': 422,
+      'PUT /account/email': 422,
+      'PUT /account/email/undo': 422,
+    };
     const examples = requestExamples(describeApi(server.app, server.config.publicUrl) as unknown as Description);
     expect(examples.length).toBeGreaterThanOrEqual(15);
     for (const { name, type, body, byClient } of examples) {
@@ -860,6 +866,11 @@ describe('Every route declares its guard', () => {
       'POST /account/password': limited,
       'PUT /account/password': limited,
       'DELETE /account/session': session,
+      'POST /account/email': limited,
+      'PUT /account/email': limited,
+      'PUT /account/email/undo': limited,
+      'GET /account/sessions': session,
+      'DELETE /account/sessions/:sid': session,
       'PUT /accounts/:id': session,
       'GET /accounts/:id': { scheme: 'session-or-client', scope: 'accounts:read' },
       'GET /api/accounts': client('accounts:read'),
@@ -894,6 +905,16 @@ describe('Every route declares its guard', () => {
       'GET /api/v1/tokens/:name': user,
       'PATCH /api/v1/tokens/:name': user,
       'DELETE /api/v1/tokens/:name': user,
+      'GET /api/v1/accounts': user,
+      'POST /api/v1/accounts': user,
+      'GET /api/v1/accounts/:id': user,
+      'PATCH /api/v1/accounts/:id': user,
+      'DELETE /api/v1/accounts/:id': user,
+      'POST /api/v1/accounts/:id/revoke': user,
+      'GET /api/v1/accounts/:id/sessions': user,
+      'GET /api/v1/accounts/:id/sessions/:sid': user,
+      'DELETE /api/v1/accounts/:id/sessions/:sid': user,
+      'GET /api/v1/audit_events': user,
       'POST /api/v1/oauth_clients': user,
       'GET /api/v1/oauth_clients': user,
       'GET /api/v1/oauth_clients/:id': user,
@@ -908,6 +929,8 @@ describe('Every route declares its guard', () => {
       'GET /readyz': open,
       'GET /metrics': open,
       'GET /password/reset': open,
+      'GET /email/verify': open,
+      'GET /email/undo': open,
       'GET /wayf/:id': open,
       'POST /wayf/:id': limited,
     };

@@ -1275,7 +1275,7 @@ describe('Clients', () => {
       const onBehalf = tokenHeaders(admin.appToken, await oboToken(server, admin, user.id));
       for (const headers of [user.headers, onBehalf]) {
         const answer = await request(client, headers);
-        expect(outcome(answer)).toEqual([403, { errors: { request: 'Only an admin manages clients.' } }]);
+        expect(outcome(answer)).toEqual([403, { errors: { request: 'Only an admin can do this.' } }]);
       }
       for (const headers of [
         {},
@@ -1539,7 +1539,8 @@ interface AuditRow extends pg.QueryResultRow {
 
 const eventsOf = (subject: string) =>
   database.query<AuditRow>(
-    'SELECT kind, actor_id, on_behalf_of, address, request_id FROM audit_events WHERE subject = $1 ORDER BY at',
+    `SELECT kind, actor_id, on_behalf_of, address, request_id FROM audit_events
+     WHERE subject = $1 AND kind LIKE 'oauth_client.%' AND kind <> 'oauth_client.read' ORDER BY at`,
     [subject],
   );
 

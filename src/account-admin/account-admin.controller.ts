@@ -84,7 +84,7 @@ export class AccountAdminController {
     summary: 'Change, disable or enable an account',
     description:
       'For admins. Changes what is given and leaves the rest. Whoever is disabled loses everything that is open; whoever ' +
-      'gets another email, all sessions and user tokens; whoever is no admin any more, the tokens on behalf of others. ' +
+      'gets another email or loses the password, all sessions and user tokens; whoever is no admin any more, the tokens on behalf of others. ' +
       'The last enabled admin stays one.',
   })
   @ApiParam(ACCOUNT_ID)

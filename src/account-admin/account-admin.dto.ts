@@ -110,14 +110,20 @@ export class AccountChanges extends InstitutionFields {
   @IsRefused('cannot be changed')
   individual?: never;
 
+  @ApiPropertyOptional({
+    description: 'null: takes it away, and ends what it opened. Its holder asks for a link and chooses another',
+    // Without an example: Swagger UI would send it.
+    type: String,
+    nullable: true,
+  })
   @ValidateIf(isGiven)
-  @IsRefused('is chosen by its holder: have them ask for a link')
-  password?: never;
+  @IsIn([null], { message: 'can only be taken away (null): its holder chooses it' })
+  password?: null;
 }
 
 /** Which accounts are asked for: those to which all that is given applies. */
 export class AccountFilter {
-  @ApiPropertyOptional({ format: 'uuid', example: EXAMPLE_ID })
+  @ApiPropertyOptional({ description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ValidateIf(isGiven)
   @IsUUID('all', { message: 'must be a uuid' })
   id?: string;
@@ -134,7 +140,7 @@ export class AccountFilter {
   @IsString(MUST_BE_STRING)
   name?: string;
 
-  @ApiPropertyOptional({ enum: ROLES, example: 'user' })
+  @ApiPropertyOptional({ description: 'Its role', enum: ROLES, example: 'user' })
   @ValidateIf(isGiven)
   @IsIn(ROLES, MUST_BE_ROLE)
   role?: Role;
@@ -144,7 +150,7 @@ export class AccountFilter {
   @IsIn(['true', 'false'], MUST_BE_BOOLEAN)
   individual?: 'true' | 'false';
 
-  @ApiPropertyOptional({ enum: ['true', 'false'], example: 'false' })
+  @ApiPropertyOptional({ description: 'Disabled ones; false: enabled ones', enum: ['true', 'false'], example: 'false' })
   @ValidateIf(isGiven)
   @IsIn(['true', 'false'], MUST_BE_BOOLEAN)
   disabled?: 'true' | 'false';

@@ -35,6 +35,7 @@ interface Consequences {
   demoted: boolean;
   disabled: boolean;
   enabled: boolean;
+  passwordRemoved: boolean;
 }
 
 /** What admins see and do of accounts. Whoever does something here does it alone: the last admin must stay one. */
@@ -102,7 +103,7 @@ export class AccountAdmin {
   }
 
   /**
-   * Changes what is given. Whoever is disabled, demoted or gets another email loses what that would leave open.
+   * Changes what is given. Whoever is disabled or demoted, or whose email or password goes, loses what that would leave open.
    *
    * @throws ApiError `forbidden`, `not_found`, `invalid_params`; `conflict` when the email or the name is taken, or the
    *   last enabled admin would be one no more
@@ -119,8 +120,9 @@ export class AccountAdmin {
         ...(email !== undefined && { email }),
         ...(role !== undefined && { role }),
         ...(disabled !== undefined && { disabled }),
+        passwordRemoved: comes.passwordRemoved,
         emailUnverified: comes.emailChanged,
-        raiseEpoch: comes.disabled || comes.demoted || comes.emailChanged,
+        raiseEpoch: comes.disabled || comes.demoted || comes.emailChanged || comes.passwordRemoved,
       });
       if (!changed) throw lastAdmin();
       await this.lists.replaceLists(tx, before.id, fields);
@@ -194,7 +196,7 @@ export class AccountAdmin {
     if (comes.disabled) {
       await this.endEverything(tx, id);
       await this.emailLinkStore.endAll(tx, id);
-    } else if (comes.emailChanged) {
+    } else if (comes.emailChanged || comes.passwordRemoved) {
       await this.sessions.endEverything(tx, id);
     } else if (comes.demoted) {
       await this.tokens.revokeOnBehalf(tx, id);
@@ -205,13 +207,14 @@ export class AccountAdmin {
     tx: EntityManager,
     id: string,
     changes: AccountChanges,
-    { emailChanged, roleChanged, disabled, enabled }: Consequences,
+    { emailChanged, roleChanged, disabled, enabled, passwordRemoved }: Consequences,
   ): Promise<void> {
     const note = (kind: AuditKind, more: object = {}) => this.audit.record(tx, { kind, subject: id, ...more });
     if (emailChanged) await note('account.email_changed', changes.email ? { email: changes.email } : {});
     if (roleChanged) await note('account.role_changed', { details: { role: changes.role } });
     if (disabled) await note('account.disabled');
     if (enabled) await note('account.enabled');
+    if (passwordRemoved) await note('account.password_removed');
     const fields = readFields(changes);
     if (Object.keys(fields).length > 0) await note('account.changed', { details: auditedFields(fields) });
   }
@@ -222,13 +225,14 @@ export class AccountAdmin {
   }
 }
 
-function consequencesOf(before: AccountBefore, { email, role, disabled }: AccountChanges): Consequences {
+function consequencesOf(before: AccountBefore, { email, role, disabled, password }: AccountChanges): Consequences {
   return {
     emailChanged: email !== undefined && foldEmail(email ?? '') !== foldEmail(before.email ?? ''),
     roleChanged: role !== undefined && role !== before.role,
     demoted: role === 'user' && before.role === 'admin',
     disabled: disabled === true && !before.disabled,
     enabled: disabled === false && before.disabled,
+    passwordRemoved: password === null,
   };
 }
 

@@ -51,6 +51,8 @@ export interface AccountColumns {
   publisherReference?: string | null;
   role?: Role;
   disabled?: boolean;
+  /** Nobody signs in with a password any more. */
+  passwordRemoved?: boolean;
   /** The email is another one, which nobody has verified. */
   emailUnverified?: boolean;
   /** What signs the account in is at an end. */
@@ -138,6 +140,7 @@ export class AccountAdminStore {
       ...(disabled === undefined
         ? []
         : [disabled ? 'disabled_at = coalesce(disabled_at, now())' : 'disabled_at = NULL']),
+      ...(columns.passwordRemoved ? ['password_hash = NULL'] : []),
       ...(columns.emailUnverified ? ['email_verified_at = NULL'] : []),
       ...(columns.raiseEpoch ? ['credential_epoch = credential_epoch + 1'] : []),
     ];

@@ -47,12 +47,12 @@ export class AuditFilter {
   @IsString(MUST_BE_STRING)
   subject?: string;
 
-  @ApiPropertyOptional({ enum: AUDIT_KINDS, example: 'sign_in' })
+  @ApiPropertyOptional({ description: 'What was done', enum: AUDIT_KINDS, example: 'sign_in' })
   @ValidateIf(isGiven)
   @IsIn(AUDIT_KINDS, { message: 'must be a known kind' })
   kind?: AuditKind;
 
-  @ApiPropertyOptional({ enum: OUTCOMES, example: 'failure' })
+  @ApiPropertyOptional({ description: 'How it ended', enum: OUTCOMES, example: 'failure' })
   @ValidateIf(isGiven)
   @IsIn(OUTCOMES, { message: `must be one of ${OUTCOMES.join(', ')}` })
   outcome?: Outcome;

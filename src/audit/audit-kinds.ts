@@ -12,6 +12,7 @@ export const AUDIT_KINDS = [
   'account.enabled',
   'account.invited',
   'account.listed',
+  'account.password_removed',
   'account.read',
   'account.revoked',
   'account.role_changed',
