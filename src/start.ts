@@ -1,7 +1,7 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { announce } from './bootstrap/announcement.js';
+import { announce, updateAnnouncement } from './bootstrap/announcement.js';
 import { Bootstrap } from './bootstrap/bootstrap.service.js';
 import type { Config } from './config/config.js';
 import type { DatabaseConnection } from './database/connection.js';
@@ -126,8 +126,12 @@ async function bootstrap(app: NestFastifyApplication, config: Config, logger: Lo
   const path = join(config.dataDir, 'bootstrap.txt');
   const made = await service.generated((credentials) => {
     // Before the commit: what is in the database must not be lost with a crash.
-    rmSync(path, { force: true });
-    writeFileSync(path, announce(config.publicUrl, credentials), { mode: 0o600, flag: 'wx', flush: true });
+    const earlier = credentials.adminEmail === undefined && existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const text = updateAnnouncement(earlier, announce(config.publicUrl, credentials));
+    rmSync(`${path}.new`, { force: true });
+    writeFileSync(`${path}.new`, text, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(`${path}.new`, path);
   });
-  if (made) print(`\nYour first credentials, also in ${path}:\n\n${announce(config.publicUrl, made)}\n`);
+  const what = made?.adminEmail === undefined ? 'A new App-Token, as none was good any more' : 'Your first credentials';
+  if (made) print(`\n${what}, also in ${path}:\n\n${announce(config.publicUrl, made)}\n`);
 }

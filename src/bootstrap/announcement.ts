@@ -1,5 +1,7 @@
 import type { FirstCredentials } from './bootstrap.service.js';
 
+const LABEL = 22;
+
 /** What a person is told once, on paper or on a terminal. */
 export function announce(publicUrl: string, credentials: FirstCredentials): string {
   const { adminEmail, adminPassword, appToken, clientId, clientSecret } = credentials;
@@ -14,6 +16,12 @@ export function announce(publicUrl: string, credentials: FirstCredentials): stri
   ];
   return lines
     .filter(([, value]) => value !== undefined)
-    .map(([label, value]) => `${label.padEnd(22)}${value ?? ''}\n`)
+    .map(([label, value]) => `${label.padEnd(LABEL)}${value ?? ''}\n`)
     .join('');
+}
+
+/** @returns what was announced earlier, with what is announced now in the place of what it replaces */
+export function updateAnnouncement(earlier: string, now: string): string {
+  const lines = `${earlier}${now}`.split('\n').filter((line) => line !== '');
+  return [...new Map(lines.map((line) => [line.slice(0, LABEL), `${line}\n`])).values()].join('');
 }
