@@ -24,7 +24,7 @@ const floors = [
   ['tokens'],
   ['accounts'],
   ['sessions'],
-  ['account-admin', 'account-emails', 'app-tokens', 'api-tokens', 'oauth', 'identifications'],
+  ['account-admin', 'account-emails', 'audit-events', 'app-tokens', 'api-tokens', 'oauth', 'identifications'],
   ['guards'],
 ];
 

@@ -10,22 +10,19 @@ export class AuditTrail1763900000013 implements MigrationInterface {
         ADD COLUMN client_id text,
         ADD COLUMN app_token_id uuid,
         ADD COLUMN details jsonb NOT NULL DEFAULT '{}';
-      CREATE INDEX audit_events_actor_idx
-        ON audit_events ((coalesce(client_id, actor_id::text, app_token_id::text)), at DESC, id DESC);
-      CREATE INDEX audit_events_app_token_idx
-        ON audit_events (app_token_id, at DESC, id DESC) WHERE app_token_id IS NOT NULL;
-      CREATE INDEX audit_events_on_behalf_of_idx
-        ON audit_events (on_behalf_of, at DESC, id DESC) WHERE on_behalf_of IS NOT NULL;
-      CREATE INDEX audit_events_subject_idx ON audit_events (subject, at DESC, id DESC);
-      CREATE INDEX audit_events_kind_idx ON audit_events (kind, at DESC, id DESC);
-      CREATE INDEX audit_events_outcome_idx ON audit_events (outcome, at DESC, id DESC) WHERE outcome <> 'success';
+      -- What going back has made of them.
+      UPDATE audit_events SET outcome = substring(kind FROM '[^.]+$'), kind = regexp_replace(kind, '[.][^.]+$', '')
+      WHERE kind LIKE '%.failure' OR kind LIKE '%.refused';
 
       -- Emails are apart, so that they can be taken away without touching the trail.
       CREATE TABLE audit_emails (
-        event_id uuid        PRIMARY KEY,
-        email    text        NOT NULL,
-        at       timestamptz NOT NULL DEFAULT now()
+        event_id   uuid        PRIMARY KEY,
+        -- Whose it was then. No foreign key: it is for the deletion of the account.
+        account_id uuid,
+        email      text        NOT NULL,
+        at         timestamptz NOT NULL DEFAULT now()
       );
+      CREATE INDEX audit_emails_account_id_idx ON audit_emails (account_id) WHERE account_id IS NOT NULL;
       CREATE INDEX audit_emails_email_idx ON audit_emails (lower(email));
       CREATE INDEX audit_emails_at_idx ON audit_emails (at);
 
@@ -37,12 +34,17 @@ export class AuditTrail1763900000013 implements MigrationInterface {
               RETURN OLD;
             END IF;
           END IF;
-          RAISE EXCEPTION 'audit_events is append-only' USING ERRCODE = 'insufficient_privilege';
+          RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
         END
       $$;
       CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE ON audit_events
         FOR EACH ROW EXECUTE FUNCTION audit_events_append_only();
       CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON audit_events
+        FOR EACH STATEMENT EXECUTE FUNCTION audit_events_append_only();
+      -- Emails may go, but none may become another.
+      CREATE TRIGGER audit_emails_no_update BEFORE UPDATE ON audit_emails
+        FOR EACH ROW EXECUTE FUNCTION audit_events_append_only();
+      CREATE TRIGGER audit_emails_no_truncate BEFORE TRUNCATE ON audit_emails
         FOR EACH STATEMENT EXECUTE FUNCTION audit_events_append_only();
 
       -- Whether the trail has it that the limit was reached, once for each window.
@@ -53,15 +55,14 @@ export class AuditTrail1763900000013 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       ALTER TABLE attempt_limits DROP COLUMN told;
+      DROP TABLE audit_emails;
       DROP TRIGGER audit_events_no_truncate ON audit_events;
       DROP TRIGGER audit_events_append_only ON audit_events;
       DROP FUNCTION audit_events_append_only();
-      DROP TABLE audit_emails;
       -- Or failures would look like successes.
       UPDATE audit_events SET kind = kind || '.' || outcome WHERE outcome <> 'success';
       ALTER TABLE audit_events
         DROP COLUMN details, DROP COLUMN app_token_id, DROP COLUMN client_id, DROP COLUMN outcome;
-      DROP INDEX audit_events_kind_idx, audit_events_subject_idx, audit_events_on_behalf_of_idx;
     `);
   }
 }

@@ -13,6 +13,7 @@ import { ClientSecrets1763900000011 } from './1763900000011-client-secrets.js';
 import { Identifications1763900000012 } from './1763900000012-identifications.js';
 import { AuditTrail1763900000013 } from './1763900000013-audit-trail.js';
 import { AccountsAdministration1763900000014 } from './1763900000014-accounts-administration.js';
+import { SearchIndexes1763900000015 } from './1763900000015-search-indexes.js';
 
 /** Every migration, oldest first. New ones go to the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -30,4 +31,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Identifications1763900000012,
   AuditTrail1763900000013,
   AccountsAdministration1763900000014,
+  SearchIndexes1763900000015,
 ];

@@ -4,6 +4,7 @@ import { AccountEmailsModule } from './account-emails/account-emails.module.js';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { ApiTokensModule } from './api-tokens/api-tokens.module.js';
 import { AppTokensModule } from './app-tokens/app-tokens.module.js';
+import { AuditEventsModule } from './audit-events/audit-events.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
 import type { Config } from './config/config.js';
@@ -50,6 +51,7 @@ export class AppModule {
         SessionsModule,
         AccountAdminModule,
         AccountEmailsModule,
+        AuditEventsModule,
         AppTokensModule,
         ApiTokensModule,
         OauthModule,

@@ -1130,7 +1130,10 @@ describe('Account Delete', () => {
       const answer = await remove(`/api/accounts/${id}`);
       expect(outcome(answer)).toEqual([
         403,
-        { status_code: 403, message: 'A client deletes organisations only, and no admin.' },
+        {
+          status_code: 403,
+          message: 'A client deletes organisations only, and none that is an admin or answers for clients.',
+        },
       ]);
       expect(await rowOf(id)).toEqual(before);
     }

@@ -4,7 +4,9 @@ import type { ClientScope } from './client-scopes.js';
 const NOT_GOOD = 'is missing, or not valid (any longer)';
 
 export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
-export const badHeaders = () => badHeader('App-Token, Token', { app_token: [NOT_GOOD], token: [NOT_GOOD] });
+/** Names each header that is not good. */
+export const badHeaders = ({ app, user } = { app: true, user: true }) =>
+  badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });
 
 export const adminsOnly = () => new ApiError('forbidden', 'Only an admin can do this.');
 

@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import {
+  ApiBody,
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
@@ -11,6 +12,7 @@ import type { FastifyReply } from 'fastify';
 import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import { CurrentCaller, type Caller } from '../access/caller.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
+import { EMAIL_DOMAINS, NETWORKS } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { conflict, invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
@@ -27,6 +29,13 @@ import { AccountAdmin, answersForClients, lastAdmin } from './account-admin.serv
 
 export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
+/** Without what ends something: Swagger UI sends it as it stands. */
+const HARMLESS = {
+  change: {
+    summary: 'Name, role and networks',
+    value: { name: 'example', role: 'user', networks: NETWORKS, email_domains: EMAIL_DOMAINS },
+  },
+};
 const TAKEN = conflict('An account with this email exists.', { email: ['is taken'] });
 const BAD_ROLE = invalidParams({ role: ['must be admin or user'] });
 
@@ -88,6 +97,7 @@ export class AccountAdminController {
       'The last enabled admin stays one.',
   })
   @ApiParam(ACCOUNT_ID)
+  @ApiBody({ type: AccountChanges, examples: HARMLESS })
   @ApiOkResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, 'not_found', TAKEN, lastAdmin())
   async update(

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsEmail, IsIn, IsString, IsUUID, ValidateIf } from 'class-validator';
 import type { Role } from '../accounts/account.entity.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { EMAIL_DOMAINS, InstitutionFields, NETWORKS } from '../accounts/client-accounts.dto.js';
+import { EMAIL_DOMAINS, InstitutionFields, NETWORKS } from '../accounts/account-fields.dto.js';
 import { PASSWORD_MAX_BYTES } from '../accounts/password-hasher.js';
 import {
   HasAtMostBytes,
@@ -112,9 +112,9 @@ export class AccountChanges extends InstitutionFields {
 
   @ApiPropertyOptional({
     description: 'null: takes it away, and ends what it opened. Its holder asks for a link and chooses another',
-    // Without an example: Swagger UI would send it.
     type: String,
     nullable: true,
+    example: null,
   })
   @ValidateIf(isGiven)
   @IsIn([null], { message: 'can only be taken away (null): its holder chooses it' })

@@ -2,13 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { requireAdmin, type Caller } from '../access/caller.js';
 import { auditedFields, readFields } from '../accounts/account-fields.js';
+import { AccountLists } from '../accounts/account-lists.store.js';
 import { Accounts } from '../accounts/accounts.service.js';
-import { ClientAccountStore } from '../accounts/client-accounts.store.js';
 import { EmailLinkStore } from '../accounts/email-link.store.js';
 import { EmailLinks } from '../accounts/email-links.service.js';
-import { foldEmail } from '../accounts/email.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
-import type { AuditKind } from '../audit/audit-kinds.js';
 import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
@@ -18,34 +16,25 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../sessions/password-resets.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
+import { consequencesOf, eventsOf, type Consequences } from './account-admin.changes.js';
 import type { AccountChanges, AccountFilter, NewAccountBody } from './account-admin.dto.js';
 import { AccountAdminStore, type AccountBefore, type AdminAccount } from './account-admin.store.js';
 
 const PAGE = 100;
 
-export const lastAdmin = () => conflict('This is the last enabled admin: make another one first.');
+export const lastAdmin = () => conflict('This is the last enabled admin who can sign in: make another one first.');
 export const answersForClients = () =>
   conflict('The account answers for OAuth2 clients: give them to another admin, or delete them, first.');
 const noInvitations = () => invalidParams({ password: ['is required: there are no invitations (SIGNUP=closed)'] });
 
-/** What a change comes to. */
-interface Consequences {
-  emailChanged: boolean;
-  roleChanged: boolean;
-  demoted: boolean;
-  disabled: boolean;
-  enabled: boolean;
-  passwordRemoved: boolean;
-}
-
-/** What admins see and do of accounts. Whoever does something here does it alone: the last admin must stay one. */
+/** What admins see and do of accounts. Whoever changes one here does it alone: the last admin must stay one. */
 @Injectable()
 export class AccountAdmin {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly store: AccountAdminStore,
-    private readonly lists: ClientAccountStore,
+    private readonly lists: AccountLists,
     private readonly accounts: Accounts,
     private readonly hasher: PasswordHasher,
     private readonly sessions: Sessions,
@@ -64,8 +53,10 @@ export class AccountAdmin {
   ): Promise<{ records: AdminAccount[]; next: Cursor | undefined }> {
     requireAdmin(caller);
     const after = readCursor(cursor);
-    // What was searched for may be somebody's name or email.
-    await this.audit.recordAlone({ kind: 'account.listed', details: { filters: Object.keys(search) } });
+    // Not what was searched for, which may be somebody's name or email.
+    const entries = Object.entries(search) as [string, unknown][];
+    const filters = entries.filter(([, value]) => value !== undefined).map(([name]) => name);
+    await this.audit.recordAlone({ kind: 'account.listed', details: { filters } });
     return pageOf(await this.store.list(search, PAGE + 1, after), PAGE);
   }
 
@@ -91,11 +82,11 @@ export class AccountAdmin {
     const id = await this.manager.transaction(async (tx) => {
       await this.tokens.holdCaller(tx, caller.principal);
       const account = await this.accounts.create(tx, { ...fields, email, passwordHash, role, individual });
-      await this.lists.replaceLists(tx, account.id, fields);
+      await this.lists.replace(tx, account.id, fields);
       const details = { role, individual, ...auditedFields(fields) };
       const about = { subject: account.id, ...(email !== null && { email }) };
       await this.audit.record(tx, { kind: 'account.created', ...about, details });
-      if (email !== null) await this.writeTo(tx, { id: account.id, email }, passwordHash === null);
+      if (email !== null) await this.writeTo(tx, { id: account.id, email }, passwordHash !== null);
       return account.id;
     });
     this.resets.wake();
@@ -103,34 +94,19 @@ export class AccountAdmin {
   }
 
   /**
-   * Changes what is given. Whoever is disabled or demoted, or whose email or password goes, loses what that would leave open.
+   * Changes what is given. Whoever is disabled or demoted, or whose email or password goes, loses what that would leave
+   * open.
    *
    * @throws ApiError `forbidden`, `not_found`, `invalid_params`; `conflict` when the email or the name is taken, or the
    *   last enabled admin would be one no more
    */
   async update(caller: Caller, id: string, changes: AccountChanges): Promise<AdminAccount> {
-    const fields = readFields(changes);
-    await this.alone(caller, id, async (tx, before) => {
-      refuseEmptying(before, changes);
-      const { role, disabled, email } = changes;
-      const comes = consequencesOf(before, changes);
-      if (comes.emailChanged && email) await this.accounts.claimEmail(tx, email, before.id, before.email);
-      const changed = await this.store.update(tx, before.id, {
-        ...fields,
-        ...(email !== undefined && { email }),
-        ...(role !== undefined && { role }),
-        ...(disabled !== undefined && { disabled }),
-        passwordRemoved: comes.passwordRemoved,
-        emailUnverified: comes.emailChanged,
-        raiseEpoch: comes.disabled || comes.demoted || comes.emailChanged || comes.passwordRemoved,
-      });
-      if (!changed) throw lastAdmin();
-      await this.lists.replaceLists(tx, before.id, fields);
-      await this.carryOut(tx, before, email ?? null, comes);
-      await this.noteChange(tx, before.id, changes, comes);
-    });
-    this.emailLinks.wake();
-    return this.find(id);
+    const given = Object.values(changes).some((value) => value !== undefined);
+    if (given) {
+      await this.alone(caller, id, (tx, before) => this.change(tx, before, changes), changes.email);
+      this.emailLinks.wake();
+    }
+    return given ? this.find(id) : this.get(caller, id);
   }
 
   /**
@@ -163,60 +139,73 @@ export class AccountAdmin {
     return account;
   }
 
-  /** One act on one account, alone with it, told to all replicas. */
+  /** One act on one account, alone with it, told to all replicas. @param email the one that it is to have, if any */
   private async alone(
     caller: Caller,
     id: string,
     act: (tx: EntityManager, before: AccountBefore) => Promise<void>,
+    email?: string | null,
   ): Promise<void> {
     requireAdmin(caller);
     if (!isUuid(id)) throw notFound();
     await this.revocations.during(`account ${id.toLowerCase()}`, async (tx) => {
       await this.store.takeTurn(tx);
       await this.tokens.holdCaller(tx, caller.principal);
-      const before = await this.store.lock(tx, id);
+      const before = await this.store.lock(tx, id, email);
       if (!before) throw notFound();
       await act(tx, before);
     });
   }
 
-  /** To the holder of a new account: an invitation, if there is no password, or a link to verify the email. */
-  private async writeTo(tx: EntityManager, account: { id: string; email: string }, invited: boolean): Promise<void> {
-    if (invited) await this.resets.invite(tx, account);
-    else await this.emailLinks.askToVerify(tx, account.id, account.email);
-  }
-
-  private async carryOut(
-    tx: EntityManager,
-    { id, email: old }: AccountBefore,
-    email: string | null,
-    comes: Consequences,
-  ): Promise<void> {
-    if (comes.emailChanged) await this.emailLinks.changed(tx, id, { old, new: email });
-    if (comes.disabled) {
-      await this.endEverything(tx, id);
-      await this.emailLinkStore.endAll(tx, id);
-    } else if (comes.emailChanged || comes.passwordRemoved) {
-      await this.sessions.endEverything(tx, id);
-    } else if (comes.demoted) {
-      await this.tokens.revokeOnBehalf(tx, id);
+  private async change(tx: EntityManager, before: AccountBefore, changes: AccountChanges): Promise<void> {
+    refuseEmptying(before, changes);
+    const { role, disabled, email } = changes;
+    const fields = readFields(changes);
+    const comes = consequencesOf(before, changes);
+    if (comes.emailChanged) await this.accounts.claimEmail(tx, email ?? null, before.id, before.email);
+    const changed = await this.store.update(tx, before.id, {
+      ...fields,
+      ...(email !== undefined && { email }),
+      ...(role !== undefined && { role }),
+      ...(disabled !== undefined && { disabled }),
+      passwordRemoved: comes.passwordRemoved,
+      emailUnverified: comes.emailChanged,
+      raiseEpoch: comes.disabled || comes.demoted || comes.emailChanged || comes.passwordRemoved,
+    });
+    if (!changed) throw lastAdmin();
+    await this.lists.replace(tx, before.id, fields);
+    await this.end(tx, before.id, comes);
+    if (comes.emailChanged) await this.tellOfNewEmail(tx, before, email ?? null);
+    for (const event of eventsOf(changes, fields, comes)) {
+      await this.audit.record(tx, { ...event, subject: before.id });
     }
   }
 
-  private async noteChange(
+  /** Ends what a change must not leave open. */
+  private async end(tx: EntityManager, id: string, comes: Consequences): Promise<void> {
+    if (comes.emailChanged) await this.emailLinks.endVerifications(tx, id);
+    if (comes.disabled) await this.endEverything(tx, id);
+    else if (comes.emailChanged || comes.passwordRemoved) await this.sessions.endEverything(tx, id);
+    else if (comes.demoted) await this.tokens.revokeOnBehalf(tx, id);
+    // Nor does enabling bring back what was mailed before.
+    if (comes.disabled || comes.enabled) await this.emailLinkStore.endAll(tx, id);
+  }
+
+  /** Whoever has no password yet, or is disabled, has nothing that the old address could bring back. */
+  private async tellOfNewEmail(tx: EntityManager, before: AccountBefore, email: string | null): Promise<void> {
+    const { id, email: old, hasPassword, disabled } = before;
+    if (old !== null) await this.emailLinks.tellOld(tx, id, old, hasPassword && !disabled);
+    if (email !== null) await this.writeTo(tx, { id, email }, hasPassword);
+  }
+
+  /** To whom has just got an account, or an email: an invitation, if there is no password, or a link to verify it. */
+  private async writeTo(
     tx: EntityManager,
-    id: string,
-    changes: AccountChanges,
-    { emailChanged, roleChanged, disabled, enabled, passwordRemoved }: Consequences,
+    account: { id: string; email: string },
+    hasPassword: boolean,
   ): Promise<void> {
-    const note = (kind: AuditKind, more: object = {}) => this.audit.record(tx, { kind, subject: id, ...more });
-    if (emailChanged) await note('account.email_changed', changes.email ? { email: changes.email } : {});
-    if (roleChanged) await note('account.role_changed', { details: { role: changes.role } });
-    if (disabled) await note('account.disabled');
-    if (enabled) await note('account.enabled');
-    if (passwordRemoved) await note('account.password_removed');
-    const fields = readFields(changes);
-    if (Object.keys(fields).length > 0) await note('account.changed', { details: auditedFields(fields) });
+    if (hasPassword) await this.emailLinks.askToVerify(tx, account.id, account.email);
+    else await this.resets.invite(tx, account);
   }
 
   private async endEverything(tx: EntityManager, id: string): Promise<void> {
@@ -225,23 +214,13 @@ export class AccountAdmin {
   }
 }
 
-function consequencesOf(before: AccountBefore, { email, role, disabled, password }: AccountChanges): Consequences {
-  return {
-    emailChanged: email !== undefined && foldEmail(email ?? '') !== foldEmail(before.email ?? ''),
-    roleChanged: role !== undefined && role !== before.role,
-    demoted: role === 'user' && before.role === 'admin',
-    disabled: disabled === true && !before.disabled,
-    enabled: disabled === false && before.disabled,
-    passwordRemoved: password === null,
-  };
-}
-
 /** @throws ApiError `invalid_params`: a person has an email, an organisation a name, and a password is for an email */
 function refuseIncomplete({ email, name, password, individual }: NewAccountBody, { signup }: Config): void {
   if (individual === false && name === undefined) throw invalidParams({ name: ['is required for an organisation'] });
   if (individual !== false && email === undefined) throw invalidParams({ email: ['is required for a person'] });
-  if (email === undefined && password !== undefined)
+  if (email === undefined && password !== undefined) {
     throw invalidParams({ password: ['is of no use without an email'] });
+  }
   if (email !== undefined && password === undefined && signup === 'closed') throw noInvitations();
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { Role } from '../accounts/account.entity.js';
+import { LISTS } from '../accounts/account-lists.store.js';
 import { namingConflicts } from '../accounts/accounts.service.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';
 import { sql } from '../database/sql.js';
@@ -39,6 +40,9 @@ export interface AccountSearch {
 export interface AccountBefore {
   id: string;
   email: string | null;
+  /** The email that is asked for is this one, but for its case; also when none is asked for. */
+  isSameEmail: boolean;
+  hasPassword: boolean;
   individual: boolean;
   role: Role;
   disabled: boolean;
@@ -62,9 +66,7 @@ export interface AccountColumns {
 const ACCOUNT = `
   a.id, a.email, a.email_verified_at AS "emailVerifiedAt", a.name, a.publisher_reference AS "publisherReference",
   a.individual, a.role, a.password_hash IS NOT NULL AS "hasPassword", a.created_at AS "createdAt",
-  a.updated_at AS "updatedAt", a.disabled_at AS "disabledAt",
-  ARRAY(SELECT n.network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY n.network) AS networks,
-  ARRAY(SELECT d.domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY d.domain) AS "emailDomains"`;
+  a.updated_at AS "updatedAt", a.disabled_at AS "disabledAt", ${LISTS}`;
 
 /** Of the conditions that leave few accounts, an index serves each. */
 const BY_TEXT = { id: 'id =', email: 'lower(email) LIKE lower', name: 'lower(name) LIKE lower' };
@@ -74,8 +76,10 @@ const BY_CHOICE = {
   disabled: { true: 'disabled_at IS NOT NULL', false: 'disabled_at IS NULL' },
 };
 
-/** Another enabled admin than `$1`: the one condition on which an admin may stop being one. */
-const ANOTHER_ADMIN = `EXISTS (SELECT FROM accounts o WHERE o.role = 'admin' AND o.disabled_at IS NULL AND o.id <> $1)`;
+/** There is another enabled admin than `$1`, who can sign in: on this condition only an admin may stop being one. */
+const ANOTHER_ADMIN = `
+  EXISTS (SELECT FROM accounts o WHERE o.role = 'admin' AND o.disabled_at IS NULL AND o.id <> $1
+    AND o.email IS NOT NULL AND o.password_hash IS NOT NULL)`;
 
 /** The account table as admins see it. */
 @Injectable()
@@ -111,12 +115,18 @@ export class AccountAdminStore {
     await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [...ADMINISTRATION_LOCK]);
   }
 
-  /** Locks an account against every other change until the transaction ends. */
-  async lock(tx: EntityManager, id: string): Promise<AccountBefore | undefined> {
+  /**
+   * Locks an account against every other change until the transaction ends.
+   *
+   * @param email the one that is asked for; undefined: none is
+   */
+  async lock(tx: EntityManager, id: string, email: string | null | undefined): Promise<AccountBefore | undefined> {
     const [row] = await sql<AccountBefore>(
       tx,
-      `SELECT id, email, individual, role, disabled_at IS NOT NULL AS disabled FROM accounts WHERE id = $1 FOR UPDATE`,
-      [id],
+      `SELECT id, email, NOT $2 OR lower(email) IS NOT DISTINCT FROM lower($3) AS "isSameEmail",
+         password_hash IS NOT NULL AS "hasPassword", individual, role, disabled_at IS NOT NULL AS disabled
+       FROM accounts WHERE id = $1 FOR UPDATE`,
+      [id, email !== undefined, email ?? null],
     );
     return row;
   }
@@ -144,7 +154,7 @@ export class AccountAdminStore {
       ...(columns.emailUnverified ? ['email_verified_at = NULL'] : []),
       ...(columns.raiseEpoch ? ['credential_epoch = credential_epoch + 1'] : []),
     ];
-    const staysAdmin = role !== 'user' && disabled !== true;
+    const staysAdmin = role !== 'user' && disabled !== true && email !== null && !columns.passwordRemoved;
     const condition = staysAdmin ? '' : `AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${ANOTHER_ADMIN})`;
     const rows = await namingConflicts(
       sql(tx, `UPDATE accounts SET ${assignments.join(', ')} WHERE id = $1 ${condition} RETURNING id`, values),

@@ -3,9 +3,8 @@ import { EntityManager } from 'typeorm';
 import { AccountIds } from '../accounts/account-ids.service.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts } from '../accounts/accounts.service.js';
-import type { EmailLinkPurpose } from '../accounts/email-link.entity.js';
 import { EmailLinkStore, type LiveEmailLink } from '../accounts/email-link.store.js';
-import { EmailLinks } from '../accounts/email-links.service.js';
+import { EmailLinks, type LinkedPurpose } from '../accounts/email-links.service.js';
 import { Audit } from '../audit/audit.service.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
@@ -17,11 +16,13 @@ import { Sessions } from '../sessions/sessions.service.js';
 const MAILS = { most: 1, seconds: 60 };
 
 const FIELDS = { verify: 'verify_email_token', undo: 'undo_email_token' } as const satisfies Record<
-  EmailLinkPurpose,
+  LinkedPurpose,
   string
 >;
 
-export const unusableLink = (purpose: EmailLinkPurpose) =>
+const KINDS = { verify: 'account.email_verified', undo: 'account.email_change_undone' } as const;
+
+export const unusableLink = (purpose: LinkedPurpose) =>
   invalidParams({ [FIELDS[purpose]]: ['has been used or has expired, or is not valid'] });
 
 /** What the links about emails do. */
@@ -42,16 +43,19 @@ export class AccountEmails {
 
   /** Mails a link again to whoever has this email and has not verified it. The answer is the same for everybody. */
   async requestVerification(email: string): Promise<AccountView> {
-    const key = `verify ${this.accountIds.digest(email).toString('base64url')}`;
+    const limit = { key: `verify ${this.accountIds.digest(email).toString('base64url')}`, ...MAILS };
     try {
       await this.manager.transaction(async (tx) => {
         // In the transaction: when nothing is queued after all, whoever asks again must not be told that something is.
-        await this.limits.take({ key, ...MAILS }, tx);
-        await this.links.askAgain(tx, email);
+        await this.limits.take(limit, tx);
+        const { accountId } = await this.links.askAgain(tx, email);
+        const subject = accountId === null ? {} : { subject: accountId };
+        await this.audit.record(tx, { kind: 'account.verification_requested', ...subject, email });
       });
       this.links.wake();
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 'rate_limited')) throw error;
+      await this.limits.tell(limit);
     }
     return { id: await this.accountIds.of(email), email };
   }
@@ -59,13 +63,15 @@ export class AccountEmails {
   /** Notes that an email is its holder's, once. @throws ApiError `invalid_params` when the token is not good (any more) */
   async verify(token: string): Promise<AccountView> {
     const { id } = await this.readLink('verify', token);
-    return this.manager.transaction(async (tx) => {
-      const { accountId, email } = await this.spend(tx, 'verify', id);
-      if (!(await this.accounts.verifyEmail(tx, accountId, email))) throw unusableLink('verify');
-      await this.store.endVerifications(tx, accountId);
-      await this.audit.record(tx, { kind: 'account.email_verified', subject: accountId, actorId: accountId });
-      return { id: accountId, email };
+    const verified = await this.manager.transaction(async (tx) => {
+      const link = await this.store.spend(tx, 'verify', id);
+      if (!link || !(await this.accounts.verifyEmail(tx, link.accountId, link.email))) return undefined;
+      await this.store.endVerifications(tx, link.accountId);
+      const entry = { kind: 'account.email_verified', subject: link.accountId, actorId: link.accountId } as const;
+      await this.audit.record(tx, entry);
+      return { id: link.accountId, email: link.email };
     });
+    return verified ?? this.refuse('verify', id);
   }
 
   /**
@@ -77,35 +83,34 @@ export class AccountEmails {
   async undoChange(token: string): Promise<AccountView> {
     const { id, link } = await this.readLink('undo', token);
     const account = await this.revocations.during(`account ${link.accountId}`, async (tx) => {
-      const { accountId, email } = await this.spend(tx, 'undo', id);
-      await this.accounts.restoreEmail(tx, accountId, email);
+      const spent = await this.store.spend(tx, 'undo', id);
+      if (!spent) return undefined;
+      const { accountId, email } = spent;
+      const { oldEmail } = await this.accounts.restoreEmail(tx, accountId, email);
       await this.sessions.endEverything(tx, accountId);
       await this.store.endVerifications(tx, accountId);
       await this.store.endLater(tx, accountId, id);
+      if (oldEmail !== null) await this.links.tellOld(tx, accountId, oldEmail, false);
       await this.resets.offer(tx, email);
-      await this.audit.record(tx, {
-        kind: 'account.email_change_undone',
-        subject: accountId,
-        actorId: accountId,
-        email,
-      });
+      const entry = { kind: 'account.email_change_undone', subject: accountId, actorId: accountId, email } as const;
+      await this.audit.record(tx, entry);
       return { id: accountId, email };
     });
     this.resets.wake();
-    return account;
+    return account ?? this.refuse('undo', id);
   }
 
   /** Only finds out whom it is about; the transaction decides. */
-  private async readLink(purpose: EmailLinkPurpose, token: string): Promise<{ id: string; link: LiveEmailLink }> {
+  private async readLink(purpose: LinkedPurpose, token: string): Promise<{ id: string; link: LiveEmailLink }> {
     const id = this.links.readToken(purpose, token);
-    const link = id === undefined ? undefined : await this.store.findLive(purpose, id);
-    if (id === undefined || !link) throw unusableLink(purpose);
-    return { id, link };
+    if (id === undefined) throw unusableLink(purpose);
+    const link = await this.store.findLive(purpose, id);
+    return { id, link: link ?? (await this.refuse(purpose, id)) };
   }
 
-  private async spend(tx: EntityManager, purpose: EmailLinkPurpose, id: string): Promise<LiveEmailLink> {
-    const link = await this.store.spend(tx, purpose, id);
-    if (!link) throw unusableLink(purpose);
-    return link;
+  /** A link of ours that is no good any more. */
+  private async refuse(purpose: LinkedPurpose, link: string): Promise<never> {
+    await this.audit.recordAlone({ kind: KINDS[purpose], outcome: 'failure', details: { link } });
+    throw unusableLink(purpose);
   }
 }

@@ -1,10 +1,17 @@
 import type { Reading } from '../http/validation.js';
-import type { ClientAccountChange } from './client-accounts.store.js';
 import { readEmailDomain } from './email-domains.js';
 import { readNetwork } from './networks.js';
 
-/** What requests say of an account, apart from what signs anybody in. */
+/** What is known of an account, apart from what signs anybody in; what is absent stays as it is. */
 export interface AccountFields {
+  name?: string | null;
+  publisherReference?: string | null;
+  networks?: string[];
+  emailDomains?: string[];
+}
+
+/** The same as requests have it. */
+export interface AccountFieldsBody {
   name?: string | null | undefined;
   publisher_reference?: string | null | undefined;
   networks?: string[] | undefined;
@@ -12,7 +19,7 @@ export interface AccountFields {
 }
 
 /** @returns the fields as they are stored, in one spelling. They have been validated. */
-export function readFields({ name, publisher_reference, networks, email_domains }: AccountFields): ClientAccountChange {
+export function readFields({ name, publisher_reference, networks, email_domains }: AccountFieldsBody): AccountFields {
   return {
     ...(name !== undefined && { name: name === null ? null : tidy(name) }),
     ...(publisher_reference !== undefined && { publisherReference: publisher_reference }),
@@ -22,7 +29,7 @@ export function readFields({ name, publisher_reference, networks, email_domains 
 }
 
 /** @returns what the trail has of a change: whom visitors count for; of names only that they were changed */
-export function auditedFields({ networks, emailDomains, ...others }: ClientAccountChange): Record<string, unknown> {
+export function auditedFields({ networks, emailDomains, ...others }: AccountFields): Record<string, unknown> {
   return {
     fields: Object.keys(others),
     ...(networks && { networks }),

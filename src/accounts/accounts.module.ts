@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MailModule } from '../mail/mail.module.js';
 import { AccountEntity } from './account.entity.js';
+import { AccountLists } from './account-lists.store.js';
 import { AccountIds } from './account-ids.service.js';
 import { AccountsController } from './accounts.controller.js';
 import { Accounts } from './accounts.service.js';
@@ -26,6 +27,7 @@ import { PasswordHasher } from './password-hasher.js';
   providers: [
     Accounts,
     AccountIds,
+    AccountLists,
     ClientAccounts,
     ClientAccountStore,
     EmailLinks,
@@ -33,6 +35,6 @@ import { PasswordHasher } from './password-hasher.js';
     PasswordChecks,
     PasswordHasher,
   ],
-  exports: [Accounts, AccountIds, ClientAccountStore, EmailLinks, EmailLinkStore, PasswordChecks, PasswordHasher],
+  exports: [Accounts, AccountIds, AccountLists, EmailLinks, EmailLinkStore, PasswordChecks, PasswordHasher],
 })
 export class AccountsModule {}

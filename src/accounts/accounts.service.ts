@@ -112,10 +112,17 @@ export class Accounts {
    * Gives the account the email that it had, and takes away its password, which somebody else may have chosen. The caller
    * holds a lock on the account.
    *
+   * @returns the email that it had in between; null: none
    * @throws ApiError `conflict` when the email is taken
    */
-  async restoreEmail(tx: EntityManager, id: string, email: string): Promise<void> {
-    await this.claimEmail(tx, email, id);
+  async restoreEmail(tx: EntityManager, id: string, email: string): Promise<{ oldEmail: string | null }> {
+    const [before] = await sql<{ oldEmail: string | null }>(
+      tx,
+      'SELECT CASE WHEN lower(email) <> lower($2) THEN email END AS "oldEmail" FROM accounts WHERE id = $1',
+      [id, email],
+    );
+    const { oldEmail = null } = before ?? {};
+    await this.claimEmail(tx, email, id, oldEmail);
     await namingConflicts(
       sql(
         tx,
@@ -125,6 +132,7 @@ export class Accounts {
         [id, email],
       ),
     );
+    return { oldEmail };
   }
 
   /** Notes that the holder of this email reads its mails. @returns whether it is (still) the account's */
@@ -177,17 +185,19 @@ export class Accounts {
   /**
    * Makes sure that an email is not kept for somebody from whom it was taken, and keeps it so until the transaction ends.
    *
+   * @param email null: none
    * @param old the email that is given up for it
    * @throws ApiError `conflict`
    */
   async claimEmail(
     tx: EntityManager,
-    email: string,
+    email: string | null,
     accountId: string | null,
     old: string | null = null,
   ): Promise<void> {
-    await this.emailLinks.lockEmails(tx, old === null ? [email] : [email, old]);
-    if (await this.emailLinks.isKept(tx, email, accountId)) throw takenEmail();
+    const locked = [email, old].filter((one) => one !== null);
+    await this.emailLinks.lockEmails(tx, locked);
+    if (email !== null && (await this.emailLinks.isKept(tx, email, accountId))) throw takenEmail();
   }
 }
 

@@ -6,6 +6,7 @@ import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { auditedFields, readFields } from './account-fields.js';
+import { AccountLists } from './account-lists.store.js';
 import { takenName } from './accounts.service.js';
 import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisation } from './client-accounts.dto.js';
 import { ClientAccountStore, NAME_TAKEN, type ClientAccount, type Overlaps } from './client-accounts.store.js';
@@ -16,6 +17,7 @@ export class ClientAccounts {
   constructor(
     private readonly manager: EntityManager,
     private readonly store: ClientAccountStore,
+    private readonly lists: AccountLists,
     private readonly revocations: Revocations,
     private readonly audit: Audit,
   ) {}
@@ -45,7 +47,7 @@ export class ClientAccounts {
       const publisherReference = change.publisherReference ?? null;
       const created = await this.store.insert(tx, { name: change.name ?? '', publisherReference });
       if (created === undefined) throw takenName();
-      await this.store.replaceLists(tx, created, change);
+      await this.lists.replace(tx, created, change);
       await this.audit.record(tx, { kind: 'account.created', subject: created, details: auditedFields(change) });
       return created;
     });
@@ -60,7 +62,7 @@ export class ClientAccounts {
         const updated = await this.store.update(tx, id, change);
         if (updated === NAME_TAKEN) throw takenName();
         if (!updated) return;
-        await this.store.replaceLists(tx, id, change);
+        await this.lists.replace(tx, id, change);
         const details = auditedFields(change);
         await this.audit.record(tx, { kind: 'account.changed', subject: id.toLowerCase(), details });
       });
@@ -94,4 +96,5 @@ export class ClientAccounts {
   }
 }
 
-export const organisationsOnly = () => new ApiError('forbidden', 'A client deletes organisations only, and no admin.');
+export const organisationsOnly = () =>
+  new ApiError('forbidden', 'A client deletes organisations only, and none that is an admin or answers for clients.');

@@ -3,6 +3,8 @@ import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
 import type { Cursor } from '../http/cursor.js';
+import type { AccountFields } from './account-fields.js';
+import { LISTS } from './account-lists.store.js';
 
 /** An account as clients see it. */
 export interface ClientAccount {
@@ -14,14 +16,6 @@ export interface ClientAccount {
   emailDomains: string[];
   createdAt: Date;
   updatedAt: Date;
-}
-
-/** What is to become of an account; what is absent stays. */
-export interface ClientAccountChange {
-  name?: string | null;
-  publisherReference?: string | null;
-  networks?: string[];
-  emailDomains?: string[];
 }
 
 /** Networks of one account that share addresses with those of others. */
@@ -41,9 +35,7 @@ export const NAME_TAKEN = Symbol('name taken');
 
 const ACCOUNT = `
   a.id, a.name, a.publisher_reference AS "publisherReference", a.individual, a.created_at AS "createdAt",
-  a.updated_at AS "updatedAt",
-  ARRAY(SELECT n.network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY n.network) AS networks,
-  ARRAY(SELECT d.domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY d.domain) AS "emailDomains"`;
+  a.updated_at AS "updatedAt", ${LISTS}`;
 
 const MOST_OVERLAPS = 100;
 /** A network of everybody overlaps with all others: they are not all looked at. */
@@ -95,7 +87,7 @@ export class ClientAccountStore {
   async update(
     tx: EntityManager,
     id: string,
-    { name, publisherReference }: ClientAccountChange,
+    { name, publisherReference }: AccountFields,
   ): Promise<boolean | typeof NAME_TAKEN> {
     try {
       const rows = await sql(
@@ -110,32 +102,6 @@ export class ClientAccountStore {
       if (isUniqueViolation(error, 'accounts_name_key')) return NAME_TAKEN;
       throw error;
     }
-  }
-
-  /** Gives the account what a change names of networks and domains. The caller holds a lock on the account. */
-  async replaceLists(tx: EntityManager, id: string, { networks, emailDomains }: ClientAccountChange): Promise<void> {
-    if (networks) await this.replaceNetworks(tx, id, networks);
-    if (emailDomains) await this.replaceEmailDomains(tx, id, emailDomains);
-  }
-
-  /** Gives the account these networks instead of those that it had. The caller holds a lock on the account. */
-  private async replaceNetworks(tx: EntityManager, id: string, networks: string[]): Promise<void> {
-    await sql(tx, 'DELETE FROM account_networks WHERE account_id = $1 AND network <> ALL ($2::cidr[])', [id, networks]);
-    await sql(
-      tx,
-      `INSERT INTO account_networks (account_id, network) SELECT $1, unnest($2::cidr[]) ON CONFLICT DO NOTHING`,
-      [id, networks],
-    );
-  }
-
-  /** Gives the account these domains instead of those that it had. The caller holds a lock on the account. */
-  private async replaceEmailDomains(tx: EntityManager, id: string, domains: string[]): Promise<void> {
-    await sql(tx, 'DELETE FROM account_email_domains WHERE account_id = $1 AND domain <> ALL ($2)', [id, domains]);
-    await sql(
-      tx,
-      `INSERT INTO account_email_domains (account_id, domain) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,
-      [id, domains],
-    );
   }
 
   /** @returns where networks of the account share addresses with those of other accounts */
@@ -154,11 +120,16 @@ export class ClientAccountStore {
     return { found: rows.slice(0, MOST_OVERLAPS), count: rows.length };
   }
 
-  /** @returns what was its email, if an enabled organisation that is no admin was deleted, and all that it held */
+  /**
+   * @returns what was its email, if an enabled organisation was deleted that is no admin and answers for no client,
+   * and all that it held
+   */
   async remove(tx: EntityManager, id: string): Promise<{ email: string | null } | undefined> {
     const [row] = await sql<{ email: string | null }>(
       tx,
-      `DELETE FROM accounts WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL RETURNING email`,
+      `DELETE FROM accounts WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL
+         AND NOT EXISTS (SELECT FROM oauth_clients WHERE account_id = $1)
+       RETURNING email`,
       [id],
     );
     return row;

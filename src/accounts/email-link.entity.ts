@@ -1,12 +1,15 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import { AccountEntity } from './account.entity.js';
 
-/** `verify`: whoever has it reads the mails of this email. `undo`: brings this email back, which the account had. */
-export type EmailLinkPurpose = 'verify' | 'undo';
+/**
+ * `verify`: whoever has it reads the mails of this email. `undo`: brings this email back, which the account had. `tell`: no
+ * link, only that the account has this email no more.
+ */
+export type EmailLinkPurpose = 'verify' | 'undo' | 'tell';
 
 /** A link that was mailed to an address, about that address. Its token is derived from its id, not stored. */
 @Entity('email_links')
-@Check('email_links_purpose_check', `purpose IN ('verify', 'undo')`)
+@Check('email_links_purpose_check', `purpose IN ('verify', 'undo', 'tell')`)
 @Check('email_links_email_check', 'char_length(email) <= 254')
 @Index('email_links_account_id_idx', ['accountId'])
 @Index('email_links_email_idx', { synchronize: false })

@@ -12,11 +12,23 @@ export function verificationMail(email: string, link: string, publicUrl: string,
     ],
     link,
     label: 'Verify the email',
-    after: ['If it was not you, there is nothing to do: nobody can sign in with your email.'],
+    after: ['If it was not you, there is nothing to do.'],
   });
 }
 
-/** The mail that tells an address that it is no longer that of an account. */
+/** The same without a link, where the account's email was changed before, or whoever had this one had no password yet. */
+export function emailGoneMail(email: string, publicUrl: string): MailContent {
+  const { host } = new URL(publicUrl);
+  return linkMail({
+    subject: `The email of your account at ${host} was changed`,
+    before: [
+      `An account at ${host} had the email ${email} and has another one now. If that surprises you, ask whoever runs ${host}.`,
+    ],
+    after: [],
+  });
+}
+
+/** The mail that tells an address that it is no longer that of an account, and lets it have the account back. */
 export function emailChangedMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
   const { host } = new URL(publicUrl);
   return linkMail({

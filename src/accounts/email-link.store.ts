@@ -46,6 +46,22 @@ export class EmailLinkStore implements OnModuleInit {
     return rows.length > 0;
   }
 
+  /** @returns whether the account's email was changed a short while ago, so that this can be undone */
+  async canBeUndone(tx: EntityManager, accountId: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `SELECT l.id FROM email_links l WHERE l.account_id = $1 AND l.purpose = 'undo' AND ${LIVE} LIMIT 1`,
+      [accountId],
+    );
+    return rows.length > 0;
+  }
+
+  /** @returns the email that a link is about, whatever has become of it */
+  async findEmail(id: string): Promise<string | undefined> {
+    const [row] = await sql<{ email: string }>(this.manager, 'SELECT email FROM email_links WHERE id = $1', [id]);
+    return row?.email;
+  }
+
   /** @param lifetime in seconds */
   async open(
     tx: EntityManager,

@@ -5,7 +5,7 @@ import { SecretKeys, type KeyPurpose } from '../keys/secret-keys.js';
 import type { MailContent } from '../mail/mail-message.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import type { EmailLinkPurpose } from './email-link.entity.js';
-import { emailChangedMail, verificationMail } from './email-link.mails.js';
+import { emailChangedMail, emailGoneMail, verificationMail } from './email-link.mails.js';
 import { EmailLinkStore } from './email-link.store.js';
 
 /** For how long a change of email can be undone, in seconds. */
@@ -13,11 +13,12 @@ export const UNDO_TTL = 172_800;
 
 const VERIFICATION_MAIL = 'email-verification';
 const CHANGE_MAIL = 'email-changed';
+const GONE_MAIL = 'email-gone';
 
-const KEYS = { verify: 'email-verification', undo: 'email-undo' } as const satisfies Record<
-  EmailLinkPurpose,
-  KeyPurpose
->;
+/** Those whose mails have a link. */
+export type LinkedPurpose = Exclude<EmailLinkPurpose, 'tell'>;
+
+const KEYS = { verify: 'email-verification', undo: 'email-undo' } as const satisfies Record<LinkedPurpose, KeyPurpose>;
 
 /** Mails with links about emails: to verify one, and to undo its change. */
 @Injectable()
@@ -37,6 +38,10 @@ export class EmailLinks implements OnModuleInit {
     this.mailQueue.register(CHANGE_MAIL, (id) =>
       this.render('undo', id, (email, link) => emailChangedMail(email, link, publicUrl, UNDO_TTL)),
     );
+    this.mailQueue.register(GONE_MAIL, async (id) => {
+      const email = await this.store.findEmail(id);
+      return email === undefined ? undefined : emailGoneMail(email, publicUrl);
+    });
   }
 
   /** Mails a link that verifies the email of an account, if EMAIL_VERIFICATION asks for that. */
@@ -57,18 +62,25 @@ export class EmailLinks implements OnModuleInit {
     return link;
   }
 
-  /** After an account's email was changed: tells the old address, with a link that undoes it, and ends what it proved. */
-  async changed(
-    tx: EntityManager,
-    accountId: string,
-    emails: { old: string | null; new: string | null },
-  ): Promise<void> {
+  /**
+   * Tells an address that it is no longer that of an account, with a link that undoes it. Without one, if the email was
+   * changed a short while ago: whoever had the account before that has the last word, and the link.
+   *
+   * @param undoable false: nobody could do anything with the account through this address
+   */
+  async tellOld(tx: EntityManager, accountId: string, email: string, undoable = true): Promise<void> {
+    const linked = undoable && !(await this.store.canBeUndone(tx, accountId));
+    const id = await this.store.open(
+      tx,
+      { purpose: linked ? 'undo' : 'tell', accountId, email },
+      linked ? UNDO_TTL : 0,
+    );
+    await this.mailQueue.add(tx, { kind: linked ? CHANGE_MAIL : GONE_MAIL, subjectId: id, recipient: email });
+  }
+
+  /** After the email was changed: what was mailed to the old one proves nothing any more. */
+  async endVerifications(tx: EntityManager, accountId: string): Promise<void> {
     await this.store.endVerifications(tx, accountId);
-    if (emails.old !== null) {
-      const id = await this.store.open(tx, { purpose: 'undo', accountId, email: emails.old }, UNDO_TTL);
-      await this.mailQueue.add(tx, { kind: CHANGE_MAIL, subjectId: id, recipient: emails.old });
-    }
-    if (emails.new !== null) await this.askToVerify(tx, accountId, emails.new);
   }
 
   /** Has the mails sent now that are queued in a transaction which has been committed. */
@@ -77,12 +89,12 @@ export class EmailLinks implements OnModuleInit {
   }
 
   /** @returns the id of the link that a token is for, if it is one of ours; whether it is still good the store knows */
-  readToken(purpose: EmailLinkPurpose, token: string): string | undefined {
+  readToken(purpose: LinkedPurpose, token: string): string | undefined {
     return this.secretKeys.verify(KEYS[purpose], token);
   }
 
   private async render(
-    purpose: EmailLinkPurpose,
+    purpose: LinkedPurpose,
     id: string,
     write: (email: string, link: string) => MailContent,
   ): Promise<MailContent | undefined> {

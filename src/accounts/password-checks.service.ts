@@ -22,9 +22,7 @@ export const wrongCredentials = () => unauthorized('The email or the password is
 
 /** Said to whoever knows the password, and to nobody else. */
 export const unverified = () =>
-  new ApiError('unverified', 'Verify your email first: open the link that was sent to it.', {
-    fields: { email: ['is not verified'] },
-  });
+  new ApiError('unverified', 'Verify your email first: open the link that was sent to it.');
 
 /** Checks passwords for every door: the only place where an email and a password become an account. */
 @Injectable()

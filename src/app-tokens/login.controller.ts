@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AcceptsForms, AppTokenRequired, SpeaksDialect } from '../access/access.js';
 import { badAppToken } from '../access/refusals.js';
-import { wrongCredentials } from '../accounts/password-checks.service.js';
+import { unverified, wrongCredentials } from '../accounts/password-checks.service.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
@@ -21,7 +21,15 @@ export class LoginController {
   @ApiOperation({ summary: 'Login', description: 'Gives a token for the header `Token`, for about a day.' })
   @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
   @ApiOkResponse({ type: LoginAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, badUsername(), badAppToken(), wrongCredentials(), 'rate_limited')
+  @ApiErrors(
+    'app-token',
+    ...BODY_ERRORS,
+    badUsername(),
+    badAppToken(),
+    wrongCredentials(),
+    unverified(),
+    'rate_limited',
+  )
   async logIn(@Body() login: Login, @Ip() address: string): Promise<LoginAnswer> {
     return { token: await this.appTokens.logIn(login, address) };
   }

@@ -16,6 +16,7 @@ export const AUDIT_KINDS = [
   'account.read',
   'account.revoked',
   'account.role_changed',
+  'account.verification_requested',
   'audit.read',
   'limit.reached',
   'oauth_client.changed',

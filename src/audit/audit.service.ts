@@ -59,8 +59,9 @@ export class Audit implements OnModuleInit {
            address, request_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
        )
-       INSERT INTO audit_emails (event_id, email)
-       SELECT id, $11::text FROM e WHERE $11::text IS NOT NULL RETURNING event_id`,
+       INSERT INTO audit_emails (event_id, email, account_id)
+       SELECT id, $11::text, (SELECT a.id FROM accounts a WHERE lower(a.email) = lower($11::text))
+       FROM e WHERE $11::text IS NOT NULL RETURNING event_id`,
       [
         entry.kind,
         entry.subject ?? null,
@@ -87,8 +88,8 @@ export class Audit implements OnModuleInit {
     await sql(
       tx,
       `DELETE FROM audit_emails WHERE event_id IN (
-         SELECT event_id FROM audit_emails WHERE lower(email) = lower($2)
-         UNION SELECT id FROM audit_events WHERE subject = $1)`,
+         SELECT event_id FROM audit_emails WHERE account_id = $1
+         UNION SELECT event_id FROM audit_emails WHERE lower(email) = lower($2)) RETURNING event_id`,
       [accountId, email],
     );
   }

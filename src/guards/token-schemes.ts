@@ -1,15 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AppPrincipal, GatewayPrincipal, UserPrincipal } from '../access/principal.js';
+import { badAppToken, badHeaders } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, unauthorized, type FieldErrors } from '../errors/api-error.js';
+import { ApiError, unauthorized } from '../errors/api-error.js';
 import type { VerifiedToken } from '../tokens/token.store.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
 import { PresentedTokens } from './presented-tokens.js';
 
 const APP_TOKEN = 'app-token';
 const TOKEN = 'token';
-const NOT_GOOD = 'is missing, or not valid (any longer)';
 
 /** `App-Token`: an application. */
 @Injectable()
@@ -19,7 +19,7 @@ export class AppTokenScheme {
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
     const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
-    if (!token) throw badHeaders({ app_token: [NOT_GOOD] }, 'App-Token');
+    if (!token) throw badAppToken();
     request.principal = appPrincipal(token);
     return true;
   }
@@ -56,10 +56,7 @@ export class UserTokenScheme {
       this.tokens.check('user', request.headers[TOKEN]),
     ]);
     if (!app || !user) {
-      throw badHeaders(
-        { ...(!app && { app_token: [NOT_GOOD] }), ...(!user && { token: [NOT_GOOD] }) },
-        'App-Token, Token',
-      );
+      throw badHeaders({ app: !app, user: !user });
     }
     request.principal = {
       appTokenId: app.id,
@@ -91,11 +88,4 @@ export class ApiTokenScheme {
 
 function appPrincipal({ id, accountId, scopes }: VerifiedToken): AppPrincipal {
   return { tokenId: id, accountId: accountId ?? '', scopes };
-}
-
-function badHeaders(fields: FieldErrors, challenge: string): ApiError {
-  return new ApiError('unauthorized', 'A header is missing, or not valid.', {
-    fields,
-    headers: { 'www-authenticate': challenge },
-  });
 }

@@ -60,6 +60,8 @@ export function pageOf<Row extends Cursor>(rows: Row[], limit: number): { record
 export function linkToNext(reply: FastifyReply, cursor: Cursor | undefined, kept: object = {}): void {
   if (!cursor) return;
   const query = new URLSearchParams({ cursor: writeCursor(cursor) });
-  for (const [name, value] of Object.entries(kept)) if (name !== 'cursor') query.set(name, String(value));
+  for (const [name, value] of Object.entries(kept)) {
+    if (name !== 'cursor' && value !== undefined) query.set(name, String(value));
+  }
   void reply.header('link', `<?${query.toString()}>; rel="next"`);
 }

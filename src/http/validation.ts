@@ -139,7 +139,9 @@ export function IsTime(): PropertyDecorator {
       validate: (value) =>
         typeof value === 'string' &&
         /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value) &&
-        !Number.isNaN(Date.parse(value)),
+        !Number.isNaN(Date.parse(value)) &&
+        // JavaScript takes the 30th of February for the 2nd of March.
+        new Date(`${value.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(value.slice(0, 10)),
       defaultMessage: () => 'must be a date and time such as 2026-11-22T12:00:00Z',
     },
   });

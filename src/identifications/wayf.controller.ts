@@ -71,7 +71,8 @@ export class WayfController {
       void reply.code(303).header('location', target);
       return '';
     } catch (error) {
-      if (!(error instanceof ApiError) || !['unauthorized', 'forbidden'].includes(error.code)) throw error;
+      if (!(error instanceof ApiError) || !['unauthorized', 'forbidden', 'unverified'].includes(error.code))
+        throw error;
       void reply.code(422);
       return signInPage(institution, { problem: error.message, email });
     }

@@ -46,7 +46,7 @@ export class Limits implements OnModuleInit {
     );
     if (taken.length > 0) return;
     // A caller's transaction ends with the refusal, and what it would note with it.
-    if (manager === this.manager) await this.tell(key);
+    if (manager === this.manager) await this.tell({ key });
     throw rateLimited(await this.waitFor(key));
   }
 
@@ -106,8 +106,11 @@ export class Limits implements OnModuleInit {
     await sql(this.manager, 'DELETE FROM attempt_limits WHERE key = ANY($1) RETURNING key', [keys]);
   }
 
-  /** Notes in the trail that a limit was reached: the first time in each window, as whoever floods us fills no disk. */
-  private async tell(key: string): Promise<void> {
+  /**
+   * Notes in the trail that a limit was reached: the first time in each window, as whoever floods us fills no disk. For
+   * whoever takes a limit in a transaction of their own, which ends with the refusal.
+   */
+  async tell({ key }: Pick<Limit, 'key'>): Promise<void> {
     await this.manager.transaction(async (tx) => {
       const [first] = await sql(
         tx,

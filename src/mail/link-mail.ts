@@ -1,27 +1,27 @@
 import { escapeHtml } from '../http/html.js';
 import type { MailContent } from './mail-message.js';
 
-/** A mail that has somebody open a link. */
+/** A mail of a few paragraphs, which usually has somebody open a link. */
 export interface LinkMail {
   subject: string;
   /** Paragraphs of plain text. */
   before: string[];
-  link: string;
+  link?: string;
   /** What the link is called in HTML. */
-  label: string;
+  label?: string;
   after: string[];
 }
 
 /** @returns the mail in plain text and in HTML */
-export function linkMail({ subject, before, link, label, after }: LinkMail): MailContent {
+export function linkMail({ subject, before, link, label = '', after }: LinkMail): MailContent {
   const paragraph = (text: string) => `<p>${escapeHtml(text)}</p>`;
   return {
     subject,
-    text: `${[...before, link, ...after].join('\n\n')}\n`,
+    text: `${[...before, ...(link === undefined ? [] : [link]), ...after].join('\n\n')}\n`,
     html: [
       '<!doctype html><html lang="en"><body style="font-family: sans-serif; line-height: 1.5">',
       ...before.map(paragraph),
-      `<p><a href="${escapeHtml(link)}">${escapeHtml(label)}</a></p>`,
+      ...(link === undefined ? [] : [`<p><a href="${escapeHtml(link)}">${escapeHtml(label)}</a></p>`]),
       ...after.map(paragraph),
       '</body></html>',
     ].join('\n'),

@@ -61,6 +61,10 @@ export class OauthClientStore {
     );
   }
 
+  async exists(clientId: string): Promise<boolean> {
+    return (await sql(this.manager, 'SELECT id FROM oauth_clients WHERE id = $1', [clientId])).length > 0;
+  }
+
   /** Notes that a secret was used, at most once a minute. */
   async noteUse(secretId: string): Promise<void> {
     await sql(
@@ -75,14 +79,23 @@ export class OauthClientStore {
    * Locks a client and one of its secrets against change until the transaction ends. The secret has a lock of its own: a
    * client that was only locked meanwhile is not looked at again, and the secret would be seen as it was before.
    *
+   * The account that answers for the client comes first, as in every change of either: nothing is issued behind the back
+   * of whoever ends all that it has.
+   *
    * @returns its scopes, if it is still good and still has the secret
    */
   async hold(tx: EntityManager, clientId: string, secretId: string): Promise<string[] | undefined> {
+    const [owner] = await sql<{ id: string }>(
+      tx,
+      `SELECT a.id FROM accounts a JOIN oauth_clients c ON c.account_id = a.id WHERE c.id = $1 FOR SHARE OF a`,
+      [clientId],
+    );
     const [row] = await sql<{ scopes: string[] }>(
       tx,
       `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $2
-       WHERE c.id = $1 AND ${isGoodClient('c')} FOR SHARE OF c FOR KEY SHARE OF s`,
-      [clientId, secretId],
+       WHERE c.id = $1 AND c.account_id IS NOT DISTINCT FROM $3 AND ${isGoodClient('c')}
+       FOR SHARE OF c FOR KEY SHARE OF s`,
+      [clientId, secretId, owner?.id ?? null],
     );
     return row?.scopes;
   }
@@ -134,14 +147,22 @@ export class OauthClientStore {
 
   /** @returns whether the new owner, if one is named, is an enabled admin, and so the change was made */
   async update(tx: EntityManager, id: string, { name, scopes, ownerId }: ClientChange): Promise<boolean> {
+    if (ownerId !== undefined && !(await this.holdAdmin(tx, ownerId))) return false;
     const rows = await sql(
       tx,
       `UPDATE oauth_clients SET name = coalesce($2, name), scopes = coalesce($3, scopes),
          account_id = coalesce($4, account_id)
-       WHERE id = $1 AND ($4::uuid IS NULL
-         OR EXISTS (SELECT FROM accounts WHERE id = $4 AND role = 'admin' AND disabled_at IS NULL))
-       RETURNING id`,
+       WHERE id = $1 RETURNING id`,
       [id, name ?? null, scopes ?? null, ownerId ?? null],
+    );
+    return rows.length === 1;
+  }
+
+  private async holdAdmin(tx: EntityManager, id: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `SELECT id FROM accounts WHERE id = $1 AND role = 'admin' AND disabled_at IS NULL FOR SHARE`,
+      [id],
     );
     return rows.length === 1;
   }

@@ -59,7 +59,11 @@ export class OauthClients {
     const client = await this.verified.get(`${id} ${digest.toString('base64')}`, () =>
       this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
     );
-    if (!client) await this.audit.recordAlone({ kind: 'sign_in', outcome: 'failure', subject: id });
+    if (!client) {
+      // What is nobody's id may be a secret in the wrong place.
+      const subject = (await this.store.exists(id)) ? { subject: id } : {};
+      await this.audit.recordAlone({ kind: 'sign_in', outcome: 'failure', ...subject });
+    }
     return client;
   }
 
@@ -89,7 +93,7 @@ export class OauthClients {
     await this.manager.transaction(async (tx) => {
       await this.tokens.holdCaller(tx, caller.principal);
       await this.add(tx, { id, secret, name, scopes, ownerId: accountId });
-      await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes } });
+      await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes, owner: accountId } });
     });
     return { client: await this.find(id), secret };
   }
@@ -121,7 +125,8 @@ export class OauthClients {
     await this.changing(caller, id, 'oauth_client.changed', async (tx) => {
       if (!(await this.store.update(tx, id, change))) throw invalidParams({ owner: ['is no admin'] });
       if (change.scopes) await this.tokens.narrowClientTokens(tx, id, change.scopes);
-      return { ...change };
+      const { ownerId, ...others } = change;
+      return { ...others, ...(ownerId !== undefined && { owner: ownerId }) };
     });
     return this.find(id);
   }

@@ -77,14 +77,19 @@ export class PasswordResets implements OnModuleInit {
     await this.audit.record(tx, { kind: 'account.invited', subject: id, email });
   }
 
-  /** Mails a link to somebody whose password was taken away. Call {@link wake} after the commit. */
-  async offer(tx: EntityManager, email: string): Promise<void> {
-    const { id, accountId } = await this.store.open(tx, email);
-    await this.mailQueue.add(
-      tx,
-      { kind: RESET_MAIL, subjectId: id, recipient: email },
-      { discard: accountId === null },
-    );
+  /**
+   * Mails a link to the account with this email; does the same work when there is none. Call {@link wake} after the commit.
+   *
+   * @returns whom the mail goes to
+   */
+  async offer(tx: EntityManager, email: string): Promise<{ accountId: string | null }> {
+    const reset = await this.store.open(tx, email);
+    const mail = { kind: RESET_MAIL, subjectId: reset.id, recipient: reset.email ?? '' };
+    await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
+    const subject = reset.accountId === null ? {} : { subject: reset.accountId };
+    const details = { reset: reset.id };
+    await this.audit.record(tx, { kind: 'password_reset.requested', ...subject, email, details });
+    return reset;
   }
 
   /** Has the mails sent now that are queued in a transaction which has been committed. */
@@ -106,25 +111,29 @@ export class PasswordResets implements OnModuleInit {
     // Only saves the work of hashing for a token that is spent; the transaction decides.
     const live = id === undefined ? undefined : await this.store.findLive(id);
     if (id === undefined) throw unusableToken();
-    if (!live) {
-      await this.audit.recordAlone({ kind: 'password_reset.redeemed', outcome: 'failure', details: { reset: id } });
-      throw unusableToken();
-    }
+    if (!live) return this.refuse(id);
     const passwordHash = await this.hasher.hash(password);
-    const { account, session } = await this.revocations.during(`account ${live.accountId}`, async (tx) => {
+    const done = await this.revocations.during(`account ${live.accountId}`, async (tx) => {
       const accountId = await this.store.spend(tx, id);
       const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));
-      if (!changed) throw unusableToken();
+      if (!changed) return undefined;
       await this.sessions.endEverything(tx, changed.id);
       const entry = { kind: 'password_reset.redeemed', subject: changed.id, actorId: changed.id } as const;
       await this.audit.record(tx, { ...entry, details: { reset: id } });
       return { account: changed, session: remember_me && (await this.sessions.open(tx, changed, true)) };
     });
+    if (!done) return this.refuse(id);
+    const { account, session } = done;
     // The password is changed, whatever becomes of this.
     await this.passwordChecks.lift(account.email, address).catch((error: unknown) => {
       this.logger.warn('the limits on signing in could not be lifted', error);
     });
     return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
+  }
+
+  private async refuse(reset: string): Promise<never> {
+    await this.audit.recordAlone({ kind: 'password_reset.redeemed', outcome: 'failure', details: { reset } });
+    throw unusableToken();
   }
 
   /** @returns whom the mail goes to, or would go to; undefined when one was queued less than a minute ago */
@@ -133,21 +142,12 @@ export class PasswordResets implements OnModuleInit {
       return await this.manager.transaction(async (tx) => {
         // In the transaction: when nothing is queued after all, whoever asks again must not be told that something is.
         await this.limits.take(limit, tx);
-        const reset = await this.store.open(tx, email);
-        const mail = { kind: RESET_MAIL, subjectId: reset.id, recipient: reset.email ?? '' };
-        await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
-        const subject = reset.accountId === null ? {} : { subject: reset.accountId };
-        await this.audit.record(tx, {
-          kind: 'password_reset.requested',
-          ...subject,
-          email,
-          details: { reset: reset.id },
-        });
-        return reset;
+        return this.offer(tx, email);
       });
     } catch (error) {
-      if (error instanceof ApiError && error.code === 'rate_limited') return undefined;
-      throw error;
+      if (!(error instanceof ApiError && error.code === 'rate_limited')) throw error;
+      await this.limits.tell(limit);
+      return undefined;
     }
   }
 }

@@ -4,6 +4,7 @@ import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts, type AccountAtEpoch } from '../accounts/accounts.service.js';
 import { EmailLinks } from '../accounts/email-links.service.js';
+import { foldEmail } from '../accounts/email.js';
 import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
 import { Audit } from '../audit/audit.service.js';
@@ -21,6 +22,8 @@ const ENDED = 'The session has ended.';
 
 /** Each change of credentials costs a hash: one account must not take them all. */
 const CHANGES = { most: 10, seconds: 60 };
+/** Each change of email has mails sent to addresses of the account's choice, and keeps the old one from others. */
+const EMAIL_CHANGES = { most: 10, seconds: 86_400 };
 
 export const badRefreshToken = () => unauthorized('The refresh token is not valid.');
 export const signupClosed = () => new ApiError('forbidden', 'Nobody signs up here: ask for an account.');
@@ -133,6 +136,9 @@ export class Sessions {
   ): Promise<TokenPair | AccountView> {
     if (id.toLowerCase() !== principal.accountId) throw notFound();
     await this.limits.take({ key: `change ${principal.accountId}`, ...CHANGES });
+    if (foldEmail(change.email) !== foldEmail(principal.email)) {
+      await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });
+    }
     const passwordHash = await this.hasher.hash(change.password);
     const opened = await this.revocations.during(`account ${principal.accountId}`, async (tx) => {
       const checked = { id: principal.accountId, epoch: principal.credentialEpoch };
@@ -141,7 +147,9 @@ export class Sessions {
       await this.endEverything(tx, account.id);
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
       if (account.oldEmail !== null) {
-        await this.emailLinks.changed(tx, account.id, { old: account.oldEmail, new: account.email });
+        await this.emailLinks.endVerifications(tx, account.id);
+        await this.emailLinks.tellOld(tx, account.id, account.oldEmail);
+        await this.emailLinks.askToVerify(tx, account.id, account.email);
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
       return this.openIfVerified(tx, account, change.remember_me);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { TokenKind } from './token-kinds.js';
-import { BEHIND, IS_GOOD, named, RECORD, type TokenName, type TokenRecord } from './token.store.js';
+import { BEHIND, IS_GOOD, named, RECORD, revokeAmong, type TokenName, type TokenRecord } from './token.store.js';
 
 /** What there is to know of a token that is good. Times are seconds since 1970. */
 export interface IntrospectedToken {
@@ -45,14 +45,17 @@ export class ClientTokenStore {
   async narrow(tx: EntityManager, clientId: string, scopes: string[]): Promise<void> {
     await sql(
       tx,
-      `UPDATE tokens SET scopes = ARRAY(SELECT unnest(scopes) INTERSECT SELECT unnest($2::text[]) ORDER BY 1)
-       WHERE client_id = $1 AND ${LIVE} AND NOT scopes <@ $2`,
+      `WITH wide AS (
+         SELECT id FROM tokens WHERE client_id = $1 AND ${LIVE} AND NOT scopes <@ $2 ORDER BY id FOR UPDATE
+       )
+       UPDATE tokens SET scopes = ARRAY(SELECT unnest(scopes) INTERSECT SELECT unnest($2::text[]) ORDER BY 1)
+       FROM wide WHERE tokens.id = wide.id`,
       [clientId, scopes],
     );
   }
 
   async revokeAll(tx: EntityManager, clientId: string): Promise<void> {
-    await sql(tx, `UPDATE tokens SET revoked_at = now() WHERE client_id = $1 AND ${LIVE}`, [clientId]);
+    await revokeAmong(tx, `SELECT id FROM tokens WHERE client_id = $1 AND ${LIVE}`, [clientId]);
   }
 
   /** @returns the record of the client's token that was revoked, if there was one */

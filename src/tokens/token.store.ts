@@ -248,33 +248,27 @@ export class TokenStore {
    * @param onBehalfToo also those that somebody got on its behalf, and that it got on behalf of others
    */
   async revokeUserTokens(tx: EntityManager, accountId: string, onBehalfToo: boolean): Promise<void> {
-    await sql(
+    await revokeAmong(
       tx,
-      `WITH ended AS (
-         SELECT id FROM tokens WHERE kind = 'user' AND revoked_at IS NULL
-           AND (account_id = $1 AND (actor_id IS NULL OR $2) OR actor_id = $1 AND $2)
-         ORDER BY id FOR UPDATE
-       )
-       UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id RETURNING tokens.id`,
+      `SELECT id FROM tokens WHERE kind = 'user' AND revoked_at IS NULL
+         AND (account_id = $1 AND (actor_id IS NULL OR $2) OR actor_id = $1 AND $2)`,
       [accountId, onBehalfToo],
     );
   }
 
   /** Revokes the tokens that an account got on behalf of others. */
   async revokeOnBehalf(tx: EntityManager, actorId: string): Promise<void> {
-    await sql(tx, 'UPDATE tokens SET revoked_at = now() WHERE actor_id = $1 AND revoked_at IS NULL', [actorId]);
+    await revokeAmong(tx, 'SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL', [actorId]);
   }
 
   /** Revokes every token of an account, of whatever kind, and the access tokens of the clients that it answers for. */
   async revokeEverything(tx: EntityManager, accountId: string): Promise<void> {
-    await sql(
+    await revokeAmong(
       tx,
-      `WITH ended AS (
-         SELECT id FROM tokens WHERE revoked_at IS NULL AND (account_id = $1 OR actor_id = $1
-           OR client_id IN (SELECT id FROM oauth_clients WHERE account_id = $1) AND expires_at > now())
-         ORDER BY id FOR UPDATE
-       )
-       UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id`,
+      `SELECT id FROM tokens WHERE account_id = $1 AND revoked_at IS NULL
+       UNION SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL
+       UNION SELECT t.id FROM oauth_clients c JOIN tokens t ON t.client_id = c.id
+         WHERE c.account_id = $1 AND t.expires_at > now() AND t.revoked_at IS NULL`,
       [accountId],
     );
   }
@@ -297,6 +291,19 @@ export class TokenStore {
       [[...uses.keys()], [...uses.values()]],
     );
   }
+}
+
+/**
+ * Revokes the tokens that a query gives the ids of, in the order of their ids: of two who do so at once, none waits for the
+ * other in a circle.
+ */
+export async function revokeAmong(tx: EntityManager, ids: string, parameters: unknown[]): Promise<void> {
+  await sql(
+    tx,
+    `WITH ended AS (SELECT id FROM tokens WHERE id IN (${ids}) AND revoked_at IS NULL ORDER BY id FOR UPDATE)
+     UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id RETURNING tokens.id`,
+    parameters,
+  );
 }
 
 /** The condition that `$1` and `$2` name a token. */

@@ -1,9 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsString, IsUUID, ValidateIf } from 'class-validator';
 import { isGiven, IsTime, MaxLength, MUST_BE_STRING } from '../http/validation.js';
-import type { Outcome } from './audit-event.entity.js';
+import type { Outcome } from '../audit/audit-event.entity.js';
 import type { AuditRecord } from './audit-event.store.js';
-import { AUDIT_KINDS, type AuditKind } from './audit-kinds.js';
+import { AUDIT_KINDS, type AuditKind } from '../audit/audit-kinds.js';
 
 const OUTCOMES: Outcome[] = ['success', 'failure', 'refused'];
 const TOO_LONG = { message: 'must be at most 255 characters' };

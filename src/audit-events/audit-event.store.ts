@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
-import type { AuditEventEntity } from './audit-event.entity.js';
+import type { AuditEventEntity } from '../audit/audit-event.entity.js';
 import type { AuditFilter } from './audit-events.dto.js';
 
 export type AuditRecord = AuditEventEntity & { email: string | null };
@@ -40,7 +40,9 @@ export function listStatement(
   after?: Cursor,
 ): { statement: string; values: unknown[] } {
   const names = NAMES.filter((name) => filter[name] !== undefined);
-  const values: unknown[] = names.map((name) => filter[name]);
+  const values: unknown[] = names.map((name) =>
+    name === 'from' || name === 'to' ? atUtc(filter[name]) : filter[name],
+  );
   const conditions = names.map((name, index) => `${CONDITIONS[name]} $${index + 1}`);
   if (filter.outcome !== undefined && filter.outcome !== 'success') {
     // Says so to the planner, which cannot know what $n is: the index has no successes in it.
@@ -61,3 +63,6 @@ export function listStatement(
     ORDER BY e.at DESC, e.id DESC LIMIT ${limit}`;
   return { statement, values };
 }
+
+/** One spelling: PostgreSQL refuses offsets that JavaScript takes. */
+const atUtc = (time = '') => new Date(time).toISOString();

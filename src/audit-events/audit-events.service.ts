@@ -1,22 +1,24 @@
 import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
 import { requireAdmin, type Caller } from '../access/caller.js';
+import { Audit } from '../audit/audit.service.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { isUuid } from '../http/validation.js';
+import { Tokens } from '../tokens/tokens.service.js';
 import { AuditEventStore, type AuditRecord } from './audit-event.store.js';
 import type { AuditFilter } from './audit-events.dto.js';
-import { Audit } from './audit.service.js';
 
 const PAGE = 100;
 /** How many are read at once for an export. */
 const BATCH = 1_000;
 
-/** What ids look like; other texts may be anything, such as an email. */
-const ID = /^[\w.-]{1,100}$/;
-
 /** Reading the trail, for admins, which the trail tells of too. */
 @Injectable()
 export class AuditEvents {
   constructor(
+    private readonly manager: EntityManager,
     private readonly store: AuditEventStore,
+    private readonly tokens: Tokens,
     private readonly audit: Audit,
   ) {}
 
@@ -28,23 +30,37 @@ export class AuditEvents {
 
   /** @returns all that there is behind the cursor, a batch at a time. @throws ApiError as {@link list} */
   async export(caller: Caller, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
-    return this.batches(filter, await this.begin(caller, filter));
+    return this.batches(caller, filter, await this.begin(caller, filter));
   }
 
   private async begin(caller: Caller, filter: AuditFilter): Promise<Cursor | undefined> {
     requireAdmin(caller);
     const after = readCursor(filter.cursor);
-    const ids = Object.entries(filter).filter(([, value]) => typeof value === 'string' && ID.test(value));
-    await this.audit.recordAlone({ kind: 'audit.read', details: Object.fromEntries(ids) });
+    await this.audit.recordAlone({ kind: 'audit.read', details: noted(filter) });
     return after;
   }
 
-  private async *batches(filter: AuditFilter, start: Cursor | undefined): AsyncGenerator<AuditRecord[]> {
+  /** Whoever may read no more meanwhile is cut off. */
+  private async *batches(
+    { principal }: Caller,
+    filter: AuditFilter,
+    start: Cursor | undefined,
+  ): AsyncGenerator<AuditRecord[]> {
     for (let after = start; ;) {
+      await this.manager.transaction((tx) => this.tokens.holdCaller(tx, principal));
       const { records, next } = pageOf(await this.store.list(filter, BATCH + 1, after), BATCH);
       yield records;
       if (!next) return;
       after = next;
     }
   }
+}
+
+/** What was asked for, as far as it can be no secret and no email: a subject may be any text. */
+function noted(filter: AuditFilter): Record<string, unknown> {
+  const given = Object.entries(filter).filter(([name, value]) => value !== undefined && name !== 'cursor');
+  const free = ['actor', 'subject'];
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, free.includes(name) && !isUuid(String(value)) ? '…' : (value as unknown)]),
+  );
 }

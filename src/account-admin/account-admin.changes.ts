@@ -1,0 +1,45 @@
+import { auditedFields, type AccountFields } from '../accounts/account-fields.js';
+import type { AuditEntry } from '../audit/audit.service.js';
+import type { AccountChanges } from './account-admin.dto.js';
+import type { AccountBefore } from './account-admin.store.js';
+
+/** What a change comes to, besides what it writes. */
+export interface Consequences {
+  emailChanged: boolean;
+  roleChanged: boolean;
+  demoted: boolean;
+  disabled: boolean;
+  enabled: boolean;
+  passwordRemoved: boolean;
+}
+
+export function consequencesOf(before: AccountBefore, { role, disabled, password }: AccountChanges): Consequences {
+  return {
+    emailChanged: !before.isSameEmail,
+    roleChanged: role !== undefined && role !== before.role,
+    demoted: role === 'user' && before.role === 'admin',
+    disabled: disabled === true && !before.disabled,
+    enabled: disabled === false && before.disabled,
+    passwordRemoved: password === null,
+  };
+}
+
+/** @returns what the trail has of a change: an event for each thing that somebody would look for */
+export function eventsOf(
+  { email, role }: AccountChanges,
+  fields: AccountFields,
+  { emailChanged, roleChanged, disabled, enabled, passwordRemoved }: Consequences,
+): AuditEntry[] {
+  const { fields: names, ...lists } = auditedFields(fields) as { fields: string[] };
+  // Another case of the same email is no more than that.
+  const changed = [...names, ...(email !== undefined && !emailChanged ? ['email'] : [])];
+  const isMore = changed.length > 0 || Object.keys(lists).length > 0;
+  return [
+    ...(emailChanged ? [{ kind: 'account.email_changed', ...(email && { email }) } as const] : []),
+    ...(roleChanged ? [{ kind: 'account.role_changed', details: { role } } as const] : []),
+    ...(disabled ? [{ kind: 'account.disabled' } as const] : []),
+    ...(enabled ? [{ kind: 'account.enabled' } as const] : []),
+    ...(passwordRemoved ? [{ kind: 'account.password_removed' } as const] : []),
+    ...(isMore ? [{ kind: 'account.changed', details: { ...lists, fields: changed } } as const] : []),
+  ];
+}
