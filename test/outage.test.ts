@@ -156,10 +156,10 @@ class Load {
     const load = new Load();
     const accounts = await Promise.all(Array.from({ length: LOOPS * 3 }, () => signUp(server, newEmail(), 'example')));
     const loops = accounts.map(({ id, token, email, password, refreshToken }, index) => {
-      if (index % 3 === 0) return load.loop('read', () => read(server, id, token));
-      if (index % 3 === 1) return load.loop('sign-in', () => signIn(server, email, password));
+      if (index % 3 === 0) return load.loop('read', 100, () => read(server, id, token));
+      if (index % 3 === 1) return load.loop('sign-in', 100, () => signIn(server, email, password));
       let current = refreshToken;
-      return load.loop('refresh', async () => {
+      return load.loop('refresh', 100, async () => {
         const answer = await refresh(server, current);
         if (answer.status === 200) current = (answer.body as { refresh_token: string }).refresh_token;
         return answer;
@@ -167,8 +167,8 @@ class Load {
     });
     load.running = Promise.all([
       ...loops,
-      load.loop('health', () => server.call('GET', '/healthz')),
-      load.loop('ready', () => server.call('GET', '/readyz')),
+      load.loop('health', 50, () => server.call('GET', '/healthz')),
+      load.loop('ready', 50, () => server.call('GET', '/readyz')),
     ]);
     return load;
   }
@@ -190,14 +190,14 @@ class Load {
     return this.samples;
   }
 
-  private async loop(kind: string, request: () => Promise<Answer>): Promise<void> {
+  /** @param pause a client's, without which this would take all of the processor */
+  private async loop(kind: string, pause: number, request: () => Promise<Answer>): Promise<void> {
     while (!this.stopped) {
       const startedAt = Date.now();
       const { status, headers } = await request();
       const milliseconds = Date.now() - startedAt;
       this.samples.push({ kind, status, retryAfter: headers.get('retry-after'), startedAt, milliseconds });
-      // A client's pause, without which this would take all of the processor.
-      await sleep(status === 200 ? 50 : 20);
+      await sleep(status === 200 ? pause : pause / 2);
     }
   }
 }
