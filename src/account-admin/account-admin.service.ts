@@ -117,6 +117,8 @@ export class AccountAdmin {
   async remove(caller: Caller, id: string): Promise<void> {
     await this.alone(caller, id, async (tx, { id: subject, email, individual, role }) => {
       if (await this.store.answersForClients(tx, subject)) throw answersForClients();
+      // In the order in which others lock them, too: what the deletion does by itself has none.
+      await this.tokens.revokeEverything(tx, subject);
       if (!(await this.store.remove(tx, subject))) throw lastAdmin();
       await this.audit.record(tx, { kind: 'account.deleted', subject, details: { individual, role } });
       await this.audit.blankEmails(tx, subject, email);

@@ -4,7 +4,7 @@ import type { Role } from '../accounts/account.entity.js';
 import { LISTS } from '../accounts/account-lists.store.js';
 import { namingConflicts } from '../accounts/accounts.service.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';
-import { sql } from '../database/sql.js';
+import { patientSql, sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
 
 /** An account as admins see it. */
@@ -169,7 +169,7 @@ export class AccountAdminStore {
 
   /** @returns whether the account was deleted, and all that it held: never the last enabled admin */
   async remove(tx: EntityManager, id: string): Promise<boolean> {
-    const rows = await sql(
+    const rows = await patientSql(
       tx,
       `DELETE FROM accounts WHERE id = $1 AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${ANOTHER_ADMIN})
        RETURNING id`,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { sql } from '../database/sql.js';
+import { patientSql, sql } from '../database/sql.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
 import type { Cursor } from '../http/cursor.js';
 import type { AccountFields } from './account-fields.js';
@@ -125,7 +125,7 @@ export class ClientAccountStore {
    * and all that it held
    */
   async remove(tx: EntityManager, id: string): Promise<{ email: string | null } | undefined> {
-    const [row] = await sql<{ email: string | null }>(
+    const [row] = await patientSql<{ email: string | null }>(
       tx,
       `DELETE FROM accounts WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL
          AND NOT EXISTS (SELECT FROM oauth_clients WHERE account_id = $1)

@@ -19,6 +19,27 @@ export async function sql<Row = unknown>(
   return (Array.isArray(result[0]) && typeof result[1] === 'number' ? result[0] : result) as Row[];
 }
 
+/** How long a statement may take that is known to, in milliseconds. */
+const PATIENCE = 60_000;
+
+/**
+ * Like {@link sql}, for the few statements that may take long, such as the deletion of a row that a million others go with.
+ *
+ * @param tx a transaction's manager
+ */
+export async function patientSql<Row extends pg.QueryResultRow>(
+  tx: EntityManager,
+  statement: string,
+  parameters: unknown[] = [],
+): Promise<Row[]> {
+  if (!tx.queryRunner) throw new Error('A statement that may take long needs a transaction.');
+  await sql(tx, `SET LOCAL statement_timeout = ${PATIENCE}`);
+  const client = (await tx.queryRunner.connect()) as pg.ClientBase;
+  // The pool's own limit is for requests of the usual kind.
+  const query = { text: statement, values: parameters, query_timeout: PATIENCE + 1_000 };
+  return (await client.query<Row>(query)).rows;
+}
+
 /** A statement that is parsed and planned once for each connection, for the paths that every request takes. */
 export interface PreparedStatement {
   name: string;

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { sql } from '../database/sql.js';
+import { patientSql, sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
 import { isGoodClient } from '../tokens/good-client.js';
 
@@ -169,8 +169,7 @@ export class OauthClientStore {
 
   async remove(tx: EntityManager, id: string): Promise<boolean> {
     // Its tokens and identifications go with it, and they may be many.
-    await sql(tx, `SET LOCAL statement_timeout = '60s'`);
-    return (await sql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
+    return (await patientSql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
   }
 
   async find(id: string): Promise<ClientRecord | undefined> {
