@@ -193,8 +193,9 @@ function conditionsOf({ id, email, name, role, individual, disabled }: AccountSe
     text === undefined ? [] : [`${BY_TEXT[column]} ($${values.push(text)})`];
   const conditions = [
     ...byText('id', id),
-    ...byText('email', email && beginningWith(email)),
-    ...byText('name', name && beginningWith(name)),
+    ...byText('email', email === undefined ? undefined : beginningWith(email)),
+    // In the spelling that names are stored in.
+    ...byText('name', name === undefined ? undefined : beginningWith(name.normalize('NFC'))),
     ...(role ? [BY_CHOICE.role[role]] : []),
     ...(individual ? [BY_CHOICE.individual[individual]] : []),
     ...(disabled ? [BY_CHOICE.disabled[disabled]] : []),

@@ -11,6 +11,7 @@ import { Limits } from '../limits/limits.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../sessions/password-resets.service.js';
 import { Sessions } from '../sessions/sessions.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
 
 /** One mail for each address and minute. */
 const MAILS = { most: 1, seconds: 60 };
@@ -36,6 +37,7 @@ export class AccountEmails {
     private readonly store: EmailLinkStore,
     private readonly sessions: Sessions,
     private readonly resets: PasswordResets,
+    private readonly tokens: Tokens,
     private readonly revocations: Revocations,
     private readonly limits: Limits,
     private readonly audit: Audit,
@@ -88,6 +90,7 @@ export class AccountEmails {
       const { accountId, email } = spent;
       const { oldEmail } = await this.accounts.restoreEmail(tx, accountId, email);
       await this.sessions.endEverything(tx, accountId);
+      await this.tokens.revokeEverything(tx, accountId);
       await this.store.endVerifications(tx, accountId);
       await this.store.endLater(tx, accountId, id);
       if (oldEmail !== null) await this.links.tellOld(tx, accountId, oldEmail, false);

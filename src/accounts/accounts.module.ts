@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MailModule } from '../mail/mail.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountEntity } from './account.entity.js';
 import { AccountLists } from './account-lists.store.js';
 import { AccountIds } from './account-ids.service.js';
@@ -22,6 +23,7 @@ import { PasswordHasher } from './password-hasher.js';
   imports: [
     TypeOrmModule.forFeature([AccountEntity, AccountNetworkEntity, AccountEmailDomainEntity, EmailLinkEntity]),
     MailModule,
+    TokensModule,
   ],
   controllers: [AccountsController, ClientAccountsController],
   providers: [

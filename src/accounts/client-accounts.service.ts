@@ -5,6 +5,7 @@ import { ApiError, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
 import { auditedFields, readFields } from './account-fields.js';
 import { AccountLists } from './account-lists.store.js';
 import { takenName } from './accounts.service.js';
@@ -18,6 +19,7 @@ export class ClientAccounts {
     private readonly manager: EntityManager,
     private readonly store: ClientAccountStore,
     private readonly lists: AccountLists,
+    private readonly tokens: Tokens,
     private readonly revocations: Revocations,
     private readonly audit: Audit,
   ) {}
@@ -76,8 +78,11 @@ export class ClientAccounts {
     const removed = await this.revocations.during(
       (done) => (done ? `account ${id.toLowerCase()}` : undefined),
       async (tx) => {
-        const done = await this.store.remove(tx, id);
+        const done = await this.store.lockOrganisation(tx, id);
         if (!done) return false;
+        // In the order in which others lock them, too: what the deletion does by itself has none.
+        await this.tokens.revokeEverything(tx, id);
+        await this.store.remove(tx, id);
         await this.audit.record(tx, { kind: 'account.deleted', subject: id.toLowerCase() });
         await this.audit.blankEmails(tx, id.toLowerCase(), done.email);
         return true;

@@ -121,17 +121,24 @@ export class ClientAccountStore {
   }
 
   /**
-   * @returns what was its email, if an enabled organisation was deleted that is no admin and answers for no client,
-   * and all that it held
+   * Locks an account until the transaction ends.
+   *
+   * @returns its email, if it is an enabled organisation that is no admin and answers for no client
    */
-  async remove(tx: EntityManager, id: string): Promise<{ email: string | null } | undefined> {
-    const [row] = await patientSql<{ email: string | null }>(
+  async lockOrganisation(tx: EntityManager, id: string): Promise<{ email: string | null } | undefined> {
+    const [row] = await sql<{ email: string | null }>(
       tx,
-      `DELETE FROM accounts WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL
+      `SELECT email FROM accounts
+       WHERE id = $1 AND NOT individual AND role <> 'admin' AND disabled_at IS NULL
          AND NOT EXISTS (SELECT FROM oauth_clients WHERE account_id = $1)
-       RETURNING email`,
+       FOR UPDATE`,
       [id],
     );
     return row;
+  }
+
+  /** Deletes an account and all that it held. The caller holds a lock on it. */
+  async remove(tx: EntityManager, id: string): Promise<void> {
+    await patientSql(tx, 'DELETE FROM accounts WHERE id = $1', [id]);
   }
 }

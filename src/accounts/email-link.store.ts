@@ -62,7 +62,12 @@ export class EmailLinkStore implements OnModuleInit {
     return row?.email;
   }
 
-  /** @param lifetime in seconds */
+  /**
+   * Opens a link, dated by the moment and not by the beginning of the transaction, which may have waited for the change
+   * before it: the caller holds a lock on the account, so the order of dates is that of changes. See {@link endLater}.
+   *
+   * @param lifetime in seconds
+   */
   async open(
     tx: EntityManager,
     link: { purpose: EmailLinkPurpose; accountId: string; email: string },
@@ -70,8 +75,8 @@ export class EmailLinkStore implements OnModuleInit {
   ): Promise<string> {
     const [row] = await sql<{ id: string }>(
       tx,
-      `INSERT INTO email_links (purpose, account_id, email, expires_at)
-       VALUES ($1, $2, $3, now() + $4 * interval '1 second') RETURNING id`,
+      `INSERT INTO email_links (purpose, account_id, email, created_at, expires_at)
+       VALUES ($1, $2, $3, clock_timestamp(), now() + $4 * interval '1 second') RETURNING id`,
       [link.purpose, link.accountId, link.email, lifetime],
     );
     if (!row) throw new Error('The new link was not returned.');

@@ -117,18 +117,30 @@ export function IsWholeNumber(least: number, most: number, hint = ''): PropertyD
 /** For `@ValidateIf`: the field is there, if only as null, which is a value like others. */
 export const isGiven = (_: object, value: unknown) => value !== undefined;
 
-/** One line with a letter, a digit or a symbol in it, and nothing that turns the direction of what follows (Unicode TR 36). */
+/**
+ * One line with a letter, a digit or a symbol in it, and nothing that turns the direction of what follows (Unicode TR 36),
+ * which is not too long in the spelling that it is stored in: a few characters are several there (Unicode TR 15).
+ */
 export function IsName(): PropertyDecorator {
   return ValidateBy({
     name: 'isName',
     validator: {
-      validate: (value) =>
-        typeof value === 'string' &&
-        /[\p{L}\p{N}\p{S}]/u.test(value) &&
-        !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value),
-      defaultMessage: () => 'must be one line of text',
+      validate: (value) => problemOfName(value) === undefined,
+      defaultMessage: (args) => problemOfName(args?.value) ?? '',
     },
   });
+}
+
+const LONGEST_NAME = 255;
+
+function problemOfName(value: unknown): string | undefined {
+  const isLine =
+    typeof value === 'string' &&
+    /[\p{L}\p{N}\p{S}]/u.test(value) &&
+    !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
+  if (!isLine) return 'must be one line of text';
+  const length = Array.from(value.normalize('NFC')).length;
+  return length > LONGEST_NAME ? `must be at most ${LONGEST_NAME} characters` : undefined;
 }
 
 /** A date and time of RFC 3339 in a year of four digits, such as 2026-11-22T12:00:00Z. */

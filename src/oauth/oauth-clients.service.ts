@@ -134,6 +134,8 @@ export class OauthClients {
   /** Deletes a client, its secrets and its tokens. @throws ApiError `not_found` */
   async remove(caller: Caller, id: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.deleted', async (tx) => {
+      // In the order in which others lock them, too: what the deletion does by itself has none.
+      await this.tokens.revokeClientTokens(tx, id);
       await this.store.remove(tx, id);
       return undefined;
     });
