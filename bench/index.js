@@ -2,3 +2,4 @@ await import('./start.js');
 await import('./sign-in.js');
 await import('./tokens.js');
 await import('./identifications.js');
+await import('./audit.js');

@@ -199,6 +199,12 @@ const ROUTES: Route[] = [
     body: () => ({ account: { email: 'a@example.org', password: 'another example' } }),
     diagonal: bearers('session JWT'),
   },
+  {
+    name: 'a session: GET /account/sessions',
+    method: 'GET',
+    path: () => '/account/sessions',
+    diagonal: bearers('session JWT'),
+  },
   forClients(
     'PATCH',
     () => `/accounts/${randomUUID()}`,
@@ -259,6 +265,13 @@ const ROUTES: Route[] = [
     rest: () => ({ token: admin.token }),
     diagonal: { 'App-Token': ['App-Token'] },
   },
+  ...['/api/v1/accounts', '/api/v1/audit_events'].map((path): Route => ({
+    name: `App-Token and Token, with a good Token: GET ${path}`,
+    method: 'GET',
+    path: () => path,
+    rest: () => ({ token: admin.token }),
+    diagonal: { 'App-Token': ['App-Token'] },
+  })),
   {
     name: 'App-Token and Token, with a good App-Token: GET /api/v1/tokens/',
     method: 'GET',

@@ -177,7 +177,7 @@ export class AccountAdmin {
     if (!changed) throw lastAdmin();
     await this.lists.replace(tx, before.id, fields);
     await this.end(tx, before.id, comes);
-    if (comes.emailChanged) await this.tellOfNewEmail(tx, before, email ?? null);
+    if (comes.emailChanged) await this.tellOfNewEmail(tx, before, email ?? null, comes);
     for (const event of eventsOf(changes, fields, comes)) {
       await this.audit.record(tx, { ...event, subject: before.id });
     }
@@ -193,10 +193,16 @@ export class AccountAdmin {
     if (comes.disabled || comes.enabled) await this.emailLinkStore.endAll(tx, id);
   }
 
-  /** Whoever has no password yet, or is disabled, has nothing that the old address could bring back. */
-  private async tellOfNewEmail(tx: EntityManager, before: AccountBefore, email: string | null): Promise<void> {
-    const { id, email: old, hasPassword, disabled } = before;
-    if (old !== null) await this.emailLinks.tellOld(tx, id, old, hasPassword && !disabled);
+  /** Only whoever could sign in with the old address, and may again, can bring it back. */
+  private async tellOfNewEmail(
+    tx: EntityManager,
+    { id, email: old, hasPassword, isVerified, disabled }: AccountBefore,
+    email: string | null,
+    comes: Consequences,
+  ): Promise<void> {
+    const couldSignIn = hasPassword && (isVerified || this.config.emailVerification === 'off');
+    const undoable = couldSignIn && !disabled && !comes.disabled;
+    if (old !== null) await this.emailLinks.tellOld(tx, id, old, undoable);
     if (email !== null) await this.writeTo(tx, { id, email }, hasPassword);
   }
 

@@ -43,6 +43,7 @@ export interface AccountBefore {
   /** The email that is asked for is this one, but for its case; also when none is asked for. */
   isSameEmail: boolean;
   hasPassword: boolean;
+  isVerified: boolean;
   individual: boolean;
   role: Role;
   disabled: boolean;
@@ -124,7 +125,7 @@ export class AccountAdminStore {
     const [row] = await sql<AccountBefore>(
       tx,
       `SELECT id, email, NOT $2 OR lower(email) IS NOT DISTINCT FROM lower($3) AS "isSameEmail",
-         password_hash IS NOT NULL AS "hasPassword", individual, role, disabled_at IS NOT NULL AS disabled
+         password_hash IS NOT NULL AS "hasPassword", email_verified_at IS NOT NULL AS "isVerified", individual, role, disabled_at IS NOT NULL AS disabled
        FROM accounts WHERE id = $1 FOR UPDATE`,
       [id, email !== undefined, email ?? null],
     );

@@ -92,7 +92,6 @@ export class AccountEmails {
       await this.sessions.endEverything(tx, accountId);
       await this.tokens.revokeEverything(tx, accountId);
       await this.store.endVerifications(tx, accountId);
-      await this.store.endLater(tx, accountId, id);
       if (oldEmail !== null) await this.links.tellOld(tx, accountId, oldEmail, false);
       await this.resets.offer(tx, email);
       const entry = { kind: 'account.email_change_undone', subject: accountId, actorId: accountId, email } as const;

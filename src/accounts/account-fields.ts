@@ -29,9 +29,17 @@ export function readFields({ name, publisher_reference, networks, email_domains 
 }
 
 /** @returns what the trail has of a change: whom visitors count for; of names only that they were changed */
-export function auditedFields({ networks, emailDomains, ...others }: AccountFields): Record<string, unknown> {
+export function auditedFields({
+  networks,
+  emailDomains,
+  name,
+  publisherReference,
+}: AccountFields): Record<string, unknown> {
   return {
-    fields: Object.keys(others),
+    fields: [
+      ...(name === undefined ? [] : ['name']),
+      ...(publisherReference === undefined ? [] : ['publisher_reference']),
+    ],
     ...(networks && { networks }),
     ...(emailDomains && { email_domains: emailDomains }),
   };

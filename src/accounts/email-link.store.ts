@@ -62,12 +62,7 @@ export class EmailLinkStore implements OnModuleInit {
     return row?.email;
   }
 
-  /**
-   * Opens a link, dated by the moment and not by the beginning of the transaction, which may have waited for the change
-   * before it: the caller holds a lock on the account, so the order of dates is that of changes. See {@link endLater}.
-   *
-   * @param lifetime in seconds
-   */
+  /** @param lifetime in seconds */
   async open(
     tx: EntityManager,
     link: { purpose: EmailLinkPurpose; accountId: string; email: string },
@@ -75,8 +70,8 @@ export class EmailLinkStore implements OnModuleInit {
   ): Promise<string> {
     const [row] = await sql<{ id: string }>(
       tx,
-      `INSERT INTO email_links (purpose, account_id, email, created_at, expires_at)
-       VALUES ($1, $2, $3, clock_timestamp(), now() + $4 * interval '1 second') RETURNING id`,
+      `INSERT INTO email_links (purpose, account_id, email, expires_at)
+       VALUES ($1, $2, $3, now() + $4 * interval '1 second') RETURNING id`,
       [link.purpose, link.accountId, link.email, lifetime],
     );
     if (!row) throw new Error('The new link was not returned.');
@@ -145,17 +140,6 @@ export class EmailLinkStore implements OnModuleInit {
       `UPDATE email_links SET ended_at = now() WHERE account_id = $1 AND purpose = 'verify' AND ended_at IS NULL
        RETURNING id`,
       [accountId],
-    );
-  }
-
-  /** Ends the links that were made after this one: whoever had the account earlier has the last word. */
-  async endLater(tx: EntityManager, accountId: string, id: string): Promise<void> {
-    await sql(
-      tx,
-      `UPDATE email_links l SET ended_at = now() FROM email_links used
-       WHERE used.id = $2 AND l.account_id = $1 AND l.ended_at IS NULL AND l.created_at >= used.created_at
-       RETURNING l.id`,
-      [accountId, id],
     );
   }
 

@@ -91,14 +91,8 @@ export class AppTokens {
     const { principal } = caller;
     const owner = ownerFor(principal);
     const tokenName = this.nameOf(kind, name);
-    const own = [principal.appTokenId, principal.userTokenId];
-    const changed = await this.tokens.changeExpiry(
-      tokenName,
-      owner,
-      seconds,
-      own,
-      this.auditing('token.expiry_changed'),
-    );
+    const alongside = this.auditing('token.expiry_changed');
+    const changed = await this.tokens.changeExpiry(principal, tokenName, owner, seconds, alongside);
     if (changed) return changed;
     // Only to say why: the statement has decided.
     found(await this.tokens.find(tokenName, owner));
@@ -107,8 +101,9 @@ export class AppTokens {
 
   /** @throws ApiError `not_found` */
   async remove(caller: Caller, kind: Kind, name: string): Promise<void> {
-    const owner = ownerFor(caller.principal);
-    found(await this.tokens.remove(this.nameOf(kind, name), owner, this.auditing('token.deleted')));
+    const { principal } = caller;
+    const alongside = this.auditing('token.deleted');
+    found(await this.tokens.remove(principal, this.nameOf(kind, name), ownerFor(principal), alongside));
   }
 
   private nameOf(kind: Kind, name: string): TokenName {

@@ -149,9 +149,9 @@ export class Sessions {
       if (account.oldEmail !== null) {
         await this.emailLinks.endVerifications(tx, account.id);
         await this.emailLinks.tellOld(tx, account.id, account.oldEmail);
-        await this.emailLinks.askToVerify(tx, account.id, account.email);
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
+      if (!account.emailVerified) await this.emailLinks.askToVerify(tx, account.id, account.email);
       return this.openIfVerified(tx, account, change.remember_me);
     });
     return this.answer(opened);

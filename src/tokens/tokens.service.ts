@@ -144,19 +144,31 @@ export class Tokens implements OnModuleInit {
     return pageOf(await this.store.list(kind, owner, limit + 1, after), limit);
   }
 
-  /** See {@link TokenStore.changeExpiry}. */
+  /**
+   * See {@link TokenStore.changeExpiry}; the caller's own tokens may get shorter lives only.
+   *
+   * @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile
+   */
   changeExpiry(
+    caller: UserPrincipal,
     name: TokenName,
     owner: Owner,
     seconds: number,
-    mayNotLengthen: string[],
-    alongside?: Alongside,
+    alongside: Alongside,
   ): Promise<TokenRecord | undefined> {
-    return this.ending((tx) => this.store.changeExpiry(tx, name, owner, seconds, mayNotLengthen), alongside);
+    const own = [caller.appTokenId, caller.userTokenId];
+    return this.ending(async (tx) => {
+      await this.holdCaller(tx, caller);
+      return this.store.changeExpiry(tx, name, owner, seconds, own);
+    }, alongside);
   }
 
-  remove(name: TokenName, owner: Owner, alongside?: Alongside): Promise<TokenRecord | undefined> {
-    return this.ending((tx) => this.store.remove(tx, name, owner), alongside);
+  /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
+  remove(caller: UserPrincipal, name: TokenName, owner: Owner, alongside: Alongside): Promise<TokenRecord | undefined> {
+    return this.ending(async (tx) => {
+      await this.holdCaller(tx, caller);
+      return this.store.remove(tx, name, owner);
+    }, alongside);
   }
 
   /**
