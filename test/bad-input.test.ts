@@ -913,7 +913,7 @@ describe('A body that is none', () => {
 });
 
 describe('Any request', () => {
-  const RUNS = 100;
+  const RUNS = 60;
   const UNDESCRIBED = [400, 404, 405, 413, 415];
 
   it('is answered as documented, in the dialect of its route, and never with 500', async () => {
@@ -924,7 +924,7 @@ describe('Any request', () => {
     for (const described of operations) {
       // Each has owners of its own: some end sessions, or delete clients.
       const ends = described.method !== 'GET';
-      const owners = await Promise.all(Array.from({ length: ends ? 6 : 2 }, makeOwner));
+      const owners = await Promise.all(Array.from({ length: ends ? 3 : 2 }, makeOwner));
       kinds.push(fc.oneof(...owners.map((owner) => anyRequest(described, owner))));
     }
     const batch = fc.tuple(...kinds);
@@ -1085,7 +1085,11 @@ function formOf(body: unknown): string {
 function anyTarget(path: string, owner: Owner, text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const segment = (own: string) =>
     fc.oneof({ weight: 8, arbitrary: fc.constant(own) }, fc.uuid(), text.map(inUrl), ANY_SEGMENT);
-  const parameters = ['page', 'perpage', 'cursor', 'q', 'institution', 'access_token', 'client_id', 'client_secret'];
+  const parameters = [
+    ...['page', 'perpage', 'cursor', 'q', 'institution', 'access_token', 'client_id', 'client_secret'],
+    ...['id', 'email', 'name', 'role', 'individual', 'disabled'],
+    ...['actor', 'app_token', 'on_behalf_of', 'subject', 'kind', 'outcome', 'from', 'to'],
+  ];
   const value = fc.oneof(fc.constantFrom('1', '100', '1000', owner.organisation), text);
   const query = fc.oneof(
     { weight: 3, arbitrary: fc.constant('') },

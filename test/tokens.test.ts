@@ -57,7 +57,7 @@ async function holding(lock: string, parameters: unknown[], work: () => Promise<
 const holdingTokens = (work: () => Promise<unknown>) => holding('LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE', [], work);
 
 /** Those that write when tokens were used: a server says other things meanwhile. */
-const flushes = (sent: Statement[]) => sent.filter(({ text }) => text.includes('SET last_used_at ='));
+const flushes = (sent: Statement[]) => sent.filter(({ text }) => text.includes('UPDATE tokens SET last_used_at ='));
 
 /** From then on nothing is written but by the tests. */
 function stopFlushing(): void {
