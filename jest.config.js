@@ -1,7 +1,12 @@
+// Those that start the whole program again and again, or have a browser draw every route: `npm run test:long`.
+const LONG = 'test/(start-and-stop|swagger-ui)\\.test\\.ts$';
+const isLong = process.env.TESTS === 'long';
+
 /** @type {import('jest').Config} */
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
-  testMatch: ['**/*.spec.ts', '<rootDir>/test/**/*.test.ts'],
+  ...(isLong ? { testRegex: LONG } : { testMatch: ['**/*.spec.ts', '<rootDir>/test/**/*.test.ts'] }),
+  testPathIgnorePatterns: ['/node_modules/', ...(isLong ? [] : [LONG])],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   // Jest cannot require() an ES module before Node 24.9, and @fastify/static requires this one.

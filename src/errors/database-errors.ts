@@ -1,4 +1,4 @@
-import { QueryFailedError, QueryRunnerAlreadyReleasedError } from 'typeorm';
+import { QueryFailedError, QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 
 interface DriverError {
   code?: string;
@@ -26,7 +26,10 @@ const UNAVAILABLE_MESSAGES =
 
 /** Whether an error says that PostgreSQL is away, starting, stopping or too busy: the client should try again. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  if (error instanceof QueryRunnerAlreadyReleasedError) return true;
+  // What TypeORM says when the connection was lost between two statements of a transaction.
+  if (error instanceof QueryRunnerAlreadyReleasedError || error instanceof QueryRunnerProviderAlreadyReleasedError) {
+    return true;
+  }
   const cause = driverError(error);
   if (!cause) return false;
   if (cause.syscall === 'connect' && cause.code === 'ENOENT') return true;

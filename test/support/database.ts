@@ -18,7 +18,7 @@ export async function createDatabase(options: { empty?: boolean } = {}): Promise
   const cluster = clusterConnection();
   const database = `test_${randomUUID().replaceAll('-', '')}`;
   const template = options.empty ? 'template0' : 'template_latchkey';
-  await asAdmin(cluster, `CREATE DATABASE ${database} TEMPLATE ${template} STRATEGY file_copy`);
+  await asAdmin(cluster, `CREATE DATABASE ${database} TEMPLATE ${template}`);
   const connection = { ...cluster, database };
   const pool = new pg.Pool({ ...connection, max: 5 });
   pool.on('error', () => undefined);

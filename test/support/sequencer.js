@@ -5,11 +5,9 @@ import Sequencer from '@jest/test-sequencer';
  * (revocations, outage, mail) have company that works.
  */
 const LONGEST_FIRST = [
-  'start-and-stop',
   'revocations',
   'bad-input',
   'outage',
-  'swagger-ui',
   'account-admin',
   'tokens',
   'audit',
