@@ -956,6 +956,8 @@ describeInBrowser('The WAYF page in a browser', () => {
   }
 
   async function type(text: string): Promise<void> {
+    // A busy machine shows the page before it gives the focus.
+    await page.locator('input:focus').waitFor();
     await page.keyboard.type(text);
     await page.keyboard.press('Enter');
   }
