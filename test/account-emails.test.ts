@@ -896,6 +896,17 @@ describe('Undoing a change of email', () => {
     for (const email of [b, c]) expect((await askForAccount(email)).status).toBe(201);
   });
 
+  it('is possible for 48 hours after the last change, and its link is mailed again to an email that goes twice', async () => {
+    const { id, a, token } = await changedAccount();
+    const ofA = await tokenOf(id, 'undo');
+    await age(ofA, UNDO_TTL - 60);
+    const back = (await change(id, token, a)).body as { token: string };
+    expect((await change(id, back.token, newEmail())).status).toBe(200);
+    expect(await queuedTo(a)).toEqual(['email-changed', 'email-changed']);
+    await age(ofA, UNDO_TTL - 60);
+    expectAnswer(await undo(ofA), 200, { id, email: a });
+  });
+
   it('brings back the first of two emails also when the second change had to wait for the first', async () => {
     const { id, email: a, token } = await signUp(here);
     const [b, c] = [newEmail(), newEmail()];

@@ -201,19 +201,22 @@ export class AccountAdmin {
     comes: Consequences,
   ): Promise<void> {
     const couldSignIn = hasPassword && (isVerified || this.config.emailVerification === 'off');
-    const undoable = couldSignIn && !disabled && !comes.disabled;
-    if (old !== null) await this.emailLinks.tellOld(tx, id, old, undoable);
-    if (email !== null) await this.writeTo(tx, { id, email }, hasPassword);
+    const isDisabled = comes.disabled || (disabled && !comes.enabled);
+    if (old !== null) await this.emailLinks.tellOld(tx, id, old, couldSignIn && !disabled && !isDisabled);
+    if (email !== null && !isDisabled) await this.writeTo(tx, { id, email }, hasPassword && !comes.passwordRemoved);
   }
 
-  /** To whom has just got an account, or an email: an invitation, if there is no password, or a link to verify it. */
+  /**
+   * To whom has just got an account, or an email: an invitation, if there is no password (and SIGNUP leaves invitations),
+   * or a link to verify it.
+   */
   private async writeTo(
     tx: EntityManager,
     account: { id: string; email: string },
     hasPassword: boolean,
   ): Promise<void> {
     if (hasPassword) await this.emailLinks.askToVerify(tx, account.id, account.email);
-    else await this.resets.invite(tx, account);
+    else if (this.config.signup !== 'closed') await this.resets.invite(tx, account);
   }
 
   private async endEverything(tx: EntityManager, id: string): Promise<void> {

@@ -1,8 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { Role } from '../accounts/account.entity.js';
 import { LISTS } from '../accounts/account-lists.store.js';
 import { namingConflicts } from '../accounts/accounts.service.js';
+import { CONFIG, type Config } from '../config/config.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';
 import { patientSql, sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
@@ -78,14 +79,18 @@ const BY_CHOICE = {
 };
 
 /** There is another enabled admin than `$1`, who can sign in: on this condition only an admin may stop being one. */
-const ANOTHER_ADMIN = `
+const anotherAdmin = ({ emailVerification }: Config) => `
   EXISTS (SELECT FROM accounts o WHERE o.role = 'admin' AND o.disabled_at IS NULL AND o.id <> $1
-    AND o.email IS NOT NULL AND o.password_hash IS NOT NULL)`;
+    AND o.email IS NOT NULL AND o.password_hash IS NOT NULL
+    ${emailVerification === 'required' ? 'AND o.email_verified_at IS NOT NULL' : ''})`;
 
 /** The account table as admins see it. */
 @Injectable()
 export class AccountAdminStore {
-  constructor(private readonly manager: EntityManager) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+  ) {}
 
   async find(id: string): Promise<AdminAccount | undefined> {
     const [row] = await sql<AdminAccount>(this.manager, `SELECT ${ACCOUNT} FROM accounts a WHERE a.id = $1`, [id]);
@@ -156,7 +161,9 @@ export class AccountAdminStore {
       ...(columns.raiseEpoch ? ['credential_epoch = credential_epoch + 1'] : []),
     ];
     const staysAdmin = role !== 'user' && disabled !== true && email !== null && !columns.passwordRemoved;
-    const condition = staysAdmin ? '' : `AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${ANOTHER_ADMIN})`;
+    const condition = staysAdmin
+      ? ''
+      : `AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${anotherAdmin(this.config)})`;
     const rows = await namingConflicts(
       sql(tx, `UPDATE accounts SET ${assignments.join(', ')} WHERE id = $1 ${condition} RETURNING id`, values),
     );
@@ -172,7 +179,7 @@ export class AccountAdminStore {
   async remove(tx: EntityManager, id: string): Promise<boolean> {
     const rows = await patientSql(
       tx,
-      `DELETE FROM accounts WHERE id = $1 AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${ANOTHER_ADMIN})
+      `DELETE FROM accounts WHERE id = $1 AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${anotherAdmin(this.config)})
        RETURNING id`,
       [id],
     );

@@ -16,6 +16,8 @@ export interface AccountAtEpoch {
 /** An account as a change of its credentials left it. */
 export interface ChangedAccount extends AccountAtEpoch {
   emailVerified: boolean;
+  /** Whether the email that it had before was. */
+  wasVerified: boolean;
   /** Null: there was none, or only its case is another. */
   oldEmail: string | null;
 }
@@ -86,9 +88,9 @@ export class Accounts {
     { id, epoch }: { id: string; epoch: number },
     { email, passwordHash }: { email: string; passwordHash: string },
   ): Promise<ChangedAccount | undefined> {
-    const [before] = await sql<{ email: string | null; isSame: boolean }>(
+    const [before] = await sql<{ email: string | null; isSame: boolean; wasVerified: boolean }>(
       tx,
-      `SELECT email, coalesce(lower(email) = lower($3), false) AS "isSame" FROM accounts
+      `SELECT email, email_verified_at IS NOT NULL AS "wasVerified", coalesce(lower(email) = lower($3), false) AS "isSame" FROM accounts
        WHERE id = $1 AND credential_epoch = $2 AND disabled_at IS NULL FOR NO KEY UPDATE`,
       [id, epoch, email],
     );
@@ -105,7 +107,7 @@ export class Accounts {
         [id, email, passwordHash, before.isSame],
       ),
     );
-    return changed && { ...changed, oldEmail: before.isSame ? null : before.email };
+    return changed && { ...changed, wasVerified: before.wasVerified, oldEmail: before.isSame ? null : before.email };
   }
 
   /**

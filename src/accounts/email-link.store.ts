@@ -46,14 +46,26 @@ export class EmailLinkStore implements OnModuleInit {
     return rows.length > 0;
   }
 
-  /** @returns whether the account's email was changed a short while ago, so that this can be undone */
-  async canBeUndone(tx: EntityManager, accountId: string): Promise<boolean> {
-    const rows = await sql(
+  /**
+   * Lets the link that undoes an earlier change of the account's email last as long as a new one.
+   *
+   * @param email the one that is given up now
+   * @returns the link, if there is one, and whether it brings back this very email
+   */
+  async renewUndo(
+    tx: EntityManager,
+    accountId: string,
+    email: string,
+    lifetime: number,
+  ): Promise<{ id: string; isSameEmail: boolean } | undefined> {
+    const [row] = await sql<{ id: string; isSameEmail: boolean }>(
       tx,
-      `SELECT l.id FROM email_links l WHERE l.account_id = $1 AND l.purpose = 'undo' AND ${LIVE} LIMIT 1`,
-      [accountId],
+      `UPDATE email_links l SET expires_at = now() + $3 * interval '1 second'
+       WHERE l.account_id = $1 AND l.purpose = 'undo' AND ${LIVE}
+       RETURNING l.id, lower(l.email) = lower($2) AS "isSameEmail"`,
+      [accountId, email, lifetime],
     );
-    return rows.length > 0;
+    return row;
   }
 
   /** @returns the email that a link is about, whatever has become of it */

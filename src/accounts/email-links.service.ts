@@ -64,18 +64,18 @@ export class EmailLinks implements OnModuleInit {
 
   /**
    * Tells an address that it is no longer that of an account, with a link that undoes it. Without one, if the email was
-   * changed a short while ago: whoever had the account before that has the last word, and the link.
+   * changed a short while ago: whoever had the account before that has the last word, and their link lasts on.
    *
    * @param undoable false: nobody could do anything with the account through this address
    */
   async tellOld(tx: EntityManager, accountId: string, email: string, undoable = true): Promise<void> {
-    const linked = undoable && !(await this.store.canBeUndone(tx, accountId));
-    const id = await this.store.open(
-      tx,
-      { purpose: linked ? 'undo' : 'tell', accountId, email },
-      linked ? UNDO_TTL : 0,
-    );
-    await this.mailQueue.add(tx, { kind: linked ? CHANGE_MAIL : GONE_MAIL, subjectId: id, recipient: email });
+    const earlier = await this.store.renewUndo(tx, accountId, email, UNDO_TTL);
+    const isLinked = earlier ? earlier.isSameEmail : undoable;
+    const id =
+      earlier?.isSameEmail === true
+        ? earlier.id
+        : await this.store.open(tx, { purpose: isLinked ? 'undo' : 'tell', accountId, email }, isLinked ? UNDO_TTL : 0);
+    await this.mailQueue.add(tx, { kind: isLinked ? CHANGE_MAIL : GONE_MAIL, subjectId: id, recipient: email });
   }
 
   /** After the email was changed: what was mailed to the old one proves nothing any more. */

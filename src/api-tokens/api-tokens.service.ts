@@ -72,7 +72,12 @@ export class ApiTokens {
   async revokeAll(accountId: string): Promise<void> {
     checkAccountId(accountId);
     await this.tokens.revokeAllGateway(accountId, (tx, count) =>
-      this.audit.record(tx, { kind: 'token.all_revoked', subject: accountId, details: { count } }),
+      // What has no tokens may be a token in the wrong place.
+      this.audit.record(tx, {
+        kind: 'token.all_revoked',
+        ...(count > 0 && { subject: accountId }),
+        details: { count },
+      }),
     );
   }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
+import { isUuid } from '../http/validation.js';
 import type { AuditEventEntity } from '../audit/audit-event.entity.js';
 import type { AuditFilter } from './audit-events.dto.js';
 
@@ -41,7 +42,7 @@ export function listStatement(
 ): { statement: string; values: unknown[] } {
   const names = NAMES.filter((name) => filter[name] !== undefined && !(name === 'to' && isBefore(after, filter.to)));
   const values: unknown[] = names.map((name) =>
-    name === 'from' || name === 'to' ? atUtc(filter[name]) : filter[name],
+    name === 'from' || name === 'to' ? atUtc(filter[name]) : oneCase(filter[name]),
   );
   const conditions = names.map((name, index) => `${CONDITIONS[name]} $${index + 1}`);
   if (after) {
@@ -66,3 +67,6 @@ const atUtc = (time = '') => new Date(time).toISOString();
 /** Behind such a cursor the time is no condition any more. PostgreSQL would go there from it, past all that lies between. */
 const isBefore = (cursor: Cursor | undefined, time = '') =>
   cursor !== undefined && Number(cursor.micros) < Date.parse(time) * 1_000;
+
+/** As ids are stored; other texts mean what they say. */
+const oneCase = (text = '') => (isUuid(text) ? text.toLowerCase() : text);

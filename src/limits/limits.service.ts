@@ -47,7 +47,7 @@ export class Limits implements OnModuleInit {
     if (taken.length > 0) return;
     // A caller's transaction ends with the refusal, and what it would note with it.
     if (manager === this.manager) await this.tell({ key });
-    throw rateLimited(await this.waitFor(key));
+    throw rateLimited(await this.waitFor(key, manager));
   }
 
   /**
@@ -123,9 +123,10 @@ export class Limits implements OnModuleInit {
   }
 
   /** @returns seconds until the window ends */
-  private async waitFor(key: string): Promise<number> {
+  private async waitFor(key: string, manager: EntityManager): Promise<number> {
     const [row] = await sql<{ wait: number }>(
-      this.manager,
+      // Whoever has a connection waits for no other: they hold the limit's row.
+      manager,
       'SELECT extract(epoch FROM window_ends_at - now())::float8 AS wait FROM attempt_limits WHERE key = $1',
       [key],
     );

@@ -4,7 +4,7 @@ import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.service.js';
 import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { prepared, sql, type PreparedStatement } from '../database/sql.js';
+import { patientSql, prepared, sql, type PreparedStatement } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import type { Cursor } from '../http/cursor.js';
 import { currentRequest } from '../http/current-request.js';
@@ -175,9 +175,11 @@ export class SessionStore implements OnModuleInit {
    * announces a revocation for it.
    */
   async endAll(tx: EntityManager, accountId: string): Promise<void> {
-    await sql(tx, 'UPDATE sessions SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL RETURNING id', [
-      accountId,
-    ]);
+    await patientSql(
+      tx,
+      'UPDATE sessions SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL RETURNING id',
+      [accountId],
+    );
   }
 
   /** @returns whether a live session of the account was ended; its end is announced */

@@ -148,7 +148,8 @@ export class Sessions {
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
       if (account.oldEmail !== null) {
         await this.emailLinks.endVerifications(tx, account.id);
-        await this.emailLinks.tellOld(tx, account.id, account.oldEmail);
+        const undoable = account.wasVerified || this.config.emailVerification === 'off';
+        await this.emailLinks.tellOld(tx, account.id, account.oldEmail, undoable);
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
       if (!account.emailVerified) await this.emailLinks.askToVerify(tx, account.id, account.email);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { prepared, sql, type PreparedStatement } from '../database/sql.js';
+import { patientSql, prepared, sql, type PreparedStatement } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
 import type { RevocationTag } from '../revocations/revocations.service.js';
 import type { Verified } from '../revocations/verified-cache.js';
@@ -183,6 +183,17 @@ export class TokenStore {
     return rows.length === accounts.length;
   }
 
+  /** @returns whether none of these tokens has been revoked or deleted, or has expired */
+  async areAlive(tx: EntityManager, ids: string[]): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `SELECT id FROM tokens
+       WHERE id = ANY ($1::uuid[]) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      [ids],
+    );
+    return rows.length === ids.length;
+  }
+
   /** @returns the record, unless it has been revoked or is not the owner's */
   async find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
@@ -298,7 +309,7 @@ export class TokenStore {
  * other in a circle.
  */
 export async function revokeAmong(tx: EntityManager, ids: string, parameters: unknown[]): Promise<void> {
-  await sql(
+  await patientSql(
     tx,
     `WITH ended AS (SELECT id FROM tokens WHERE id IN (${ids}) AND revoked_at IS NULL ORDER BY id FOR UPDATE)
      UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id RETURNING tokens.id`,

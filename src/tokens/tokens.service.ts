@@ -194,7 +194,9 @@ export class Tokens implements OnModuleInit {
    * @throws ApiError `unauthorized` when it has been revoked meanwhile
    */
   async holdCaller(tx: EntityManager, principal: UserPrincipal): Promise<void> {
-    if (!(await this.store.holdEpochs(tx, epochsOf(principal)))) throw revokedMeanwhile();
+    const { appTokenId, userTokenId } = principal;
+    const held = await this.store.holdEpochs(tx, epochsOf(principal));
+    if (!held || !(await this.store.areAlive(tx, [appTokenId, userTokenId]))) throw revokedMeanwhile();
   }
 
   /** @returns what a presented secret is, of whatever kind, and all about it, if it is good */
