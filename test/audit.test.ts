@@ -1720,7 +1720,11 @@ describe('GET /api/v1/audit_events/', () => {
     expect(batches).toBe(Math.ceil(wanted.length / 1_000));
   });
 
-  it('cuts off an admin who may read no more', async () => {
+  it.each<[what: string, method: string, path: (other: User) => string]>([
+    ['whose account is revoked', 'POST', ({ id }) => `/api/v1/accounts/${id}/revoke`],
+    ['whose Token is deleted', 'DELETE', ({ token }) => `/api/v1/tokens/${token}`],
+    ['whose App-Token is deleted', 'DELETE', ({ appToken }) => `/api/v1/app_tokens/${appToken}`],
+  ])('cuts off an admin %s', async (_, method, path) => {
     const other = await signedInAdmin(server);
     const connection = { headers: { ...other.headers, ...NDJSON }, agent: false };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -1728,9 +1732,7 @@ describe('GET /api/v1/audit_events/', () => {
     });
     response.pause();
     await sleep(300);
-    expect((await server.call('POST', `/api/v1/accounts/${other.id}/revoke`, undefined, admin.headers)).status).toBe(
-      204,
-    );
+    expect((await server.call(method, path(other), undefined, admin.headers)).status).toBe(204);
     let bytes = 0;
     response.on('data', (chunk: Buffer) => (bytes += chunk.length));
     response.resume();
