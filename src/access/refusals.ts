@@ -1,5 +1,6 @@
 import { ApiError, BASIC, BEARER, unauthorized, type FieldErrors } from '../errors/api-error.js';
 import type { ClientScope } from './client-scopes.js';
+import type { UserPrincipal } from './principal.js';
 
 const NOT_GOOD = 'is missing, or not valid (any longer)';
 
@@ -9,6 +10,12 @@ export const badHeaders = ({ app, user } = { app: true, user: true }) =>
   badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });
 
 export const adminsOnly = () => new ApiError('forbidden', 'Only an admin can do this.');
+
+/** @throws ApiError `forbidden` for whoever is no admin */
+export function requireAdmin(caller: UserPrincipal): UserPrincipal {
+  if (!caller.isAdmin) throw adminsOnly();
+  return caller;
+}
 
 /** The same for a client that is unknown, has another secret, or has ended. */
 export const badClient = () => unauthorized('There is no such client, or its secret is another.', BASIC);

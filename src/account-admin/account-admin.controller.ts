@@ -9,8 +9,8 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
-import { CurrentCaller, type Caller } from '../access/caller.js';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { EMAIL_DOMAINS, NETWORKS } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
@@ -55,7 +55,7 @@ export class AccountAdminController {
   @ApiOkResponse({ type: AdminAccountList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, BAD_ROLE)
   async list(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Query() filter: AccountFilter,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AdminAccountList> {
@@ -73,7 +73,7 @@ export class AccountAdminController {
   })
   @ApiCreatedResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, TAKEN)
-  async create(@CurrentCaller() caller: Caller, @Body() body: NewAccountBody): Promise<AdminAccountView> {
+  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAccountBody): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.create(caller, body));
   }
 
@@ -83,7 +83,7 @@ export class AccountAdminController {
   @ApiParam(ACCOUNT_ID)
   @ApiOkResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
-  async get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<AdminAccountView> {
+  async get(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.get(caller, id));
   }
 
@@ -101,7 +101,7 @@ export class AccountAdminController {
   @ApiOkResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, 'not_found', TAKEN, lastAdmin())
   async update(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
     @Body() changes: AccountChanges,
   ): Promise<AdminAccountView> {
@@ -120,7 +120,7 @@ export class AccountAdminController {
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', lastAdmin(), answersForClients())
-  async remove(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.remove(caller, id);
   }
 
@@ -136,7 +136,7 @@ export class AccountAdminController {
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
-  async revoke(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+  async revoke(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.revoke(caller, id);
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { requireAdmin, type Caller } from '../access/caller.js';
+import type { UserPrincipal } from '../access/principal.js';
+import { requireAdmin } from '../access/refusals.js';
 import { auditedFields, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { Accounts } from '../accounts/accounts.service.js';
@@ -48,7 +49,7 @@ export class AccountAdmin {
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
   async list(
-    caller: Caller,
+    caller: UserPrincipal,
     { cursor, ...search }: AccountFilter,
   ): Promise<{ records: AdminAccount[]; next: Cursor | undefined }> {
     requireAdmin(caller);
@@ -61,7 +62,7 @@ export class AccountAdmin {
   }
 
   /** @throws ApiError `forbidden`, `not_found` */
-  async get(caller: Caller, id: string): Promise<AdminAccount> {
+  async get(caller: UserPrincipal, id: string): Promise<AdminAccount> {
     requireAdmin(caller);
     const account = await this.find(id);
     await this.audit.recordAlone({ kind: 'account.read', subject: account.id });
@@ -73,14 +74,14 @@ export class AccountAdmin {
    *
    * @throws ApiError `forbidden`, `invalid_params`, `conflict` when the email or the name is taken, `unavailable`
    */
-  async create(caller: Caller, body: NewAccountBody): Promise<AdminAccount> {
+  async create(caller: UserPrincipal, body: NewAccountBody): Promise<AdminAccount> {
     requireAdmin(caller);
     refuseIncomplete(body, this.config);
     const { email = null, password, role = 'user', individual = true } = body;
     const passwordHash = password === undefined ? null : await this.hasher.hash(password);
     const fields = readFields(body);
     const id = await this.manager.transaction(async (tx) => {
-      await this.tokens.holdCaller(tx, caller.principal);
+      await this.tokens.holdCaller(tx, caller);
       const account = await this.accounts.create(tx, { ...fields, email, passwordHash, role, individual });
       await this.lists.replace(tx, account.id, fields);
       const details = { role, individual, ...auditedFields(fields) };
@@ -100,7 +101,7 @@ export class AccountAdmin {
    * @throws ApiError `forbidden`, `not_found`, `invalid_params`; `conflict` when the email or the name is taken, or the
    *   last enabled admin would be one no more
    */
-  async update(caller: Caller, id: string, changes: AccountChanges): Promise<AdminAccount> {
+  async update(caller: UserPrincipal, id: string, changes: AccountChanges): Promise<AdminAccount> {
     const given = Object.values(changes).some((value) => value !== undefined);
     if (given) {
       await this.alone(caller, id, (tx, before) => this.change(tx, before, changes), changes.email);
@@ -114,7 +115,7 @@ export class AccountAdmin {
    *
    * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while it answers for clients
    */
-  async remove(caller: Caller, id: string): Promise<void> {
+  async remove(caller: UserPrincipal, id: string): Promise<void> {
     await this.alone(caller, id, async (tx, { id: subject, email, individual, role }) => {
       if (await this.store.answersForClients(tx, subject)) throw answersForClients();
       // In the order in which others lock them, too: what the deletion does by itself has none.
@@ -126,7 +127,7 @@ export class AccountAdmin {
   }
 
   /** Ends everything that the account has open. @throws ApiError `forbidden`, `not_found` */
-  async revoke(caller: Caller, id: string): Promise<void> {
+  async revoke(caller: UserPrincipal, id: string): Promise<void> {
     await this.alone(caller, id, async (tx, { id: subject }) => {
       await this.store.raiseEpoch(tx, subject);
       await this.endEverything(tx, subject);
@@ -143,7 +144,7 @@ export class AccountAdmin {
 
   /** One act on one account, alone with it, told to all replicas. @param email the one that it is to have, if any */
   private async alone(
-    caller: Caller,
+    caller: UserPrincipal,
     id: string,
     act: (tx: EntityManager, before: AccountBefore) => Promise<void>,
     email?: string | null,
@@ -152,7 +153,7 @@ export class AccountAdmin {
     if (!isUuid(id)) throw notFound();
     await this.revocations.during(`account ${id.toLowerCase()}`, async (tx) => {
       await this.store.takeTurn(tx);
-      await this.tokens.holdCaller(tx, caller.principal);
+      await this.tokens.holdCaller(tx, caller);
       const before = await this.store.lock(tx, id, email);
       if (!before) throw notFound();
       await act(tx, before);

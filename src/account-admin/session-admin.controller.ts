@@ -1,8 +1,8 @@
 import { Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
-import { CurrentCaller, type Caller } from '../access/caller.js';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import type { UserPrincipal } from '../access/principal.js';
 import { ApiErrors, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_SESSION_ID, SessionView, toSessionView } from '../sessions/account-sessions.dto.js';
@@ -30,7 +30,7 @@ export class SessionAdminController {
   @ApiOkResponse({ type: SessionList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, badCursor(), 'not_found')
   async list(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -47,7 +47,11 @@ export class SessionAdminController {
   @ApiParam(SESSION_ID)
   @ApiOkResponse({ type: SessionView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
-  async get(@CurrentCaller() caller: Caller, @Param('id') id: string, @Param('sid') sid: string): Promise<SessionView> {
+  async get(
+    @CurrentPrincipal() caller: UserPrincipal,
+    @Param('id') id: string,
+    @Param('sid') sid: string,
+  ): Promise<SessionView> {
     return toSessionView(await this.sessions.get(caller, id, sid));
   }
 
@@ -62,7 +66,11 @@ export class SessionAdminController {
   @ApiParam(SESSION_ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
-  async end(@CurrentCaller() caller: Caller, @Param('id') id: string, @Param('sid') sid: string): Promise<void> {
+  async end(
+    @CurrentPrincipal() caller: UserPrincipal,
+    @Param('id') id: string,
+    @Param('sid') sid: string,
+  ): Promise<void> {
     await this.sessions.end(caller, id, sid);
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { requireAdmin, type Caller } from '../access/caller.js';
+import type { UserPrincipal } from '../access/principal.js';
+import { requireAdmin } from '../access/refusals.js';
 import { Audit } from '../audit/audit.service.js';
 import type { Cursor } from '../http/cursor.js';
 import { AccountSessions } from '../sessions/account-sessions.service.js';
@@ -17,7 +18,7 @@ export class SessionAdmin {
 
   /** @throws ApiError `forbidden`, `not_found` when there is no such account, `invalid_params` */
   async list(
-    caller: Caller,
+    caller: UserPrincipal,
     accountId: string,
     cursor: string | undefined,
   ): Promise<{ records: SessionRecord[]; next: Cursor | undefined }> {
@@ -29,7 +30,7 @@ export class SessionAdmin {
   }
 
   /** @throws ApiError `forbidden`, `not_found` */
-  async get(caller: Caller, accountId: string, sessionId: string): Promise<SessionRecord> {
+  async get(caller: UserPrincipal, accountId: string, sessionId: string): Promise<SessionRecord> {
     requireAdmin(caller);
     const { id } = await this.accounts.find(accountId);
     const session = await this.sessions.get(id, sessionId);
@@ -38,9 +39,9 @@ export class SessionAdmin {
   }
 
   /** @throws ApiError `forbidden`, `not_found` */
-  async end(caller: Caller, accountId: string, sessionId: string): Promise<void> {
+  async end(caller: UserPrincipal, accountId: string, sessionId: string): Promise<void> {
     requireAdmin(caller);
     const { id } = await this.accounts.find(accountId);
-    await this.sessions.end(id, sessionId, caller.principal);
+    await this.sessions.end(id, sessionId, caller);
   }
 }

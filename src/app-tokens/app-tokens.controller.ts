@@ -8,8 +8,8 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
-import { CurrentCaller, type Caller } from '../access/caller.js';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
@@ -41,7 +41,7 @@ export class AppTokensController {
   })
   @ApiCreatedResponse({ type: AppTokenAnswer })
   @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), scopesForbidden())
-  async create(@CurrentCaller() caller: Caller, @Body() body: NewAppToken): Promise<AppTokenAnswer> {
+  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAppToken): Promise<AppTokenAnswer> {
     return { app_token: await this.appTokens.createAppToken(caller, body) };
   }
 
@@ -55,7 +55,7 @@ export class AppTokensController {
   @ApiOkResponse({ type: AppTokenList, headers: LINK })
   @ApiErrors('app-token', badHeaders(), badCursor())
   async list(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AppTokenList> {
@@ -70,7 +70,7 @@ export class AppTokensController {
   @ApiParam(NAME)
   @ApiOkResponse({ type: AppTokenView })
   @ApiErrors('app-token', badHeaders(), 'not_found')
-  async get(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<AppTokenView> {
+  async get(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<AppTokenView> {
     return toAppTokenView(await this.appTokens.get(caller, 'app', name));
   }
 
@@ -84,7 +84,7 @@ export class AppTokensController {
   @ApiOkResponse({ type: AppTokenView })
   @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), longerLifeForbidden(), 'not_found')
   async changeExpiry(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Param('name') name: string,
     @Body() { seconds_until_expire }: Expiry,
   ): Promise<AppTokenView> {
@@ -98,7 +98,7 @@ export class AppTokensController {
   @ApiParam(NAME)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')
-  async remove(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<void> {
+  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<void> {
     await this.appTokens.remove(caller, 'app', name);
   }
 }

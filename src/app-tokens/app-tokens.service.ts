@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import type { Caller } from '../access/caller.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
@@ -44,8 +43,8 @@ export class AppTokens {
   }
 
   /** @throws ApiError `forbidden` when a scope is asked for by somebody who is no admin */
-  async createAppToken(caller: Caller, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
-    const { accountId, isAdmin } = caller.principal;
+  async createAppToken(caller: UserPrincipal, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
+    const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
     return this.issue(caller, 'app', {
       accountId,
@@ -55,14 +54,13 @@ export class AppTokens {
   }
 
   /** @throws ApiError `forbidden` for whoever is no admin, `invalid_params` when there is no such account */
-  async createToken(caller: Caller, { seconds_until_expire, user }: NewToken): Promise<string> {
-    const { principal } = caller;
-    if (!principal.isAdmin) throw onBehalfForbidden();
+  async createToken(caller: UserPrincipal, { seconds_until_expire, user }: NewToken): Promise<string> {
+    if (!caller.isAdmin) throw onBehalfForbidden();
     const account = await this.accounts.findEnabled(user);
     if (!account) throw badUser();
     const request = {
       accountId: account.id,
-      actorId: principal.actorId ?? principal.accountId,
+      actorId: caller.actorId ?? caller.accountId,
       ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
     };
     return this.issue(caller, 'user', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
@@ -70,29 +68,28 @@ export class AppTokens {
 
   /** @returns a page of the caller's records, or of all for an admin, and where the next one begins */
   async list(
-    { principal }: Caller,
+    caller: UserPrincipal,
     kind: Kind,
     cursor: string | undefined,
   ): Promise<{ records: TokenRecord[]; next: Cursor | undefined }> {
     const after = readCursor(cursor);
-    if (principal.isAdmin) await this.audit.recordAlone({ kind: 'token.listed', details: { kind } });
-    return this.tokens.list(kind, ownerFor(principal), { limit: PAGE, after });
+    if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.listed', details: { kind } });
+    return this.tokens.list(kind, ownerFor(caller), { limit: PAGE, after });
   }
 
   /** @throws ApiError `not_found`, the same for none and for somebody else's */
-  async get({ principal }: Caller, kind: Kind, name: string): Promise<TokenRecord> {
-    const record = found(await this.tokens.find(this.nameOf(kind, name), ownerFor(principal)));
-    if (principal.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
+  async get(caller: UserPrincipal, kind: Kind, name: string): Promise<TokenRecord> {
+    const record = found(await this.tokens.find(this.nameOf(kind, name), ownerFor(caller)));
+    if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
     return record;
   }
 
   /** @throws ApiError `not_found`; `forbidden` when a token would lengthen its own life */
-  async changeExpiry(caller: Caller, kind: Kind, name: string, seconds: number): Promise<TokenRecord> {
-    const { principal } = caller;
-    const owner = ownerFor(principal);
+  async changeExpiry(caller: UserPrincipal, kind: Kind, name: string, seconds: number): Promise<TokenRecord> {
+    const owner = ownerFor(caller);
     const tokenName = this.nameOf(kind, name);
     const alongside = this.auditing('token.expiry_changed');
-    const changed = await this.tokens.changeExpiry(principal, tokenName, owner, seconds, alongside);
+    const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, alongside);
     if (changed) return changed;
     // Only to say why: the statement has decided.
     found(await this.tokens.find(tokenName, owner));
@@ -100,10 +97,9 @@ export class AppTokens {
   }
 
   /** @throws ApiError `not_found` */
-  async remove(caller: Caller, kind: Kind, name: string): Promise<void> {
-    const { principal } = caller;
+  async remove(caller: UserPrincipal, kind: Kind, name: string): Promise<void> {
     const alongside = this.auditing('token.deleted');
-    found(await this.tokens.remove(principal, this.nameOf(kind, name), ownerFor(principal), alongside));
+    found(await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), alongside));
   }
 
   private nameOf(kind: Kind, name: string): TokenName {
@@ -111,11 +107,15 @@ export class AppTokens {
   }
 
   /** The epochs behind the caller's token are required too: it cannot make others while it is being revoked. */
-  private async issue(caller: Caller, kind: Kind, request: TokenRequest, others: AtEpoch[] = []): Promise<string> {
-    const { principal } = caller;
+  private async issue(
+    caller: UserPrincipal,
+    kind: Kind,
+    request: TokenRequest,
+    others: AtEpoch[] = [],
+  ): Promise<string> {
     const issued = await this.manager.transaction(async (tx): Promise<IssuedToken | undefined> => {
-      const made = await this.tokens.issueAtEpoch(tx, kind, request, [...epochsOf(principal), ...others]);
-      if (made) await this.audit.record(tx, issuing(kind, made.record, principal));
+      const made = await this.tokens.issueAtEpoch(tx, kind, request, [...epochsOf(caller), ...others]);
+      if (made) await this.audit.record(tx, issuing(kind, made.record, caller));
       return made;
     });
     if (!issued) throw revokedMeanwhile();
@@ -137,8 +137,8 @@ export class AppTokens {
 }
 
 /** A token on behalf of somebody is got by the account that really acts; `via` is whom it was acting for already. */
-function issuing(kind: Kind, { id, accountId, actorId, scopes }: TokenRecord, principal: UserPrincipal): AuditEntry {
-  const via = principal.actorId === null ? {} : { via: principal.accountId };
+function issuing(kind: Kind, { id, accountId, actorId, scopes }: TokenRecord, caller: UserPrincipal): AuditEntry {
+  const via = caller.actorId === null ? {} : { via: caller.accountId };
   return {
     kind: 'token.issued',
     subject: id,

@@ -8,8 +8,8 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
-import { CurrentCaller, type Caller } from '../access/caller.js';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
@@ -33,7 +33,7 @@ export class UserTokensController {
   })
   @ApiCreatedResponse({ type: LoginAnswer })
   @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden())
-  async create(@CurrentCaller() caller: Caller, @Body() body: NewToken): Promise<LoginAnswer> {
+  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
   }
 
@@ -47,7 +47,7 @@ export class UserTokensController {
   @ApiOkResponse({ type: TokenList, headers: LINK })
   @ApiErrors('app-token', badHeaders(), badCursor())
   async list(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenList> {
@@ -62,7 +62,7 @@ export class UserTokensController {
   @ApiParam(NAME)
   @ApiOkResponse({ type: TokenView })
   @ApiErrors('app-token', badHeaders(), 'not_found')
-  async get(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<TokenView> {
+  async get(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<TokenView> {
     return toTokenView(await this.appTokens.get(caller, 'user', name));
   }
 
@@ -76,7 +76,7 @@ export class UserTokensController {
   @ApiOkResponse({ type: TokenView })
   @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), longerLifeForbidden(), 'not_found')
   async changeExpiry(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Param('name') name: string,
     @Body() { seconds_until_expire }: Expiry,
   ): Promise<TokenView> {
@@ -90,7 +90,7 @@ export class UserTokensController {
   @ApiParam(NAME)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')
-  async remove(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<void> {
+  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<void> {
     await this.appTokens.remove(caller, 'user', name);
   }
 }

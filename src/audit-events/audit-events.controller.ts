@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
-import { CurrentCaller, type Caller } from '../access/caller.js';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors } from '../errors/openapi.js';
@@ -43,7 +43,7 @@ export class AuditEventsController {
   })
   @ApiErrors('app-token', BAD_FILTER, badHeaders(), adminsOnly())
   async list(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Query() filter: AuditFilter,
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,

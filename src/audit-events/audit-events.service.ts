@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { requireAdmin, type Caller } from '../access/caller.js';
+import type { UserPrincipal } from '../access/principal.js';
+import { requireAdmin } from '../access/refusals.js';
 import { Audit } from '../audit/audit.service.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
@@ -23,17 +24,20 @@ export class AuditEvents {
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
-  async list(caller: Caller, filter: AuditFilter): Promise<{ records: AuditRecord[]; next: Cursor | undefined }> {
+  async list(
+    caller: UserPrincipal,
+    filter: AuditFilter,
+  ): Promise<{ records: AuditRecord[]; next: Cursor | undefined }> {
     const after = await this.begin(caller, filter);
     return pageOf(await this.store.list(filter, PAGE + 1, after), PAGE);
   }
 
   /** @returns all that there is behind the cursor, a batch at a time. @throws ApiError as {@link list} */
-  async export(caller: Caller, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
+  async export(caller: UserPrincipal, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
     return this.batches(caller, filter, await this.begin(caller, filter));
   }
 
-  private async begin(caller: Caller, filter: AuditFilter): Promise<Cursor | undefined> {
+  private async begin(caller: UserPrincipal, filter: AuditFilter): Promise<Cursor | undefined> {
     requireAdmin(caller);
     const after = readCursor(filter.cursor);
     await this.audit.recordAlone({ kind: 'audit.read', details: noted(filter) });
@@ -42,12 +46,12 @@ export class AuditEvents {
 
   /** Whoever may read no more meanwhile is cut off. */
   private async *batches(
-    { principal }: Caller,
+    caller: UserPrincipal,
     filter: AuditFilter,
     start: Cursor | undefined,
   ): AsyncGenerator<AuditRecord[]> {
     for (let after = start; ;) {
-      await this.manager.transaction((tx) => this.tokens.holdCaller(tx, principal));
+      await this.manager.transaction((tx) => this.tokens.holdCaller(tx, caller));
       const { records, next } = pageOf(await this.store.list(filter, BATCH + 1, after), BATCH);
       yield records;
       if (!next) return;

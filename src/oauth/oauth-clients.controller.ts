@@ -8,8 +8,8 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { SpeaksDialect, UserTokenRequired } from '../access/access.js';
-import { CurrentCaller, type Caller } from '../access/caller.js';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
@@ -48,7 +48,7 @@ export class OauthClientsController {
   @ApiOperation({ summary: 'Create an OAuth2 client', description: 'For admins. The secret is shown this once.' })
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS)
-  async create(@CurrentCaller() caller: Caller, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
+  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.clients.create(caller, body));
   }
 
@@ -62,7 +62,7 @@ export class OauthClientsController {
   @ApiOkResponse({ type: OauthClientList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, badCursor())
   async list(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OauthClientList> {
@@ -77,7 +77,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiOkResponse({ type: OauthClientView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
-  async get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<OauthClientView> {
+  async get(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<OauthClientView> {
     return toOauthClientView(await this.clients.get(caller, id));
   }
 
@@ -91,7 +91,7 @@ export class OauthClientsController {
   @ApiOkResponse({ type: OauthClientView })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'not_found')
   async update(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
     @Body() { name, scopes, owner }: OauthClientChange,
   ): Promise<OauthClientView> {
@@ -109,7 +109,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
-  async remove(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.clients.remove(caller, id);
   }
 
@@ -123,7 +123,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
-  async revokeTokens(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+  async revokeTokens(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.clients.revokeTokens(caller, id);
   }
 
@@ -138,7 +138,10 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', twoSecrets())
-  async rotateSecret(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<NewOauthClientAnswer> {
+  async rotateSecret(
+    @CurrentPrincipal() caller: UserPrincipal,
+    @Param('id') id: string,
+  ): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.clients.rotateSecret(caller, id));
   }
 
@@ -154,7 +157,7 @@ export class OauthClientsController {
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
   async removeSecret(
-    @CurrentCaller() caller: Caller,
+    @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
     @Param('secret_id') secretId: string,
   ): Promise<void> {

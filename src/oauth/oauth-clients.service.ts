@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { requireAdmin, type Caller } from '../access/caller.js';
+import type { UserPrincipal } from '../access/principal.js';
+import { requireAdmin } from '../access/refusals.js';
 import type { AuthenticatedClient } from '../access/principal.js';
 import type { AuditKind } from '../audit/audit-kinds.js';
 import { Audit } from '../audit/audit.service.js';
@@ -86,12 +87,12 @@ export class OauthClients {
   }
 
   /** @returns a new client of the caller's, and its secret, to be shown now or never */
-  async create(caller: Caller, { name, scopes }: { name: string; scopes: string[] }): Promise<NewSecret> {
+  async create(caller: UserPrincipal, { name, scopes }: { name: string; scopes: string[] }): Promise<NewSecret> {
     const { accountId } = requireAdmin(caller);
     const id = randomUUID();
     const secret = newSecret();
     await this.manager.transaction(async (tx) => {
-      await this.tokens.holdCaller(tx, caller.principal);
+      await this.tokens.holdCaller(tx, caller);
       await this.add(tx, { id, secret, name, scopes, ownerId: accountId });
       await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes, owner: accountId } });
     });
@@ -99,7 +100,7 @@ export class OauthClients {
   }
 
   async list(
-    caller: Caller,
+    caller: UserPrincipal,
     cursor: string | undefined,
   ): Promise<{ records: ClientRecord[]; next: Cursor | undefined }> {
     requireAdmin(caller);
@@ -109,7 +110,7 @@ export class OauthClients {
   }
 
   /** @throws ApiError `not_found` */
-  async get(caller: Caller, id: string): Promise<ClientRecord> {
+  async get(caller: UserPrincipal, id: string): Promise<ClientRecord> {
     requireAdmin(caller);
     const client = await this.find(id);
     await this.audit.recordAlone({ kind: 'oauth_client.read', subject: client.id });
@@ -121,7 +122,7 @@ export class OauthClients {
    *
    * @throws ApiError `not_found`; `invalid_params` when the new owner is no enabled admin
    */
-  async update(caller: Caller, id: string, change: ClientChange): Promise<ClientRecord> {
+  async update(caller: UserPrincipal, id: string, change: ClientChange): Promise<ClientRecord> {
     await this.changing(caller, id, 'oauth_client.changed', async (tx) => {
       if (!(await this.store.update(tx, id, change))) throw invalidParams({ owner: ['is no admin'] });
       if (change.scopes) await this.tokens.narrowClientTokens(tx, id, change.scopes);
@@ -132,7 +133,7 @@ export class OauthClients {
   }
 
   /** Deletes a client, its secrets and its tokens. @throws ApiError `not_found` */
-  async remove(caller: Caller, id: string): Promise<void> {
+  async remove(caller: UserPrincipal, id: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.deleted', async (tx) => {
       // In the order in which others lock them, too: what the deletion does by itself has none.
       await this.tokens.revokeClientTokens(tx, id);
@@ -142,7 +143,7 @@ export class OauthClients {
   }
 
   /** Ends the access tokens of a client; its secrets stay. @throws ApiError `not_found` */
-  async revokeTokens(caller: Caller, id: string): Promise<void> {
+  async revokeTokens(caller: UserPrincipal, id: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.revoked', async (tx) => {
       await this.tokens.revokeClientTokens(tx, id);
       return undefined;
@@ -155,7 +156,7 @@ export class OauthClients {
    * @returns it, to be shown now or never
    * @throws ApiError `not_found`; `conflict` when it has two already
    */
-  async rotateSecret(caller: Caller, id: string): Promise<NewSecret> {
+  async rotateSecret(caller: UserPrincipal, id: string): Promise<NewSecret> {
     const secret = newSecret();
     await this.changing(caller, id, 'oauth_client.secret_added', async (tx) => ({
       secret: await this.addSecret(tx, id, secret),
@@ -164,7 +165,7 @@ export class OauthClients {
   }
 
   /** The tokens that were got with it stay good until they expire. @throws ApiError `not_found` */
-  async removeSecret(caller: Caller, id: string, secretId: string): Promise<void> {
+  async removeSecret(caller: UserPrincipal, id: string, secretId: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
       if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
       return { secret: secretId };
@@ -185,7 +186,7 @@ export class OauthClients {
 
   /** One change of a client, alone with it, told to all replicas and written to the trail. */
   private async changing(
-    caller: Caller,
+    caller: UserPrincipal,
     id: string,
     kind: AuditKind,
     change: (tx: EntityManager) => Promise<Record<string, unknown> | undefined>,
@@ -194,7 +195,7 @@ export class OauthClients {
     if (!CLIENT_ID.test(id)) throw notFound();
     const tag: RevocationTag = `client ${id}`;
     await this.revocations.during(tag, async (tx) => {
-      await this.tokens.holdCaller(tx, caller.principal);
+      await this.tokens.holdCaller(tx, caller);
       if (!(await this.store.lock(tx, id))) throw notFound();
       const details = (await change(tx)) ?? {};
       await this.audit.record(tx, { kind, subject: id, details });
