@@ -14,6 +14,7 @@ import { Identifications1763900000012 } from './1763900000012-identifications.js
 import { AuditTrail1763900000013 } from './1763900000013-audit-trail.js';
 import { AccountsAdministration1763900000014 } from './1763900000014-accounts-administration.js';
 import { SearchIndexes1763900000015 } from './1763900000015-search-indexes.js';
+import { ClientEpochs1764000000016 } from './1764000000016-client-epochs.js';
 
 /** Every migration, oldest first. New ones go to the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -32,4 +33,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   AuditTrail1763900000013,
   AccountsAdministration1763900000014,
   SearchIndexes1763900000015,
+  ClientEpochs1764000000016,
 ];

@@ -1597,11 +1597,35 @@ describe('An account that is disabled', () => {
       `SELECT 'session' FROM sessions WHERE account_id = $1 AND revoked_at IS NULL
        UNION ALL SELECT 'token' FROM tokens t LEFT JOIN oauth_clients c ON c.id = t.client_id
          WHERE (t.account_id = $1 OR t.actor_id = $1 OR c.account_id = $1) AND t.revoked_at IS NULL
+           AND (t.client_epoch IS NULL OR t.client_epoch = c.epoch)
        UNION ALL SELECT 'reset' FROM password_resets WHERE account_id = $1 AND ended_at IS NULL`,
       [id],
     );
 
-  it.each(doors)('while it is being disabled: %s waits, and is refused', async (_, door) => {
+  /** It holds nothing of its client and its owner, and so waits for nobody. */
+  const UNHELD = 'an access token of its client';
+
+  it(`while it is being disabled: ${UNHELD} is issued, and refused from the moment that it is disabled`, async () => {
+    const held = await everything();
+    const door = doors.find(([name]) => name === UNHELD)?.[1];
+    const lock = 'SELECT 1 FROM password_resets WHERE id = $1 FOR UPDATE';
+    const [disabling, present] = await whileLocked(lock, [held.resetId], async () => {
+      const disabling = change(held.id, { disabled: true });
+      await waiting(1);
+      const present = await door?.(held, server);
+      expect((await present?.())?.status).toBe(200);
+      return [disabling, present] as const;
+    });
+    expect((await disabling).status).toBe(200);
+    expect((await present?.())?.status).toBe(401);
+    expect(await liveRows(held.id)).toEqual([]);
+    await change(held.id, { disabled: false });
+    expect((await present?.())?.status).toBe(401);
+  });
+
+  const waitingDoors = doors.filter(([name]) => name !== UNHELD);
+
+  it.each(waitingDoors)('while it is being disabled: %s waits, and is refused', async (_, door) => {
     const held = await everything();
     const lock = 'SELECT 1 FROM password_resets WHERE id = $1 FOR UPDATE';
     const [disabling, ...opening] = await whileLocked(lock, [held.resetId], async () => {
@@ -1809,16 +1833,15 @@ describe('Acts that meet on many tokens', () => {
 
   it('leave no access token that was asked for while all of its owner is revoked', async () => {
     const held = await everything();
-    const [revoking, asking] = await whileLocked(HANDLE, await handleOf(held), async () => {
+    const [revoking, asked] = await whileLocked(HANDLE, await handleOf(held), async () => {
       const revoking = post(`${pathOf(held.id)}/revoke`);
       await waiting(1);
-      const asking = newAccessToken(server, held.client);
-      await waiting(2);
-      return [revoking, asking];
+      const asked = await newAccessToken(server, held.client);
+      expect((await get('/api', bearer(asked))).status).toBe(200);
+      return [revoking, asked];
     });
     expect((await revoking).status).toBe(204);
-    // It was got afterwards.
-    expect((await get('/api', bearer(await asking))).status).toBe(200);
+    expect((await get('/api', bearer(asked))).status).toBe(401);
   });
 });
 

@@ -23,9 +23,15 @@ afterAll(async () => {
 async function newClientToken(owner: { ownerId?: string } = {}) {
   const manager = server.app.get(EntityManager);
   const id = `client-${Math.random()}`;
-  await server.app.get(OauthClients).add(manager, { id, secret: 'x'.repeat(32), name: 'test', scopes: [], ...owner });
-  const request = { clientId: id, scopes: ['accounts:read'] };
-  return { id, ...(await server.app.get(Tokens).issue(manager, 'oauth', request)) };
+  const client = { id, secret: 'x'.repeat(32), name: 'test', scopes: ['accounts:read'], ...owner };
+  await server.app.get(OauthClients).add(manager, client);
+  const [secret] = await database.query<{ id: string }>('SELECT id FROM oauth_client_secrets WHERE client_id = $1', [
+    id,
+  ]);
+  const shown = { clientId: id, secretId: secret?.id ?? '' };
+  const issued = await server.app.get(Tokens).issueToClient(manager, shown, ['accounts:read']);
+  if (!issued) throw new Error('No token was issued.');
+  return { id, ...issued };
 }
 
 describe('A token of a client', () => {

@@ -35,6 +35,9 @@ export interface GatewayPrincipal {
 export interface ClientPrincipal {
   clientId: string;
   scopes: string[];
+  /** What it showed: an access token, or one of its secrets. */
+  tokenId?: string;
+  secretId?: string;
 }
 
 /** A client that showed its secret, and which one. */

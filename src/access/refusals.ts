@@ -5,9 +5,20 @@ import type { UserPrincipal } from './principal.js';
 const NOT_GOOD = 'is missing, or not valid (any longer)';
 
 export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
+export const badFrontendToken = () => unauthorized('Send an App-Token with the scope frontend.', 'App-Token');
 /** Names each header that is not good. */
 export const badHeaders = ({ app, user } = { app: true, user: true }) =>
   badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });
+
+/** For whoever acts with a user token that is revoked while they act. */
+export const revokedMeanwhile = () =>
+  new ApiError('unauthorized', 'The token has been revoked.', {
+    fields: { token: ['has been revoked'] },
+    headers: { 'www-authenticate': 'App-Token, Token' },
+  });
+
+/** For whoever acts with a session that is ended while they act. */
+export const sessionEnded = () => unauthorized('The session has ended.');
 
 export const adminsOnly = () => new ApiError('forbidden', 'Only an admin can do this.');
 

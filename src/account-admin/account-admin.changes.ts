@@ -1,5 +1,6 @@
 import { auditedFields, type AccountFields } from '../accounts/account-fields.js';
 import type { AuditEntry } from '../audit/audit.service.js';
+import { CREDENTIALS, EVERYTHING, ON_BEHALF, type Extent } from '../revocations/account-revocation.store.js';
 import type { AccountChanges } from './account-admin.dto.js';
 import type { AccountBefore } from './account-admin.store.js';
 
@@ -22,6 +23,27 @@ export function consequencesOf(before: AccountBefore, { role, disabled, password
     enabled: disabled === false && before.disabled,
     passwordRemoved: password === null,
   };
+}
+
+/** @returns how much of what the account has open a change must not leave open; undefined: it revokes nothing */
+export function revokedBy({
+  disabled,
+  enabled,
+  demoted,
+  emailChanged,
+  passwordRemoved,
+}: Consequences): Extent | undefined {
+  if (disabled) return { ...EVERYTHING, links: 'all' };
+  if (!(enabled || demoted || emailChanged || passwordRemoved)) return undefined;
+  const links = linksEndedBy(enabled, emailChanged);
+  const extent = emailChanged || passwordRemoved ? CREDENTIALS : demoted ? ON_BEHALF : {};
+  return { ...extent, ...(links && { links }) };
+}
+
+/** Enabling does not bring back what was mailed before. */
+function linksEndedBy(enabled: boolean, emailChanged: boolean): Extent['links'] {
+  if (enabled) return 'all';
+  return emailChanged ? 'verify' : undefined;
 }
 
 /** @returns what the trail has of a change: an event for each thing that somebody would look for */

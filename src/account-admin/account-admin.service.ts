@@ -5,7 +5,6 @@ import { requireAdmin } from '../access/refusals.js';
 import { auditedFields, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { Accounts } from '../accounts/accounts.service.js';
-import { EmailLinkStore } from '../accounts/email-link.store.js';
 import { EmailLinks } from '../accounts/email-links.service.js';
 import { PasswordHasher } from '../accounts/password-hasher.js';
 import { Audit } from '../audit/audit.service.js';
@@ -13,11 +12,11 @@ import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
+import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../sessions/password-resets.service.js';
-import { Sessions } from '../sessions/sessions.service.js';
-import { Tokens } from '../tokens/tokens.service.js';
-import { consequencesOf, eventsOf, type Consequences } from './account-admin.changes.js';
+import { Callers } from '../tokens/callers.service.js';
+import { consequencesOf, eventsOf, revokedBy, type Consequences } from './account-admin.changes.js';
 import type { AccountChanges, AccountFilter, NewAccountBody } from './account-admin.dto.js';
 import { AccountAdminStore, type AccountBefore, type AdminAccount } from './account-admin.store.js';
 
@@ -38,12 +37,11 @@ export class AccountAdmin {
     private readonly lists: AccountLists,
     private readonly accounts: Accounts,
     private readonly hasher: PasswordHasher,
-    private readonly sessions: Sessions,
     private readonly resets: PasswordResets,
     private readonly emailLinks: EmailLinks,
-    private readonly emailLinkStore: EmailLinkStore,
-    private readonly tokens: Tokens,
+    private readonly callers: Callers,
     private readonly revocations: Revocations,
+    private readonly accountRevocation: AccountRevocation,
     private readonly audit: Audit,
   ) {}
 
@@ -81,7 +79,7 @@ export class AccountAdmin {
     const passwordHash = password === undefined ? null : await this.hasher.hash(password);
     const fields = readFields(body);
     const id = await this.manager.transaction(async (tx) => {
-      await this.tokens.holdCaller(tx, caller);
+      await this.callers.holdUser(tx, caller);
       const account = await this.accounts.create(tx, { ...fields, email, passwordHash, role, individual });
       await this.lists.replace(tx, account.id, fields);
       const details = { role, individual, ...auditedFields(fields) };
@@ -102,12 +100,11 @@ export class AccountAdmin {
    *   last enabled admin would be one no more
    */
   async update(caller: UserPrincipal, id: string, changes: AccountChanges): Promise<AdminAccount> {
-    const given = Object.values(changes).some((value) => value !== undefined);
-    if (given) {
-      await this.alone(caller, id, (tx, before) => this.change(tx, before, changes), changes.email);
-      this.emailLinks.wake();
-    }
-    return given ? this.find(id) : this.get(caller, id);
+    if (Object.values(changes).every((value) => value === undefined)) return this.get(caller, id);
+    const change = (tx: EntityManager, before: AccountBefore) => this.change(tx, before, changes);
+    const account = await this.alone(caller, id, change, changes.email);
+    this.emailLinks.wake();
+    return account;
   }
 
   /**
@@ -119,7 +116,7 @@ export class AccountAdmin {
     await this.alone(caller, id, async (tx, { id: subject, email, individual, role }) => {
       if (await this.store.answersForClients(tx, subject)) throw answersForClients();
       // In the order in which others lock them, too: what the deletion does by itself has none.
-      await this.tokens.revokeEverything(tx, subject);
+      await this.accountRevocation.revoke(tx, subject, EVERYTHING);
       if (!(await this.store.remove(tx, subject))) throw lastAdmin();
       await this.audit.record(tx, { kind: 'account.deleted', subject, details: { individual, role } });
       await this.audit.blankEmails(tx, subject, email);
@@ -129,8 +126,7 @@ export class AccountAdmin {
   /** Ends everything that the account has open. @throws ApiError `forbidden`, `not_found` */
   async revoke(caller: UserPrincipal, id: string): Promise<void> {
     await this.alone(caller, id, async (tx, { id: subject }) => {
-      await this.store.raiseEpoch(tx, subject);
-      await this.endEverything(tx, subject);
+      await this.accountRevocation.revoke(tx, subject, EVERYTHING);
       await this.audit.record(tx, { kind: 'account.revoked', subject });
     });
   }
@@ -142,30 +138,30 @@ export class AccountAdmin {
     return account;
   }
 
-  /** One act on one account, alone with it, told to all replicas. @param email the one that it is to have, if any */
-  private async alone(
+  /** One act on one account, alone with it. @param email the one that it is to have, if any */
+  private async alone<T>(
     caller: UserPrincipal,
     id: string,
-    act: (tx: EntityManager, before: AccountBefore) => Promise<void>,
+    act: (tx: EntityManager, before: AccountBefore) => Promise<T>,
     email?: string | null,
-  ): Promise<void> {
+  ): Promise<T> {
     requireAdmin(caller);
     if (!isUuid(id)) throw notFound();
-    await this.revocations.during(`account ${id.toLowerCase()}`, async (tx) => {
+    return this.revocations.transaction(async (tx) => {
       await this.store.takeTurn(tx);
-      await this.tokens.holdCaller(tx, caller);
-      const before = await this.store.lock(tx, id, email);
+      const before = await this.callers.holdUser(tx, caller, { lock: () => this.store.lock(tx, id, email) });
       if (!before) throw notFound();
-      await act(tx, before);
+      return act(tx, before);
     });
   }
 
-  private async change(tx: EntityManager, before: AccountBefore, changes: AccountChanges): Promise<void> {
+  private async change(tx: EntityManager, before: AccountBefore, changes: AccountChanges): Promise<AdminAccount> {
     refuseEmptying(before, changes);
     const { role, disabled, email } = changes;
     const fields = readFields(changes);
     const comes = consequencesOf(before, changes);
     if (comes.emailChanged) await this.accounts.claimEmail(tx, email ?? null, before.id, before.email);
+    await this.lists.replace(tx, before.id, fields);
     const changed = await this.store.update(tx, before.id, {
       ...fields,
       ...(email !== undefined && { email }),
@@ -173,25 +169,17 @@ export class AccountAdmin {
       ...(disabled !== undefined && { disabled }),
       passwordRemoved: comes.passwordRemoved,
       emailUnverified: comes.emailChanged,
-      raiseEpoch: comes.disabled || comes.demoted || comes.emailChanged || comes.passwordRemoved,
     });
     if (!changed) throw lastAdmin();
-    await this.lists.replace(tx, before.id, fields);
-    await this.end(tx, before.id, comes);
+    const extent = revokedBy(comes);
+    if (extent) await this.accountRevocation.revoke(tx, before.id, extent);
+    // What is remembered of it holds its email and its role.
+    else await this.revocations.announce(tx, `account ${before.id}`);
     if (comes.emailChanged) await this.tellOfNewEmail(tx, before, email ?? null, comes);
     for (const event of eventsOf(changes, fields, comes)) {
       await this.audit.record(tx, { ...event, subject: before.id });
     }
-  }
-
-  /** Ends what a change must not leave open. */
-  private async end(tx: EntityManager, id: string, comes: Consequences): Promise<void> {
-    if (comes.emailChanged) await this.emailLinks.endVerifications(tx, id);
-    if (comes.disabled) await this.endEverything(tx, id);
-    else if (comes.emailChanged || comes.passwordRemoved) await this.sessions.endEverything(tx, id);
-    else if (comes.demoted) await this.tokens.revokeOnBehalf(tx, id);
-    // Nor does enabling bring back what was mailed before.
-    if (comes.disabled || comes.enabled) await this.emailLinkStore.endAll(tx, id);
+    return changed;
   }
 
   /** Only whoever could sign in with the old address, and may again, can bring it back. */
@@ -218,11 +206,6 @@ export class AccountAdmin {
   ): Promise<void> {
     if (hasPassword) await this.emailLinks.askToVerify(tx, account.id, account.email);
     else if (this.config.signup !== 'closed') await this.resets.invite(tx, account);
-  }
-
-  private async endEverything(tx: EntityManager, id: string): Promise<void> {
-    await this.sessions.endEverything(tx, id);
-    await this.tokens.revokeEverything(tx, id);
   }
 }
 

@@ -5,7 +5,7 @@ import { LISTS } from '../accounts/account-lists.store.js';
 import { namingConflicts } from '../accounts/accounts.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';
-import { patientSql, sql } from '../database/sql.js';
+import { longSql, sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
 
 /** An account as admins see it. */
@@ -61,8 +61,6 @@ export interface AccountColumns {
   passwordRemoved?: boolean;
   /** The email is another one, which nobody has verified. */
   emailUnverified?: boolean;
-  /** What signs the account in is at an end. */
-  raiseEpoch?: boolean;
 }
 
 const ACCOUNT = `
@@ -140,10 +138,10 @@ export class AccountAdminStore {
   /**
    * Changes an account, unless it is the last enabled admin and would be one no more. The caller has taken its turn.
    *
-   * @returns whether it was changed
+   * @returns the account as it then is; undefined when it is the last
    * @throws ApiError `conflict` when the email or the name is taken
    */
-  async update(tx: EntityManager, id: string, columns: AccountColumns): Promise<boolean> {
+  async update(tx: EntityManager, id: string, columns: AccountColumns): Promise<AdminAccount | undefined> {
     const values: unknown[] = [id];
     const set = (column: string, value: unknown) => `${column} = $${values.push(value)}`;
     const { email, name, publisherReference, role, disabled } = columns;
@@ -158,26 +156,19 @@ export class AccountAdminStore {
         : [disabled ? 'disabled_at = coalesce(disabled_at, now())' : 'disabled_at = NULL']),
       ...(columns.passwordRemoved ? ['password_hash = NULL'] : []),
       ...(columns.emailUnverified ? ['email_verified_at = NULL'] : []),
-      ...(columns.raiseEpoch ? ['credential_epoch = credential_epoch + 1'] : []),
     ];
     const staysAdmin = role !== 'user' && disabled !== true && email !== null && !columns.passwordRemoved;
     const condition = staysAdmin
       ? ''
       : `AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${anotherAdmin(this.config)})`;
-    const rows = await namingConflicts(
-      sql(tx, `UPDATE accounts SET ${assignments.join(', ')} WHERE id = $1 ${condition} RETURNING id`, values),
-    );
-    return rows.length === 1;
-  }
-
-  /** Raises the epoch of an account: what signs it in is at an end. */
-  async raiseEpoch(tx: EntityManager, id: string): Promise<void> {
-    await sql(tx, 'UPDATE accounts SET credential_epoch = credential_epoch + 1 WHERE id = $1', [id]);
+    const statement = `UPDATE accounts a SET ${assignments.join(', ')} WHERE a.id = $1 ${condition} RETURNING ${ACCOUNT}`;
+    const [account] = await namingConflicts(sql<AdminAccount>(tx, statement, values));
+    return account;
   }
 
   /** @returns whether the account was deleted, and all that it held: never the last enabled admin */
   async remove(tx: EntityManager, id: string): Promise<boolean> {
-    const rows = await patientSql(
+    const rows = await longSql(
       tx,
       `DELETE FROM accounts WHERE id = $1 AND (role <> 'admin' OR disabled_at IS NOT NULL OR ${anotherAdmin(this.config)})
        RETURNING id`,

@@ -3,15 +3,14 @@ import { EntityManager } from 'typeorm';
 import { AccountIds } from '../accounts/account-ids.service.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts } from '../accounts/accounts.service.js';
-import { EmailLinkStore, type LiveEmailLink } from '../accounts/email-link.store.js';
+import { EmailLinkStore } from '../accounts/email-link.store.js';
 import { EmailLinks, type LinkedPurpose } from '../accounts/email-links.service.js';
 import { Audit } from '../audit/audit.service.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
+import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../sessions/password-resets.service.js';
-import { Sessions } from '../sessions/sessions.service.js';
-import { Tokens } from '../tokens/tokens.service.js';
 
 /** One mail for each address and minute. */
 const MAILS = { most: 1, seconds: 60 };
@@ -35,10 +34,9 @@ export class AccountEmails {
     private readonly accountIds: AccountIds,
     private readonly links: EmailLinks,
     private readonly store: EmailLinkStore,
-    private readonly sessions: Sessions,
     private readonly resets: PasswordResets,
-    private readonly tokens: Tokens,
     private readonly revocations: Revocations,
+    private readonly accountRevocation: AccountRevocation,
     private readonly limits: Limits,
     private readonly audit: Audit,
   ) {}
@@ -64,7 +62,7 @@ export class AccountEmails {
 
   /** Notes that an email is its holder's, once. @throws ApiError `invalid_params` when the token is not good (any more) */
   async verify(token: string): Promise<AccountView> {
-    const { id } = await this.readLink('verify', token);
+    const id = await this.readLink('verify', token);
     const verified = await this.manager.transaction(async (tx) => {
       const link = await this.store.spend(tx, 'verify', id);
       if (!link || !(await this.accounts.verifyEmail(tx, link.accountId, link.email))) return undefined;
@@ -83,15 +81,13 @@ export class AccountEmails {
    * @throws ApiError `invalid_params` when the token is not good (any more), `conflict` when the email is taken
    */
   async undoChange(token: string): Promise<AccountView> {
-    const { id, link } = await this.readLink('undo', token);
-    const account = await this.revocations.during(`account ${link.accountId}`, async (tx) => {
+    const id = await this.readLink('undo', token);
+    const account = await this.revocations.transaction(async (tx) => {
       const spent = await this.store.spend(tx, 'undo', id);
       if (!spent) return undefined;
       const { accountId, email } = spent;
       const { oldEmail } = await this.accounts.restoreEmail(tx, accountId, email);
-      await this.sessions.endEverything(tx, accountId);
-      await this.tokens.revokeEverything(tx, accountId);
-      await this.store.endVerifications(tx, accountId);
+      await this.accountRevocation.revoke(tx, accountId, { ...EVERYTHING, links: 'verify' });
       if (oldEmail !== null) await this.links.tellOld(tx, accountId, oldEmail, false);
       await this.resets.offer(tx, email);
       const entry = { kind: 'account.email_change_undone', subject: accountId, actorId: accountId, email } as const;
@@ -102,12 +98,11 @@ export class AccountEmails {
     return account ?? this.refuse('undo', id);
   }
 
-  /** Only finds out whom it is about; the transaction decides. */
-  private async readLink(purpose: LinkedPurpose, token: string): Promise<{ id: string; link: LiveEmailLink }> {
+  /** Only saves the work for a link that is spent; the transaction decides. */
+  private async readLink(purpose: LinkedPurpose, token: string): Promise<string> {
     const id = this.links.readToken(purpose, token);
     if (id === undefined) throw unusableLink(purpose);
-    const link = await this.store.findLive(purpose, id);
-    return { id, link: link ?? (await this.refuse(purpose, id)) };
+    return (await this.store.findLive(purpose, id)) ? id : this.refuse(purpose, id);
   }
 
   /** A link of ours that is no good any more. */

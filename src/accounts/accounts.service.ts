@@ -14,7 +14,9 @@ export interface AccountAtEpoch {
 }
 
 /** An account as a change of its credentials left it. */
-export interface ChangedAccount extends AccountAtEpoch {
+export interface ChangedAccount {
+  id: string;
+  email: string;
   emailVerified: boolean;
   /** Whether the email that it had before was. */
   wasVerified: boolean;
@@ -77,42 +79,37 @@ export class Accounts {
   }
 
   /**
-   * Gives the account a new email and password and raises its epoch.
+   * Gives the account a new email and password. The caller holds a lock on the account, and revokes what it has open.
    *
-   * @param epoch what the caller's credential was checked against
-   * @returns the account at its new epoch; undefined when the epoch has moved on, or the account is disabled
    * @throws ApiError `conflict` when the email is taken
    */
-  async changeCredentials(
-    tx: EntityManager,
-    { id, epoch }: { id: string; epoch: number },
-    { email, passwordHash }: { email: string; passwordHash: string },
-  ): Promise<ChangedAccount | undefined> {
+  async changeCredentials(tx: EntityManager, id: string, email: string, passwordHash: string): Promise<ChangedAccount> {
     const [before] = await sql<{ email: string | null; isSame: boolean; wasVerified: boolean }>(
       tx,
-      `SELECT email, email_verified_at IS NOT NULL AS "wasVerified", coalesce(lower(email) = lower($3), false) AS "isSame" FROM accounts
-       WHERE id = $1 AND credential_epoch = $2 AND disabled_at IS NULL FOR NO KEY UPDATE`,
-      [id, epoch, email],
+      `SELECT email, email_verified_at IS NOT NULL AS "wasVerified",
+         coalesce(lower(email) = lower($2), false) AS "isSame"
+       FROM accounts WHERE id = $1`,
+      [id, email],
     );
-    if (!before) return undefined;
-    await this.claimEmail(tx, email, id, before.email);
+    const { email: old = null, isSame = false, wasVerified = false } = before ?? {};
+    await this.claimEmail(tx, email, id, old);
     const [changed] = await namingConflicts(
-      sql<AccountAtEpoch & { emailVerified: boolean }>(
+      sql<{ id: string; email: string; emailVerified: boolean }>(
         tx,
-        `UPDATE accounts
-         SET email = $2, password_hash = $3, credential_epoch = credential_epoch + 1, updated_at = now(),
+        `UPDATE accounts SET email = $2, password_hash = $3, updated_at = now(),
            email_verified_at = CASE WHEN $4 THEN email_verified_at END
          WHERE id = $1
-         RETURNING id, email, credential_epoch AS "credentialEpoch", email_verified_at IS NOT NULL AS "emailVerified"`,
-        [id, email, passwordHash, before.isSame],
+         RETURNING id, email, email_verified_at IS NOT NULL AS "emailVerified"`,
+        [id, email, passwordHash, isSame],
       ),
     );
-    return changed && { ...changed, wasVerified: before.wasVerified, oldEmail: before.isSame ? null : before.email };
+    if (!changed) throw new Error('The account that is changed was not there.');
+    return { ...changed, wasVerified, oldEmail: isSame ? null : old };
   }
 
   /**
    * Gives the account the email that it had, and takes away its password, which somebody else may have chosen. The caller
-   * holds a lock on the account.
+   * holds a lock on the account, and revokes what it has open.
    *
    * @returns the email that it had in between; null: none
    * @throws ApiError `conflict` when the email is taken
@@ -128,8 +125,7 @@ export class Accounts {
     await namingConflicts(
       sql(
         tx,
-        `UPDATE accounts SET email = $2, password_hash = NULL, credential_epoch = credential_epoch + 1,
-           email_verified_at = now(), updated_at = now()
+        `UPDATE accounts SET email = $2, password_hash = NULL, email_verified_at = now(), updated_at = now()
          WHERE id = $1 RETURNING id`,
         [id, email],
       ),
@@ -149,30 +145,24 @@ export class Accounts {
   }
 
   /**
-   * Gives the account a new password by a link that was mailed to it, which verifies the email too, and raises its epoch.
-   * The caller holds a lock on the account.
+   * Gives the account a new password by a link that was mailed to it, which verifies the email too. The caller holds a lock
+   * on the account, and revokes what it has open.
+   *
+   * @returns undefined when the account is disabled
    */
-  async changePassword(tx: EntityManager, id: string, passwordHash: string): Promise<AccountAtEpoch | undefined> {
-    const [row] = await sql<AccountAtEpoch>(
+  async changePassword(
+    tx: EntityManager,
+    id: string,
+    passwordHash: string,
+  ): Promise<{ id: string; email: string } | undefined> {
+    const [row] = await sql<{ id: string; email: string }>(
       tx,
-      `UPDATE accounts SET password_hash = $2, credential_epoch = credential_epoch + 1, updated_at = now(),
-         email_verified_at = coalesce(email_verified_at, now())
+      `UPDATE accounts SET password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())
        WHERE id = $1 AND disabled_at IS NULL
-       RETURNING id, email, credential_epoch AS "credentialEpoch"`,
+       RETURNING id, email`,
       [id, passwordHash],
     );
     return row;
-  }
-
-  /** @returns whether the epoch was still the given one, and so was raised */
-  async raiseEpoch(tx: EntityManager, id: string, epoch: number): Promise<boolean> {
-    const rows = await sql(
-      tx,
-      `UPDATE accounts SET credential_epoch = credential_epoch + 1
-       WHERE id = $1 AND credential_epoch = $2 RETURNING id`,
-      [id, epoch],
-    );
-    return rows.length === 1;
   }
 
   /** Replaces a hash by one of the same password at another cost, unless the password has changed meanwhile. */

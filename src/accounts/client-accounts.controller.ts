@@ -8,7 +8,8 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ClientRequired, SpeaksDialect } from '../access/access.js';
+import { ClientRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
@@ -59,8 +60,11 @@ export class ClientAccountsController {
   @ApiOperation({ summary: 'Account Create', description: 'Makes an organisation.' })
   @ApiCreatedResponse({ type: ChangedAccountView })
   @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, takenName())
-  async create(@Body() body: NewOrganisation): Promise<ChangedAccountView> {
-    const { account, overlaps } = await this.accounts.create(body);
+  async create(
+    @CurrentPrincipal() client: ClientPrincipal,
+    @Body() body: NewOrganisation,
+  ): Promise<ChangedAccountView> {
+    const { account, overlaps } = await this.accounts.create(client, body);
     return toChangedAccountView(account, overlaps);
   }
 
@@ -85,8 +89,12 @@ export class ClientAccountsController {
   @ApiParam(ID)
   @ApiOkResponse({ type: ChangedAccountView })
   @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, 'not_found', takenName())
-  async update(@Param('id') id: string, @Body() change: AccountChange): Promise<ChangedAccountView> {
-    const { account, overlaps } = await this.accounts.update(id, change);
+  async update(
+    @CurrentPrincipal() client: ClientPrincipal,
+    @Param('id') id: string,
+    @Body() change: AccountChange,
+  ): Promise<ChangedAccountView> {
+    const { account, overlaps } = await this.accounts.update(client, id, change);
     return toChangedAccountView(account, overlaps);
   }
 
@@ -97,7 +105,7 @@ export class ClientAccountsController {
   @ApiParam(ID)
   @ApiNoContentResponse()
   @ApiErrors('connect', ...UNUSED_BODY_ERRORS, ...WRITE_ERRORS, organisationsOnly(), 'not_found')
-  async remove(@Param('id') id: string): Promise<void> {
-    await this.accounts.remove(id);
+  async remove(@CurrentPrincipal() client: ClientPrincipal, @Param('id') id: string): Promise<void> {
+    await this.accounts.remove(client, id);
   }
 }

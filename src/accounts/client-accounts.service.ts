@@ -1,26 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import type { ClientPrincipal } from '../access/principal.js';
 import { Audit } from '../audit/audit.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
+import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
-import { Tokens } from '../tokens/tokens.service.js';
+import { Callers } from '../tokens/callers.service.js';
 import { auditedFields, readFields } from './account-fields.js';
 import { AccountLists } from './account-lists.store.js';
 import { takenName } from './accounts.service.js';
 import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisation } from './client-accounts.dto.js';
 import { ClientAccountStore, NAME_TAKEN, type ClientAccount, type Overlaps } from './client-accounts.store.js';
 
-/** What OAuth2 clients see and do of accounts. */
+/**
+ * What OAuth2 clients see and do of accounts. Whatever is changed is refused as `unauthorized` when the client has ended
+ * meanwhile, or what it showed.
+ */
 @Injectable()
 export class ClientAccounts {
   constructor(
     private readonly manager: EntityManager,
     private readonly store: ClientAccountStore,
     private readonly lists: AccountLists,
-    private readonly tokens: Tokens,
+    private readonly callers: Callers,
     private readonly revocations: Revocations,
+    private readonly accountRevocation: AccountRevocation,
     private readonly audit: Audit,
   ) {}
 
@@ -43,13 +49,17 @@ export class ClientAccounts {
   }
 
   /** @throws ApiError `conflict` when the name is taken */
-  async create(organisation: NewOrganisation): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
+  async create(
+    client: ClientPrincipal,
+    organisation: NewOrganisation,
+  ): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
     const change = readFields(organisation);
     const id = await this.manager.transaction(async (tx) => {
       const publisherReference = change.publisherReference ?? null;
       const created = await this.store.insert(tx, { name: change.name ?? '', publisherReference });
       if (created === undefined) throw takenName();
       await this.lists.replace(tx, created, change);
+      await this.callers.checkClient(tx, client);
       await this.audit.record(tx, { kind: 'account.created', subject: created, details: auditedFields(change) });
       return created;
     });
@@ -57,7 +67,11 @@ export class ClientAccounts {
   }
 
   /** @throws ApiError `not_found`, `conflict` when the name is taken */
-  async update(id: string, fields: AccountChange): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
+  async update(
+    client: ClientPrincipal,
+    id: string,
+    fields: AccountChange,
+  ): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
     const change = readFields(fields);
     if (isUuid(id) && Object.keys(change).length > 0) {
       await this.manager.transaction(async (tx) => {
@@ -65,6 +79,7 @@ export class ClientAccounts {
         if (updated === NAME_TAKEN) throw takenName();
         if (!updated) return;
         await this.lists.replace(tx, id, change);
+        await this.callers.checkClient(tx, client);
         const details = auditedFields(change);
         await this.audit.record(tx, { kind: 'account.changed', subject: id.toLowerCase(), details });
       });
@@ -73,21 +88,19 @@ export class ClientAccounts {
   }
 
   /** @throws ApiError `not_found`; `forbidden` when it is no organisation */
-  async remove(id: string): Promise<void> {
+  async remove(client: ClientPrincipal, id: string): Promise<void> {
     if (!isUuid(id)) throw notFound();
-    const removed = await this.revocations.during(
-      (done) => (done ? `account ${id.toLowerCase()}` : undefined),
-      async (tx) => {
-        const done = await this.store.lockOrganisation(tx, id);
-        if (!done) return false;
-        // In the order in which others lock them, too: what the deletion does by itself has none.
-        await this.tokens.revokeEverything(tx, id);
-        await this.store.remove(tx, id);
-        await this.audit.record(tx, { kind: 'account.deleted', subject: id.toLowerCase() });
-        await this.audit.blankEmails(tx, id.toLowerCase(), done.email);
-        return true;
-      },
-    );
+    const removed = await this.revocations.transaction(async (tx) => {
+      const organisation = await this.store.lockOrganisation(tx, id);
+      if (!organisation) return false;
+      await this.callers.checkClient(tx, client);
+      // In the order in which others lock them, too: what the deletion does by itself has none.
+      await this.accountRevocation.revoke(tx, id.toLowerCase(), EVERYTHING);
+      await this.store.remove(tx, id);
+      await this.audit.record(tx, { kind: 'account.deleted', subject: id.toLowerCase() });
+      await this.audit.blankEmails(tx, id.toLowerCase(), organisation.email);
+      return true;
+    });
     if (removed) return;
     // Only to say why: the statement has decided.
     await this.get(id);

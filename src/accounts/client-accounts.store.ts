@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { patientSql, sql } from '../database/sql.js';
+import { longSql, sql } from '../database/sql.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
 import type { Cursor } from '../http/cursor.js';
 import type { AccountFields } from './account-fields.js';
@@ -139,6 +139,6 @@ export class ClientAccountStore {
 
   /** Deletes an account and all that it held. The caller holds a lock on it. */
   async remove(tx: EntityManager, id: string): Promise<void> {
-    await patientSql(tx, 'DELETE FROM accounts WHERE id = $1', [id]);
+    await longSql(tx, 'DELETE FROM accounts WHERE id = $1', [id]);
   }
 }

@@ -154,10 +154,4 @@ export class EmailLinkStore implements OnModuleInit {
       [accountId],
     );
   }
-
-  async endAll(tx: EntityManager, accountId: string): Promise<void> {
-    await sql(tx, 'UPDATE email_links SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL RETURNING id', [
-      accountId,
-    ]);
-  }
 }

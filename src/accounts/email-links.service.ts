@@ -78,11 +78,6 @@ export class EmailLinks implements OnModuleInit {
     await this.mailQueue.add(tx, { kind: isLinked ? CHANGE_MAIL : GONE_MAIL, subjectId: id, recipient: email });
   }
 
-  /** After the email was changed: what was mailed to the old one proves nothing any more. */
-  async endVerifications(tx: EntityManager, accountId: string): Promise<void> {
-    await this.store.endVerifications(tx, accountId);
-  }
-
   /** Has the mails sent now that are queued in a transaction which has been committed. */
   wake(): void {
     this.mailQueue.wake();

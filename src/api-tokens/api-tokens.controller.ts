@@ -1,7 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { FrontendOnly, SpeaksDialect } from '../access/access.js';
-import { ApiError, invalidParams, unauthorized } from '../errors/api-error.js';
+import { CurrentPrincipal, FrontendOnly, SpeaksDialect } from '../access/access.js';
+import type { AppPrincipal } from '../access/principal.js';
+import { badFrontendToken } from '../access/refusals.js';
+import { ApiError, invalidParams } from '../errors/api-error.js';
 import { MISSING } from '../errors/dialects.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import {
@@ -21,10 +23,7 @@ import { ApiTokens, notFound, notRevoked, notUpdated } from './api-tokens.servic
 import { dateAndTime } from './dates.js';
 
 const ACCOUNT_ID = { name: 'account_id', description: 'Any text, percent-encoded', example: 'GATEWAY_ACCOUNT_1' };
-const FRONTEND_ERRORS = [
-  unauthorized('Send an App-Token with the scope frontend.', 'App-Token'),
-  new ApiError('forbidden', 'The App-Token has no scope frontend.'),
-];
+const FRONTEND_ERRORS = [badFrontendToken(), new ApiError('forbidden', 'The App-Token has no scope frontend.')];
 const missing = (field: string) => invalidParams({ [field]: [MISSING] });
 
 const REVOCATIONS = {
@@ -44,8 +43,11 @@ export class ApiTokensController {
   @ApiOperation({ summary: 'Generate and return a new token for the given gateway account ID' })
   @ApiOkResponse({ type: NewApiTokenAnswer })
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('account_id'), ...FRONTEND_ERRORS)
-  async create(@Body() body: NewApiToken): Promise<NewApiTokenAnswer> {
-    return { token: await this.apiTokens.create(body) };
+  async create(
+    @Body() body: NewApiToken,
+    @CurrentPrincipal() app: AppPrincipal | undefined,
+  ): Promise<NewApiTokenAnswer> {
+    return { token: await this.apiTokens.create(body, app) };
   }
 
   @Put()
@@ -53,8 +55,11 @@ export class ApiTokensController {
   @ApiOperation({ summary: 'Update the description of an existing token' })
   @ApiOkResponse({ type: DescriptionAnswer })
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('token_link'), ...FRONTEND_ERRORS, notUpdated())
-  async describe(@Body() body: NewDescription): Promise<DescriptionAnswer> {
-    const { id, description } = await this.apiTokens.describe(body);
+  async describe(
+    @Body() body: NewDescription,
+    @CurrentPrincipal() app: AppPrincipal | undefined,
+  ): Promise<DescriptionAnswer> {
+    const { id, description } = await this.apiTokens.describe(body, app);
     return { token_link: id, description: description ?? '' };
   }
 
@@ -82,8 +87,12 @@ export class ApiTokensController {
   @ApiBody({ type: Revocation, examples: REVOCATIONS })
   @ApiOkResponse({ type: RevocationAnswer })
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('token_link'), ...FRONTEND_ERRORS, notRevoked())
-  async revoke(@Param('account_id') accountId: string, @Body() body: Revocation): Promise<RevocationAnswer> {
-    const { revokedAt } = await this.apiTokens.revoke(accountId, body);
+  async revoke(
+    @Param('account_id') accountId: string,
+    @Body() body: Revocation,
+    @CurrentPrincipal() app: AppPrincipal | undefined,
+  ): Promise<RevocationAnswer> {
+    const { revokedAt } = await this.apiTokens.revoke(accountId, body, app);
     return { revoked: dateAndTime(revokedAt ?? new Date()) };
   }
 
@@ -104,8 +113,11 @@ export class ApiTokensController {
   @ApiParam(ACCOUNT_ID)
   @ApiOkResponse({ schema: { type: 'object', additionalProperties: false, example: {} } })
   @ApiErrors('publicauth', ...UNUSED_BODY_ERRORS, ...FRONTEND_ERRORS)
-  async revokeAll(@Param('account_id') accountId: string): Promise<object> {
-    await this.apiTokens.revokeAll(accountId);
+  async revokeAll(
+    @Param('account_id') accountId: string,
+    @CurrentPrincipal() app: AppPrincipal | undefined,
+  ): Promise<object> {
+    await this.apiTokens.revokeAll(accountId, app);
     return {};
   }
 }

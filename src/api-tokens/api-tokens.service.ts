@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import type { AppPrincipal } from '../access/principal.js';
+import { badFrontendToken } from '../access/refusals.js';
 import type { AuditKind } from '../audit/audit-kinds.js';
 import { Audit } from '../audit/audit.service.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import type { TokenName, TokenRecord } from '../tokens/token.store.js';
+import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { NewApiToken, NewDescription, Revocation } from './api-tokens.dto.js';
 import { countCharacters } from './characters.js';
@@ -14,34 +17,47 @@ export const notUpdated = () => new ApiError('not_found', 'Could not update toke
 export const notFound = () => new ApiError('not_found', 'Could not find token');
 export const notRevoked = () => new ApiError('not_found', 'Could not revoke token');
 
-/** API tokens of gateway accounts. An account id is data: any text of 1 to 255 characters. */
+/** Who asks: an application with the scope `frontend`; undefined: whoever the network lets through (FRONTEND_AUTH). */
+type Frontend = AppPrincipal | undefined;
+
+/**
+ * API tokens of gateway accounts. An account id is data: any text of 1 to 255 characters.
+ *
+ * Whatever is changed is refused as `unauthorized` when the App-Token that asks for it has ended meanwhile.
+ */
 @Injectable()
 export class ApiTokens {
   constructor(
     private readonly manager: EntityManager,
     private readonly tokens: Tokens,
+    private readonly callers: Callers,
     private readonly audit: Audit,
   ) {}
 
   /** @returns the secret, which is shown this once */
-  async create({ account_id, description, created_by, token_account_type }: NewApiToken): Promise<string> {
+  async create(
+    { account_id, description, created_by, token_account_type }: NewApiToken,
+    app: Frontend,
+  ): Promise<string> {
+    const request = {
+      gatewayAccountId: account_id,
+      description,
+      ...(created_by !== undefined && { createdBy: created_by }),
+      ...(token_account_type !== undefined && { flavour: token_account_type }),
+    };
     return this.manager.transaction(async (tx) => {
-      const { secret, record } = await this.tokens.issue(tx, 'api', {
-        gatewayAccountId: account_id,
-        description,
-        ...(created_by !== undefined && { createdBy: created_by }),
-        ...(token_account_type !== undefined && { flavour: token_account_type }),
-      });
-      await this.auditing('token.issued')(tx, record);
-      return secret;
+      const issued = await (app ? this.tokens.issueByApp(tx, request, app) : this.tokens.issue(tx, 'api', request));
+      if (!issued) throw badFrontendToken();
+      await this.auditing('token.issued', undefined)(tx, issued.record);
+      return issued.secret;
     });
   }
 
   /** @throws ApiError `not_found`, in the document's words, for none and for a revoked one */
-  async describe({ token_link, description }: NewDescription): Promise<TokenRecord> {
+  async describe({ token_link, description }: NewDescription, app: Frontend): Promise<TokenRecord> {
     const changed = await this.manager.transaction(async (tx) => {
       const record = await this.tokens.describe(tx, token_link, description);
-      if (record) await this.auditing('token.described')(tx, record);
+      if (record) await this.auditing('token.described', app)(tx, record);
       return record;
     });
     return found(changed, notUpdated);
@@ -60,30 +76,34 @@ export class ApiTokens {
   }
 
   /** @throws ApiError `not_found`, in the document's words; of several calls at once, one succeeds */
-  async revoke(accountId: string, revocation: Revocation): Promise<TokenRecord> {
+  async revoke(accountId: string, revocation: Revocation, app: Frontend): Promise<TokenRecord> {
     checkAccountId(accountId);
     const name = this.nameOf(revocation);
     return found(
-      name && (await this.tokens.revokeGateway(accountId, name, this.auditing('token.revoked'))),
+      name && (await this.tokens.revokeGateway(accountId, name, this.auditing('token.revoked', app))),
       notRevoked,
     );
   }
 
-  async revokeAll(accountId: string): Promise<void> {
+  async revokeAll(accountId: string, app: Frontend): Promise<void> {
     checkAccountId(accountId);
-    await this.tokens.revokeAllGateway(accountId, (tx, count) =>
+    await this.tokens.revokeAllGateway(accountId, async (tx, count) => {
+      await this.checkCaller(tx, app);
       // What has no tokens may be a token in the wrong place.
-      this.audit.record(tx, {
-        kind: 'token.all_revoked',
-        ...(count > 0 && { subject: accountId }),
-        details: { count },
-      }),
-    );
+      const subject = count > 0 ? { subject: accountId } : {};
+      await this.audit.record(tx, { kind: 'token.all_revoked', ...subject, details: { count } });
+    });
   }
 
-  private auditing(kind: AuditKind) {
-    return (tx: EntityManager, { id, gatewayAccountId }: TokenRecord) =>
-      this.audit.record(tx, { kind, subject: id, details: { kind: 'api', gateway_account: gatewayAccountId } });
+  private auditing(kind: AuditKind, app: Frontend) {
+    return async (tx: EntityManager, { id, gatewayAccountId }: TokenRecord) => {
+      await this.checkCaller(tx, app);
+      await this.audit.record(tx, { kind, subject: id, details: { kind: 'api', gateway_account: gatewayAccountId } });
+    };
+  }
+
+  private async checkCaller(tx: EntityManager, app: Frontend): Promise<void> {
+    if (app && !(await this.callers.isGoodApp(tx, app))) throw badFrontendToken();
   }
 
   private nameOf({ token_link, token }: Revocation): TokenName | undefined {

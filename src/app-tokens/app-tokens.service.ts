@@ -1,15 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import type { UserPrincipal } from '../access/principal.js';
+import type { AppPrincipal, UserPrincipal } from '../access/principal.js';
+import { badAppToken } from '../access/refusals.js';
 import { Accounts } from '../accounts/accounts.service.js';
 import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
 import type { AuditKind } from '../audit/audit-kinds.js';
 import { Audit, type AuditEntry } from '../audit/audit.service.js';
 import { notFound } from '../errors/api-error.js';
 import { readCursor, type Cursor } from '../http/cursor.js';
-import { epochsOf, revokedMeanwhile } from '../tokens/epochs.js';
-import type { AtEpoch, TokenName, TokenRecord } from '../tokens/token.store.js';
-import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
+import { Callers, type AtEpoch } from '../tokens/callers.service.js';
+import type { TokenName, TokenRecord } from '../tokens/token.store.js';
+import { Tokens, type TokenRequest } from '../tokens/tokens.service.js';
 import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
 import { badUser, longerLifeForbidden, onBehalfForbidden, scopesForbidden } from './refusals.js';
 
@@ -24,22 +25,21 @@ export class AppTokens {
     private readonly manager: EntityManager,
     private readonly accounts: Accounts,
     private readonly passwordChecks: PasswordChecks,
+    private readonly callers: Callers,
     private readonly tokens: Tokens,
     private readonly audit: Audit,
   ) {}
 
-  /** @throws ApiError as {@link PasswordChecks.check} */
-  async logIn({ username, password }: Login, address: string): Promise<string> {
+  /** @throws ApiError as {@link PasswordChecks.check}; `unauthorized` when the App-Token has ended meanwhile */
+  async logIn({ username, password }: Login, app: AppPrincipal, address: string): Promise<string> {
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, address);
-    const issued = await this.manager.transaction(async (tx) => {
-      const made = await this.tokens.issueAtEpoch(tx, 'user', { accountId: id }, [{ accountId: id, credentialEpoch }]);
-      if (made) {
-        await this.audit.record(tx, { kind: 'sign_in', subject: id, actorId: id, details: { token: made.record.id } });
-      }
-      return made;
+    return this.manager.transaction(async (tx) => {
+      if (!(await this.callers.holdAccounts(tx, [{ accountId: id, credentialEpoch }]))) throw wrongCredentials();
+      if (!(await this.callers.isGoodApp(tx, app))) throw badAppToken();
+      const { secret, record } = await this.tokens.issue(tx, 'user', { accountId: id });
+      await this.audit.record(tx, { kind: 'sign_in', subject: id, actorId: id, details: { token: record.id } });
+      return secret;
     });
-    if (!issued) throw wrongCredentials();
-    return issued.secret;
   }
 
   /** @throws ApiError `forbidden` when a scope is asked for by somebody who is no admin */
@@ -106,20 +106,14 @@ export class AppTokens {
     return found(this.tokens.nameOf(kind, name));
   }
 
-  /** The epochs behind the caller's token are required too: it cannot make others while it is being revoked. */
-  private async issue(
-    caller: UserPrincipal,
-    kind: Kind,
-    request: TokenRequest,
-    others: AtEpoch[] = [],
-  ): Promise<string> {
-    const issued = await this.manager.transaction(async (tx): Promise<IssuedToken | undefined> => {
-      const made = await this.tokens.issueAtEpoch(tx, kind, request, [...epochsOf(caller), ...others]);
-      if (made) await this.audit.record(tx, issuing(kind, made.record, caller));
-      return made;
+  /** @param accounts whom the token signs in, besides the caller */
+  private issue(caller: UserPrincipal, kind: Kind, request: TokenRequest, accounts: AtEpoch[] = []): Promise<string> {
+    return this.manager.transaction(async (tx) => {
+      await this.callers.holdUser(tx, caller, { accounts });
+      const { secret, record } = await this.tokens.issue(tx, kind, request);
+      await this.audit.record(tx, issuing(kind, record, caller));
+      return secret;
     });
-    if (!issued) throw revokedMeanwhile();
-    return issued.secret;
   }
 
   private auditing(kind: AuditKind) {

@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AcceptsForms, AppTokenRequired, SpeaksDialect } from '../access/access.js';
+import { AcceptsForms, AppTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import type { AppPrincipal } from '../access/principal.js';
 import { badAppToken } from '../access/refusals.js';
 import { unverified, wrongCredentials } from '../accounts/password-checks.service.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
@@ -30,7 +31,11 @@ export class LoginController {
     unverified(),
     'rate_limited',
   )
-  async logIn(@Body() login: Login, @Ip() address: string): Promise<LoginAnswer> {
-    return { token: await this.appTokens.logIn(login, address) };
+  async logIn(
+    @Body() login: Login,
+    @CurrentPrincipal() app: AppPrincipal,
+    @Ip() address: string,
+  ): Promise<LoginAnswer> {
+    return { token: await this.appTokens.logIn(login, app, address) };
   }
 }

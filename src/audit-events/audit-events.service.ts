@@ -5,7 +5,7 @@ import { requireAdmin } from '../access/refusals.js';
 import { Audit } from '../audit/audit.service.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
-import { Tokens } from '../tokens/tokens.service.js';
+import { Callers } from '../tokens/callers.service.js';
 import { AuditEventStore, type AuditRecord } from './audit-event.store.js';
 import type { AuditFilter } from './audit-events.dto.js';
 
@@ -19,7 +19,7 @@ export class AuditEvents {
   constructor(
     private readonly manager: EntityManager,
     private readonly store: AuditEventStore,
-    private readonly tokens: Tokens,
+    private readonly callers: Callers,
     private readonly audit: Audit,
   ) {}
 
@@ -51,7 +51,7 @@ export class AuditEvents {
     start: Cursor | undefined,
   ): AsyncGenerator<AuditRecord[]> {
     for (let after = start; ;) {
-      await this.manager.transaction((tx) => this.tokens.holdCaller(tx, caller));
+      await this.manager.transaction((tx) => this.callers.holdUser(tx, caller));
       const { records, next } = pageOf(await this.store.list(filter, BATCH + 1, after), BATCH);
       yield records;
       if (!next) return;

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { patientSql, sql } from '../database/sql.js';
+import { longSql, sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { currentRequest } from '../http/current-request.js';
 import type { Outcome } from './audit-event.entity.js';
@@ -85,7 +85,7 @@ export class Audit implements OnModuleInit {
 
   /** Takes an account's emails out of the trail, which stays whole without them. */
   async blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
-    await patientSql(
+    await longSql(
       tx,
       `WITH own AS (SELECT event_id, lower(email) AS email FROM audit_emails WHERE account_id = $1)
        DELETE FROM audit_emails WHERE event_id IN (

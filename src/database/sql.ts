@@ -20,23 +20,28 @@ export async function sql<Row = unknown>(
 }
 
 /** How long a statement may take that is known to, in milliseconds. */
-const PATIENCE = 60_000;
+const LONG = 60_000;
+
+/** An SQL expression that lets the later statements of a transaction take long on the server; see {@link longSql}. */
+export const ALLOW_LONG = `set_config('statement_timeout', '${LONG}', true)`;
 
 /**
  * Like {@link sql}, for the few statements that may take long, such as the deletion of a row that a million others go with.
  *
  * @param tx a transaction's manager
+ * @param options.isAllowed an earlier statement of the transaction has selected {@link ALLOW_LONG}
  */
-export async function patientSql<Row extends pg.QueryResultRow>(
+export async function longSql<Row extends pg.QueryResultRow>(
   tx: EntityManager,
   statement: string,
   parameters: unknown[] = [],
+  options: { isAllowed?: boolean } = {},
 ): Promise<Row[]> {
   if (!tx.queryRunner) throw new Error('A statement that may take long needs a transaction.');
-  await sql(tx, `SET LOCAL statement_timeout = ${PATIENCE}`);
+  if (options.isAllowed !== true) await sql(tx, `SELECT ${ALLOW_LONG}`);
   const client = (await tx.queryRunner.connect()) as pg.ClientBase;
   // The pool's own limit is for requests of the usual kind.
-  const query = { text: statement, values: parameters, query_timeout: PATIENCE + 1_000 };
+  const query = { text: statement, values: parameters, query_timeout: LONG + 1_000 };
   return (await client.query<Row>(query)).rows;
 }
 

@@ -50,7 +50,7 @@ export class ClientScheme {
     if (!showsBearer(request)) throw noAccessToken();
     const token = await this.tokens.check('oauth', bearerToken(request) ?? '');
     if (!token) throw badAccessToken();
-    return { clientId: token.clientId ?? '', scopes: token.scopes };
+    return { clientId: token.clientId ?? '', scopes: token.scopes, tokenId: token.id };
   }
 }
 

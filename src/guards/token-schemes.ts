@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AppPrincipal, GatewayPrincipal, UserPrincipal } from '../access/principal.js';
-import { badAppToken, badHeaders } from '../access/refusals.js';
+import { badAppToken, badFrontendToken, badHeaders } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, unauthorized } from '../errors/api-error.js';
 import type { VerifiedToken } from '../tokens/token.store.js';
@@ -37,7 +37,7 @@ export class FrontendScheme {
   async admits(request: FastifyRequest): Promise<boolean> {
     if (this.config.frontendAuth === 'none') return true;
     const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
-    if (!token) throw unauthorized('Send an App-Token with the scope frontend.', 'App-Token');
+    if (!token) throw badFrontendToken();
     request.principal = appPrincipal(token);
     if (!token.scopes.includes('frontend')) throw new ApiError('forbidden', 'The App-Token has no scope frontend.');
     return true;

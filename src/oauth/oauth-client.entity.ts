@@ -23,6 +23,10 @@ export class OauthClientEntity {
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'oauth_clients_account_id_fkey' })
   account?: AccountEntity;
 
+  /** Raised by whatever ends, narrows or moves the client; see docs/architecture.md. */
+  @Column({ type: 'integer', default: 0 })
+  epoch!: number;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 }

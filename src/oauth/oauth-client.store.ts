@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { patientSql, sql } from '../database/sql.js';
+import { longSql, sql } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
 import { isGoodClient } from '../tokens/good-client.js';
 
@@ -75,29 +75,10 @@ export class OauthClientStore {
     );
   }
 
-  /**
-   * Locks a client and one of its secrets against change until the transaction ends. The secret has a lock of its own: a
-   * client that was only locked meanwhile is not looked at again, and the secret would be seen as it was before.
-   *
-   * The account that answers for the client comes first, as in every change of either: nothing is issued behind the back
-   * of whoever ends all that it has.
-   *
-   * @returns its scopes, if it is still good and still has the secret
-   */
-  async hold(tx: EntityManager, clientId: string, secretId: string): Promise<string[] | undefined> {
-    const [owner] = await sql<{ id: string }>(
-      tx,
-      `SELECT a.id FROM accounts a JOIN oauth_clients c ON c.account_id = a.id WHERE c.id = $1 FOR SHARE OF a`,
-      [clientId],
-    );
-    const [row] = await sql<{ scopes: string[] }>(
-      tx,
-      `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $2
-       WHERE c.id = $1 AND c.account_id IS NOT DISTINCT FROM $3 AND ${isGoodClient('c')}
-       FOR SHARE OF c FOR KEY SHARE OF s`,
-      [clientId, secretId, owner?.id ?? null],
-    );
-    return row?.scopes;
+  /** @returns the scopes of a client that is good and has the secret */
+  async scopesOf(clientId: string, secretId: string): Promise<string[] | undefined> {
+    const clients = await this.secretsOf(clientId);
+    return clients.find((client) => client.secretId === secretId)?.scopes;
   }
 
   /** @returns whether there was no such client yet */
@@ -139,26 +120,25 @@ export class OauthClientStore {
     return rows.length === 1;
   }
 
-  /** Locks a client until the transaction ends: no token is issued to it meanwhile. @returns whether there is one */
+  /** Locks a client until the transaction ends. @returns whether there is one */
   async lock(tx: EntityManager, clientId: string): Promise<boolean> {
     const rows = await sql(tx, 'SELECT id FROM oauth_clients WHERE id = $1 FOR NO KEY UPDATE', [clientId]);
     return rows.length === 1;
   }
 
-  /** @returns whether the new owner, if one is named, is an enabled admin, and so the change was made */
-  async update(tx: EntityManager, id: string, { name, scopes, ownerId }: ClientChange): Promise<boolean> {
-    if (ownerId !== undefined && !(await this.holdAdmin(tx, ownerId))) return false;
-    const rows = await sql(
+  /** The caller holds a lock on the client, and on its new owner. */
+  async update(tx: EntityManager, id: string, { name, scopes, ownerId }: ClientChange): Promise<void> {
+    await sql(
       tx,
       `UPDATE oauth_clients SET name = coalesce($2, name), scopes = coalesce($3, scopes),
          account_id = coalesce($4, account_id)
-       WHERE id = $1 RETURNING id`,
+       WHERE id = $1`,
       [id, name ?? null, scopes ?? null, ownerId ?? null],
     );
-    return rows.length === 1;
   }
 
-  private async holdAdmin(tx: EntityManager, id: string): Promise<boolean> {
+  /** Locks an account until the transaction ends. @returns whether it is an enabled admin */
+  async holdAdmin(tx: EntityManager, id: string): Promise<boolean> {
     const rows = await sql(
       tx,
       `SELECT id FROM accounts WHERE id = $1 AND role = 'admin' AND disabled_at IS NULL FOR SHARE`,
@@ -169,7 +149,7 @@ export class OauthClientStore {
 
   async remove(tx: EntityManager, id: string): Promise<boolean> {
     // Its tokens and identifications go with it, and they may be many.
-    return (await patientSql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
+    return (await longSql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
   }
 
   async find(id: string): Promise<ClientRecord | undefined> {

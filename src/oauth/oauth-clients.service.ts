@@ -15,6 +15,7 @@ import { Limits, type Limit } from '../limits/limits.service.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { digestOf, hintOf } from '../tokens/digest.js';
+import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { NewSecret } from './oauth-clients.dto.js';
 import { OauthClientStore, type ClientChange, type ClientRecord } from './oauth-client.store.js';
@@ -39,6 +40,7 @@ export class OauthClients {
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly store: OauthClientStore,
+    private readonly callers: Callers,
     private readonly tokens: Tokens,
     private readonly limits: Limits,
     private readonly audit: Audit,
@@ -68,13 +70,9 @@ export class OauthClients {
     return client;
   }
 
-  /**
-   * Locks a client against change until the transaction ends.
-   *
-   * @returns its scopes, if it is still good and still has the secret that it showed
-   */
-  hold(tx: EntityManager, { clientId, secretId }: AuthenticatedClient): Promise<string[] | undefined> {
-    return this.store.hold(tx, clientId, secretId);
+  /** @returns the scopes of a client, if it is still good and still has the secret that it showed */
+  scopesOf({ clientId, secretId }: AuthenticatedClient): Promise<string[] | undefined> {
+    return this.store.scopesOf(clientId, secretId);
   }
 
   /** Stores a client with a secret that exists already. */
@@ -92,7 +90,7 @@ export class OauthClients {
     const id = randomUUID();
     const secret = newSecret();
     await this.manager.transaction(async (tx) => {
-      await this.tokens.holdCaller(tx, caller);
+      await this.callers.holdUser(tx, caller);
       await this.add(tx, { id, secret, name, scopes, ownerId: accountId });
       await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes, owner: accountId } });
     });
@@ -123,12 +121,18 @@ export class OauthClients {
    * @throws ApiError `not_found`; `invalid_params` when the new owner is no enabled admin
    */
   async update(caller: UserPrincipal, id: string, change: ClientChange): Promise<ClientRecord> {
-    await this.changing(caller, id, 'oauth_client.changed', async (tx) => {
-      if (!(await this.store.update(tx, id, change))) throw invalidParams({ owner: ['is no admin'] });
-      if (change.scopes) await this.tokens.narrowClientTokens(tx, id, change.scopes);
-      const { ownerId, ...others } = change;
-      return { ...others, ...(ownerId !== undefined && { owner: ownerId }) };
-    });
+    const { ownerId, ...others } = change;
+    await this.changing(
+      caller,
+      id,
+      'oauth_client.changed',
+      async (tx) => {
+        await this.store.update(tx, id, change);
+        if (change.scopes || ownerId !== undefined) await this.tokens.renewClientTokens(tx, id);
+        return { ...others, ...(ownerId !== undefined && { owner: ownerId }) };
+      },
+      ownerId,
+    );
     return this.find(id);
   }
 
@@ -164,10 +168,15 @@ export class OauthClients {
     return { client: await this.find(id), secret };
   }
 
-  /** The tokens that were got with it stay good until they expire. @throws ApiError `not_found` */
+  /**
+   * The tokens that were got with it stay good until they expire; one that is being got with it never is.
+   *
+   * @throws ApiError `not_found`
+   */
   async removeSecret(caller: UserPrincipal, id: string, secretId: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
       if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
+      await this.tokens.renewClientTokens(tx, id);
       return { secret: secretId };
     });
   }
@@ -184,22 +193,32 @@ export class OauthClients {
     return added;
   }
 
-  /** One change of a client, alone with it, told to all replicas and written to the trail. */
+  /**
+   * One change of a client, alone with it, announced to all replicas and written to the trail.
+   *
+   * @param ownerId the account that is to answer for it
+   */
   private async changing(
     caller: UserPrincipal,
     id: string,
     kind: AuditKind,
     change: (tx: EntityManager) => Promise<Record<string, unknown> | undefined>,
+    ownerId?: string,
   ): Promise<void> {
     requireAdmin(caller);
     if (!CLIENT_ID.test(id)) throw notFound();
-    const tag: RevocationTag = `client ${id}`;
-    await this.revocations.during(tag, async (tx) => {
-      await this.tokens.holdCaller(tx, caller);
-      if (!(await this.store.lock(tx, id))) throw notFound();
+    await this.revocations.during(`client ${id}`, async (tx) => {
+      await this.callers.holdUser(tx, caller, { lock: () => this.lock(tx, id, ownerId) });
       const details = (await change(tx)) ?? {};
       await this.audit.record(tx, { kind, subject: id, details });
     });
+  }
+
+  /** Accounts come before clients. @throws ApiError `not_found`; `invalid_params` when the owner is no enabled admin */
+  private async lock(tx: EntityManager, id: string, ownerId: string | undefined): Promise<void> {
+    const isOwner = ownerId === undefined || (await this.store.holdAdmin(tx, ownerId));
+    if (!(await this.store.lock(tx, id))) throw notFound();
+    if (!isOwner) throw invalidParams({ owner: ['is no admin'] });
   }
 
   private async findBySecret(id: string, digest: Buffer): Promise<Verified<AuthenticatedClient> | undefined> {

@@ -5,7 +5,8 @@ import { badClient } from '../access/refusals.js';
 import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError } from '../errors/api-error.js';
-import { Tokens } from '../tokens/tokens.service.js';
+import { isForeignKeyViolation } from '../errors/database-errors.js';
+import { Tokens, type IssuedToken } from '../tokens/tokens.service.js';
 import { OauthClients } from './oauth-clients.service.js';
 import type { AccessTokenAnswer, TokenRequestBody } from './oauth.dto.js';
 
@@ -30,19 +31,35 @@ export class OauthTokens {
     if ((grant_type ?? '') !== '' && grant_type !== 'client_credentials') {
       throw badGrantType();
     }
-    return this.manager.transaction(async (tx) => {
-      const registered = await this.clients.hold(tx, client);
-      if (!registered) throw badClient();
-      const scopes = scopesAmong(registered, scope ?? '');
-      const { secret, record } = await this.tokens.issue(tx, 'oauth', { clientId: client.clientId, scopes });
-      await this.audit.record(tx, { kind: 'token.issued', subject: record.id, details: { kind: 'oauth', scopes } });
-      return {
-        access_token: secret,
-        token_type: 'Bearer',
-        expires_in: this.config.oauthTokenTtl,
-        ...(scopes.length > 0 && { scope: scopes.join(' ') }),
-      };
-    });
+    const asked = scopesAsked(scope ?? '');
+    const issued = await this.issue(client, asked);
+    // Only to say why: the statement has decided.
+    if (!issued) throw (await this.clients.scopesOf(client)) ? badScope() : badClient();
+    const { secret, record } = issued;
+    return {
+      access_token: secret,
+      token_type: 'Bearer',
+      expires_in: this.config.oauthTokenTtl,
+      ...(record.scopes.length > 0 && { scope: record.scopes.join(' ') }),
+    };
+  }
+
+  /** @returns undefined when the client has ended, or what it showed, or it has not all of these scopes */
+  private async issue(client: AuthenticatedClient, scopes: string[] | undefined): Promise<IssuedToken | undefined> {
+    try {
+      return await this.manager.transaction(async (tx) => {
+        const made = await this.tokens.issueToClient(tx, client, scopes);
+        if (made) {
+          const { id, scopes } = made.record;
+          await this.audit.record(tx, { kind: 'token.issued', subject: id, details: { kind: 'oauth', scopes } });
+        }
+        return made;
+      });
+    } catch (error) {
+      // The client was deleted while its token was inserted.
+      if (isForeignKeyViolation(error, 'tokens_client_id_fkey')) return undefined;
+      throw error;
+    }
   }
 
   /** RFC 7009: a token of somebody else's is treated as one that does not exist, which is no error. */
@@ -53,15 +70,12 @@ export class OauthTokens {
   }
 }
 
-/** @param asked separated by spaces (RFC 6749 section 3.3); empty: all */
-function scopesAmong(registered: string[], asked: string): string[] {
-  if (asked === '') return registered;
-  const wanted = new Set(asked.split(' ').filter((name) => name !== ''));
-  if (wanted.size === 0) throw badScope();
-  for (const name of wanted) {
-    if (!registered.includes(name)) throw badScope();
-  }
-  return [...wanted];
+/** @param text separated by spaces (RFC 6749 section 3.3). @returns undefined when none is named: all are asked for */
+function scopesAsked(text: string): string[] | undefined {
+  if (text === '') return undefined;
+  const names = new Set(text.split(' ').filter((name) => name !== ''));
+  if (names.size === 0) throw badScope();
+  return [...names];
 }
 
 export const badScope = () => refused('invalid_scope', 'The client is not registered with every scope.');

@@ -1,7 +1,8 @@
 import { Global, Module } from '@nestjs/common';
+import { AccountRevocation } from './account-revocation.store.js';
 import { Revocations } from './revocations.service.js';
 
-/** How replicas hear of revocations. */
+/** How accounts lose what they have open, and how replicas hear of revocations. */
 @Global()
-@Module({ providers: [Revocations], exports: [Revocations] })
+@Module({ providers: [AccountRevocation, Revocations], exports: [AccountRevocation, Revocations] })
 export class RevocationsModule {}

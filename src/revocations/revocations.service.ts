@@ -23,6 +23,8 @@ export interface RevocationListener {
 }
 
 const CHANNEL = 'latchkey_revocations';
+/** An SQL expression that announces a revocation when its transaction commits; see {@link Revocations.announcing}. */
+export const ANNOUNCE = 'pg_notify($1, $2)';
 const HEARTBEAT = 1_000;
 /** For how long a heartbeat proves that we hear, counted from when it was sent. In milliseconds. */
 const HEARING_LASTS = 2_000;
@@ -53,6 +55,8 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly logger = new Logger('Revocations');
   private readonly listeners: RevocationListener[] = [];
   private readonly self = randomUUID();
+  /** What the transactions under way have announced. */
+  private readonly announced = new WeakMap<EntityManager, Set<RevocationTag>>();
   private readonly sentAt = new Map<number, Moment>();
   private beat = 0;
   private heardSentAt = NEVER;
@@ -94,25 +98,51 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /**
-   * Runs a transaction that revokes what the tag names: announces it to all replicas when it commits, and has this
-   * process forget it before the caller can answer.
+   * Runs a transaction that revokes what the tag names; see {@link transaction}.
    *
    * @param tag may depend on what the work gives; undefined: nothing was revoked
    */
-  async during<T>(
+  during<T>(
     tag: RevocationTag | ((result: T) => RevocationTag | undefined),
     work: (tx: EntityManager) => Promise<T>,
   ): Promise<T> {
-    const tagOf = typeof tag === 'function' ? tag : () => tag;
-    const result = await this.manager.transaction(async (tx) => {
-      const value = await work(tx);
-      const revoked = tagOf(value);
-      if (revoked !== undefined) await sql(tx, 'SELECT pg_notify($1, $2)', [CHANNEL, revoked]);
-      return value;
+    return this.transaction(async (tx) => {
+      const result = await work(tx);
+      const revoked = typeof tag === 'function' ? tag(result) : tag;
+      if (revoked !== undefined) await this.announce(tx, revoked);
+      return result;
     });
-    const revoked = tagOf(result);
-    if (revoked !== undefined) this.dropHere(revoked);
+  }
+
+  /**
+   * Runs a transaction that may revoke: what it announces all replicas hear when it commits, and this process forgets
+   * before the caller can answer.
+   */
+  async transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    const announced = new Set<RevocationTag>();
+    const result = await this.manager.transaction((tx) => {
+      this.announced.set(tx, announced);
+      return work(tx);
+    });
+    for (const tag of announced) this.dropHere(tag);
     return result;
+  }
+
+  /** Announces in a {@link transaction} what it revokes. */
+  async announce(tx: EntityManager, tag: RevocationTag): Promise<void> {
+    await sql(tx, `SELECT ${ANNOUNCE}`, this.announcing(tx, tag));
+  }
+
+  /**
+   * For a statement of a {@link transaction} that announces what it revokes by {@link ANNOUNCE}.
+   *
+   * @returns the parameters `$1` and `$2` of that statement
+   */
+  announcing(tx: EntityManager, tag: RevocationTag): [channel: string, payload: string] {
+    const announced = this.announced.get(tx);
+    if (!announced) throw new Error('What revokes needs a transaction that announces it.');
+    announced.add(tag);
+    return [CHANNEL, tag];
   }
 
   private dropHere(tag: RevocationTag): void {
@@ -183,7 +213,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     // Those that never arrive must not pile up.
     this.sentAt.delete(beat - 100);
     try {
-      await sql(this.manager, 'SELECT pg_notify($1, $2)', [CHANNEL, `heartbeat ${this.self} ${beat}`]);
+      await sql(this.manager, `SELECT ${ANNOUNCE}`, [CHANNEL, `heartbeat ${this.self} ${beat}`]);
     } catch {
       this.sentAt.delete(beat);
     }

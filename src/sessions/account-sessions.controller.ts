@@ -43,7 +43,7 @@ export class AccountSessionsController {
   @ApiParam({ name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID })
   @ApiNoContentResponse()
   @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'not_found')
-  async end(@CurrentPrincipal() { accountId }: SessionPrincipal, @Param('sid') sid: string): Promise<void> {
-    await this.sessions.end(accountId, sid);
+  async end(@CurrentPrincipal() caller: SessionPrincipal, @Param('sid') sid: string): Promise<void> {
+    await this.sessions.end(caller.accountId, sid, caller);
   }
 }

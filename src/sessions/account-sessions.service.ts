@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import type { UserPrincipal } from '../access/principal.js';
+import type { SessionPrincipal, UserPrincipal } from '../access/principal.js';
 import { Audit } from '../audit/audit.service.js';
 import { notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
-import { Tokens } from '../tokens/tokens.service.js';
+import { Callers } from '../tokens/callers.service.js';
 import { SessionStore, type SessionRecord } from './session.store.js';
 
 const PAGE = 100;
@@ -15,7 +15,7 @@ const PAGE = 100;
 export class AccountSessions {
   constructor(
     private readonly store: SessionStore,
-    private readonly tokens: Tokens,
+    private readonly callers: Callers,
     private readonly revocations: Revocations,
     private readonly audit: Audit,
   ) {}
@@ -38,14 +38,15 @@ export class AccountSessions {
   /**
    * Ends one session, and no other.
    *
-   * @param admin who does it, unless it is the account's holder
-   * @throws ApiError `not_found`, also for all but one of several calls at once; `unauthorized` when the admin's token has
-   *   been revoked meanwhile
+   * @param caller the account's holder, or an admin
+   * @throws ApiError `not_found`, also for all but one of several calls at once; `unauthorized` when what the caller acts
+   *   with has been revoked meanwhile
    */
-  async end(accountId: string, id: string, admin?: UserPrincipal): Promise<void> {
+  async end(accountId: string, id: string, caller: SessionPrincipal | UserPrincipal): Promise<void> {
     if (!isUuid(id)) throw notFound();
     await this.revocations.during(`session ${id.toLowerCase()}`, async (tx) => {
-      if (admin) await this.tokens.holdCaller(tx, admin);
+      if ('sessionId' in caller) await this.callers.holdSession(tx, caller);
+      else await this.callers.holdUser(tx, caller);
       if (!(await this.store.end(tx, accountId, id))) throw notFound();
       const details = { session: id.toLowerCase() };
       await this.audit.record(tx, { kind: 'session.ended', subject: accountId, details });

@@ -81,13 +81,4 @@ export class PasswordResetStore implements OnModuleInit {
     );
     return row?.account_id;
   }
-
-  /** Ends every pending reset of an account. The caller holds a lock on the account. */
-  async endAll(tx: EntityManager, accountId: string): Promise<void> {
-    await sql(
-      tx,
-      'UPDATE password_resets SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL RETURNING id',
-      [accountId],
-    );
-  }
 }

@@ -11,6 +11,7 @@ import { ApiError, invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
+import { AccountRevocation, CREDENTIALS } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { invitationMail, resetMail } from './password-reset.mail.js';
 import { PasswordResetStore } from './password-reset.store.js';
@@ -37,6 +38,7 @@ export class PasswordResets implements OnModuleInit {
     private readonly hasher: PasswordHasher,
     private readonly passwordChecks: PasswordChecks,
     private readonly revocations: Revocations,
+    private readonly accountRevocation: AccountRevocation,
     private readonly store: PasswordResetStore,
     private readonly sessions: Sessions,
     private readonly tokens: SessionTokens,
@@ -113,14 +115,15 @@ export class PasswordResets implements OnModuleInit {
     if (id === undefined) throw unusableToken();
     if (!live) return this.refuse(id);
     const passwordHash = await this.hasher.hash(password);
-    const done = await this.revocations.during(`account ${live.accountId}`, async (tx) => {
+    const done = await this.revocations.transaction(async (tx) => {
       const accountId = await this.store.spend(tx, id);
       const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));
       if (!changed) return undefined;
-      await this.sessions.endEverything(tx, changed.id);
+      const credentialEpoch = await this.accountRevocation.revoke(tx, changed.id, CREDENTIALS);
       const entry = { kind: 'password_reset.redeemed', subject: changed.id, actorId: changed.id } as const;
       await this.audit.record(tx, { ...entry, details: { reset: id } });
-      return { account: changed, session: remember_me && (await this.sessions.open(tx, changed, true)) };
+      const session = remember_me && (await this.sessions.open(tx, { ...changed, credentialEpoch }, true));
+      return { account: changed, session };
     });
     if (!done) return this.refuse(id);
     const { account, session } = done;

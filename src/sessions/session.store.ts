@@ -4,7 +4,7 @@ import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.service.js';
 import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { patientSql, prepared, sql, type PreparedStatement } from '../database/sql.js';
+import { prepared, sql, type PreparedStatement } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import type { Cursor } from '../http/cursor.js';
 import { currentRequest } from '../http/current-request.js';
@@ -167,18 +167,6 @@ export class SessionStore implements OnModuleInit {
         await this.audit.record(tx, { kind: 'session.reused', subject: ended.account_id, outcome: 'refused', details });
         return true;
       },
-    );
-  }
-
-  /**
-   * Ends every session of an account. The caller holds a lock on the account, so that none is opened meanwhile, and
-   * announces a revocation for it.
-   */
-  async endAll(tx: EntityManager, accountId: string): Promise<void> {
-    await patientSql(
-      tx,
-      'UPDATE sessions SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL RETURNING id',
-      [accountId],
     );
   }
 

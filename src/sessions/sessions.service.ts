@@ -11,14 +11,12 @@ import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, notFound, unauthorized } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
+import { AccountRevocation, CREDENTIALS, SIGN_INS, type Extent } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
-import { Tokens } from '../tokens/tokens.service.js';
-import { PasswordResetStore } from './password-reset.store.js';
+import { Callers } from '../tokens/callers.service.js';
 import { SessionStore, type OpenSession } from './session.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { Credentials, RefreshGrant } from './sessions.dto.js';
-
-const ENDED = 'The session has ended.';
 
 /** Each change of credentials costs a hash: one account must not take them all. */
 const CHANGES = { most: 10, seconds: 60 };
@@ -41,10 +39,10 @@ export class Sessions {
     private readonly passwordChecks: PasswordChecks,
     private readonly hasher: PasswordHasher,
     private readonly store: SessionStore,
-    private readonly resets: PasswordResetStore,
     private readonly tokens: SessionTokens,
-    private readonly userTokens: Tokens,
+    private readonly callers: Callers,
     private readonly revocations: Revocations,
+    private readonly accountRevocation: AccountRevocation,
     private readonly limits: Limits,
     private readonly audit: Audit,
   ) {}
@@ -112,11 +110,11 @@ export class Sessions {
   }
 
   /** Ends every session and every user token of the account. */
-  async signOut({ accountId, email, credentialEpoch }: SessionPrincipal): Promise<AccountView> {
-    await this.revocations.during(`account ${accountId}`, async (tx) => {
-      if (!(await this.accounts.raiseEpoch(tx, accountId, credentialEpoch))) throw unauthorized(ENDED);
-      await this.store.endAll(tx, accountId);
-      await this.userTokens.revokeUserTokens(tx, accountId, { onBehalfToo: false });
+  async signOut(caller: SessionPrincipal): Promise<AccountView> {
+    const { accountId, email } = caller;
+    await this.revocations.transaction(async (tx) => {
+      await this.callers.holdSession(tx, caller);
+      await this.accountRevocation.revoke(tx, accountId, SIGN_INS);
       await this.audit.record(tx, { kind: 'sign_out', subject: accountId });
     });
     return { id: accountId, email };
@@ -140,32 +138,22 @@ export class Sessions {
       await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });
     }
     const passwordHash = await this.hasher.hash(change.password);
-    const opened = await this.revocations.during(`account ${principal.accountId}`, async (tx) => {
-      const checked = { id: principal.accountId, epoch: principal.credentialEpoch };
-      const account = await this.accounts.changeCredentials(tx, checked, { email: change.email, passwordHash });
-      if (!account) throw unauthorized(ENDED);
-      await this.endEverything(tx, account.id);
+    const opened = await this.revocations.transaction(async (tx) => {
+      await this.callers.holdSession(tx, principal);
+      const account = await this.accounts.changeCredentials(tx, principal.accountId, change.email, passwordHash);
+      const isOther = account.oldEmail !== null;
+      const extent: Extent = isOther ? { ...CREDENTIALS, links: 'verify' } : CREDENTIALS;
+      const credentialEpoch = await this.accountRevocation.revoke(tx, account.id, extent);
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
       if (account.oldEmail !== null) {
-        await this.emailLinks.endVerifications(tx, account.id);
         const undoable = account.wasVerified || this.config.emailVerification === 'off';
         await this.emailLinks.tellOld(tx, account.id, account.oldEmail, undoable);
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
       if (!account.emailVerified) await this.emailLinks.askToVerify(tx, account.id, account.email);
-      return this.openIfVerified(tx, account, change.remember_me);
+      return this.openIfVerified(tx, { ...account, credentialEpoch }, change.remember_me);
     });
     return this.answer(opened);
-  }
-
-  /**
-   * Ends all that signs the account in or could. The caller has raised the epoch, and so holds the account's lock, and
-   * announces a revocation for the account.
-   */
-  async endEverything(tx: EntityManager, accountId: string): Promise<void> {
-    await this.store.endAll(tx, accountId);
-    await this.resets.endAll(tx, accountId);
-    await this.userTokens.revokeUserTokens(tx, accountId, { onBehalfToo: true });
   }
 
   /** @throws ApiError `unauthorized` when the account has changed since its credential was checked */

@@ -61,6 +61,10 @@ export class TokenEntity {
   @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'tokens_client_id_fkey' })
   client?: unknown;
 
+  /** The client's epoch when it was issued; null: the token is of another kind, or of a release that knew no epochs. */
+  @Column({ name: 'client_epoch', type: 'integer', nullable: true })
+  clientEpoch!: number | null;
+
   /** The account of the gateway that an `api` token stands for. */
   @Column({ name: 'gateway_account_id', type: 'text', nullable: true })
   gatewayAccountId!: string | null;

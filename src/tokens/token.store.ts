@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { patientSql, prepared, sql, type PreparedStatement } from '../database/sql.js';
+import { prepared, sql, type PreparedStatement } from '../database/sql.js';
 import type { Cursor } from '../http/cursor.js';
 import type { RevocationTag } from '../revocations/revocations.service.js';
 import type { Verified } from '../revocations/verified-cache.js';
+import { isGoodClient } from './good-client.js';
+import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 import type { TokenKind } from './token-kinds.js';
 
 /** A token that was presented and found good, and the accounts behind it. */
@@ -49,17 +51,10 @@ export interface NewToken {
   accountId: string | null;
   actorId: string | null;
   gatewayAccountId: string | null;
-  clientId: string | null;
   description: string | null;
   createdBy: string | null;
   /** Seconds from now; null: for ever. Zero or less: expired from the start. */
   lifetime: number | null;
-}
-
-/** Conditions on which a token is issued: each account named is enabled, and at this epoch. */
-export interface AtEpoch {
-  accountId: string;
-  credentialEpoch: number;
 }
 
 /** What a token is found by. */
@@ -88,27 +83,37 @@ export const RECORD = `
  */
 const ofKind = (column: string) => `${column} || '' = $2`;
 
-/** The token with the digest `$1`, the account or client that it belongs to, and who acts: all that must be good. */
-export const BEHIND = `tokens t LEFT JOIN oauth_clients c ON c.id = t.client_id
-    LEFT JOIN accounts a ON a.id = coalesce(t.account_id, c.account_id) LEFT JOIN accounts b ON b.id = t.actor_id`;
-
-/** An App-Token with scopes, and whatever a client holds, is good while the account behind it is an admin. */
-export const IS_GOOD = `
-  t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
-  AND a.disabled_at IS NULL AND b.disabled_at IS NULL
-  AND (t.kind <> 'app' OR t.scopes = '{}' OR a.role = 'admin')
-  AND (t.kind <> 'oauth' OR c.account_id IS NULL OR a.role = 'admin')`;
-
 /** The one look-up that every check of a token is: a join on the primary key for each account that must be enabled. */
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
-    SELECT t.id, t.kind, t.scopes, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
+    SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
       t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
       extract(epoch FROM t.expires_at - now())::float8 AS "expiresIn"
-    FROM ${BEHIND} WHERE ${IS_GOOD} AND ${ofKind('t.kind')}`,
+    FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_GOOD_TOKEN} AND ${ofKind('t.kind')}`,
 };
+
+const INSERT = `
+  INSERT INTO tokens (kind, digest, hint, account_id, actor_id, gateway_account_id, description, created_by, expires_at,
+    scopes, client_id, client_epoch)`;
+
+/** `$1` to `$9` of an {@link INSERT}: all but what a client's token takes from its client. */
+const VALUES = `$1::text, $2::bytea, $3::text, $4::uuid, $5::uuid, $6::text, $7::text, $8::text,
+  now() + $9::float8 * interval '1 second'`;
+
+const valuesOf = (token: NewToken) => [
+  token.kind,
+  token.digest,
+  token.hint,
+  token.accountId,
+  token.actorId,
+  token.gatewayAccountId,
+  token.description,
+  token.createdBy,
+  // PostgreSQL's greatest(NULL, 0) is 0.
+  token.lifetime && Math.max(token.lifetime, 0),
+];
 
 /** The token table. Every change of state is one conditional statement. */
 @Injectable()
@@ -133,10 +138,7 @@ export class TokenStore {
   async hasGoodAppToken(tx: EntityManager): Promise<boolean> {
     const rows = await sql(
       tx,
-      `SELECT t.id FROM tokens t JOIN accounts a ON a.id = t.account_id
-       WHERE t.kind = 'app' AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
-         AND a.disabled_at IS NULL AND (t.scopes = '{}' OR a.role = 'admin')
-       LIMIT 1`,
+      `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.kind = 'app' AND ${IS_GOOD_TOKEN} LIMIT 1`,
     );
     return rows.length > 0;
   }
@@ -145,53 +147,46 @@ export class TokenStore {
   async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `INSERT INTO tokens (kind, digest, hint, scopes, account_id, actor_id, gateway_account_id, client_id,
-         description, created_by, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11::float8 * interval '1 second')
-       RETURNING ${RECORD}`,
-      [
-        token.kind,
-        token.digest,
-        token.hint,
-        token.scopes,
-        token.accountId,
-        token.actorId,
-        token.gatewayAccountId,
-        token.clientId,
-        token.description,
-        token.createdBy,
-        // PostgreSQL's greatest(NULL, 0) is 0.
-        token.lifetime && Math.max(token.lifetime, 0),
-      ],
+      `${INSERT} SELECT ${VALUES}, $10::text[], NULL, NULL RETURNING ${RECORD}`,
+      [...valuesOf(token), token.scopes],
     );
     if (!row) throw new Error('The new token was not returned.');
     return row;
   }
 
-  /**
-   * Locks accounts against a change of their credentials until the transaction ends.
-   *
-   * @returns whether each of them is enabled and still at its epoch
-   */
-  async holdEpochs(tx: EntityManager, accounts: AtEpoch[]): Promise<boolean> {
-    const rows = await sql(
+  /** @returns the new token's record; undefined when the App-Token that it is made with is no longer good */
+  async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
       tx,
-      `SELECT a.id FROM accounts a JOIN unnest($1::uuid[], $2::int[]) AS w (id, epoch) ON w.id = a.id
-       WHERE a.credential_epoch = w.epoch AND a.disabled_at IS NULL ORDER BY a.id FOR SHARE OF a`,
-      [accounts.map(({ accountId }) => accountId), accounts.map(({ credentialEpoch }) => credentialEpoch)],
+      `${INSERT} SELECT ${VALUES}, $10::text[], NULL, NULL
+       WHERE EXISTS (SELECT FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $11 AND ${IS_GOOD_TOKEN}) RETURNING ${RECORD}`,
+      [...valuesOf(token), token.scopes, appTokenId],
     );
-    return rows.length === accounts.length;
+    return row;
   }
 
-  /** @returns whether none of these tokens has been revoked or deleted, or has expired */
-  async areAlive(tx: EntityManager, ids: string[]): Promise<boolean> {
-    const rows = await sql(
+  /**
+   * Inserts a token of a client, at the client's epoch. Locks nothing of the client, as many of its requests come at once:
+   * whatever overtakes this statement raises the epoch, and so the token is never good.
+   *
+   * @param secretId what the client showed
+   * @param scopes undefined: all that the client has
+   * @returns undefined when the client or the secret has ended, or the client has not all of these scopes
+   */
+  async insertForClient(
+    tx: EntityManager,
+    token: NewToken,
+    { clientId, secretId, scopes }: { clientId: string; secretId: string; scopes: string[] | undefined },
+  ): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
       tx,
-      `SELECT id FROM tokens
-       WHERE id = ANY ($1::uuid[]) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
-      [ids],
+      `${INSERT} SELECT ${VALUES}, coalesce($10, c.scopes), c.id, c.epoch FROM oauth_clients c
+       WHERE c.id = $11 AND ($10::text[] IS NULL OR $10 <@ c.scopes) AND ${isGoodClient('c')}
+         AND EXISTS (SELECT FROM oauth_client_secrets s WHERE s.client_id = c.id AND s.id = $12)
+       RETURNING ${RECORD}`,
+      [...valuesOf(token), scopes ?? null, clientId, secretId],
     );
-    return rows.length === ids.length;
+    return row;
   }
 
   /** @returns the record, unless it has been revoked or is not the owner's */
@@ -254,37 +249,6 @@ export class TokenStore {
   }
 
   /**
-   * Revokes the tokens that sign an account in.
-   *
-   * @param onBehalfToo also those that somebody got on its behalf, and that it got on behalf of others
-   */
-  async revokeUserTokens(tx: EntityManager, accountId: string, onBehalfToo: boolean): Promise<void> {
-    await revokeAmong(
-      tx,
-      `SELECT id FROM tokens WHERE kind = 'user' AND revoked_at IS NULL
-         AND (account_id = $1 AND (actor_id IS NULL OR $2) OR actor_id = $1 AND $2)`,
-      [accountId, onBehalfToo],
-    );
-  }
-
-  /** Revokes the tokens that an account got on behalf of others. */
-  async revokeOnBehalf(tx: EntityManager, actorId: string): Promise<void> {
-    await revokeAmong(tx, 'SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL', [actorId]);
-  }
-
-  /** Revokes every token of an account, of whatever kind, and the access tokens of the clients that it answers for. */
-  async revokeEverything(tx: EntityManager, accountId: string): Promise<void> {
-    await revokeAmong(
-      tx,
-      `SELECT id FROM tokens WHERE account_id = $1 AND revoked_at IS NULL
-       UNION SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL
-       UNION SELECT t.id FROM oauth_clients c JOIN tokens t ON t.client_id = c.id
-         WHERE c.account_id = $1 AND t.expires_at > now() AND t.revoked_at IS NULL`,
-      [accountId],
-    );
-  }
-
-  /**
    * Notes when tokens were used. Rows that somebody else is changing are left out: they are used again soon enough.
    *
    * @param uses how many seconds ago each was used
@@ -302,19 +266,6 @@ export class TokenStore {
       [[...uses.keys()], [...uses.values()]],
     );
   }
-}
-
-/**
- * Revokes the tokens that a query gives the ids of, in the order of their ids: of two who do so at once, none waits for the
- * other in a circle.
- */
-export async function revokeAmong(tx: EntityManager, ids: string, parameters: unknown[]): Promise<void> {
-  await patientSql(
-    tx,
-    `WITH ended AS (SELECT id FROM tokens WHERE id IN (${ids}) AND revoked_at IS NULL ORDER BY id FOR UPDATE)
-     UPDATE tokens SET revoked_at = now() FROM ended WHERE tokens.id = ended.id RETURNING tokens.id`,
-    parameters,
-  );
 }
 
 /** The condition that `$1` and `$2` name a token. */

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { Callers } from './callers.service.js';
 import { ClientTokenStore } from './client-token.store.js';
 import { TokenEntity } from './token.entity.js';
 import { GatewayTokenStore } from './gateway-token.store.js';
@@ -10,7 +11,7 @@ import { Tokens } from './tokens.service.js';
 /** The life of every opaque token. */
 @Module({
   imports: [TypeOrmModule.forFeature([TokenEntity])],
-  providers: [TokenStore, GatewayTokenStore, ClientTokenStore, TokenUses, Tokens],
-  exports: [Tokens],
+  providers: [TokenStore, GatewayTokenStore, ClientTokenStore, TokenUses, Callers, Tokens],
+  exports: [Callers, Tokens],
 })
 export class TokensModule {}

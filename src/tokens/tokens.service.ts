@@ -1,19 +1,19 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { UserPrincipal } from '../access/principal.js';
+import type { AppPrincipal, AuthenticatedClient, UserPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { pageOf, type Cursor } from '../http/cursor.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
+import { Callers } from './callers.service.js';
 import { ClientTokenStore, type IntrospectedToken } from './client-token.store.js';
 import { digestOf, hintOf } from './digest.js';
-import { epochsOf, revokedMeanwhile } from './epochs.js';
 import { GatewayTokenStore } from './gateway-token.store.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import {
   TokenStore,
-  type AtEpoch,
+  type NewToken,
   type Owner,
   type TokenName,
   type TokenRecord,
@@ -26,7 +26,6 @@ export interface TokenRequest {
   accountId?: string;
   actorId?: string;
   gatewayAccountId?: string;
-  clientId?: string;
   scopes?: string[];
   description?: string;
   createdBy?: string;
@@ -62,6 +61,7 @@ export class Tokens implements OnModuleInit {
     private readonly store: TokenStore,
     private readonly gateway: GatewayTokenStore,
     private readonly clients: ClientTokenStore,
+    private readonly callers: Callers,
     private readonly uses: TokenUses,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
@@ -79,35 +79,33 @@ export class Tokens implements OnModuleInit {
     return this.store.hasGoodAppToken(tx);
   }
 
-  /** Makes a token. */
-  async issue(tx: EntityManager, kind: TokenKind, request: TokenRequest): Promise<IssuedToken> {
-    const { format, owner, defaultLifetime } = TOKEN_KINDS[kind];
-    if (request[owner] === undefined) throw new Error(`A token of the kind ${kind} is owned by its ${owner}.`);
-    const secret = request.secret ?? format.mint(request.flavour);
-    const record = await this.store.insert(tx, {
-      kind,
-      digest: digestOf(secret),
-      hint: hintOf(secret),
-      scopes: request.scopes ?? [],
-      accountId: request.accountId ?? null,
-      actorId: request.actorId ?? null,
-      gatewayAccountId: request.gatewayAccountId ?? null,
-      clientId: request.clientId ?? null,
-      description: request.description ?? null,
-      createdBy: request.createdBy ?? null,
-      lifetime: request.lifetime ?? defaultLifetime(this.config),
-    });
-    return { secret, record };
+  /** Makes a token, for whoever the caller's transaction holds, or for the first start. */
+  async issue(tx: EntityManager, kind: Exclude<TokenKind, 'oauth'>, request: TokenRequest): Promise<IssuedToken> {
+    const { secret, token } = this.newToken(kind, request);
+    return { secret, record: await this.store.insert(tx, token) };
   }
 
-  /** Like {@link issue}, if every account named is still enabled and at its epoch; else undefined. */
-  async issueAtEpoch(
+  /** Makes an `api` token, unless the App-Token that asks for it has ended; then undefined. */
+  async issueByApp(tx: EntityManager, request: TokenRequest, app: AppPrincipal): Promise<IssuedToken | undefined> {
+    const { secret, token } = this.newToken('api', request);
+    const record = await this.store.insertByApp(tx, token, app.tokenId);
+    return record && { secret, record };
+  }
+
+  /**
+   * Makes an access token of a client.
+   *
+   * @param scopes undefined: all that the client has
+   * @returns undefined when the client has ended, or what it showed, or it has not all of these scopes
+   */
+  async issueToClient(
     tx: EntityManager,
-    kind: TokenKind,
-    request: TokenRequest,
-    accounts: AtEpoch[],
+    { clientId, secretId }: Pick<AuthenticatedClient, 'clientId' | 'secretId'>,
+    scopes?: string[],
   ): Promise<IssuedToken | undefined> {
-    return (await this.store.holdEpochs(tx, accounts)) ? this.issue(tx, kind, request) : undefined;
+    const { secret, token } = this.newToken('oauth', {});
+    const record = await this.store.insertForClient(tx, token, { clientId, secretId, scopes });
+    return record && { secret, record };
   }
 
   /**
@@ -157,46 +155,13 @@ export class Tokens implements OnModuleInit {
     alongside: Alongside,
   ): Promise<TokenRecord | undefined> {
     const own = [caller.appTokenId, caller.userTokenId];
-    return this.ending(async (tx) => {
-      await this.holdCaller(tx, caller);
-      return this.store.changeExpiry(tx, name, owner, seconds, own);
-    }, alongside);
+    const change = (tx: EntityManager) => this.store.changeExpiry(tx, name, owner, seconds, own);
+    return this.endingBy(caller, name, change, alongside);
   }
 
   /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
   remove(caller: UserPrincipal, name: TokenName, owner: Owner, alongside: Alongside): Promise<TokenRecord | undefined> {
-    return this.ending(async (tx) => {
-      await this.holdCaller(tx, caller);
-      return this.store.remove(tx, name, owner);
-    }, alongside);
-  }
-
-  /**
-   * Revokes the user tokens of an account in the caller's transaction, which announces a revocation for the account.
-   */
-  revokeUserTokens(tx: EntityManager, accountId: string, options: { onBehalfToo: boolean }): Promise<void> {
-    return this.store.revokeUserTokens(tx, accountId, options.onBehalfToo);
-  }
-
-  /** Like {@link revokeUserTokens}: those that the account got on behalf of others. */
-  revokeOnBehalf(tx: EntityManager, actorId: string): Promise<void> {
-    return this.store.revokeOnBehalf(tx, actorId);
-  }
-
-  /** Like {@link revokeUserTokens}: all tokens of the account, and those of the clients that it answers for. */
-  revokeEverything(tx: EntityManager, accountId: string): Promise<void> {
-    return this.store.revokeEverything(tx, accountId);
-  }
-
-  /**
-   * Locks the accounts behind a user token, so that nothing that is done with it outlives its revocation.
-   *
-   * @throws ApiError `unauthorized` when it has been revoked meanwhile
-   */
-  async holdCaller(tx: EntityManager, principal: UserPrincipal): Promise<void> {
-    const { appTokenId, userTokenId } = principal;
-    const held = await this.store.holdEpochs(tx, epochsOf(principal));
-    if (!held || !(await this.store.areAlive(tx, [appTokenId, userTokenId]))) throw revokedMeanwhile();
+    return this.endingBy(caller, name, (tx) => this.store.remove(tx, name, owner), alongside);
   }
 
   /** @returns what a presented secret is, of whatever kind, and all about it, if it is good */
@@ -205,14 +170,18 @@ export class Tokens implements OnModuleInit {
     return known ? this.clients.introspect(digestOf(secret)) : undefined;
   }
 
-  /** Takes the scopes that a client lost from its tokens, in the transaction that announces the change of the client. */
-  narrowClientTokens(tx: EntityManager, clientId: string, scopes: string[]): Promise<void> {
-    return this.clients.narrow(tx, clientId, scopes);
+  /**
+   * Makes sure that no token which is being issued to a client keeps scopes or an owner that the client has lost, and takes
+   * the scopes from those that it has. In the transaction that announces the change; the caller holds a lock on the client.
+   */
+  async renewClientTokens(tx: EntityManager, clientId: string): Promise<void> {
+    await this.clients.renew(tx, clientId, await this.clients.raiseEpoch(tx, clientId));
   }
 
-  /** Revokes the tokens of a client, in the transaction that announces it. */
-  revokeClientTokens(tx: EntityManager, clientId: string): Promise<void> {
-    return this.clients.revokeAll(tx, clientId);
+  /** Revokes the tokens of a client, in the transaction that announces it. The caller holds a lock on the client. */
+  async revokeClientTokens(tx: EntityManager, clientId: string): Promise<void> {
+    await this.clients.raiseEpoch(tx, clientId);
+    await this.clients.revokeAll(tx, clientId);
   }
 
   /** Revokes a token of a client's own; of others it says nothing. */
@@ -244,6 +213,40 @@ export class Tokens implements OnModuleInit {
   ): Promise<void> {
     const tag: RevocationTag = `gateway ${gatewayAccountId}`;
     await this.revocations.during(tag, async (tx) => alongside(tx, await this.gateway.revokeAll(tx, gatewayAccountId)));
+  }
+
+  private newToken(kind: TokenKind, request: TokenRequest): { secret: string; token: NewToken } {
+    const { format, owner, defaultLifetime } = TOKEN_KINDS[kind];
+    if (owner !== 'clientId' && request[owner] === undefined) {
+      throw new Error(`A token of the kind ${kind} is owned by its ${owner}.`);
+    }
+    const secret = request.secret ?? format.mint(request.flavour);
+    const token = {
+      kind,
+      digest: digestOf(secret),
+      hint: hintOf(secret),
+      scopes: request.scopes ?? [],
+      accountId: request.accountId ?? null,
+      actorId: request.actorId ?? null,
+      gatewayAccountId: request.gatewayAccountId ?? null,
+      description: request.description ?? null,
+      createdBy: request.createdBy ?? null,
+      lifetime: request.lifetime ?? defaultLifetime(this.config),
+    };
+    return { secret, token };
+  }
+
+  /** Like {@link ending}, by a user, who is held together with the token that they change. */
+  private endingBy(
+    caller: UserPrincipal,
+    token: TokenName,
+    change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
+    alongside: Alongside,
+  ): Promise<TokenRecord | undefined> {
+    return this.ending(async (tx) => {
+      await this.callers.holdUser(tx, caller, { token });
+      return change(tx);
+    }, alongside);
   }
 
   /** Changes one token so that what is remembered of it no longer holds: one transaction, one announcement. */

@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { ALLOW_LONG, longSql, sql } from '../database/sql.js';
+import { ANNOUNCE, Revocations } from './revocations.service.js';
+
+/** How much of what an account has open is revoked. */
+export interface Extent {
+  sessions?: boolean;
+  resets?: boolean;
+  /** `verify`: the links that verify an email of it; `all`: also those that undo a change of it. */
+  links?: 'verify' | 'all';
+  tokens?: keyof typeof TOKENS;
+}
+
+/** Signing out: what the account has signed in. */
+export const SIGN_INS: Extent = { sessions: true, tokens: 'own logins' };
+/** Whatever signs the account in, could, or was got by whoever could: a change of its credentials. */
+export const CREDENTIALS: Extent = { sessions: true, resets: true, tokens: 'user tokens' };
+/** Besides, its App-Tokens, and the access tokens of the clients that it answers for. */
+export const EVERYTHING: Extent = { sessions: true, resets: true, tokens: 'all' };
+/** What the account got on behalf of others, as only an admin may. */
+export const ON_BEHALF: Extent = { tokens: 'on behalf of others' };
+
+const GOT_ON_BEHALF = 'SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL';
+
+/** Conditions on the tokens of an account. An index serves each part. */
+const TOKENS = {
+  'own logins': `account_id = $1 AND kind = 'user' AND actor_id IS NULL`,
+  'on behalf of others': 'actor_id = $1',
+  'user tokens': `id IN (
+    SELECT id FROM tokens WHERE account_id = $1 AND kind = 'user' AND revoked_at IS NULL UNION ${GOT_ON_BEHALF})`,
+  all: `id IN (
+    SELECT id FROM tokens WHERE account_id = $1 AND revoked_at IS NULL UNION ${GOT_ON_BEHALF}
+    UNION SELECT t.id FROM clients c JOIN tokens t ON t.client_id = c.id
+      WHERE t.expires_at > now() AND t.revoked_at IS NULL)`,
+};
+
+const LINKS = { verify: `AND purpose = 'verify'`, all: '' };
+
+/** The one way in which an account loses what it has open. */
+@Injectable()
+export class AccountRevocation {
+  constructor(private readonly revocations: Revocations) {}
+
+  /**
+   * Raises the epoch of an account, which locks it, announces that, and marks everything of the extent as revoked: what was
+   * opened before is marked, and what is being opened at the epoch that is over finds it gone.
+   *
+   * @param tx of {@link Revocations.transaction}
+   * @returns the new epoch
+   */
+  async revoke(tx: EntityManager, accountId: string, extent: Extent): Promise<number> {
+    const [raised] = await sql<{ epoch: number }>(
+      tx,
+      `UPDATE accounts SET credential_epoch = credential_epoch + 1 WHERE id = $3
+       RETURNING credential_epoch AS epoch, ${ANNOUNCE}, ${ALLOW_LONG}`,
+      [...this.revocations.announcing(tx, `account ${accountId}`), accountId],
+    );
+    if (!raised) throw new Error('The account that is revoked was not there.');
+    // A statement of its own: it sees what was opened while the first one waited for the lock.
+    const marking = markingStatement(extent);
+    if (marking !== undefined) await longSql(tx, marking, [accountId], { isAllowed: true });
+    return raised.epoch;
+  }
+}
+
+/** One statement, whose parts are in the order in which everybody takes locks: tokens last, by their ids. */
+function markingStatement({ sessions, resets, links, tokens }: Extent): string | undefined {
+  const parts: [name: string, statement: string][] = [];
+  if (sessions) {
+    parts.push([
+      'sessions_ended',
+      'UPDATE sessions SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL',
+    ]);
+  }
+  if (resets) {
+    parts.push([
+      'resets_ended',
+      'UPDATE password_resets SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL',
+    ]);
+  }
+  if (links) {
+    const ended = `UPDATE email_links SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL ${LINKS[links]}`;
+    parts.push(['links_ended', ended]);
+  }
+  if (tokens === 'all') parts.push(['clients', 'UPDATE oauth_clients SET epoch = epoch + 1 WHERE account_id = $1']);
+  if (tokens) parts.push(['live', `SELECT id FROM tokens WHERE ${TOKENS[tokens]} AND revoked_at IS NULL`]);
+  if (parts.length === 0) return undefined;
+  const ctes = parts.map(([name, statement], index) => {
+    const earlier = parts[index - 1]?.[0];
+    // PostgreSQL runs the parts of a statement in any order, but a part that is counted before the one that counts.
+    const ordered = earlier === undefined ? statement : `${statement} AND (SELECT count(*) FROM ${earlier}) >= 0`;
+    return `${name} AS (${ordered} ${name === 'live' ? 'ORDER BY id FOR UPDATE' : 'RETURNING id'})`;
+  });
+  const last = tokens
+    ? 'UPDATE tokens SET revoked_at = now() FROM live WHERE tokens.id = live.id'
+    : `SELECT count(*) FROM ${parts.at(-1)?.[0] ?? ''}`;
+  return `WITH ${ctes.join(', ')} ${last}`;
+}
