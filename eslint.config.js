@@ -66,6 +66,21 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          "NewExpression[callee.object.name='pg'][callee.property.name=/^(Client|Pool)$/]",
+          "ImportDeclaration[source.value='pg'] > ImportSpecifier[imported.name=/^(Client|Pool)$/]",
+        ].map((selector) => ({
+          selector,
+          message: 'Make a DatabaseClient (database/connection.ts): one that is lost must not end the process.',
+        })),
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       // Tests look into whatever came back.

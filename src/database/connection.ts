@@ -14,10 +14,21 @@ const STATEMENT_TIMEOUT = 2_300;
 const READ_TIMEOUT = 2_500;
 
 /**
+ * What every connection of ours is made with: one that is lost fails what is asked of it next, and ends no process.
+ * Whoever borrows it from a pool listens too late, as the server's last word may come in the same packet as an answer.
+ */
+export class DatabaseClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
+
+/**
  * A client that gives up its connection when an answer does not come in time. `pg` itself only fails the query and
  * leaves the dead connection in the pool, where the next request would wait for it.
  */
-class ImpatientClient extends pg.Client {
+class ImpatientClient extends DatabaseClient {
   constructor(config?: pg.ClientConfig) {
     super(config);
     const query = this.query.bind(this) as (...args: unknown[]) => unknown;
@@ -71,6 +82,6 @@ export function ormOptions(connection: DatabaseConnection) {
     uuidExtension: 'pgcrypto' as const,
     installExtensions: false,
     logging: false,
-    extra: { ...connection },
+    extra: { ...connection, Client: DatabaseClient },
   };
 }

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { ormOptions, type DatabaseConnection } from './connection.js';
+import { DatabaseClient, ormOptions, type DatabaseConnection } from './connection.js';
 import { MIGRATION_LOCK } from './locks.js';
 
 /** TypeORM's name for a migration: what its table of applied ones holds. */
@@ -29,7 +28,11 @@ export function migrationDataSource(
  * @throws when the lock cannot be had within a minute, or a migration fails; a failed one leaves nothing behind
  */
 export async function migrate(connection: DatabaseConnection): Promise<void> {
-  const lock = quietClient({ ...connection, application_name: 'latchkey migrations', connectionTimeoutMillis: 10_000 });
+  const lock = new DatabaseClient({
+    ...connection,
+    application_name: 'latchkey migrations',
+    connectionTimeoutMillis: 10_000,
+  });
   await lock.connect();
   try {
     await lock.query(`SET lock_timeout = '60s'`);
@@ -89,13 +92,8 @@ async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> 
   signal?.throwIfAborted();
 }
 
-/** Without a listener, a connection lost between two queries would end this process; the next query fails anyway. */
-function quietClient(config: pg.ClientConfig): pg.Client {
-  return new pg.Client(config).on('error', () => undefined);
-}
-
 async function probe(connection: DatabaseConnection, migrated: boolean): Promise<Error | undefined> {
-  const client = quietClient({ ...connection, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
+  const client = new DatabaseClient({ ...connection, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
   try {
     await client.connect();
     const problem = await unsuitable(client);
@@ -111,7 +109,7 @@ async function probe(connection: DatabaseConnection, migrated: boolean): Promise
 }
 
 /** What Latchkey relies on, and could not make up for. */
-async function unsuitable(client: pg.Client): Promise<Error | undefined> {
+async function unsuitable(client: DatabaseClient): Promise<Error | undefined> {
   const { rows } = await client.query<{ version: number; encoding: string }>(
     `SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`,
   );

@@ -6,9 +6,8 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import pg from 'pg';
 import { EntityManager } from 'typeorm';
-import { DATABASE_CONNECTION, type DatabaseConnection } from '../database/connection.js';
+import { DATABASE_CONNECTION, DatabaseClient, type DatabaseConnection } from '../database/connection.js';
 import { sql } from '../database/sql.js';
 
 /** What a cached credential depends on: when one of these changes, the credential has to be looked up again. */
@@ -61,7 +60,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   private beat = 0;
   private heardSentAt = NEVER;
   private connectedAt = 0;
-  private client: pg.Client | undefined;
+  private client: DatabaseClient | undefined;
   private timer: NodeJS.Timeout | undefined;
   private reconnecting: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -150,7 +149,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async connect(): Promise<void> {
-    const client = new pg.Client({
+    const client = new DatabaseClient({
       ...this.connection,
       application_name: 'latchkey revocations',
       keepAlive: true,
@@ -178,7 +177,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     await this.sendHeartbeat();
   }
 
-  private lose(client: pg.Client): void {
+  private lose(client: DatabaseClient): void {
     if (this.client !== client || this.stopped) return;
     this.client = undefined;
     this.heardSentAt = NEVER;
@@ -221,7 +220,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
 }
 
 /** Ends a connection, politely if the other end answers. */
-async function hangUp(client: pg.Client): Promise<void> {
+async function hangUp(client: DatabaseClient): Promise<void> {
   const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection;
   const impatience = setTimeout(() => {
     stream.destroy();

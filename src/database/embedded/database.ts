@@ -1,15 +1,14 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { DatabaseClient } from '../connection.js';
 
 /** Creates the database `target.database` if it is missing. Throws pg's error when the server refuses. */
 export async function ensureDatabase(target: pg.ClientConfig & { database: string }): Promise<void> {
-  const client = new pg.Client({
+  const client = new DatabaseClient({
     ...target,
     database: 'postgres',
     connectionTimeoutMillis: 10_000,
     query_timeout: 30_000,
   });
-  // Without a listener, a connection lost between two queries would end this process; the next query fails anyway.
-  client.on('error', () => undefined);
   await client.connect();
   try {
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [target.database]);
