@@ -52,6 +52,9 @@ function describe(what: string, cause: unknown): Error {
   return new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
+// Whoever reads what we print may go away, which is no reason to end.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+
 const config = readConfig();
 const logger = createLogger(config.logLevel);
 run(config, logger).catch((error: unknown) => {

@@ -43,7 +43,18 @@ export function createAdapter(config: Config, logger: Logger): { adapter: Fastif
   readBodies(fastify);
   rememberRequests(fastify);
   addHooks(fastify, config, routes);
+  outliveRefusedConnections(fastify);
   return { adapter, routes };
+}
+
+/** The kernel may be unable to hand over a connection, for lack of memory for instance; the next one may succeed. */
+function outliveRefusedConnections(fastify: FastifyInstance): void {
+  fastify.addHook('onListen', (done) => {
+    fastify.server.on('error', (error) => {
+      fastify.log.warn({ err: error }, 'a connection could not be accepted');
+    });
+    done();
+  });
 }
 
 /** Fastify takes networks as they are, but trusts no hop count: for that it must be told what it means. */

@@ -23,8 +23,16 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       // By plain names: wildcards would cost every request more than all else that it needs.
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
     },
-    destination ?? (process.stdout.isTTY ? pretty() : pino.destination({ fd: 1, sync: true })),
+    destination ?? (process.stdout.isTTY ? pretty(standardOutput()) : standardOutput()),
   );
+}
+
+/** How much is kept while it cannot be written, in bytes. */
+const BACKLOG = 2 ** 20;
+
+/** A full disk or a reader that is gone costs lines of the log, not the server. */
+function standardOutput(): DestinationStream {
+  return pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined);
 }
 
 const SECRET_FIELDS = [

@@ -1,7 +1,12 @@
 import type { DestinationStream } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 
-/** Log lines for people, on standard output. */
-export function pretty(): DestinationStream {
-  return PinoPretty({ sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'context', singleLine: true });
+/** Log lines for people. */
+export function pretty(output: DestinationStream): DestinationStream {
+  const format = prettyFactory({ translateTime: 'SYS:HH:MM:ss', ignore: 'context', singleLine: true });
+  return {
+    write: (line) => {
+      output.write(format(line));
+    },
+  };
 }

@@ -81,7 +81,7 @@ export class ServerProcess {
   }
 
   /** Its log, one object for each line. */
-  get log(): { level: string; msg: string; err?: { stack: string } }[] {
+  get log(): { level: string; msg: string; context?: string; err?: { stack: string } }[] {
     return this.stdout
       .split('\n')
       .filter((line) => line.startsWith('{'))
@@ -101,6 +101,12 @@ export class ServerProcess {
 
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> {
     return call(`${this.url}${path}`, method, body, headers);
+  }
+
+  /** Closes our ends of its standard output and error. */
+  stopReading(): void {
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
   }
 
   kill(signal: NodeJS.Signals): void {

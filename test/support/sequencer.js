@@ -8,6 +8,7 @@ const LONGEST_FIRST = [
   'revocations',
   'bad-input',
   'outage',
+  'stays-up',
   'account-admin',
   'tokens',
   'audit',

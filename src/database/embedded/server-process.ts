@@ -23,20 +23,23 @@ export class ServerProcess {
     /** What it said. */
     readonly output: ServerLog,
   ) {
-    if (child.stderr !== null) {
-      createInterface({ input: child.stderr }).on('line', (line) => {
-        output.add(line);
-      });
-    }
-    const closed = new Promise((resolve) => child.once('close', resolve));
     const ended = new Promise<string>((resolve) => {
-      child.once('error', (error) => {
+      child.on('error', (error) => {
         resolve(error.message);
       });
       child.once('exit', (code, signal) => {
         resolve(signal ?? `exit code ${String(code)}`);
       });
     });
+    // Without free file descriptors there is neither a process nor a stream.
+    if (child.stderr) {
+      createInterface({ input: child.stderr })
+        .on('line', (line) => {
+          output.add(line);
+        })
+        .on('error', () => undefined);
+    }
+    const closed = new Promise((resolve) => child.once('close', resolve));
     this.ended = ended.then(async (ending) => {
       this.hasEnded = true;
       // Its last lines may come a moment later than its end; backends that still run keep the pipe open.
