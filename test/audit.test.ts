@@ -8,7 +8,7 @@ import { listStatement } from '../src/audit-events/audit-event.store.js';
 import type { AuditFilter } from '../src/audit-events/audit-events.dto.js';
 import { AUDIT_KINDS, type AuditKind } from '../src/audit/audit-kinds.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
-import type { Cursor } from '../src/http/cursor.js';
+import type { Cursor } from '../src/database/keyset.js';
 import { SecretKeys, type KeyPurpose } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { basic, newAccessToken, newClient, type Client } from './support/oauth.js';

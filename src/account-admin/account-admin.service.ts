@@ -10,7 +10,7 @@ import { PasswordHasher } from '../accounts/password-hasher.js';
 import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
-import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
@@ -19,8 +19,6 @@ import { Callers } from '../tokens/callers.service.js';
 import { consequencesOf, eventsOf, revokedBy, type Consequences } from './account-admin.changes.js';
 import type { AccountChanges, AccountFilter, NewAccountBody } from './account-admin.dto.js';
 import { AccountAdminStore, type AccountBefore, type AdminAccount } from './account-admin.store.js';
-
-const PAGE = 100;
 
 export const lastAdmin = () => conflict('This is the last enabled admin who can sign in: make another one first.');
 export const answersForClients = () =>
@@ -46,17 +44,14 @@ export class AccountAdmin {
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
-  async list(
-    caller: UserPrincipal,
-    { cursor, ...search }: AccountFilter,
-  ): Promise<{ records: AdminAccount[]; next: Cursor | undefined }> {
+  async list(caller: UserPrincipal, { cursor, ...search }: AccountFilter): Promise<Page<AdminAccount>> {
     requireAdmin(caller);
     const after = readCursor(cursor);
     // Not what was searched for, which may be somebody's name or email.
     const entries = Object.entries(search) as [string, unknown][];
     const filters = entries.filter(([, value]) => value !== undefined).map(([name]) => name);
     await this.audit.recordAlone({ kind: 'account.listed', details: { filters } });
-    return pageOf(await this.store.list(search, PAGE + 1, after), PAGE);
+    return pageOf(await this.store.list(search, PAGE_SIZE + 1, after));
   }
 
   /** @throws ApiError `forbidden`, `not_found` */

@@ -4,9 +4,9 @@ import type { Role } from '../accounts/account.entity.js';
 import { LISTS } from '../accounts/account-lists.store.js';
 import { namingConflicts } from '../accounts/accounts.service.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { keyset, where, type Cursor } from '../database/keyset.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';
 import { longSql, sql } from '../database/sql.js';
-import type { Cursor } from '../http/cursor.js';
 
 /** An account as admins see it. */
 export interface AdminAccount {
@@ -68,6 +68,8 @@ const ACCOUNT = `
   a.individual, a.role, a.password_hash IS NOT NULL AS "hasPassword", a.created_at AS "createdAt",
   a.updated_at AS "updatedAt", a.disabled_at AS "disabledAt", ${LISTS}`;
 
+const NEWEST_FIRST = keyset('a.created_at', 'a.id', 'DESC');
+
 /** Of the conditions that leave few accounts, an index serves each. */
 const BY_TEXT = { id: 'id =', email: 'lower(email) LIKE lower', name: 'lower(name) LIKE lower' };
 const BY_CHOICE = {
@@ -98,18 +100,12 @@ export class AccountAdminStore {
   /** @returns at most `limit` accounts, newest first, from behind the cursor */
   list(search: AccountSearch, limit: number, after: Cursor | undefined): Promise<(AdminAccount & Cursor)[]> {
     const { conditions, values } = conditionsOf(search);
-    if (after) {
-      const [micros, id] = [values.push(after.micros), values.push(after.id)];
-      conditions.push(
-        `(created_at, id) < ('epoch'::timestamptz + $${micros}::float8 * interval '1 microsecond', $${id}::uuid)`,
-      );
-    }
+    conditions.push(...NEWEST_FIRST.behind(after, values));
     return sql<AdminAccount & Cursor>(
       this.manager,
-      `SELECT ${ACCOUNT}, (extract(epoch FROM a.created_at) * 1000000)::bigint::text AS micros FROM (
-         SELECT * FROM accounts ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-         ORDER BY created_at DESC, id DESC LIMIT ${limit}
-       ) a ORDER BY a.created_at DESC, a.id DESC`,
+      `SELECT ${ACCOUNT}, ${NEWEST_FIRST.micros} FROM (
+         SELECT * FROM accounts a ${where(conditions)} ${NEWEST_FIRST.orderBy} LIMIT ${limit}
+       ) a ${NEWEST_FIRST.orderBy}`,
       values,
     );
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import { Audit } from '../audit/audit.service.js';
-import type { Cursor } from '../http/cursor.js';
+import type { Page } from '../http/cursor.js';
 import { AccountSessions } from '../sessions/account-sessions.service.js';
 import type { SessionRecord } from '../sessions/session.store.js';
 import { AccountAdmin } from './account-admin.service.js';
@@ -17,11 +17,7 @@ export class SessionAdmin {
   ) {}
 
   /** @throws ApiError `forbidden`, `not_found` when there is no such account, `invalid_params` */
-  async list(
-    caller: UserPrincipal,
-    accountId: string,
-    cursor: string | undefined,
-  ): Promise<{ records: SessionRecord[]; next: Cursor | undefined }> {
+  async list(caller: UserPrincipal, accountId: string, cursor: string | undefined): Promise<Page<SessionRecord>> {
     requireAdmin(caller);
     const { id } = await this.accounts.find(accountId);
     const page = await this.sessions.list(id, cursor);

@@ -3,7 +3,7 @@ import { EntityManager } from 'typeorm';
 import type { ClientPrincipal } from '../access/principal.js';
 import { Audit } from '../audit/audit.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
-import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { pageOf, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
@@ -38,11 +38,7 @@ export class ClientAccounts {
   }
 
   /** @returns a page, oldest first, its size, and where the next one begins */
-  async list({ page, perpage, cursor }: AccountPage): Promise<{
-    records: ClientAccount[];
-    next: Cursor | undefined;
-    perPage: number;
-  }> {
+  async list({ page, perpage, cursor }: AccountPage): Promise<Page<ClientAccount> & { perPage: number }> {
     const perPage = Number(perpage ?? MOST_PER_PAGE);
     const start = { after: readCursor(cursor), skip: (Number(page ?? 1) - 1) * perPage };
     return { ...pageOf(await this.store.list(perPage + 1, start), perPage), perPage };

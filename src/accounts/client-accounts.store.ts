@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
+import { keyset, where, type Cursor } from '../database/keyset.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
-import type { Cursor } from '../http/cursor.js';
 import type { AccountFields } from './account-fields.js';
 import { LISTS } from './account-lists.store.js';
 
@@ -37,6 +37,8 @@ const ACCOUNT = `
   a.id, a.name, a.publisher_reference AS "publisherReference", a.individual, a.created_at AS "createdAt",
   a.updated_at AS "updatedAt", ${LISTS}`;
 
+const OLDEST_FIRST = keyset('a.created_at', 'a.id', 'ASC');
+
 const MOST_OVERLAPS = 100;
 /** A network of everybody overlaps with all others: they are not all looked at. */
 const MOST_COUNTED = 1_000;
@@ -57,15 +59,14 @@ export class ClientAccountStore {
 
   /** @returns at most `limit` accounts, oldest first */
   list(limit: number, { after, skip = 0 }: PageStart): Promise<(ClientAccount & Cursor)[]> {
+    const values: unknown[] = [];
+    const conditions = ['a.disabled_at IS NULL', ...OLDEST_FIRST.behind(after, values)];
     return sql<ClientAccount & Cursor>(
       this.manager,
-      `SELECT ${ACCOUNT}, (extract(epoch FROM a.created_at) * 1000000)::bigint::text AS micros FROM (
-         SELECT * FROM accounts
-         WHERE disabled_at IS NULL
-           AND (created_at, id) > ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
-         ORDER BY created_at, id LIMIT $1 OFFSET $4
-       ) a ORDER BY a.created_at, a.id`,
-      [limit, after?.micros ?? '-1', after?.id ?? '00000000-0000-0000-0000-000000000000', skip],
+      `SELECT ${ACCOUNT}, ${OLDEST_FIRST.micros} FROM (
+         SELECT * FROM accounts a ${where(conditions)} ${OLDEST_FIRST.orderBy} LIMIT ${limit} OFFSET ${skip}
+       ) a ${OLDEST_FIRST.orderBy}`,
+      values,
     );
   }
 

@@ -7,16 +7,14 @@ import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.se
 import type { AuditKind } from '../audit/audit-kinds.js';
 import { Audit, type AuditEntry } from '../audit/audit.service.js';
 import { notFound } from '../errors/api-error.js';
-import { readCursor, type Cursor } from '../http/cursor.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
 import type { TokenName, TokenRecord } from '../tokens/token.store.js';
 import { Tokens, type TokenRequest } from '../tokens/tokens.service.js';
+import { PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
 import { badUser, longerLifeForbidden, onBehalfForbidden, scopesForbidden } from './refusals.js';
 
 type Kind = 'app' | 'user';
-
-const PAGE = 100;
 
 /** Logging in with the Token header, and managing application and user tokens. */
 @Injectable()
@@ -67,14 +65,10 @@ export class AppTokens {
   }
 
   /** @returns a page of the caller's records, or of all for an admin, and where the next one begins */
-  async list(
-    caller: UserPrincipal,
-    kind: Kind,
-    cursor: string | undefined,
-  ): Promise<{ records: TokenRecord[]; next: Cursor | undefined }> {
+  async list(caller: UserPrincipal, kind: Kind, cursor: string | undefined): Promise<Page<TokenRecord>> {
     const after = readCursor(cursor);
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.listed', details: { kind } });
-    return this.tokens.list(kind, ownerFor(caller), { limit: PAGE, after });
+    return this.tokens.list(kind, ownerFor(caller), { limit: PAGE_SIZE, after });
   }
 
   /** @throws ApiError `not_found`, the same for none and for somebody else's */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { keyset, where, type Cursor } from '../database/keyset.js';
 import { sql } from '../database/sql.js';
-import type { Cursor } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import type { AuditEventEntity } from '../audit/audit-event.entity.js';
 import type { AuditFilter } from './audit-events.dto.js';
@@ -21,6 +21,8 @@ const CONDITIONS = {
 } satisfies Partial<Record<keyof AuditFilter, string>>;
 
 const NAMES = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
+
+const NEWEST_FIRST = keyset('e.at', 'e.id', 'DESC');
 
 /** The audit trail, as it is read. */
 @Injectable()
@@ -45,19 +47,13 @@ export function listStatement(
     name === 'from' || name === 'to' ? atUtc(filter[name]) : oneCase(filter[name]),
   );
   const conditions = names.map((name, index) => `${CONDITIONS[name]} $${index + 1}`);
-  if (after) {
-    const [micros, id] = [values.push(after.micros), values.push(after.id)];
-    conditions.push(
-      `(e.at, e.id) < ('epoch'::timestamptz + $${micros}::float8 * interval '1 microsecond', $${id}::uuid)`,
-    );
-  }
+  conditions.push(...NEWEST_FIRST.behind(after, values));
   const statement = `
     SELECT e.id, e.at, e.kind, e.outcome, e.actor_id AS "actorId", e.client_id AS "clientId",
       e.app_token_id AS "appTokenId", e.on_behalf_of AS "onBehalfOf", e.subject, e.address,
-      e.request_id AS "requestId", e.details, m.email, (extract(epoch FROM e.at) * 1000000)::bigint::text AS micros
+      e.request_id AS "requestId", e.details, m.email, ${NEWEST_FIRST.micros}
     FROM audit_events e LEFT JOIN audit_emails m ON m.event_id = e.id
-    ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-    ORDER BY e.at DESC, e.id DESC LIMIT ${limit}`;
+    ${where(conditions)} ${NEWEST_FIRST.orderBy} LIMIT ${limit}`;
   return { statement, values };
 }
 

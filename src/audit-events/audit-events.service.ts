@@ -3,13 +3,13 @@ import { EntityManager } from 'typeorm';
 import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import { Audit } from '../audit/audit.service.js';
-import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import type { Cursor } from '../database/keyset.js';
+import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Callers } from '../tokens/callers.service.js';
 import { AuditEventStore, type AuditRecord } from './audit-event.store.js';
 import type { AuditFilter } from './audit-events.dto.js';
 
-const PAGE = 100;
 /** How many are read at once for an export. */
 const BATCH = 1_000;
 
@@ -24,12 +24,9 @@ export class AuditEvents {
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
-  async list(
-    caller: UserPrincipal,
-    filter: AuditFilter,
-  ): Promise<{ records: AuditRecord[]; next: Cursor | undefined }> {
+  async list(caller: UserPrincipal, filter: AuditFilter): Promise<Page<AuditRecord>> {
     const after = await this.begin(caller, filter);
-    return pageOf(await this.store.list(filter, PAGE + 1, after), PAGE);
+    return pageOf(await this.store.list(filter, PAGE_SIZE + 1, after));
   }
 
   /** @returns all that there is behind the cursor, a batch at a time. @throws ApiError as {@link list} */

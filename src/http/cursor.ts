@@ -1,11 +1,15 @@
 import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import type { Cursor } from '../database/keyset.js';
 import { invalidParams } from '../errors/api-error.js';
 
-/** A place in a list that is ordered by time of creation, in microseconds since 1970, and id. */
-export interface Cursor {
-  micros: string;
-  id: string;
+/** How many records a page has, where clients do not choose. */
+export const PAGE_SIZE = 100;
+
+/** Some of the records of a list, and where the next page begins; undefined: there is none. */
+export interface Page<Row> {
+  records: Row[];
+  next: Cursor | undefined;
 }
 
 /** @returns the place in a list as clients pass it back to us */
@@ -46,7 +50,7 @@ export function readCursor(text: string | undefined, ids = UUID): Cursor | undef
 }
 
 /** Cuts what was read to the size of a page: one row more than that shows that there is another. */
-export function pageOf<Row extends Cursor>(rows: Row[], limit: number): { records: Row[]; next: Cursor | undefined } {
+export function pageOf<Row extends Cursor>(rows: Row[], limit = PAGE_SIZE): Page<Row> {
   const records = rows.slice(0, limit);
   const last = records.at(-1);
   return { records, next: rows.length > limit && last ? { micros: last.micros, id: last.id } : undefined };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
-import type { Cursor } from '../http/cursor.js';
+import { keyset, where, type Cursor } from '../database/keyset.js';
 import { isGoodClient } from '../tokens/good-client.js';
 
 /** A client and its secrets as admins see them. */
@@ -44,6 +44,8 @@ const RECORD = `
   (SELECT coalesce(json_agg(json_build_object('id', s.id, 'hint', s.hint, 'created_at', s.created_at,
       'last_used_at', s.last_used_at) ORDER BY s.created_at, s.id), '[]')
    FROM oauth_client_secrets s WHERE s.client_id = c.id) AS secrets`;
+
+const NEWEST_FIRST = keyset('c.created_at', 'c.id', 'DESC');
 
 /** The tables of OAuth2 clients and of their secrets. */
 @Injectable()
@@ -157,15 +159,14 @@ export class OauthClientStore {
     return row;
   }
 
-  /** @returns at most `limit` clients, newest first */
+  /** @returns at most `limit` clients, newest first, from behind the cursor */
   list(limit: number, after: Cursor | undefined): Promise<(ClientRecord & Cursor)[]> {
+    const values: unknown[] = [];
     return sql<ClientRecord & Cursor>(
       this.manager,
-      `SELECT ${RECORD}, (extract(epoch FROM c.created_at) * 1000000)::bigint::text AS micros FROM oauth_clients c
-       WHERE $2::float8 IS NULL
-         OR (c.created_at, c.id) < ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3)
-       ORDER BY c.created_at DESC, c.id DESC LIMIT $1`,
-      [limit, after?.micros ?? null, after?.id ?? null],
+      `SELECT ${RECORD}, ${NEWEST_FIRST.micros} FROM oauth_clients c
+       ${where(NEWEST_FIRST.behind(after, values))} ${NEWEST_FIRST.orderBy} LIMIT ${limit}`,
+      values,
     );
   }
 }

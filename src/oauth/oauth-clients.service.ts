@@ -9,7 +9,7 @@ import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
-import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
@@ -25,7 +25,6 @@ const CLIENT_ID = /^[\w.-]{1,100}$/;
 /** 256 random bits. */
 const newSecret = () => randomBytes(32).toString('base64url');
 
-const PAGE = 100;
 /** How many authenticated clients a process remembers. */
 const REMEMBERED = 10_000;
 /** From one address, for all clients, so many times what is allowed for each. */
@@ -97,14 +96,11 @@ export class OauthClients {
     return { client: await this.find(id), secret };
   }
 
-  async list(
-    caller: UserPrincipal,
-    cursor: string | undefined,
-  ): Promise<{ records: ClientRecord[]; next: Cursor | undefined }> {
+  async list(caller: UserPrincipal, cursor: string | undefined): Promise<Page<ClientRecord>> {
     requireAdmin(caller);
     const after = readCursor(cursor, CLIENT_ID);
     await this.audit.recordAlone({ kind: 'oauth_client.listed' });
-    return pageOf(await this.store.list(PAGE + 1, after), PAGE);
+    return pageOf(await this.store.list(PAGE_SIZE + 1, after));
   }
 
   /** @throws ApiError `not_found` */

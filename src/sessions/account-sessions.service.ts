@@ -2,13 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { SessionPrincipal, UserPrincipal } from '../access/principal.js';
 import { Audit } from '../audit/audit.service.js';
 import { notFound } from '../errors/api-error.js';
-import { pageOf, readCursor, type Cursor } from '../http/cursor.js';
+import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import { SessionStore, type SessionRecord } from './session.store.js';
-
-const PAGE = 100;
 
 /** The live sessions of one account, for whoever may see them: its holder, and admins. */
 @Injectable()
@@ -21,11 +19,8 @@ export class AccountSessions {
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `invalid_params` */
-  async list(
-    accountId: string,
-    cursor: string | undefined,
-  ): Promise<{ records: SessionRecord[]; next: Cursor | undefined }> {
-    return pageOf(await this.store.list(accountId, PAGE + 1, readCursor(cursor)), PAGE);
+  async list(accountId: string, cursor: string | undefined): Promise<Page<SessionRecord>> {
+    return pageOf(await this.store.list(accountId, PAGE_SIZE + 1, readCursor(cursor)));
   }
 
   /** @throws ApiError `not_found` for one that has ended, or is another account's */

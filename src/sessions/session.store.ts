@@ -5,8 +5,8 @@ import type { AccountAtEpoch } from '../accounts/accounts.service.js';
 import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { prepared, sql, type PreparedStatement } from '../database/sql.js';
+import { keyset, where, type Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
-import type { Cursor } from '../http/cursor.js';
 import { currentRequest } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
@@ -36,8 +36,9 @@ const RECORD = `
   id, created_at AS "createdAt", last_used_at AS "lastUsedAt", expires_at AS "expiresAt", address,
   user_agent AS "userAgent"`;
 
+const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
+
 const LONGEST_USER_AGENT = 512;
-const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** For how long the previous refresh token gives the same successor: answers get lost, and browsers have tabs. */
 const REPLAY_WINDOW = `interval '10 seconds'`;
@@ -182,13 +183,13 @@ export class SessionStore implements OnModuleInit {
 
   /** @returns at most `limit` live sessions of an account, newest first, from behind the cursor */
   list(accountId: string, limit: number, after: Cursor | undefined): Promise<(SessionRecord & Cursor)[]> {
+    const values: unknown[] = [accountId];
+    const conditions = ['account_id = $1', LIVE, ...NEWEST_FIRST.behind(after, values)];
     return sql<SessionRecord & Cursor>(
       this.manager,
-      `SELECT ${RECORD}, (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros FROM sessions
-       WHERE account_id = $1 AND ${LIVE}
-         AND (created_at, id) < ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
-       ORDER BY created_at DESC, id DESC LIMIT $4`,
-      [accountId, after?.micros ?? '8000000000000000', after?.id ?? MAX_UUID, limit],
+      `SELECT ${RECORD}, ${NEWEST_FIRST.micros} FROM sessions
+       ${where(conditions)} ${NEWEST_FIRST.orderBy} LIMIT ${limit}`,
+      values,
     );
   }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { prepared, sql, type PreparedStatement } from '../database/sql.js';
-import type { Cursor } from '../http/cursor.js';
+import { keyset, where, type Cursor } from '../database/keyset.js';
 import type { RevocationTag } from '../revocations/revocations.service.js';
 import type { Verified } from '../revocations/verified-cache.js';
 import { isGoodClient } from './good-client.js';
@@ -67,15 +67,13 @@ export interface TokenName {
 /** Whose tokens count: an account's, or everybody's. */
 export type Owner = string | null;
 
-export type ListedToken = TokenRecord & { micros: string };
-
-const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-
 /** The columns of a {@link TokenRecord}. */
 export const RECORD = `
   id, kind, hint, scopes, account_id AS "accountId", actor_id AS "actorId", gateway_account_id AS "gatewayAccountId",
   client_id AS "clientId", description, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt",
   revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
+
+const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
 
 /**
  * The condition that a token, found by something unique, is of the kind `$2`. An expression, as no index may serve it:
@@ -200,15 +198,19 @@ export class TokenStore {
   }
 
   /** @returns at most `limit` records that are not revoked, newest first, from behind the cursor */
-  async list(kind: TokenKind, owner: Owner, limit: number, after: Cursor | undefined): Promise<ListedToken[]> {
-    return sql<ListedToken>(
+  list(kind: TokenKind, owner: Owner, limit: number, after: Cursor | undefined): Promise<(TokenRecord & Cursor)[]> {
+    const values: unknown[] = [kind];
+    const conditions = [
+      'kind = $1',
+      'revoked_at IS NULL',
+      ...(owner === null ? [] : [`account_id = $${values.push(owner)}`]),
+      ...NEWEST_FIRST.behind(after, values),
+    ];
+    return sql<TokenRecord & Cursor>(
       this.manager,
-      `SELECT ${RECORD}, (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros FROM tokens
-       WHERE kind = $1 AND revoked_at IS NULL
-         AND (created_at, id) < ('epoch'::timestamptz + $2::float8 * interval '1 microsecond', $3::uuid)
-         ${owner === null ? '' : 'AND account_id = $5'}
-       ORDER BY created_at DESC, id DESC LIMIT $4`,
-      [kind, after?.micros ?? '8000000000000000', after?.id ?? MAX_UUID, limit, ...(owner === null ? [] : [owner])],
+      `SELECT ${RECORD}, ${NEWEST_FIRST.micros} FROM tokens
+       ${where(conditions)} ${NEWEST_FIRST.orderBy} LIMIT ${limit}`,
+      values,
     );
   }
 

@@ -2,8 +2,9 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { AppPrincipal, AuthenticatedClient, UserPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
+import type { Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
-import { pageOf, type Cursor } from '../http/cursor.js';
+import { pageOf, type Page } from '../http/cursor.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
@@ -138,7 +139,7 @@ export class Tokens implements OnModuleInit {
     kind: TokenKind,
     owner: Owner,
     { limit, after }: { limit: number; after: Cursor | undefined },
-  ): Promise<{ records: TokenRecord[]; next: Cursor | undefined }> {
+  ): Promise<Page<TokenRecord>> {
     return pageOf(await this.store.list(kind, owner, limit + 1, after), limit);
   }
 
