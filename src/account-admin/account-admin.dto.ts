@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsEmail, IsIn, IsString, IsUUID, ValidateIf } from 'class-validator';
+import { IsBoolean, IsEmail, IsIn, IsString, ValidateIf } from 'class-validator';
 import type { Role } from '../accounts/account.entity.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { EMAIL_DOMAINS, InstitutionFields, NETWORKS } from '../accounts/account-fields.dto.js';
@@ -9,6 +9,7 @@ import {
   isGiven,
   IsName,
   IsRefused,
+  IsUuid,
   MaxLength,
   MUST_BE_EMAIL,
   MUST_BE_STRING,
@@ -125,7 +126,7 @@ export class AccountChanges extends InstitutionFields {
 export class AccountFilter {
   @ApiPropertyOptional({ description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ValidateIf(isGiven)
-  @IsUUID('all', { message: 'must be a uuid' })
+  @IsUuid()
   id?: string;
 
   @ApiPropertyOptional({ description: 'How the email begins, in whatever case', maxLength: 254, example: 'fred@' })

@@ -1,9 +1,16 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, Max, ValidateIf } from 'class-validator';
+import { ArrayUnique, IsArray, IsIn, IsString, Max, ValidateIf } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { HasAtMostBytes, isGiven, IsRefused, IsSafeInteger, MUST_BE_STRING } from '../http/validation.js';
+import {
+  HasAtMostBytes,
+  INVALID_ID,
+  isGiven,
+  IsRefused,
+  IsSafeInteger,
+  IsUuid,
+  MUST_BE_STRING,
+} from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token.store.js';
-import { INVALID_ID } from './refusals.js';
 
 const OWN_STRING = 'You cannot specify your own token string.';
 
@@ -75,7 +82,7 @@ export class NewAppToken extends NewTokenBody {
 
 export class NewToken extends NewTokenBody {
   @ApiProperty({ description: 'The id of the account to act for', format: 'uuid', example: EXAMPLE_ID })
-  @IsUUID('all', { message: INVALID_ID })
+  @IsUuid(INVALID_ID)
   user!: string;
 }
 

@@ -1,7 +1,6 @@
 import { ApiError, invalidParams } from '../errors/api-error.js';
+import { INVALID_ID } from '../http/validation.js';
 
-/** The document's words for an id that is none, or nobody's. */
-export const INVALID_ID = 'One or more IDs are not formatted correctly.';
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
 
 export const scopesForbidden = () => forbidden('scopes', 'Only an admin gives scopes.');

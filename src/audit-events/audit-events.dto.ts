@@ -1,13 +1,12 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsString, IsUUID, ValidateIf } from 'class-validator';
-import { isGiven, IsTime, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { IsIn, IsString, ValidateIf } from 'class-validator';
+import { isGiven, IsTime, IsUuid, MaxLength, MUST_BE_STRING } from '../http/validation.js';
 import type { Outcome } from '../audit/audit-event.entity.js';
 import type { AuditRecord } from './audit-event.store.js';
 import { AUDIT_KINDS, type AuditKind } from '../audit/audit-kinds.js';
 
 const OUTCOMES: Outcome[] = ['success', 'failure', 'refused'];
 const TOO_LONG = { message: 'must be at most 255 characters' };
-const MUST_BE_UUID = { message: 'must be a uuid' };
 const EXAMPLE_ACCOUNT = '1dc3567e-afd5-4819-acd4-21d0ef677dcd';
 const EXAMPLE_APP_TOKEN_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 
@@ -29,7 +28,7 @@ export class AuditFilter {
     example: EXAMPLE_APP_TOKEN_ID,
   })
   @ValidateIf(isGiven)
-  @IsUUID('all', MUST_BE_UUID)
+  @IsUuid()
   app_token?: string;
 
   @ApiPropertyOptional({
@@ -38,7 +37,7 @@ export class AuditFilter {
     example: EXAMPLE_ACCOUNT,
   })
   @ValidateIf(isGiven)
-  @IsUUID('all', MUST_BE_UUID)
+  @IsUuid()
   on_behalf_of?: string;
 
   @ApiPropertyOptional({ description: 'The id of what was acted on', maxLength: 255, example: EXAMPLE_ACCOUNT })

@@ -2,6 +2,7 @@ import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Cursor } from '../database/keyset.js';
 import { invalidParams } from '../errors/api-error.js';
+import { isUuid } from './validation.js';
 
 /** How many records a page has, where clients do not choose. */
 export const PAGE_SIZE = 100;
@@ -35,17 +36,18 @@ export const LINK = {
   },
 };
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** As PostgreSQL writes them: a cursor is ours to the letter. */
+const isWrittenUuid = (text: string) => isUuid(text) && text === text.toLowerCase();
 
 /**
  * @param text from the query; undefined: the list is asked for from its beginning
- * @param ids what the ids of the list look like
+ * @param isId whether a text can be an id of the list
  * @throws ApiError `invalid_params` when it is none of ours
  */
-export function readCursor(text: string | undefined, ids = UUID): Cursor | undefined {
+export function readCursor(text: string | undefined, isId = isWrittenUuid): Cursor | undefined {
   if (text === undefined) return undefined;
   const [, micros, id] = /^(\d{1,15}|[0-7]\d{15})\.(.+)$/.exec(text) ?? [];
-  if (micros === undefined || id === undefined || !ids.test(id)) throw badCursor();
+  if (micros === undefined || id === undefined || !isId(id)) throw badCursor();
   return { micros, id };
 }
 

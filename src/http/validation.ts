@@ -6,6 +6,8 @@ import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 export const MUST_BE_OBJECT = { message: 'must be an object' };
 export const MUST_BE_STRING = { message: 'must be a string' };
 export const MUST_BE_EMAIL = { message: 'must be an email address' };
+/** The app-token document's words for an id that is none, or nobody's. */
+export const INVALID_ID = 'One or more IDs are not formatted correctly.';
 
 /** Turns bodies into the DTOs that the routes ask for; what a DTO does not name is left out. */
 export function bodyValidation(): ValidationPipe {
@@ -159,9 +161,15 @@ export function IsTime(): PropertyDecorator {
   });
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** Whether a text can be the id of a row. */
+/** Whether a text can be the id of a row, in whatever case. */
 export function isUuid(text: string): boolean {
-  return UUID.test(text);
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
+/** The text can be the id of a row. */
+export function IsUuid(message = 'must be a uuid'): PropertyDecorator {
+  return ValidateBy({
+    name: 'isUuid',
+    validator: { validate: (value) => typeof value === 'string' && isUuid(value), defaultMessage: () => message },
+  });
 }

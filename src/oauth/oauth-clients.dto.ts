@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayUnique, IsArray, IsIn, IsString, IsUUID, ValidateIf } from 'class-validator';
+import { ArrayUnique, IsArray, IsIn, IsString, ValidateIf } from 'class-validator';
 import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { isGiven, IsName, IsRefused, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { INVALID_ID, isGiven, IsName, IsRefused, IsUuid, MaxLength, MUST_BE_STRING } from '../http/validation.js';
 import type { ClientRecord } from './oauth-client.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
@@ -59,7 +59,7 @@ export class OauthClientChange extends WithoutOwnSecret {
     example: EXAMPLE_ID,
   })
   @ValidateIf(isGiven)
-  @IsUUID('all', { message: 'One or more IDs are not formatted correctly.' })
+  @IsUuid(INVALID_ID)
   owner?: string;
 }
 

@@ -21,7 +21,7 @@ import type { NewSecret } from './oauth-clients.dto.js';
 import { OauthClientStore, type ClientChange, type ClientRecord } from './oauth-client.store.js';
 
 /** What ids look like: those of ours are uuids, the first one may be the operator's choice. */
-const CLIENT_ID = /^[\w.-]{1,100}$/;
+const isClientId = (text: string) => /^[\w.-]{1,100}$/.test(text);
 /** 256 random bits. */
 const newSecret = () => randomBytes(32).toString('base64url');
 
@@ -56,7 +56,7 @@ export class OauthClients {
    * @throws ApiError `rate_limited`
    */
   async authenticate(id: string, secret: string, address: string): Promise<AuthenticatedClient | undefined> {
-    if (!CLIENT_ID.test(id)) return undefined;
+    if (!isClientId(id)) return undefined;
     const digest = digestOf(secret);
     const client = await this.verified.get(`${id} ${digest.toString('base64')}`, () =>
       this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
@@ -98,7 +98,7 @@ export class OauthClients {
 
   async list(caller: UserPrincipal, cursor: string | undefined): Promise<Page<ClientRecord>> {
     requireAdmin(caller);
-    const after = readCursor(cursor, CLIENT_ID);
+    const after = readCursor(cursor, isClientId);
     await this.audit.recordAlone({ kind: 'oauth_client.listed' });
     return pageOf(await this.store.list(PAGE_SIZE + 1, after));
   }
@@ -178,7 +178,7 @@ export class OauthClients {
   }
 
   private async find(id: string): Promise<ClientRecord> {
-    const client = CLIENT_ID.test(id) ? await this.store.find(id) : undefined;
+    const client = isClientId(id) ? await this.store.find(id) : undefined;
     if (!client) throw notFound();
     return client;
   }
@@ -202,7 +202,7 @@ export class OauthClients {
     ownerId?: string,
   ): Promise<void> {
     requireAdmin(caller);
-    if (!CLIENT_ID.test(id)) throw notFound();
+    if (!isClientId(id)) throw notFound();
     await this.revocations.during(`client ${id}`, async (tx) => {
       await this.callers.holdUser(tx, caller, { lock: () => this.lock(tx, id, ownerId) });
       const details = (await change(tx)) ?? {};

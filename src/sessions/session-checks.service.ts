@@ -3,12 +3,11 @@ import { decodeProtectedHeader, jwtVerify } from 'jose';
 import type { SessionPrincipal } from '../access/principal.js';
 import { Clock } from '../config/clock.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { isUuid } from '../http/validation.js';
 import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
 import type { SessionClaims } from './session-tokens.service.js';
 import { SessionStore } from './session.store.js';
 import { SessionUses } from './session-uses.service.js';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whether session JWTs are good. */
 @Injectable()
@@ -27,7 +26,7 @@ export class SessionChecks {
    */
   async ofClaims({ sub, sid, exp, data }: Partial<SessionClaims>): Promise<SessionPrincipal | undefined> {
     if (sub !== 'account' || typeof exp !== 'number' || exp <= this.clock.now()) return undefined;
-    if (!UUID.test(sid ?? '') || !UUID.test(data?.id ?? '')) return undefined;
+    if (!isUuid(sid ?? '') || !isUuid(data?.id ?? '')) return undefined;
     const principal = await this.sessions.findLive(sid ?? '', data?.id ?? '');
     if (principal) this.uses.note(principal.sessionId);
     return principal;

@@ -5,6 +5,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import type { Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { pageOf, type Page } from '../http/cursor.js';
+import { isUuid } from '../http/validation.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
@@ -46,8 +47,6 @@ export interface IssuedToken {
   secret: string;
   record: TokenRecord;
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** How many verified tokens a process remembers. */
 const REMEMBERED = 50_000;
@@ -127,7 +126,7 @@ export class Tokens implements OnModuleInit {
   /** @param text a secret of the kind, or the id of a token; undefined: it can be neither */
   nameOf(kind: TokenKind, text: string): TokenName | undefined {
     if (TOKEN_KINDS[kind].format.recognises(text)) return { kind, by: 'digest', value: digestOf(text) };
-    return UUID.test(text) ? { kind, by: 'id', value: text } : undefined;
+    return isUuid(text) ? { kind, by: 'id', value: text } : undefined;
   }
 
   find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
@@ -196,11 +195,11 @@ export class Tokens implements OnModuleInit {
   }
 
   async findGateway(gatewayAccountId: string, id: string): Promise<TokenRecord | undefined> {
-    return UUID.test(id) ? this.gateway.find(gatewayAccountId, id) : undefined;
+    return isUuid(id) ? this.gateway.find(gatewayAccountId, id) : undefined;
   }
 
   async describe(tx: EntityManager, id: string, description: string): Promise<TokenRecord | undefined> {
-    return UUID.test(id) ? this.gateway.describe(tx, id, description) : undefined;
+    return isUuid(id) ? this.gateway.describe(tx, id, description) : undefined;
   }
 
   revokeGateway(gatewayAccountId: string, name: TokenName, alongside?: Alongside): Promise<TokenRecord | undefined> {
