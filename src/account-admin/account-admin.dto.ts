@@ -1,113 +1,72 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsEmail, IsIn, IsString, ValidateIf } from 'class-validator';
+import { IsIn } from 'class-validator';
 import type { Role } from '../accounts/account.entity.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { EMAIL_DOMAINS, InstitutionFields, NETWORKS } from '../accounts/account-fields.dto.js';
-import { PASSWORD_MAX_BYTES } from '../accounts/password-hasher.js';
-import {
-  HasAtMostBytes,
-  isGiven,
-  IsName,
-  IsRefused,
-  IsUuid,
-  MaxLength,
-  MUST_BE_EMAIL,
-  MUST_BE_STRING,
-} from '../http/validation.js';
+import { Email, EMAIL_DOMAINS, InstitutionFields, NETWORKS, NewPassword } from '../accounts/account-fields.dto.js';
+import { PageCursor } from '../http/cursor.js';
+import { Choice, Flag, Id, Name, Text, type FieldOptions } from '../http/fields.js';
+import { IsRefused, MUST_BE_BOOLEAN, Optional } from '../http/validation.js';
 import { SessionView } from '../sessions/account-sessions.dto.js';
 import type { AdminAccount } from './account-admin.store.js';
 
 const ROLES: Role[] = ['admin', 'user'];
-const MUST_BE_ROLE = { message: 'must be admin or user' };
-const MUST_BE_BOOLEAN = { message: 'must be true or false' };
-const TOO_LONG = { message: 'must be at most 255 characters' };
-const NAME = { description: 'Unique', maxLength: 255, example: 'example' };
+export const MUST_BE_ROLE = 'must be admin or user';
 
-const isValue = (_: object, value: unknown) => value !== undefined && value !== null;
+const RoleName = (options: FieldOptions = {}): PropertyDecorator =>
+  Choice(ROLES, MUST_BE_ROLE, { ...options, example: 'user', required: false });
+
+/** As a query has it. */
+const FlagText = (options: FieldOptions): PropertyDecorator =>
+  Choice(['true', 'false'], MUST_BE_BOOLEAN.message, { ...options, required: false });
 
 export class NewAccountBody extends InstitutionFields {
-  @ApiPropertyOptional({
+  @Email({
     description: 'Required for a person. Without a password, an invitation is mailed to it',
-    format: 'idn-email',
-    maxLength: 254,
-    example: EXAMPLE_EMAIL,
+    required: false,
   })
-  @ValidateIf(isGiven)
-  @MaxLength(254, MUST_BE_EMAIL)
-  @IsEmail({}, MUST_BE_EMAIL)
-  @IsString(MUST_BE_STRING)
   email?: string;
 
-  @ApiPropertyOptional({ description: 'PASSWORD_MIN_LENGTH characters to 72 bytes', example: 'example' })
-  @ValidateIf(isGiven)
-  @HasAtMostBytes(PASSWORD_MAX_BYTES)
-  @IsString(MUST_BE_STRING)
+  @NewPassword({ required: false })
   password?: string;
 
-  @ApiPropertyOptional({ ...NAME, description: 'Unique; required for an organisation' })
-  @ValidateIf(isGiven)
-  @IsName()
-  @MaxLength(255, TOO_LONG)
-  @IsString(MUST_BE_STRING)
+  @Name({ description: 'Unique; required for an organisation', required: false })
   name?: string;
 
-  @ApiPropertyOptional({ enum: ROLES, default: 'user', example: 'user' })
-  @ValidateIf(isGiven)
-  @IsIn(ROLES, MUST_BE_ROLE)
+  @RoleName({ default: 'user' })
   role?: Role;
 
-  @ApiPropertyOptional({ description: 'A person; false: an organisation', default: true, example: true })
-  @ValidateIf(isGiven)
-  @IsBoolean(MUST_BE_BOOLEAN)
+  @Flag({ description: 'A person; false: an organisation', default: true, example: true, required: false })
   individual?: boolean;
 
-  @ValidateIf(isGiven)
   @IsRefused('You cannot specify your own id.')
   id?: never;
 }
 
 export class AccountChanges extends InstitutionFields {
-  @ApiPropertyOptional({
+  @Email({
     description: 'null: none, for an organisation. The old address is told, with a link that undoes it within 48 hours',
-    type: String,
-    format: 'idn-email',
-    maxLength: 254,
     nullable: true,
-    example: EXAMPLE_EMAIL,
   })
-  @ValidateIf(isValue)
-  @MaxLength(254, MUST_BE_EMAIL)
-  @IsEmail({}, MUST_BE_EMAIL)
-  @IsString(MUST_BE_STRING)
   email?: string | null;
 
-  @ApiPropertyOptional({ ...NAME, description: 'Unique; null: none, for a person', type: String, nullable: true })
-  @ValidateIf(isValue)
-  @IsName()
-  @MaxLength(255, TOO_LONG)
-  @IsString(MUST_BE_STRING)
+  @Name({ description: 'Unique; null: none, for a person', nullable: true })
   name?: string | null;
 
-  @ApiPropertyOptional({ enum: ROLES, example: 'user' })
-  @ValidateIf(isGiven)
-  @IsIn(ROLES, MUST_BE_ROLE)
+  @RoleName()
   role?: Role;
 
-  @ApiPropertyOptional({
+  @Flag({
     description:
       'true: ends everything that the account has open, and refuses it everywhere. false: it may sign in again; what was ' +
       'ended stays so',
     example: false,
+    required: false,
   })
-  @ValidateIf(isGiven)
-  @IsBoolean(MUST_BE_BOOLEAN)
   disabled?: boolean;
 
-  @ValidateIf(isGiven)
   @IsRefused('cannot be changed')
   id?: never;
 
-  @ValidateIf(isGiven)
   @IsRefused('cannot be changed')
   individual?: never;
 
@@ -117,51 +76,32 @@ export class AccountChanges extends InstitutionFields {
     nullable: true,
     example: null,
   })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsIn([null], { message: 'can only be taken away (null): its holder chooses it' })
   password?: null;
 }
 
 /** Which accounts are asked for: those to which all that is given applies. */
 export class AccountFilter {
-  @ApiPropertyOptional({ description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
-  @ValidateIf(isGiven)
-  @IsUuid()
+  @Id({ description: 'The id of the account', example: EXAMPLE_ID, required: false })
   id?: string;
 
-  @ApiPropertyOptional({ description: 'How the email begins, in whatever case', maxLength: 254, example: 'fred@' })
-  @ValidateIf(isGiven)
-  @MaxLength(254, { message: 'must be at most 254 characters' })
-  @IsString(MUST_BE_STRING)
+  @Text({ description: 'How the email begins, in whatever case', maxLength: 254, example: 'fred@', required: false })
   email?: string;
 
-  @ApiPropertyOptional({ description: 'How the name begins, in whatever case', maxLength: 255, example: 'exa' })
-  @ValidateIf(isGiven)
-  @MaxLength(255, TOO_LONG)
-  @IsString(MUST_BE_STRING)
+  @Text({ description: 'How the name begins, in whatever case', maxLength: 255, example: 'exa', required: false })
   name?: string;
 
-  @ApiPropertyOptional({ description: 'Its role', enum: ROLES, example: 'user' })
-  @ValidateIf(isGiven)
-  @IsIn(ROLES, MUST_BE_ROLE)
+  @RoleName({ description: 'Its role' })
   role?: Role;
 
-  @ApiPropertyOptional({ description: 'Persons; false: organisations', enum: ['true', 'false'], example: 'true' })
-  @ValidateIf(isGiven)
-  @IsIn(['true', 'false'], MUST_BE_BOOLEAN)
+  @FlagText({ description: 'Persons; false: organisations', example: 'true' })
   individual?: 'true' | 'false';
 
-  @ApiPropertyOptional({ description: 'Disabled ones; false: enabled ones', enum: ['true', 'false'], example: 'false' })
-  @ValidateIf(isGiven)
-  @IsIn(['true', 'false'], MUST_BE_BOOLEAN)
+  @FlagText({ description: 'Disabled ones; false: enabled ones', example: 'false' })
   disabled?: 'true' | 'false';
 
-  @ApiPropertyOptional({
-    description: 'From `Link`',
-    example: '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff',
-  })
-  @ValidateIf(isGiven)
-  @IsString(MUST_BE_STRING)
+  @PageCursor()
   cursor?: string;
 }
 

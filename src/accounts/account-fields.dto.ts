@@ -1,8 +1,19 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsString, Matches, ValidateIf } from 'class-validator';
-import { isGiven, IsListOf, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { IsEmail, IsString, Matches } from 'class-validator';
+import { Field, Text, type FieldOptions } from '../http/fields.js';
+import {
+  HasAtMostBytes,
+  HasAtMostCharacters,
+  IsListOf,
+  MUST_BE_EMAIL,
+  MUST_BE_STRING,
+  Optional,
+} from '../http/validation.js';
+import { EXAMPLE_EMAIL } from './accounts.dto.js';
 import { readEmailDomain } from './email-domains.js';
 import { readNetwork } from './networks.js';
+import { PASSWORD_MAX_BYTES } from './password-hasher.js';
 
 /** How many networks, and how many domains, an account can have. */
 const MOST_ENTRIES = 400;
@@ -10,15 +21,52 @@ const MOST_ENTRIES = 400;
 export const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
 export const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
+/** The longest that mail knows (RFC 5321 section 4.5.3.1). */
+const LONGEST_EMAIL = 254;
+
+/** The text is an email address. */
+export const IsEmailAddress = (): PropertyDecorator =>
+  applyDecorators(
+    IsString(MUST_BE_STRING),
+    IsEmail({}, MUST_BE_EMAIL),
+    HasAtMostCharacters(LONGEST_EMAIL, MUST_BE_EMAIL.message),
+  );
+
+/** The email of an account. */
+export function Email({ description, nullable, required }: FieldOptions = {}): PropertyDecorator {
+  return Field(
+    {
+      ...(description !== undefined && { description }),
+      type: String,
+      format: 'idn-email',
+      maxLength: LONGEST_EMAIL,
+      ...(nullable && { nullable }),
+      ...(required === false && { required }),
+      example: EXAMPLE_EMAIL,
+    },
+    IsEmailAddress(),
+  );
+}
+
+/** A password, of an account or only tried. */
+export function Password(options: FieldOptions = {}): PropertyDecorator {
+  return Field(
+    { ...options, type: String, example: 'example' },
+    IsString(MUST_BE_STRING),
+    HasAtMostBytes(PASSWORD_MAX_BYTES),
+  );
+}
+
+/** A password that somebody chooses. Whether it is long enough, who hashes it tells. */
+export const NewPassword = (options: FieldOptions = {}): PropertyDecorator =>
+  Password({ description: 'PASSWORD_MIN_LENGTH characters to 72 bytes', ...options });
+
 const ONE_LINE = /^\P{Cc}*$/u;
 
 /** What clients and admins alike say of an account. */
 export class InstitutionFields {
-  @ApiPropertyOptional({ type: String, nullable: true, maxLength: 255, example: 'example' })
-  @ValidateIf((_, value) => value !== undefined && value !== null)
   @Matches(ONE_LINE, { message: 'must be one line' })
-  @MaxLength(255, { message: 'must be at most 255 characters' })
-  @IsString(MUST_BE_STRING)
+  @Text({ nullable: true, maxLength: 255, example: 'example' })
   publisher_reference?: string | null;
 
   @ApiPropertyOptional({
@@ -27,7 +75,7 @@ export class InstitutionFields {
     maxItems: MOST_ENTRIES,
     example: NETWORKS,
   })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsListOf(readNetwork, MOST_ENTRIES)
   networks?: string[];
 
@@ -39,7 +87,7 @@ export class InstitutionFields {
     maxItems: MOST_ENTRIES,
     example: EMAIL_DOMAINS,
   })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsListOf(readEmailDomain, MOST_ENTRIES)
   email_domains?: string[];
 }

@@ -1,6 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsString, ValidateIf } from 'class-validator';
-import { isGiven, IsName, IsRefused, IsWholeNumber, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { IsIn } from 'class-validator';
+import { PageCursor } from '../http/cursor.js';
+import { Name } from '../http/fields.js';
+import { IsRefused, IsWholeNumber, Optional } from '../http/validation.js';
 import { EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
 
@@ -12,28 +14,21 @@ const NOT_BY_A_CLIENT = 'cannot be set by a client';
 
 /** What a client can say of an account. */
 class ClientAccountFields extends InstitutionFields {
-  @ValidateIf(isGiven)
   @IsRefused(NOT_BY_A_CLIENT)
   email?: never;
 
-  @ValidateIf(isGiven)
   @IsRefused(NOT_BY_A_CLIENT)
   password?: never;
 
-  @ValidateIf(isGiven)
   @IsRefused(NOT_BY_A_CLIENT)
   role?: never;
 
-  @ValidateIf(isGiven)
   @IsRefused(NOT_BY_A_CLIENT)
   disabled?: never;
 }
 
 export class NewOrganisation extends ClientAccountFields {
-  @ApiProperty({ description: 'Unique', maxLength: 255, example: 'example' })
-  @IsName()
-  @MaxLength(255, { message: 'must be at most 255 characters' })
-  @IsString(MUST_BE_STRING)
+  @Name({ description: 'Unique' })
   name!: string;
 
   @ApiPropertyOptional({
@@ -42,20 +37,15 @@ export class NewOrganisation extends ClientAccountFields {
     type: Boolean,
     example: false,
   })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsIn([false], { message: 'must be false: a client makes organisations only' })
   individual?: false;
 }
 
 export class AccountChange extends ClientAccountFields {
-  @ApiPropertyOptional({ description: 'Unique', maxLength: 255, example: 'example' })
-  @ValidateIf(isGiven)
-  @IsName()
-  @MaxLength(255, { message: 'must be at most 255 characters' })
-  @IsString(MUST_BE_STRING)
+  @Name({ description: 'Unique', required: false })
   name?: string;
 
-  @ValidateIf(isGiven)
   @IsRefused('cannot be changed')
   individual?: never;
 }
@@ -69,7 +59,7 @@ export class AccountPage {
     default: 1,
     example: 1,
   })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsWholeNumber(1, LAST_PAGE, '; follow Link to go further')
   page?: string;
 
@@ -81,16 +71,14 @@ export class AccountPage {
     default: MOST_PER_PAGE,
     example: 50,
   })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsWholeNumber(1, MOST_PER_PAGE)
   perpage?: string;
 
-  @ApiPropertyOptional({
+  @PageCursor({
     description: 'From `Link`; stays fast at any depth, where `page` does not',
     example: '0.00000000-0000-0000-0000-000000000000',
   })
-  @ValidateIf(isGiven)
-  @IsString(MUST_BE_STRING)
   cursor?: string;
 }
 

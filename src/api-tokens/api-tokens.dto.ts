@@ -1,14 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsString, MinLength, ValidateIf } from 'class-validator';
+import { IsString, MinLength, ValidateIf } from 'class-validator';
 import { MISSING } from '../errors/dialects.js';
-import { IsPresent, MUST_BE_STRING } from '../http/validation.js';
+import { Choice, Text } from '../http/fields.js';
+import { HasAtMostCharacters, IsPresent, MUST_BE_STRING } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token.store.js';
-import { HasAtMostCharacters } from './characters.js';
 import { dateAndTime, dateOnly } from './dates.js';
 
 const MUST_BE_NAME = { message: 'must be a string or a whole number' };
-const present = (_: object, value: unknown) => value !== undefined;
 
 export const EXAMPLE_TOKEN_LINK = '550e8400-e29b-41d4-a716-446655440000';
 export const EXAMPLE_API_TOKEN = 'api_live_3s6yr5xw2nq7ab4cd5ef6gh7ijklmnopq';
@@ -27,34 +26,28 @@ export class NewApiToken {
   @Transform(({ value }: { value: unknown }) => (Number.isSafeInteger(value) ? String(value) : value))
   account_id!: string;
 
-  @ApiProperty({ maxLength: 1000, example: 'Token description' })
-  @HasAtMostCharacters(1000)
-  @IsString(MUST_BE_STRING)
+  @Text({ maxLength: 1000, example: 'Token description' })
   @IsPresent(MISSING)
   description!: string;
 
-  @ApiPropertyOptional({ maxLength: 255, example: 'test@example.org' })
-  @ValidateIf(present)
-  @HasAtMostCharacters(255)
-  @IsString(MUST_BE_STRING)
+  @Text({ maxLength: 255, example: 'test@example.org', required: false })
   created_by?: string;
 
-  @ApiPropertyOptional({ description: 'Tells itself in the token', enum: ['live', 'test'], example: 'live' })
-  @ValidateIf(present)
-  @IsIn(['live', 'test'], { message: 'must be live or test' })
+  @Choice(['live', 'test'], 'must be live or test', {
+    description: 'Tells itself in the token',
+    example: 'live',
+    required: false,
+  })
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.toLowerCase() : value))
   token_account_type?: 'live' | 'test';
 }
 
 export class NewDescription {
-  @ApiProperty({ example: EXAMPLE_TOKEN_LINK })
-  @IsString(MUST_BE_STRING)
+  @Text({ example: EXAMPLE_TOKEN_LINK })
   @IsPresent(MISSING)
   token_link!: string;
 
-  @ApiProperty({ maxLength: 1000, example: 'New token description' })
-  @HasAtMostCharacters(1000)
-  @IsString(MUST_BE_STRING)
+  @Text({ maxLength: 1000, example: 'New token description' })
   @IsPresent(MISSING)
   description!: string;
 }
@@ -66,9 +59,7 @@ export class Revocation {
   @IsPresent(MISSING)
   token_link?: string;
 
-  @ApiPropertyOptional({ description: 'The token itself, instead of its link', example: EXAMPLE_API_TOKEN })
-  @ValidateIf(present)
-  @IsString(MUST_BE_STRING)
+  @Text({ description: 'The token itself, instead of its link', example: EXAMPLE_API_TOKEN, required: false })
   token?: string;
 }
 

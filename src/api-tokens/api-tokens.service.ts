@@ -5,11 +5,11 @@ import { badFrontendToken } from '../access/refusals.js';
 import type { AuditKind } from '../audit/audit-kinds.js';
 import { Audit } from '../audit/audit.service.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
+import { countCharacters } from '../http/validation.js';
 import type { TokenName, TokenRecord } from '../tokens/token.store.js';
 import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { NewApiToken, NewDescription, Revocation } from './api-tokens.dto.js';
-import { countCharacters } from './characters.js';
 
 const MAX_ACCOUNT_ID = 255;
 

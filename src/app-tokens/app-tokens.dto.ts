@@ -1,15 +1,9 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayUnique, IsArray, IsIn, IsString, Max, ValidateIf } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
+import { Max } from 'class-validator';
+import { Password } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import {
-  HasAtMostBytes,
-  INVALID_ID,
-  isGiven,
-  IsRefused,
-  IsSafeInteger,
-  IsUuid,
-  MUST_BE_STRING,
-} from '../http/validation.js';
+import { Field, Id, Scopes, Text, type FieldOptions } from '../http/fields.js';
+import { INVALID_ID, IsRefused, IsSafeInteger } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token.store.js';
 
 const OWN_STRING = 'You cannot specify your own token string.';
@@ -17,72 +11,59 @@ const OWN_STRING = 'You cannot specify your own token string.';
 /** The last second that a date of JavaScript, and so an answer of ours, can hold, with a century to spare. */
 const MAX_SECONDS = 8_636_000_000_000;
 
+const SecondsFromNow = (options: FieldOptions = {}): PropertyDecorator =>
+  Field(
+    {
+      description: 'From now; zero or less: at once',
+      type: 'integer',
+      maximum: MAX_SECONDS,
+      example: 86_400,
+      ...options,
+    },
+    IsSafeInteger(),
+    Max(MAX_SECONDS, { message: 'is later than any date' }),
+  );
+
 export const EXAMPLE_APP_TOKEN = '5aa59576866e4167b26c8430fd4e4d29';
 export const EXAMPLE_TOKEN = 'e3bb632cd0d441a2adc9fc47507cf3fe';
 
 export class Login {
-  @ApiProperty({ description: 'The email of the account', example: EXAMPLE_EMAIL })
-  @IsString(MUST_BE_STRING)
+  @Text({ description: 'The email of the account', example: EXAMPLE_EMAIL })
   username!: string;
 
-  @ApiProperty({ example: 'example' })
-  @HasAtMostBytes(72)
-  @IsString(MUST_BE_STRING)
+  @Password()
   password!: string;
 }
 
 /** Nobody chooses a token's string, neither when it is made nor later. */
 class WithoutOwnString {
-  @ValidateIf(isGiven)
   @IsRefused(OWN_STRING)
   token?: never;
 
-  @ValidateIf(isGiven)
   @IsRefused(OWN_STRING)
   app_token?: never;
 }
 
 export class Expiry extends WithoutOwnString {
-  @ApiProperty({
-    description: 'From now; zero or less: at once',
-    type: 'integer',
-    maximum: MAX_SECONDS,
-    example: 86_400,
-  })
-  @Max(MAX_SECONDS, { message: 'is later than any date' })
-  @IsSafeInteger()
+  @SecondsFromNow()
   seconds_until_expire!: number;
 }
 
 class NewTokenBody extends WithoutOwnString {
-  @ApiPropertyOptional({
-    description: 'From now; zero or less: at once',
-    type: 'integer',
-    maximum: MAX_SECONDS,
-    example: 86_400,
-  })
-  @ValidateIf(isGiven)
-  @Max(MAX_SECONDS, { message: 'is later than any date' })
-  @IsSafeInteger()
+  @SecondsFromNow({ required: false })
   seconds_until_expire?: number;
 
-  @ValidateIf(isGiven)
   @IsRefused(OWN_STRING)
   id?: never;
 }
 
 export class NewAppToken extends NewTokenBody {
-  @ApiPropertyOptional({ description: 'For admins to give', isArray: true, enum: ['frontend'], example: [] })
-  @ValidateIf(isGiven)
-  @ArrayUnique({ message: 'must not repeat a scope' })
-  @IsIn(['frontend'], { each: true, message: 'must be a list of known scopes' })
-  @IsArray({ message: 'must be a list of known scopes' })
+  @Scopes(['frontend'], { description: 'For admins to give', example: [], required: false })
   scopes?: string[];
 }
 
 export class NewToken extends NewTokenBody {
-  @ApiProperty({ description: 'The id of the account to act for', format: 'uuid', example: EXAMPLE_ID })
-  @IsUuid(INVALID_ID)
+  @Id({ description: 'The id of the account to act for', example: EXAMPLE_ID }, INVALID_ID)
   user!: string;
 }
 

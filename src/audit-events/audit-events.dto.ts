@@ -1,77 +1,60 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsString, ValidateIf } from 'class-validator';
-import { isGiven, IsTime, IsUuid, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { PageCursor } from '../http/cursor.js';
+import { Choice, Id, Text } from '../http/fields.js';
+import { IsTime, Optional } from '../http/validation.js';
 import type { Outcome } from '../audit/audit-event.entity.js';
 import type { AuditRecord } from './audit-event.store.js';
 import { AUDIT_KINDS, type AuditKind } from '../audit/audit-kinds.js';
 
 const OUTCOMES: Outcome[] = ['success', 'failure', 'refused'];
-const TOO_LONG = { message: 'must be at most 255 characters' };
+export const MUST_BE_OUTCOME = `must be one of ${OUTCOMES.join(', ')}`;
 const EXAMPLE_ACCOUNT = '1dc3567e-afd5-4819-acd4-21d0ef677dcd';
 const EXAMPLE_APP_TOKEN_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 
 /** Which events are asked for: those to which all that is given applies. */
 export class AuditFilter {
-  @ApiPropertyOptional({
+  @Text({
     description: 'The id of who acted: an account, a client, or the App-Token where there was nobody else',
     maxLength: 255,
     example: EXAMPLE_ACCOUNT,
+    required: false,
   })
-  @ValidateIf(isGiven)
-  @MaxLength(255, TOO_LONG)
-  @IsString(MUST_BE_STRING)
   actor?: string;
 
-  @ApiPropertyOptional({
+  @Id({
     description: 'The id of the App-Token that was used, by whomever',
-    format: 'uuid',
     example: EXAMPLE_APP_TOKEN_ID,
+    required: false,
   })
-  @ValidateIf(isGiven)
-  @IsUuid()
   app_token?: string;
 
-  @ApiPropertyOptional({
+  @Id({
     description: 'The id of the account that somebody else acted for',
-    format: 'uuid',
     example: EXAMPLE_ACCOUNT,
+    required: false,
   })
-  @ValidateIf(isGiven)
-  @IsUuid()
   on_behalf_of?: string;
 
-  @ApiPropertyOptional({ description: 'The id of what was acted on', maxLength: 255, example: EXAMPLE_ACCOUNT })
-  @ValidateIf(isGiven)
-  @MaxLength(255, TOO_LONG)
-  @IsString(MUST_BE_STRING)
+  @Text({ description: 'The id of what was acted on', maxLength: 255, example: EXAMPLE_ACCOUNT, required: false })
   subject?: string;
 
-  @ApiPropertyOptional({ description: 'What was done', enum: AUDIT_KINDS, example: 'sign_in' })
-  @ValidateIf(isGiven)
-  @IsIn(AUDIT_KINDS, { message: 'must be a known kind' })
+  @Choice(AUDIT_KINDS, 'must be a known kind', { description: 'What was done', example: 'sign_in', required: false })
   kind?: AuditKind;
 
-  @ApiPropertyOptional({ description: 'How it ended', enum: OUTCOMES, example: 'failure' })
-  @ValidateIf(isGiven)
-  @IsIn(OUTCOMES, { message: `must be one of ${OUTCOMES.join(', ')}` })
+  @Choice(OUTCOMES, MUST_BE_OUTCOME, { description: 'How it ended', example: 'failure', required: false })
   outcome?: Outcome;
 
   @ApiPropertyOptional({ description: 'Not before', format: 'date-time', example: '2026-11-22T00:00:00Z' })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsTime()
   from?: string;
 
   @ApiPropertyOptional({ description: 'Before', format: 'date-time', example: '2126-11-22T00:00:00Z' })
-  @ValidateIf(isGiven)
+  @Optional()
   @IsTime()
   to?: string;
 
-  @ApiPropertyOptional({
-    description: 'From `Link`',
-    example: '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff',
-  })
-  @ValidateIf(isGiven)
-  @IsString(MUST_BE_STRING)
+  @PageCursor()
   cursor?: string;
 }
 

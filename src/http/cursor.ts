@@ -2,6 +2,7 @@ import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Cursor } from '../database/keyset.js';
 import { invalidParams } from '../errors/api-error.js';
+import { Text, type FieldOptions } from './fields.js';
 import { isUuid } from './validation.js';
 
 /** How many records a page has, where clients do not choose. */
@@ -26,6 +27,10 @@ const EXAMPLE_CURSOR = '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** The route gives a list in pages. */
 export const ApiCursor = () =>
   ApiQuery({ name: 'cursor', type: String, required: false, description: 'From `Link`', example: EXAMPLE_CURSOR });
+
+/** The same as a field of a query that has others. */
+export const PageCursor = (options: FieldOptions = {}): PropertyDecorator =>
+  Text({ description: 'From `Link`', example: EXAMPLE_CURSOR, required: false, ...options });
 
 /** The header that such a route answers with. */
 export const LINK = {

@@ -1,11 +1,13 @@
 import { ValidationPipe, type ValidationError } from '@nestjs/common';
-import { ValidateBy } from 'class-validator';
+import { ValidateBy, ValidateIf } from 'class-validator';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 
 /** What class-validator's decorators say of a field, in our words. */
 export const MUST_BE_OBJECT = { message: 'must be an object' };
 export const MUST_BE_STRING = { message: 'must be a string' };
+export const MUST_BE_BOOLEAN = { message: 'must be true or false' };
 export const MUST_BE_EMAIL = { message: 'must be an email address' };
+export const MUST_BE_SCOPES = { message: 'must be a list of known scopes' };
 /** The app-token document's words for an id that is none, or nobody's. */
 export const INVALID_ID = 'One or more IDs are not formatted correctly.';
 
@@ -42,14 +44,20 @@ export function HasAtMostBytes(most: number): PropertyDecorator {
 }
 
 /**
- * The text has at most so many characters, as PostgreSQL counts them. class-validator's own decorator of this name leaves
- * variation selectors out.
+ * How many characters PostgreSQL counts in a text: code points. class-validator's own length leaves out variation
+ * selectors, and so would let through what a column refuses.
  */
-export function MaxLength(most: number, { message }: { message: string }): PropertyDecorator {
+export function countCharacters(text: string): number {
+  return Array.from(text).length;
+}
+
+/** The text has at most so many characters. */
+export function HasAtMostCharacters(most: number, message = `must be at most ${most} characters`): PropertyDecorator {
   return ValidateBy({
-    name: 'maxLength',
+    name: 'hasAtMostCharacters',
     validator: {
-      validate: (value) => typeof value === 'string' && value.length <= most * 2 && Array.from(value).length <= most,
+      // No character takes more than two of JavaScript's: what is far too long need not be counted.
+      validate: (value) => typeof value === 'string' && value.length <= most * 2 && countCharacters(value) <= most,
       defaultMessage: () => message,
     },
   });
@@ -63,9 +71,21 @@ export function IsSafeInteger(): PropertyDecorator {
   });
 }
 
+/** The field may be absent; null is a value like others. */
+export const Optional = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined);
+
+/** The field may be absent, and null. */
+export const OptionalOrNull = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined && value !== null);
+
+/** The field may be absent, and without a value, which counts as absent (RFC 6749 section 3.2); null is a bad value. */
+export const OptionalOrEmpty = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined && value !== '');
+
 /** The field may not be there. */
 export function IsRefused(message: string): PropertyDecorator {
-  return ValidateBy({ name: 'isRefused', validator: { validate: () => false, defaultMessage: () => message } });
+  return ValidateBy({
+    name: 'isRefused',
+    validator: { validate: (value) => value === undefined, defaultMessage: () => message },
+  });
 }
 
 /** The field is there, and not null. */
@@ -116,9 +136,6 @@ export function IsWholeNumber(least: number, most: number, hint = ''): PropertyD
   });
 }
 
-/** For `@ValidateIf`: the field is there, if only as null, which is a value like others. */
-export const isGiven = (_: object, value: unknown) => value !== undefined;
-
 /**
  * One line with a letter, a digit or a symbol in it, and nothing that turns the direction of what follows (Unicode TR 36),
  * which is not too long in the spelling that it is stored in: a few characters are several there (Unicode TR 15).
@@ -133,7 +150,7 @@ export function IsName(): PropertyDecorator {
   });
 }
 
-const LONGEST_NAME = 255;
+export const LONGEST_NAME = 255;
 
 function problemOfName(value: unknown): string | undefined {
   const isLine =
@@ -141,7 +158,7 @@ function problemOfName(value: unknown): string | undefined {
     /[\p{L}\p{N}\p{S}]/u.test(value) &&
     !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
   if (!isLine) return 'must be one line of text';
-  const length = Array.from(value.normalize('NFC')).length;
+  const length = countCharacters(value.normalize('NFC'));
   return length > LONGEST_NAME ? `must be at most ${LONGEST_NAME} characters` : undefined;
 }
 

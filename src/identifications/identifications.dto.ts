@@ -1,12 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsEmail, IsOptional, IsString, ValidateBy } from 'class-validator';
+import { ValidateBy } from 'class-validator';
+import { IsEmailAddress } from '../accounts/account-fields.dto.js';
 import { toSeconds } from '../accounts/client-accounts.dto.js';
 import { readAddress } from '../accounts/networks.js';
-import { MaxLength, MUST_BE_EMAIL, MUST_BE_STRING } from '../http/validation.js';
+import { Text } from '../http/fields.js';
+import { OptionalOrNull } from '../http/validation.js';
 import type { FoundAccount, IdentificationRecord } from './identification.store.js';
 
 const LONGEST = 2_048;
-const TOO_LONG = { message: `must be at most ${LONGEST} characters` };
 const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
 const EXAMPLE_URL = 'https://publisher.example/read';
 
@@ -39,20 +40,16 @@ export class NewIdentification {
   @IsAddress()
   ip!: string;
 
-  @ApiProperty({
+  @IsReturnUrl()
+  @Text({
     description: 'Where the visitor is to come back to',
     format: 'uri',
     maxLength: LONGEST,
     example: EXAMPLE_URL,
   })
-  @IsReturnUrl()
-  @MaxLength(LONGEST, TOO_LONG)
-  @IsString(MUST_BE_STRING)
   url!: string;
 
-  @ApiProperty({ description: 'May be empty', maxLength: LONGEST, example: 'example' })
-  @MaxLength(LONGEST, TOO_LONG)
-  @IsString(MUST_BE_STRING)
+  @Text({ description: 'May be empty', maxLength: LONGEST, example: 'example' })
   user_agent!: string;
 
   @ApiPropertyOptional({
@@ -62,10 +59,8 @@ export class NewIdentification {
     maxLength: 254,
     example: 'username@example.com',
   })
-  @IsOptional()
-  @MaxLength(254, MUST_BE_EMAIL)
-  @IsEmail({}, MUST_BE_EMAIL)
-  @IsString(MUST_BE_STRING)
+  @OptionalOrNull()
+  @IsEmailAddress()
   email?: string | null;
 }
 

@@ -1,65 +1,41 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayUnique, IsArray, IsIn, IsString, ValidateIf } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
 import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { INVALID_ID, isGiven, IsName, IsRefused, IsUuid, MaxLength, MUST_BE_STRING } from '../http/validation.js';
+import { Id, Name, Scopes } from '../http/fields.js';
+import { INVALID_ID, IsRefused } from '../http/validation.js';
 import type { ClientRecord } from './oauth-client.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
 const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';
 
-const NAME = { description: 'What people call it', maxLength: 255, example: 'Reading room' };
-const SCOPES = { isArray: true, enum: CLIENT_SCOPE_NAMES, example: ['accounts:read', 'identifications'] };
-const MUST_BE_SCOPES = { message: 'must be a list of known scopes' };
-const TOO_LONG = { message: 'must be at most 255 characters' };
+const NAME = { description: 'What people call it', example: 'Reading room' };
+const EXAMPLE_SCOPES: ClientScope[] = ['accounts:read', 'identifications'];
 
 /** Nobody chooses a client's id or secret. */
 class WithoutOwnSecret {
-  @ValidateIf(isGiven)
   @IsRefused('You cannot specify your own id.')
   id?: never;
 
-  @ValidateIf(isGiven)
   @IsRefused('You cannot specify your own secret.')
   client_secret?: never;
 }
 
 export class NewOauthClient extends WithoutOwnSecret {
-  @ApiProperty(NAME)
-  @IsName()
-  @MaxLength(255, TOO_LONG)
-  @IsString(MUST_BE_STRING)
+  @Name(NAME)
   name!: string;
 
-  @ApiProperty(SCOPES)
-  @ArrayUnique({ message: 'must not repeat a scope' })
-  @IsIn(CLIENT_SCOPE_NAMES, { each: true, ...MUST_BE_SCOPES })
-  @IsArray(MUST_BE_SCOPES)
+  @Scopes(CLIENT_SCOPE_NAMES, { example: EXAMPLE_SCOPES })
   scopes!: ClientScope[];
 }
 
 export class OauthClientChange extends WithoutOwnSecret {
-  @ApiPropertyOptional(NAME)
-  @ValidateIf(isGiven)
-  @IsName()
-  @MaxLength(255, TOO_LONG)
-  @IsString(MUST_BE_STRING)
+  @Name({ ...NAME, required: false })
   name?: string;
 
-  @ApiPropertyOptional(SCOPES)
-  @ValidateIf(isGiven)
-  @ArrayUnique({ message: 'must not repeat a scope' })
-  @IsIn(CLIENT_SCOPE_NAMES, { each: true, ...MUST_BE_SCOPES })
-  @IsArray(MUST_BE_SCOPES)
+  @Scopes(CLIENT_SCOPE_NAMES, { example: EXAMPLE_SCOPES, required: false })
   scopes?: ClientScope[];
 
-  @ApiPropertyOptional({
-    description: 'The id of the admin who is to answer for it',
-    format: 'uuid',
-    example: EXAMPLE_ID,
-  })
-  @ValidateIf(isGiven)
-  @IsUuid(INVALID_ID)
+  @Id({ description: 'The id of the admin who is to answer for it', example: EXAMPLE_ID, required: false }, INVALID_ID)
   owner?: string;
 }
 
@@ -84,7 +60,7 @@ export class OauthClientView {
   @ApiProperty({ example: 'Reading room' })
   name!: string;
 
-  @ApiProperty(SCOPES)
+  @ApiProperty({ isArray: true, enum: CLIENT_SCOPE_NAMES, example: EXAMPLE_SCOPES })
   scopes!: string[];
 
   @ApiProperty({

@@ -1,13 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsNotEmpty, IsString, ValidateIf } from 'class-validator';
+import { IsNotEmpty, IsString } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { MUST_BE_STRING } from '../http/validation.js';
+import { MUST_BE_STRING, OptionalOrEmpty } from '../http/validation.js';
 
 const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
 const EXAMPLE_SCOPE = 'accounts:read identifications';
-
-/** A parameter without a value counts as absent (RFC 6749 section 3.2); null is a bad value. */
-const hasValue = (_: object, value: unknown) => value !== undefined && value !== '';
 
 /** A client that sends its id and secret in the body; better is HTTP Basic (RFC 6749 section 2.3.1). */
 class ClientInBody {
@@ -20,7 +17,7 @@ class ClientInBody {
 
 export class TokenRequestBody extends ClientInBody {
   @ApiPropertyOptional({ default: 'client_credentials', example: 'client_credentials' })
-  @ValidateIf(hasValue)
+  @OptionalOrEmpty()
   @IsString(MUST_BE_STRING)
   grant_type?: string;
 
@@ -28,7 +25,7 @@ export class TokenRequestBody extends ClientInBody {
     description: 'Separated by spaces; absent: all that the client was registered with',
     example: EXAMPLE_SCOPE,
   })
-  @ValidateIf(hasValue)
+  @OptionalOrEmpty()
   @IsString(MUST_BE_STRING)
   scope?: string;
 }
@@ -40,7 +37,7 @@ export class PresentedToken extends ClientInBody {
   token!: string;
 
   @ApiPropertyOptional({ description: 'Accepted, and not needed', example: 'access_token' })
-  @ValidateIf(hasValue)
+  @OptionalOrEmpty()
   @IsString(MUST_BE_STRING)
   token_type_hint?: string;
 }

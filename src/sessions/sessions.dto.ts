@@ -1,9 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsBoolean, IsEmail, IsObject, IsString, ValidateIf, ValidateNested } from 'class-validator';
-import { EXAMPLE_EMAIL } from '../accounts/accounts.dto.js';
-import { PASSWORD_MAX_BYTES } from '../accounts/password-hasher.js';
-import { HasAtMostBytes, MaxLength, MUST_BE_EMAIL, MUST_BE_OBJECT, MUST_BE_STRING } from '../http/validation.js';
+import { Email, NewPassword } from '../accounts/account-fields.dto.js';
+import { Flag, Nested, Text } from '../http/fields.js';
 
 export const EXAMPLE_JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzUxMiIsImtpZCI6Ik56YiJ9.eyJkYXRhIjp7fX0.SuAAhWPz_7Vf';
 export const EXAMPLE_REFRESH_TOKEN =
@@ -11,44 +8,30 @@ export const EXAMPLE_REFRESH_TOKEN =
 
 /** `remember_me`: optional, but null or a word is a mistake. */
 export class RememberMe {
-  @ApiPropertyOptional({ description: 'Give a refresh token too', example: true, default: false })
-  @ValidateIf((_, value) => value !== undefined)
-  @IsBoolean({ message: 'must be true or false' })
+  @Flag({ description: 'Give a refresh token too', example: true, default: false, required: false })
   remember_me?: boolean;
 }
 
 export class Credentials extends RememberMe {
-  @ApiProperty({ format: 'idn-email', maxLength: 254, example: EXAMPLE_EMAIL })
-  @MaxLength(254, MUST_BE_EMAIL)
-  @IsEmail({}, MUST_BE_EMAIL)
-  @IsString(MUST_BE_STRING)
+  @Email()
   email!: string;
 
-  @ApiProperty({ description: 'PASSWORD_MIN_LENGTH characters to 72 bytes', example: 'example' })
-  @HasAtMostBytes(PASSWORD_MAX_BYTES)
-  @IsString(MUST_BE_STRING)
+  @NewPassword()
   password!: string;
 }
 
 export class CredentialsBody {
-  @ApiProperty()
-  @Type(() => Credentials)
-  @ValidateNested(MUST_BE_OBJECT)
-  @IsObject(MUST_BE_OBJECT)
+  @Nested(() => Credentials)
   account!: Credentials;
 }
 
 export class RefreshGrant extends RememberMe {
-  @ApiProperty({ example: EXAMPLE_REFRESH_TOKEN })
-  @IsString(MUST_BE_STRING)
+  @Text({ example: EXAMPLE_REFRESH_TOKEN })
   refresh_token!: string;
 }
 
 export class RefreshBody {
-  @ApiProperty()
-  @Type(() => RefreshGrant)
-  @ValidateNested(MUST_BE_OBJECT)
-  @IsObject(MUST_BE_OBJECT)
+  @Nested(() => RefreshGrant)
   account!: RefreshGrant;
 }
 

@@ -1,0 +1,90 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { ArrayUnique, IsArray, IsBoolean, IsIn, IsObject, IsString, ValidateNested } from 'class-validator';
+import {
+  HasAtMostCharacters,
+  IsName,
+  IsUuid,
+  LONGEST_NAME,
+  MUST_BE_BOOLEAN,
+  MUST_BE_OBJECT,
+  MUST_BE_SCOPES,
+  MUST_BE_STRING,
+  Optional,
+  OptionalOrNull,
+} from './validation.js';
+
+/** What is said of one field among others of its kind. */
+export interface FieldOptions {
+  description?: string;
+  example?: unknown;
+  default?: unknown;
+  /** false: it may be absent, but not null. */
+  required?: false;
+  /** It may be absent, and null. */
+  nullable?: true;
+}
+
+/**
+ * A field of a body or of a query: what OpenAPI says of it, and what it is checked for.
+ *
+ * @param checks in their order: of those that fail, the first is told
+ */
+export function Field(options: ApiPropertyOptions, ...checks: PropertyDecorator[]): PropertyDecorator {
+  if (options.nullable) return applyDecorators(ApiPropertyOptional(options), OptionalOrNull(), ...checks);
+  if (options.required === false) return applyDecorators(ApiProperty(options), Optional(), ...checks);
+  return applyDecorators(ApiProperty(options), ...checks);
+}
+
+/** A text, of at most so many characters if that is given. */
+export function Text(options: FieldOptions & { format?: string; maxLength?: number } = {}): PropertyDecorator {
+  const { maxLength } = options;
+  const checks = maxLength === undefined ? [] : [HasAtMostCharacters(maxLength)];
+  return Field({ ...options, type: String }, IsString(MUST_BE_STRING), ...checks);
+}
+
+/** The name of an account or a client. */
+export function Name(options: FieldOptions): PropertyDecorator {
+  return Field(
+    described({ type: String, maxLength: LONGEST_NAME, example: 'example' }, options),
+    IsString(MUST_BE_STRING),
+    HasAtMostCharacters(LONGEST_NAME),
+    IsName(),
+  );
+}
+
+/** The id of a row. */
+export function Id(options: FieldOptions, message?: string): PropertyDecorator {
+  return Field(described({ format: 'uuid' }, options), IsUuid(message));
+}
+
+/** true or false. */
+export function Flag(options: FieldOptions): PropertyDecorator {
+  return Field({ ...options, type: Boolean }, IsBoolean(MUST_BE_BOOLEAN));
+}
+
+/** One of a few texts. */
+export function Choice(values: readonly string[], message: string, options: FieldOptions): PropertyDecorator {
+  return Field(described({ enum: [...values] }, options), IsIn(values, { message }));
+}
+
+/** A list of scopes, none of them twice. */
+export function Scopes(known: readonly string[], options: FieldOptions): PropertyDecorator {
+  return Field(
+    described({ isArray: true, enum: [...known] }, options),
+    IsArray(MUST_BE_SCOPES),
+    IsIn(known, { each: true, ...MUST_BE_SCOPES }),
+    ArrayUnique({ message: 'must not repeat a scope' }),
+  );
+}
+
+/** An object whose own fields are checked. */
+export function Nested(type: () => new () => object): PropertyDecorator {
+  return Field({}, IsObject(MUST_BE_OBJECT), ValidateNested(MUST_BE_OBJECT), Type(type));
+}
+
+/** The description comes first, where a reader of the document looks for it. */
+function described(kind: ApiPropertyOptions, { description, ...options }: FieldOptions): ApiPropertyOptions {
+  return { ...(description !== undefined && { description }), ...kind, ...options } as ApiPropertyOptions;
+}
