@@ -14,7 +14,8 @@ import { PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
 import { badUser, longerLifeForbidden, onBehalfForbidden, scopesForbidden } from './refusals.js';
 
-type Kind = 'app' | 'user';
+/** The kinds of tokens that accounts hold. */
+export type Kind = 'app' | 'user';
 
 /** Logging in with the Token header, and managing application and user tokens. */
 @Injectable()

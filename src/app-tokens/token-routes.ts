@@ -1,0 +1,100 @@
+import { Body, Delete, Get, HttpCode, Param, Patch, Query, Res, type Type } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import type { UserPrincipal } from '../access/principal.js';
+import { badHeaders } from '../access/refusals.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
+import type { TokenRecord } from '../tokens/token.store.js';
+import { Expiry } from './app-tokens.dto.js';
+import { AppTokens, type Kind } from './app-tokens.service.js';
+import { badExpiry, longerLifeForbidden } from './refusals.js';
+
+/** How the routes of one kind of token show it. */
+export interface ShownTokens<View, List> {
+  /** What summaries call it. */
+  noun: string;
+  /** A token, for the path. */
+  example: string;
+  view: Type<View>;
+  list: Type<List>;
+  toView: (record: TokenRecord) => View;
+  toList: (tokens: View[]) => List;
+}
+
+/**
+ * The routes that tokens of both kinds have: what their controllers extend.
+ *
+ * @param kind of the tokens that they are about
+ */
+export function tokenRoutes<View, List>(
+  kind: Kind,
+  { noun, example, view, list, toView, toList }: ShownTokens<View, List>,
+) {
+  const NAME = { name: 'name', description: 'The token itself, or its id', example };
+
+  // The decorator reaches the methods of the very class that it stands on.
+  @SpeaksDialect('app-token')
+  class TokenRoutes {
+    constructor(protected readonly appTokens: AppTokens) {}
+
+    @Get()
+    @UserTokenRequired()
+    @ApiOperation({
+      summary: `List ${noun}s`,
+      description: 'Your own, for an admin all, newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+    })
+    @ApiCursor()
+    @ApiOkResponse({ type: list, headers: LINK })
+    @ApiErrors('app-token', badHeaders(), badCursor())
+    async list(
+      @CurrentPrincipal() caller: UserPrincipal,
+      @Query('cursor') cursor: string | undefined,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<List> {
+      const { records, next } = await this.appTokens.list(caller, kind, cursor);
+      linkToNext(reply, next);
+      return toList(records.map(toView));
+    }
+
+    @Get(':name')
+    @UserTokenRequired()
+    @ApiOperation({ summary: `Show one ${noun}`, description: 'Never the secret.' })
+    @ApiParam(NAME)
+    @ApiOkResponse({ type: view })
+    @ApiErrors('app-token', badHeaders(), 'not_found')
+    async get(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<View> {
+      return toView(await this.appTokens.get(caller, kind, name));
+    }
+
+    @Patch(':name')
+    @UserTokenRequired()
+    @ApiOperation({
+      summary: 'Change when one expires',
+      description: 'Counted from now; zero or less expires it at once. A token cannot lengthen its own life.',
+    })
+    @ApiParam(NAME)
+    @ApiOkResponse({ type: view })
+    @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), longerLifeForbidden(), 'not_found')
+    async changeExpiry(
+      @CurrentPrincipal() caller: UserPrincipal,
+      @Param('name') name: string,
+      @Body() { seconds_until_expire }: Expiry,
+    ): Promise<View> {
+      return toView(await this.appTokens.changeExpiry(caller, kind, name, seconds_until_expire));
+    }
+
+    @Delete(':name')
+    @HttpCode(204)
+    @UserTokenRequired()
+    @ApiOperation({ summary: `Delete one ${noun}`, description: 'And all record of it.' })
+    @ApiParam(NAME)
+    @ApiNoContentResponse()
+    @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')
+    async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<void> {
+      await this.appTokens.remove(caller, kind, name);
+    }
+  }
+  return TokenRoutes;
+}
