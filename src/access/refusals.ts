@@ -1,11 +1,13 @@
-import { ApiError, BASIC, BEARER, unauthorized, type FieldErrors } from '../errors/api-error.js';
+import { ApiError, BASIC, BEARER, INVALID_TOKEN, unauthorized, type FieldErrors } from '../errors/api-error.js';
 import type { ClientScope } from './client-scopes.js';
 import type { UserPrincipal } from './principal.js';
 
 const NOT_GOOD = 'is missing, or not valid (any longer)';
 
-export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
 export const badFrontendToken = () => unauthorized('Send an App-Token with the scope frontend.', 'App-Token');
+export const noFrontendScope = () => new ApiError('forbidden', 'The App-Token has no scope frontend.');
+
+export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
 /** Names each header that is not good. */
 export const badHeaders = ({ app, user } = { app: true, user: true }) =>
   badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });
@@ -27,6 +29,9 @@ export function requireAdmin(caller: UserPrincipal): UserPrincipal {
   if (!caller.isAdmin) throw adminsOnly();
   return caller;
 }
+
+/** In the publicauth document's words. */
+export const badApiToken = () => unauthorized('The token does not exist or has been revoked.', INVALID_TOKEN);
 
 /** The same for a client that is unknown, has another secret, or has ended. */
 export const badClient = () => unauthorized('There is no such client, or its secret is another.', BASIC);

@@ -14,7 +14,8 @@ import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { EMAIL_DOMAINS, NETWORKS } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { conflict, invalidParams } from '../errors/api-error.js';
+import { invalidParams } from '../errors/api-error.js';
+import { takenEmail } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import {
@@ -22,6 +23,7 @@ import {
   AccountFilter,
   AdminAccountList,
   AdminAccountView,
+  MUST_BE_ROLE,
   NewAccountBody,
   toAdminAccountView,
 } from './account-admin.dto.js';
@@ -36,8 +38,7 @@ const HARMLESS = {
     value: { name: 'example', role: 'user', networks: NETWORKS, email_domains: EMAIL_DOMAINS },
   },
 };
-const TAKEN = conflict('An account with this email exists.', { email: ['is taken'] });
-const BAD_ROLE = invalidParams({ role: ['must be admin or user'] });
+const BAD_ROLE = invalidParams({ role: [MUST_BE_ROLE] });
 
 /** Accounts as admins see them. */
 @ApiTags('admin')
@@ -72,7 +73,7 @@ export class AccountAdminController {
       'For admins. With a password, or without one: then an invitation is mailed, with which its holder chooses one.',
   })
   @ApiCreatedResponse({ type: AdminAccountView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, TAKEN)
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, takenEmail())
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAccountBody): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.create(caller, body));
   }
@@ -99,7 +100,7 @@ export class AccountAdminController {
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })
   @ApiOkResponse({ type: AdminAccountView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, 'not_found', TAKEN, lastAdmin())
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, 'not_found', takenEmail(), lastAdmin())
   async update(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,

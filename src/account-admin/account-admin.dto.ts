@@ -2,10 +2,17 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
 import type { Role } from '../accounts/account.entity.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { Email, EMAIL_DOMAINS, InstitutionFields, NETWORKS, NewPassword } from '../accounts/account-fields.dto.js';
+import {
+  CANNOT_BE_CHANGED,
+  Email,
+  EMAIL_DOMAINS,
+  InstitutionFields,
+  NETWORKS,
+  NewPassword,
+} from '../accounts/account-fields.dto.js';
 import { PageCursor } from '../http/cursor.js';
 import { Choice, Flag, Id, Name, Text, type FieldOptions } from '../http/fields.js';
-import { IsRefused, MUST_BE_BOOLEAN, Optional } from '../http/validation.js';
+import { IsRefused, MUST_BE_BOOLEAN, notYourOwn, Optional } from '../http/validation.js';
 import { SessionView } from '../sessions/account-sessions.dto.js';
 import type { AdminAccount } from './account-admin.store.js';
 
@@ -38,7 +45,7 @@ export class NewAccountBody extends InstitutionFields {
   @Flag({ description: 'A person; false: an organisation', default: true, example: true, required: false })
   individual?: boolean;
 
-  @IsRefused('You cannot specify your own id.')
+  @IsRefused(notYourOwn('id'))
   id?: never;
 }
 
@@ -64,10 +71,10 @@ export class AccountChanges extends InstitutionFields {
   })
   disabled?: boolean;
 
-  @IsRefused('cannot be changed')
+  @IsRefused(CANNOT_BE_CHANGED)
   id?: never;
 
-  @IsRefused('cannot be changed')
+  @IsRefused(CANNOT_BE_CHANGED)
   individual?: never;
 
   @ApiPropertyOptional({

@@ -23,6 +23,8 @@ import { AccountAdminStore, type AccountBefore, type AdminAccount } from './acco
 export const lastAdmin = () => conflict('This is the last enabled admin who can sign in: make another one first.');
 export const answersForClients = () =>
   conflict('The account answers for OAuth2 clients: give them to another admin, or delete them, first.');
+const nameless = () => invalidParams({ name: ['is required for an organisation'] });
+const unreachable = () => invalidParams({ email: ['is required for a person'] });
 const noInvitations = () => invalidParams({ password: ['is required: there are no invitations (SIGNUP=closed)'] });
 
 /** What admins see and do of accounts. Whoever changes one here does it alone: the last admin must stay one. */
@@ -206,8 +208,8 @@ export class AccountAdmin {
 
 /** @throws ApiError `invalid_params`: a person has an email, an organisation a name, and a password is for an email */
 function refuseIncomplete({ email, name, password, individual }: NewAccountBody, { signup }: Config): void {
-  if (individual === false && name === undefined) throw invalidParams({ name: ['is required for an organisation'] });
-  if (individual !== false && email === undefined) throw invalidParams({ email: ['is required for a person'] });
+  if (individual === false && name === undefined) throw nameless();
+  if (individual !== false && email === undefined) throw unreachable();
   if (email === undefined && password !== undefined) {
     throw invalidParams({ password: ['is of no use without an email'] });
   }
@@ -216,6 +218,6 @@ function refuseIncomplete({ email, name, password, individual }: NewAccountBody,
 
 /** @throws ApiError `invalid_params` when a change would take away what the account needs */
 function refuseEmptying({ individual }: AccountBefore, { email, name }: AccountChanges): void {
-  if (individual && email === null) throw invalidParams({ email: ['is required for a person'] });
-  if (!individual && name === null) throw invalidParams({ name: ['is required for an organisation'] });
+  if (individual && email === null) throw unreachable();
+  if (!individual && name === null) throw nameless();
 }

@@ -9,6 +9,7 @@ import { Audit } from '../audit/audit.service.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
+import { UNUSABLE_LINK } from '../mail/link-mail.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../sessions/password-resets.service.js';
 
@@ -22,8 +23,7 @@ const FIELDS = { verify: 'verify_email_token', undo: 'undo_email_token' } as con
 
 const KINDS = { verify: 'account.email_verified', undo: 'account.email_change_undone' } as const;
 
-export const unusableLink = (purpose: LinkedPurpose) =>
-  invalidParams({ [FIELDS[purpose]]: ['has been used or has expired, or is not valid'] });
+export const unusableLink = (purpose: LinkedPurpose) => invalidParams({ [FIELDS[purpose]]: [UNUSABLE_LINK] });
 
 /** What the links about emails do. */
 @Injectable()

@@ -1,4 +1,4 @@
-import { htmlPage, pagePolicy } from '../http/html.js';
+import { htmlPage, INCOMPLETE_LINK, pagePolicy, UNREACHABLE } from '../http/html.js';
 
 /** What a page for a link says and does. */
 export interface EmailLinkPage {
@@ -60,12 +60,12 @@ const scriptOf = ({ done, endpoint, field }: EmailLinkPage) => `
     problem.textContent = '';
     button.disabled = true;
     await press().catch(() => {
-      problem.textContent = 'The server could not be reached. Try again.';
+      problem.textContent = '${UNREACHABLE}';
     });
     button.disabled = false;
   });
   if (token) form.hidden = false;
-  else problem.textContent = 'This link is not complete. Open the one in your mail again.';
+  else problem.textContent = '${INCOMPLETE_LINK}';
 `;
 
 /** The Content-Security-Policy of the page. */

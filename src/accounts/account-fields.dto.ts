@@ -19,6 +19,7 @@ import { PASSWORD_MAX_BYTES } from './password-hasher.js';
 const MOST_ENTRIES = 400;
 
 export const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
+export const CANNOT_BE_CHANGED = 'cannot be changed';
 export const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
 /** The longest that mail knows (RFC 5321 section 4.5.3.1). */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager, IsNull } from 'typeorm';
 import { sql } from '../database/sql.js';
 import { conflict } from '../errors/api-error.js';
+import { takenEmail } from '../errors/common-errors.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
 import { AccountEntity, type Role } from './account.entity.js';
 import { EmailLinkStore } from './email-link.store.js';
@@ -203,5 +204,4 @@ export async function namingConflicts<T>(statement: Promise<T>): Promise<T> {
   }
 }
 
-const takenEmail = () => conflict('An account with this email exists.', { email: ['is taken'] });
 export const takenName = () => conflict('An account with this name exists.', { name: ['is taken'] });

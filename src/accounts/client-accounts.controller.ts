@@ -14,6 +14,7 @@ import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { LINK, linkToNext } from '../http/cursor.js';
+import { ofEntry, wholeNumberFrom } from '../http/validation.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
 import { takenName } from './accounts.service.js';
 import {
@@ -22,17 +23,19 @@ import {
   ChangedAccountView,
   ClientAccountList,
   ClientAccountView,
+  MOST_PER_PAGE,
   NewOrganisation,
   toChangedAccountView,
   toClientAccountView,
 } from './client-accounts.dto.js';
 import { ClientAccounts, organisationsOnly } from './client-accounts.service.js';
+import { NO_NETWORK } from './networks.js';
 
 const ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 const READ_ERRORS = [badAccessToken(), insufficientScope('accounts:read'), 'rate_limited'] as const;
 const WRITE_ERRORS = [badAccessToken(), insufficientScope('accounts:write'), 'rate_limited'] as const;
-const BAD_NETWORK = invalidParams({ networks: ['entry 1 is no IP network such as 192.0.2.0/24 or 2001:db8::/32'] });
-const BAD_PAGE = invalidParams({ perpage: ['must be a whole number from 1 to 100'] });
+const BAD_NETWORK = invalidParams({ networks: [ofEntry(1, NO_NETWORK)] });
+const BAD_PAGE = invalidParams({ perpage: [wholeNumberFrom(1, MOST_PER_PAGE)] });
 
 /** Accounts as OAuth2 clients see them. */
 @ApiTags('connect')

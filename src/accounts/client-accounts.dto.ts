@@ -3,7 +3,8 @@ import { IsIn } from 'class-validator';
 import { PageCursor } from '../http/cursor.js';
 import { Name } from '../http/fields.js';
 import { IsRefused, IsWholeNumber, Optional } from '../http/validation.js';
-import { EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
+import { EXAMPLE_ID } from './accounts.dto.js';
+import { CANNOT_BE_CHANGED, EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
 
 /** Deeper pages are reached by following `Link`. */
@@ -46,7 +47,7 @@ export class AccountChange extends ClientAccountFields {
   @Name({ description: 'Unique', required: false })
   name?: string;
 
-  @IsRefused('cannot be changed')
+  @IsRefused(CANNOT_BE_CHANGED)
   individual?: never;
 }
 
@@ -113,7 +114,7 @@ export class Overlap {
   @ApiProperty({ description: 'A network of this account', example: '192.0.2.0/24' })
   network!: string;
 
-  @ApiProperty({ description: 'The other account', format: 'uuid', example: '1dc3567e-afd5-4819-acd4-21d0ef677dcd' })
+  @ApiProperty({ description: 'The other account', format: 'uuid', example: EXAMPLE_ID })
   account_id!: string;
 
   @ApiProperty({ description: 'Its network', example: '192.0.2.128/25' })

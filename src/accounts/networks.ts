@@ -2,6 +2,8 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Reading } from '../http/validation.js';
 
+export const NO_NETWORK = 'is no IP network such as 192.0.2.0/24 or 2001:db8::/32';
+
 /**
  * Reads an IP address.
  *
@@ -23,7 +25,7 @@ export function readNetwork(text: string): Reading {
   const version = isIP(written);
   const longest = version === 4 ? 32 : 128;
   const length = bits === undefined ? longest : Number(bits);
-  if (version === 0 || length > longest) return { problem: 'is no IP network such as 192.0.2.0/24 or 2001:db8::/32' };
+  if (version === 0 || length > longest) return { problem: NO_NETWORK };
   const address = withoutShorthand(written);
   const first = networkAddress(address, length);
   if (first.toString() !== ipaddr.parse(address).toString()) {

@@ -3,7 +3,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { isEmail } from 'class-validator';
 import { Audit } from '../audit/audit.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, unauthorized } from '../errors/api-error.js';
+import { unauthorized } from '../errors/api-error.js';
+import { unverified } from '../errors/common-errors.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
@@ -19,10 +20,6 @@ type SignInAccount = AccountEntity & { email: string; passwordHash: string };
 
 /** The same whatever is wrong. */
 export const wrongCredentials = () => unauthorized('The email or the password is wrong.');
-
-/** Said to whoever knows the password, and to nobody else. */
-export const unverified = () =>
-  new ApiError('unverified', 'Verify your email first: open the link that was sent to it.');
 
 /** Checks passwords for every door: the only place where an email and a password become an account. */
 @Injectable()

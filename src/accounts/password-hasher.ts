@@ -5,6 +5,7 @@ import bcrypt from 'bcrypt';
 import pLimit from 'p-limit';
 import { CONFIG, type Config } from '../config/config.js';
 import { invalidParams, unavailable } from '../errors/api-error.js';
+import { atMostBytes, countCharacters } from '../http/validation.js';
 
 /** bcrypt reads no further than this; Latchkey refuses longer passwords instead of cutting them. */
 export const PASSWORD_MAX_BYTES = 72;
@@ -33,11 +34,11 @@ export class PasswordHasher {
    */
   hash(password: string): Promise<string> {
     const { passwordMinLength, bcryptCost } = this.config;
-    if (Array.from(password).length < passwordMinLength) {
+    if (countCharacters(password) < passwordMinLength) {
       throw invalidParams({ password: [`must be at least ${passwordMinLength} characters`] });
     }
     if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES) {
-      throw invalidParams({ password: [`must be at most ${PASSWORD_MAX_BYTES} bytes`] });
+      throw invalidParams({ password: [atMostBytes(PASSWORD_MAX_BYTES)] });
     }
     return this.queued(() => bcrypt.hash(password, bcryptCost));
   }

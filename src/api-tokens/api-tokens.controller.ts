@@ -2,8 +2,8 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, FrontendOnly, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
-import { badFrontendToken } from '../access/refusals.js';
-import { ApiError, invalidParams } from '../errors/api-error.js';
+import { badFrontendToken, noFrontendScope } from '../access/refusals.js';
+import { invalidParams } from '../errors/api-error.js';
 import { MISSING } from '../errors/dialects.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import {
@@ -23,7 +23,7 @@ import { ApiTokens, notFound, notRevoked, notUpdated } from './api-tokens.servic
 import { dateAndTime } from './dates.js';
 
 const ACCOUNT_ID = { name: 'account_id', description: 'Any text, percent-encoded', example: 'GATEWAY_ACCOUNT_1' };
-const FRONTEND_ERRORS = [badFrontendToken(), new ApiError('forbidden', 'The App-Token has no scope frontend.')];
+const FRONTEND_ERRORS = [badFrontendToken(), noFrontendScope()];
 const missing = (field: string) => invalidParams({ [field]: [MISSING] });
 
 const REVOCATIONS = {

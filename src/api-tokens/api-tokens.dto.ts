@@ -3,7 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsString, MinLength, ValidateIf } from 'class-validator';
 import { MISSING } from '../errors/dialects.js';
 import { Choice, Text } from '../http/fields.js';
-import { HasAtMostCharacters, IsPresent, MUST_BE_STRING } from '../http/validation.js';
+import { HasAtMostCharacters, IsPresent, MUST_BE_STRING, MUST_NOT_BE_EMPTY } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token.store.js';
 import { dateAndTime, dateOnly } from './dates.js';
 
@@ -19,7 +19,7 @@ export class NewApiToken {
     example: 'GATEWAY_ACCOUNT_1',
   })
   @HasAtMostCharacters(255)
-  @MinLength(1, { message: 'must not be empty' })
+  @MinLength(1, MUST_NOT_BE_EMPTY)
   @IsString(MUST_BE_NAME)
   @IsPresent(MISSING)
   // A number that JSON did not carry exactly stays a number, and is refused.

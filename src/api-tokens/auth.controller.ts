@@ -2,11 +2,9 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
 import type { GatewayPrincipal } from '../access/principal.js';
-import { unauthorized } from '../errors/api-error.js';
+import { badApiToken } from '../access/refusals.js';
 import { ApiErrors } from '../errors/openapi.js';
 import { AuthAnswer } from './api-tokens.dto.js';
-
-const UNKNOWN_TOKEN = unauthorized('The token does not exist or has been revoked.', 'Bearer error="invalid_token"');
 
 @ApiTags('publicauth')
 @SpeaksDialect('publicauth')
@@ -17,7 +15,7 @@ export class AuthController {
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Look up the account ID for a token' })
   @ApiOkResponse({ type: AuthAnswer })
-  @ApiErrors('publicauth', UNKNOWN_TOKEN)
+  @ApiErrors('publicauth', badApiToken())
   authenticate(@CurrentPrincipal() { gatewayAccountId }: GatewayPrincipal): AuthAnswer {
     return { account_id: gatewayAccountId };
   }

@@ -3,10 +3,10 @@ import { Max } from 'class-validator';
 import { Password } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Field, Id, Scopes, Text, type FieldOptions } from '../http/fields.js';
-import { INVALID_ID, IsRefused, IsSafeInteger } from '../http/validation.js';
+import { INVALID_ID, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token.store.js';
 
-const OWN_STRING = 'You cannot specify your own token string.';
+const OWN_STRING = notYourOwn('token string');
 
 /** The last second that a date of JavaScript, and so an answer of ours, can hold, with a century to spare. */
 const MAX_SECONDS = 8_636_000_000_000;

@@ -1,5 +1,5 @@
 import { ApiError, invalidParams } from '../errors/api-error.js';
-import { INVALID_ID } from '../http/validation.js';
+import { INVALID_ID, MUST_BE_STRING, MUST_BE_WHOLE_NUMBER } from '../http/validation.js';
 
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
 
@@ -8,8 +8,8 @@ export const onBehalfForbidden = () => forbidden('user', 'Only an admin gets tok
 export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A token cannot lengthen its own life.');
 
 // The others are refused before a service is asked; what is said of them is here for the description.
-export const badUsername = () => invalidParams({ username: ['must be a string'] });
-export const badExpiry = () => invalidParams({ seconds_until_expire: ['must be a whole number'] });
+export const badUsername = () => invalidParams({ username: [MUST_BE_STRING.message] });
+export const badExpiry = () => invalidParams({ seconds_until_expire: [MUST_BE_WHOLE_NUMBER.message] });
 
 function forbidden(field: string, message: string): ApiError {
   return new ApiError('forbidden', message, { fields: { [field]: [message] } });

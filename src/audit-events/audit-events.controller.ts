@@ -9,11 +9,11 @@ import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors } from '../errors/openapi.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import type { AuditRecord } from './audit-event.store.js';
-import { AuditEventList, AuditEventView, AuditFilter, toAuditEventView } from './audit-events.dto.js';
+import { AuditEventList, AuditEventView, AuditFilter, MUST_BE_OUTCOME, toAuditEventView } from './audit-events.dto.js';
 import { AuditEvents } from './audit-events.service.js';
 
 const NDJSON = 'application/x-ndjson';
-const BAD_FILTER = invalidParams({ outcome: ['must be one of success, failure, refused'] });
+const BAD_FILTER = invalidParams({ outcome: [MUST_BE_OUTCOME] });
 
 /** The audit trail, for admins. */
 @ApiTags('admin')

@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { PageCursor } from '../http/cursor.js';
 import { Choice, Id, Text } from '../http/fields.js';
 import { IsTime, Optional } from '../http/validation.js';
@@ -8,7 +9,6 @@ import { AUDIT_KINDS, type AuditKind } from '../audit/audit-kinds.js';
 
 const OUTCOMES: Outcome[] = ['success', 'failure', 'refused'];
 export const MUST_BE_OUTCOME = `must be one of ${OUTCOMES.join(', ')}`;
-const EXAMPLE_ACCOUNT = '1dc3567e-afd5-4819-acd4-21d0ef677dcd';
 const EXAMPLE_APP_TOKEN_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 
 /** Which events are asked for: those to which all that is given applies. */
@@ -16,7 +16,7 @@ export class AuditFilter {
   @Text({
     description: 'The id of who acted: an account, a client, or the App-Token where there was nobody else',
     maxLength: 255,
-    example: EXAMPLE_ACCOUNT,
+    example: EXAMPLE_ID,
     required: false,
   })
   actor?: string;
@@ -30,12 +30,12 @@ export class AuditFilter {
 
   @Id({
     description: 'The id of the account that somebody else acted for',
-    example: EXAMPLE_ACCOUNT,
+    example: EXAMPLE_ID,
     required: false,
   })
   on_behalf_of?: string;
 
-  @Text({ description: 'The id of what was acted on', maxLength: 255, example: EXAMPLE_ACCOUNT, required: false })
+  @Text({ description: 'The id of what was acted on', maxLength: 255, example: EXAMPLE_ID, required: false })
   subject?: string;
 
   @Choice(AUDIT_KINDS, 'must be a known kind', { description: 'What was done', example: 'sign_in', required: false })
@@ -103,7 +103,7 @@ export class AuditEventView {
     description: 'The id of what was acted on; of a limit its name',
     type: String,
     nullable: true,
-    example: EXAMPLE_ACCOUNT,
+    example: EXAMPLE_ID,
   })
   subject!: string | null;
 
@@ -122,7 +122,7 @@ export class AuditEventView {
     description: 'The email that was given; null when there was none, or its account has been deleted',
     type: String,
     nullable: true,
-    example: 'fred@bedrockisp.com',
+    example: EXAMPLE_EMAIL,
   })
   email!: string | null;
 

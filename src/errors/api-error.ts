@@ -51,6 +51,8 @@ export const invalidParams = (fields: FieldErrors) =>
 
 /** Challenges: never the scheme alone (RFC 6750 section 3, RFC 7617 section 2). */
 export const BEARER = 'Bearer realm="latchkey"';
+/** For a token that is shown and not good (RFC 6750 section 3.1). */
+export const INVALID_TOKEN = 'Bearer error="invalid_token"';
 export const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
 
 /** 401 with the challenge that RFC 9110 section 11.6.1 and RFC 6750 section 3 ask for. */

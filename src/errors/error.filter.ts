@@ -1,6 +1,7 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError, STATUS_OF, unavailable, type ErrorCode } from './api-error.js';
+import { ApiError, STATUS_OF, type ErrorCode } from './api-error.js';
+import { bodyTooLarge, databaseAway, notAllowed, unexpected } from './common-errors.js';
 import { isDatabaseUnavailable } from './database-errors.js';
 import { dialectOfPath, headersOf, statusOf, wordError, type Dialect } from './dialects.js';
 
@@ -43,12 +44,10 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
 function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (isHangUp(thrown)) return new ApiError('bad_request', 'The request was broken off.');
-  if (isDatabaseUnavailable(thrown)) return unavailable('The service is unavailable for a moment. Try again.', 1);
+  if (isDatabaseUnavailable(thrown)) return databaseAway();
   const status =
     thrown instanceof HttpException ? thrown.getStatus() : (thrown as FastifyError | undefined)?.statusCode;
-  return status !== undefined && status >= 400 && status < 500
-    ? ofFramework(status)
-    : new ApiError('internal', 'Something went wrong on our side.');
+  return status !== undefined && status >= 400 && status < 500 ? ofFramework(status) : unexpected();
 }
 
 /** What Node says when a client goes away in the middle of its request. */
@@ -61,9 +60,9 @@ function isHangUp(thrown: unknown): boolean {
 const FRAMEWORK_MESSAGES: Partial<Record<ErrorCode, string>> = {
   bad_request: 'The request could not be understood.',
   unauthorized: 'Authentication is required.',
-  forbidden: 'This is not allowed.',
+  forbidden: notAllowed().message,
   not_found: 'There is nothing here.',
-  body_too_large: 'The body is too large.',
+  body_too_large: bodyTooLarge().message,
   unsupported_media_type: 'The media type of the body is not supported.',
 };
 

@@ -1,34 +1,43 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
-import { ApiError, type ErrorCode, type FieldErrors } from './api-error.js';
+import { sessionEnded } from '../access/refusals.js';
+import { MUST_BE_EMAIL } from '../http/validation.js';
+import { ApiError, BEARER, invalidParams, notFound, rateLimited, type ErrorCode } from './api-error.js';
+import {
+  bodyTooLarge,
+  databaseAway,
+  notAllowed,
+  notJson,
+  takenEmail,
+  unexpected,
+  unsupportedType,
+  unverified,
+  wrongMethod,
+} from './common-errors.js';
 import { statusOf, wordError, type Dialect } from './dialects.js';
 
-const EXAMPLES: Record<ErrorCode, { message: string; fields?: FieldErrors; describe: string }> = {
-  bad_request: { message: 'The body is not valid JSON.', describe: 'The request could not be understood' },
-  unauthorized: { message: 'The session has ended.', describe: 'The credential is missing or not (any longer) valid' },
-  forbidden: { message: 'This is not allowed.', describe: 'The credential does not allow this' },
+/** Of each code the example that is shown where no other is given, and what it means. */
+const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
+  bad_request: { error: notJson(), describe: 'The request could not be understood' },
+  unauthorized: { error: sessionEnded(), describe: 'The credential is missing or not (any longer) valid' },
+  forbidden: { error: notAllowed(), describe: 'The credential does not allow this' },
   unverified: {
-    message: 'Verify your email first: open the link that was sent to it.',
+    error: unverified(),
     describe: 'The password is right, but the email is not verified (EMAIL_VERIFICATION)',
   },
-  not_found: { message: 'There is nothing here, or it is not yours.', describe: 'There is no such thing for you' },
-  method_not_allowed: { message: 'This address answers to GET only.', describe: 'Wrong method; see `Allow`' },
-  conflict: {
-    message: 'An account with this email exists.',
-    fields: { email: ['is taken'] },
-    describe: 'It would clash with what is there',
-  },
-  body_too_large: { message: 'The body is too large.', describe: 'The body is over the limit (BODY_LIMIT)' },
-  unsupported_media_type: { message: 'Send the body as application/json.', describe: 'Unknown media type' },
+  not_found: { error: notFound(), describe: 'There is no such thing for you' },
+  method_not_allowed: { error: wrongMethod(['GET']), describe: 'Wrong method; see `Allow`' },
+  conflict: { error: takenEmail(), describe: 'It would clash with what is there' },
+  body_too_large: { error: bodyTooLarge(), describe: 'The body is over the limit (BODY_LIMIT)' },
+  unsupported_media_type: { error: unsupportedType(), describe: 'Unknown media type' },
   invalid_params: {
-    message: 'One or more parameters are invalid.',
-    fields: { email: ['must be an email address'] },
+    error: invalidParams({ email: [MUST_BE_EMAIL.message] }),
     describe: 'One or more fields are invalid',
   },
-  rate_limited: { message: 'Too many attempts. Try again later.', describe: 'Too many attempts; see `Retry-After`' },
-  internal: { message: 'Something went wrong on our side.', describe: 'An unexpected failure, logged under this id' },
+  rate_limited: { error: rateLimited(60), describe: 'Too many attempts; see `Retry-After`' },
+  internal: { error: unexpected(), describe: 'An unexpected failure, logged under this id' },
   unavailable: {
-    message: 'The service is unavailable for a moment. Try again.',
+    error: databaseAway(),
     describe: 'The database is away, or too many passwords wait to be checked; see `Retry-After`',
   },
 };
@@ -42,7 +51,7 @@ const HEADERS: Partial<Record<ErrorCode, Headers>> = {
     'WWW-Authenticate': {
       description: 'What is asked for (RFC 9110)',
       schema: { type: 'string' },
-      example: 'Bearer realm="latchkey"',
+      example: BEARER,
     },
   },
   rate_limited: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 60 } },
@@ -91,8 +100,12 @@ function shown(given: (ErrorCode | ApiError)[]): ApiError[] {
   return [...[...codes].map(general), ...errors];
 }
 
+/** Without its headers: those of {@link HEADERS} stand for all errors of the code. */
 function general(code: ErrorCode): ApiError {
-  const { message, fields } = EXAMPLES[code];
+  const {
+    message,
+    details: { fields },
+  } = GENERAL[code].error;
   return new ApiError(code, message, fields ? { fields } : {});
 }
 
@@ -102,7 +115,7 @@ function responseOf(status: number, failures: Failure[]): ApiResponseOptions {
   const headers = Object.assign({}, ...failures.map(({ error }) => headersOf(error))) as Headers;
   return {
     status,
-    description: [...new Set(failures.map(({ error }) => EXAMPLES[error.code].describe))].join('\n\n'),
+    description: [...new Set(failures.map(({ error }) => GENERAL[error.code].describe))].join('\n\n'),
     ...(Object.keys(headers).length > 0 && { headers }),
     content: {
       'application/json': {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { SessionPrincipal } from '../access/principal.js';
-import { unauthorized } from '../errors/api-error.js';
+import { INVALID_TOKEN, unauthorized } from '../errors/api-error.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { showsBearer } from './authorization-header.js';
 import { BearerJwtStrategy, KeyLookupError } from './bearer-jwt.strategy.js';
@@ -19,7 +19,7 @@ export class BearerJwtScheme {
     if (!showsBearer(request)) throw unauthorized('Send the token of a session as a Bearer token.');
     const principal = await this.metrics.counted('session', this.authenticate(request));
     if (!principal) {
-      throw unauthorized('The session has ended, or the token is not valid.', 'Bearer error="invalid_token"');
+      throw unauthorized('The session has ended, or the token is not valid.', INVALID_TOKEN);
     }
     request.principal = principal;
     return true;

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AppPrincipal, GatewayPrincipal, UserPrincipal } from '../access/principal.js';
-import { badAppToken, badFrontendToken, badHeaders } from '../access/refusals.js';
+import { badApiToken, badAppToken, badFrontendToken, badHeaders, noFrontendScope } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, unauthorized } from '../errors/api-error.js';
+import { unauthorized } from '../errors/api-error.js';
 import type { VerifiedToken } from '../tokens/token.store.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
 import { PresentedTokens } from './presented-tokens.js';
@@ -39,7 +39,7 @@ export class FrontendScheme {
     const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
     if (!token) throw badFrontendToken();
     request.principal = appPrincipal(token);
-    if (!token.scopes.includes('frontend')) throw new ApiError('forbidden', 'The App-Token has no scope frontend.');
+    if (!token.scopes.includes('frontend')) throw noFrontendScope();
     return true;
   }
 }
@@ -80,7 +80,7 @@ export class ApiTokenScheme {
   async admits(request: FastifyRequest): Promise<boolean> {
     if (!showsBearer(request)) throw unauthorized('Send an API token as a Bearer token.');
     const token = await this.tokens.check('api', bearerToken(request) ?? '');
-    if (!token) throw unauthorized('The token does not exist or has been revoked.', 'Bearer error="invalid_token"');
+    if (!token) throw badApiToken();
     request.principal = { gatewayAccountId: token.gatewayAccountId ?? '' } satisfies GatewayPrincipal;
     return true;
   }

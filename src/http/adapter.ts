@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
-import { ApiError, badRequest } from '../errors/api-error.js';
+import { badRequest, type ApiError } from '../errors/api-error.js';
+import { wrongMethod } from '../errors/common-errors.js';
 import { answerError } from '../errors/error.filter.js';
 import type { Logger } from '../logging/logger.js';
 import { readBodies } from './body.js';
@@ -107,9 +108,7 @@ function refuseUrl(request: FastifyRequest, routes: RouteTable): ApiError | unde
   if (!request.is404) return undefined;
   const methods = routes.methodsOf(request.url.split('?', 1)[0] ?? '/');
   if (methods.length === 0) return undefined;
-  return new ApiError('method_not_allowed', `This address answers to ${methods.join(', ')} only.`, {
-    headers: { allow: methods.join(', ') },
-  });
+  return wrongMethod(methods);
 }
 
 /** A plain GET may be kept and asked for again with its ETag (RFC 9110 section 8.8.3); nothing else is kept. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError, badRequest } from '../errors/api-error.js';
+import { notJson, unsupportedType } from '../errors/common-errors.js';
 
 /** Deeper bodies than any document describes are refused before recursive code meets them. */
 const MAX_DEPTH = 32;
@@ -31,7 +32,7 @@ export function readBodies(fastify: FastifyInstance): void {
       return;
     }
     void parseJson(request, body.toString(), (error, value) => {
-      done(error ? badRequest('The body is not valid JSON.') : refuseValue(value), value);
+      done(error ? notJson() : refuseValue(value), value);
     });
   });
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, (request, body, done) => {
@@ -53,8 +54,6 @@ export function readBodies(fastify: FastifyInstance): void {
     done(body.length === 0 ? null : unsupportedType(), {});
   });
 }
-
-const unsupportedType = () => new ApiError('unsupported_media_type', 'Send the body as application/json.');
 
 function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undefined {
   const charset = /;\s*charset="?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';

@@ -5,9 +5,20 @@ import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 /** What class-validator's decorators say of a field, in our words. */
 export const MUST_BE_OBJECT = { message: 'must be an object' };
 export const MUST_BE_STRING = { message: 'must be a string' };
+export const MUST_BE_WHOLE_NUMBER = { message: 'must be a whole number' };
 export const MUST_BE_BOOLEAN = { message: 'must be true or false' };
 export const MUST_BE_EMAIL = { message: 'must be an email address' };
 export const MUST_BE_SCOPES = { message: 'must be a list of known scopes' };
+export const MUST_NOT_BE_EMPTY = { message: 'must not be empty' };
+export const atMostBytes = (most: number) => `must be at most ${most} bytes`;
+export const atMostCharacters = (most: number) => `must be at most ${most} characters`;
+/** @param hint what to do about it */
+export const wholeNumberFrom = (least: number, most: number, hint = '') =>
+  `must be a whole number from ${least} to ${most}${hint}`;
+/** @param place counted from one */
+export const ofEntry = (place: number, problem: string) => `entry ${place} ${problem}`;
+/** @param what nobody chooses for themselves */
+export const notYourOwn = (what: string) => `You cannot specify your own ${what}.`;
 /** The app-token document's words for an id that is none, or nobody's. */
 export const INVALID_ID = 'One or more IDs are not formatted correctly.';
 
@@ -38,7 +49,7 @@ export function HasAtMostBytes(most: number): PropertyDecorator {
     name: 'hasAtMostBytes',
     validator: {
       validate: (value) => typeof value === 'string' && Buffer.byteLength(value) <= most,
-      defaultMessage: () => `must be at most ${most} bytes`,
+      defaultMessage: () => atMostBytes(most),
     },
   });
 }
@@ -52,7 +63,7 @@ export function countCharacters(text: string): number {
 }
 
 /** The text has at most so many characters. */
-export function HasAtMostCharacters(most: number, message = `must be at most ${most} characters`): PropertyDecorator {
+export function HasAtMostCharacters(most: number, message = atMostCharacters(most)): PropertyDecorator {
   return ValidateBy({
     name: 'hasAtMostCharacters',
     validator: {
@@ -67,7 +78,7 @@ export function HasAtMostCharacters(most: number, message = `must be at most ${m
 export function IsSafeInteger(): PropertyDecorator {
   return ValidateBy({
     name: 'isSafeInteger',
-    validator: { validate: (value) => Number.isSafeInteger(value), defaultMessage: () => 'must be a whole number' },
+    validator: { validate: (value) => Number.isSafeInteger(value), defaultMessage: () => MUST_BE_WHOLE_NUMBER.message },
   });
 }
 
@@ -115,10 +126,10 @@ function problemOfList(value: unknown, read: (text: string) => Reading, most: nu
   if (value.length > most) return `must have at most ${most} entries`;
   const places = new Map<string, number>();
   for (const [index, item] of value.entries()) {
-    const reading = typeof item === 'string' ? read(item) : { problem: 'must be a string' };
-    if ('problem' in reading) return `entry ${index + 1} ${reading.problem}`;
+    const reading = typeof item === 'string' ? read(item) : { problem: MUST_BE_STRING.message };
+    if ('problem' in reading) return ofEntry(index + 1, reading.problem);
     const earlier = places.get(reading.value);
-    if (earlier !== undefined) return `entry ${index + 1} repeats entry ${earlier}`;
+    if (earlier !== undefined) return ofEntry(index + 1, `repeats entry ${earlier}`);
     places.set(reading.value, index + 1);
   }
   return undefined;
@@ -131,7 +142,7 @@ export function IsWholeNumber(least: number, most: number, hint = ''): PropertyD
     validator: {
       validate: (value) =>
         typeof value === 'string' && /^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most,
-      defaultMessage: () => `must be a whole number from ${least} to ${most}${hint}`,
+      defaultMessage: () => wholeNumberFrom(least, most, hint),
     },
   });
 }
@@ -159,7 +170,7 @@ function problemOfName(value: unknown): string | undefined {
     !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
   if (!isLine) return 'must be one line of text';
   const length = countCharacters(value.normalize('NFC'));
-  return length > LONGEST_NAME ? `must be at most ${LONGEST_NAME} characters` : undefined;
+  return length > LONGEST_NAME ? atMostCharacters(LONGEST_NAME) : undefined;
 }
 
 /** A date and time of RFC 3339 in a year of four digits, such as 2026-11-22T12:00:00Z. */

@@ -8,7 +8,9 @@ import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
 import {
   EntryPoint,
+  EXAMPLE_IDENTIFICATION,
   IdentificationView,
+  MUST_BE_RETURN_URL,
   NewIdentification,
   toEntryPoint,
   toIdentificationView,
@@ -19,10 +21,10 @@ const ID = {
   name: 'id',
   description: 'The id of the identification',
   format: 'uuid',
-  example: '01234567-89ab-cdef-0123-456789abcdef',
+  example: EXAMPLE_IDENTIFICATION,
 };
 const CLIENT_ERRORS = [badAccessToken(), insufficientScope('identifications'), 'rate_limited'] as const;
-const BAD_VISITOR = invalidParams({ url: ['must be an absolute http or https URL, without a user'] });
+const BAD_VISITOR = invalidParams({ url: [MUST_BE_RETURN_URL] });
 
 @ApiTags('connect')
 @SpeaksDialect('connect')

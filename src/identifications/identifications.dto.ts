@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ValidateBy } from 'class-validator';
 import { IsEmailAddress } from '../accounts/account-fields.dto.js';
+import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { toSeconds } from '../accounts/client-accounts.dto.js';
 import { readAddress } from '../accounts/networks.js';
 import { Text } from '../http/fields.js';
@@ -8,11 +9,13 @@ import { OptionalOrNull } from '../http/validation.js';
 import type { FoundAccount, IdentificationRecord } from './identification.store.js';
 
 const LONGEST = 2_048;
-const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
+export const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
 const EXAMPLE_URL = 'https://publisher.example/read';
 
 /** With a host (RFC 9110 section 4.2), and nobody before it. What URLs cannot hold, browsers take out or turn round. */
 const WEB_URL = /^https?:\/\/[^\s\p{Cc}\\/?#@]+([/?#][^\s\p{Cc}\\]*)?$/iu;
+
+export const MUST_BE_RETURN_URL = 'must be an absolute http or https URL, without a user';
 
 /** An absolute http or https URL without a user, as a browser can be sent to it. */
 function IsReturnUrl(): PropertyDecorator {
@@ -20,7 +23,7 @@ function IsReturnUrl(): PropertyDecorator {
     name: 'isReturnUrl',
     validator: {
       validate: (value) => typeof value === 'string' && WEB_URL.test(value) && URL.canParse(value),
-      defaultMessage: () => 'must be an absolute http or https URL, without a user',
+      defaultMessage: () => MUST_BE_RETURN_URL,
     },
   });
 }
@@ -65,7 +68,7 @@ export class NewIdentification {
 }
 
 export class FoundAccountView {
-  @ApiProperty({ format: 'uuid', example: '1dc3567e-afd5-4819-acd4-21d0ef677dcd' })
+  @ApiProperty({ format: 'uuid', example: EXAMPLE_ID })
   id!: string;
 
   @ApiProperty({ type: String, nullable: true, example: 'example' })

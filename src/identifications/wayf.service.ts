@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { readAddress } from '../accounts/networks.js';
-import { PasswordChecks } from '../accounts/password-checks.service.js';
+import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
 import { Audit } from '../audit/audit.service.js';
 import { ApiError } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
@@ -81,9 +81,7 @@ export class Wayf {
   }
 
   private refusal(institution: Institution | null): ApiError {
-    return institution
-      ? new ApiError('forbidden', `This is no account of ${institution.name}.`)
-      : new ApiError('unauthorized', 'The email or the password is wrong.');
+    return institution ? new ApiError('forbidden', `This is no account of ${institution.name}.`) : wrongCredentials();
   }
 }
 

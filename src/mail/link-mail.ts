@@ -1,6 +1,9 @@
 import { escapeHtml } from '../http/html.js';
 import type { MailContent } from './mail-message.js';
 
+/** What is said of the token of a link that is not good. */
+export const UNUSABLE_LINK = 'has been used or has expired, or is not valid';
+
 /** A mail of a few paragraphs, which usually has somebody open a link. */
 export interface LinkMail {
   subject: string;

@@ -14,6 +14,7 @@ import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
+import { MUST_BE_SCOPES } from '../http/validation.js';
 import {
   EXAMPLE_CLIENT_ID,
   NewOauthClient,
@@ -34,7 +35,7 @@ const SECRET_ID = {
   example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55',
 };
 const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
-const BAD_SCOPES = invalidParams({ scopes: ['must be a list of known scopes'] });
+const BAD_SCOPES = invalidParams({ scopes: [MUST_BE_SCOPES.message] });
 
 /** OAuth2 clients, for admins. */
 @ApiTags('app-token')

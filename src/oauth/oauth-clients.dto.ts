@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Id, Name, Scopes } from '../http/fields.js';
-import { INVALID_ID, IsRefused } from '../http/validation.js';
+import { INVALID_ID, IsRefused, notYourOwn } from '../http/validation.js';
 import type { ClientRecord } from './oauth-client.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
@@ -13,10 +13,10 @@ const EXAMPLE_SCOPES: ClientScope[] = ['accounts:read', 'identifications'];
 
 /** Nobody chooses a client's id or secret. */
 class WithoutOwnSecret {
-  @IsRefused('You cannot specify your own id.')
+  @IsRefused(notYourOwn('id'))
   id?: never;
 
-  @IsRefused('You cannot specify your own secret.')
+  @IsRefused(notYourOwn('secret'))
   client_secret?: never;
 }
 

@@ -5,6 +5,7 @@ import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { MUST_BE_STRING } from '../http/validation.js';
 import { Introspection } from './introspection.service.js';
 import { badGrantType, badScope, OauthTokens } from './oauth-tokens.service.js';
 import {
@@ -19,8 +20,8 @@ import {
 const FORM = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
 const CLIENT_ERRORS = [badClient(), 'rate_limited', severalWays()] as const;
-const TOKEN_ERRORS = [badGrantType(), badScope(), invalidParams({ scope: ['must be a string'] })];
-const BAD_TOKEN = invalidParams({ token: ['must be a string'] });
+const TOKEN_ERRORS = [badGrantType(), badScope(), invalidParams({ scope: [MUST_BE_STRING.message] })];
+const BAD_TOKEN = invalidParams({ token: [MUST_BE_STRING.message] });
 
 /** OAuth2 for clients: the token endpoint, introspection and revocation. */
 @ApiTags('oauth')

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsNotEmpty, IsString } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { MUST_BE_STRING, OptionalOrEmpty } from '../http/validation.js';
+import { MUST_BE_STRING, MUST_NOT_BE_EMPTY, OptionalOrEmpty } from '../http/validation.js';
 
 const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
 const EXAMPLE_SCOPE = 'accounts:read identifications';
@@ -32,7 +32,7 @@ export class TokenRequestBody extends ClientInBody {
 
 export class PresentedToken extends ClientInBody {
   @ApiProperty({ example: EXAMPLE_ACCESS_TOKEN })
-  @IsNotEmpty({ message: 'must not be empty' })
+  @IsNotEmpty(MUST_NOT_BE_EMPTY)
   @IsString(MUST_BE_STRING)
   token!: string;
 

@@ -12,6 +12,7 @@ import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import { AccountRevocation, CREDENTIALS } from '../revocations/account-revocation.store.js';
+import { UNUSABLE_LINK } from '../mail/link-mail.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { invitationMail, resetMail } from './password-reset.mail.js';
 import { PasswordResetStore } from './password-reset.store.js';
@@ -155,5 +156,4 @@ export class PasswordResets implements OnModuleInit {
   }
 }
 
-export const unusableToken = () =>
-  invalidParams({ reset_password_token: ['has been used or has expired, or is not valid'] });
+export const unusableToken = () => invalidParams({ reset_password_token: [UNUSABLE_LINK] });

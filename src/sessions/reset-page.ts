@@ -1,4 +1,4 @@
-import { htmlPage, pagePolicy } from '../http/html.js';
+import { htmlPage, INCOMPLETE_LINK, pagePolicy, UNREACHABLE } from '../http/html.js';
 
 /**
  * The token comes in the fragment, which browsers send to nobody, and leaves the address bar at once. Another link
@@ -43,7 +43,7 @@ const SCRIPT = `
     say('');
     button.disabled = true;
     await save().catch(() => {
-      say('The server could not be reached. Try again.');
+      say('${UNREACHABLE}');
       password.focus();
     });
     button.disabled = false;
@@ -52,7 +52,7 @@ const SCRIPT = `
     password.type = event.target.checked ? 'text' : 'password';
   });
   if (token) form.hidden = false;
-  else say('This link is not complete. Open the one in your mail again.');
+  else say('${INCOMPLETE_LINK}');
 `;
 
 export const RESET_PAGE_POLICY = pagePolicy({ script: SCRIPT });

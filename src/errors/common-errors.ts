@@ -1,0 +1,27 @@
+import { ApiError, badRequest, conflict, unavailable } from './api-error.js';
+
+// What many routes answer. The description shows each of them for its code (`openapi.ts`).
+
+export const notJson = () => badRequest('The body is not valid JSON.');
+
+export const notAllowed = () => new ApiError('forbidden', 'This is not allowed.');
+
+/** Said to whoever knows the password, and to nobody else. */
+export const unverified = () =>
+  new ApiError('unverified', 'Verify your email first: open the link that was sent to it.');
+
+/** @param methods those that the address does answer to */
+export const wrongMethod = (methods: string[]) =>
+  new ApiError('method_not_allowed', `This address answers to ${methods.join(', ')} only.`, {
+    headers: { allow: methods.join(', ') },
+  });
+
+export const takenEmail = () => conflict('An account with this email exists.', { email: ['is taken'] });
+
+export const bodyTooLarge = () => new ApiError('body_too_large', 'The body is too large.');
+
+export const unsupportedType = () => new ApiError('unsupported_media_type', 'Send the body as application/json.');
+
+export const unexpected = () => new ApiError('internal', 'Something went wrong on our side.');
+
+export const databaseAway = () => unavailable('The service is unavailable for a moment. Try again.', 1);
