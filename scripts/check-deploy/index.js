@@ -8,6 +8,7 @@ import { leftPlaceholders } from './environment.js';
 import { linkProblems } from './links.js';
 import { schemaProblems } from './schemas.js';
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 const deploy = fileURLToPath(new URL('../../deploy', import.meta.url));
 const secret = parse(readFileSync(`${deploy}/secret.example.yaml`, 'utf8'));
 const overlays = readdirSync(`${deploy}/overlays`).map((name) => `overlays/${name}`);
@@ -20,6 +21,7 @@ for (const folder of ['base', ...overlays]) {
     // What follows relies on the schema.
     if (problems.length === 0) problems.push(...linkProblems(object, [...objects, secret]));
     if (folder !== 'base') problems.push(...leftPlaceholders(object));
+    if (folder === 'overlays/example') problems.push(...otherVersions(object));
     failed += report(folder, object, problems);
   }
 }
@@ -38,6 +40,14 @@ function render(folder) {
   if (error) throw error;
   if (status !== 0) fail(`kubectl cannot render deploy/${folder}:\n${stderr}`);
   return parseAllDocuments(stdout).map((document) => document.toJS());
+}
+
+/** The example is of this very version. Returns problems. */
+function otherVersions({ spec }) {
+  const images = (spec?.template?.spec?.containers ?? []).map(({ image }) => image);
+  return images
+    .filter((image) => !image.endsWith(`:${version}`))
+    .map((image) => `${image} is not of version ${version}`);
 }
 
 function fail(text) {

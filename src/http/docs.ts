@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { CLIENT_SCOPES } from '../access/client-scopes.js';
+import { VERSION } from '../config/version.js';
 import { completeDescription } from './description.js';
 
 /** @returns the OpenAPI description of every route, made from the decorators of the controllers */
@@ -11,7 +12,7 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
       'Accounts, sessions and tokens. Errors are worded as the document that a route comes from has them. ' +
         'Paths may end in a slash. A GET that may be cached has an `ETag`, and answers 304 to `If-None-Match`.',
     )
-    .setVersion('0.1.0')
+    .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer(publicUrl)
     .addTag('account', 'Sign-up, sign-in, refresh, sign-out and password reset (seed account)')
