@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { AppModule, type Surroundings } from './app.module.js';
 import { ErrorFilter } from './errors/error.filter.js';
+import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
 import { Readiness } from './health/readiness.service.js';
 import { serveDocs } from './http/docs.js';
@@ -28,7 +29,8 @@ export async function createServer(surroundings: Surroundings, logger: Logger): 
   });
   app.get(Metrics).watch(adapter.getInstance<FastifyInstance>());
   app.useGlobalPipes(bodyValidation());
-  app.useGlobalFilters(new ErrorFilter());
+  const refusals = app.get(Refusals);
+  app.useGlobalFilters(new ErrorFilter((request, thrown) => refusals.note(request, thrown)));
   app.useSecurityHeaders(securityHeaders(config.publicUrl));
   if (config.corsOrigins.length > 0) app.enableCors(corsOptions(config.corsOrigins));
   serveDocs(app, config.publicUrl);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { listStatement } from '../src/audit-events/audit-event.store.js';
 import type { AuditFilter } from '../src/audit-events/audit-events.dto.js';
@@ -10,6 +10,7 @@ import { AUDIT_KINDS, type AuditKind } from '../src/audit/audit-kinds.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
 import type { Cursor } from '../src/database/keyset.js';
 import { SecretKeys, type KeyPurpose } from '../src/keys/secret-keys.js';
+import { Limits } from '../src/limits/limits.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { basic, newAccessToken, newClient, type Client } from './support/oauth.js';
 import { cleanUp, eventually, newFolder, ServerProcess } from './support/process.js';
@@ -1322,6 +1323,27 @@ describe('The trail has nothing of', () => {
       expect((await send(request, newRequestId())).status).toBe(404);
     }
     expect(await countEvents()).toBe(before);
+  });
+});
+
+describe('A refusal that cannot be noted', () => {
+  it('is answered as the outage that it is, once, on a connection that goes on', async () => {
+    const take = jest.spyOn(server.app.get(Limits), 'take');
+    const outage = Object.assign(new Error('terminating connection'), { code: '57P01' });
+    try {
+      // By a service, and by the guard.
+      for (const [method, path, headers] of [
+        ['GET', AUDIT, user.headers],
+        ['POST', '/v1/frontend/auth', { 'app-token': user.appToken }],
+      ] as const) {
+        take.mockRejectedValueOnce(outage);
+        const answer = await server.call(method, path, undefined, headers);
+        expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+        expect((await server.call(method, path, undefined, headers)).status).toBe(403);
+      }
+    } finally {
+      take.mockRestore();
+    }
   });
 });
 

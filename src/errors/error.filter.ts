@@ -15,12 +15,32 @@ declare module 'fastify' {
   }
 }
 
+/**
+ * Told of every failure before it is answered.
+ *
+ * @throws what is answered in its place
+ */
+export type FailureListener = (request: FastifyRequest, thrown: unknown) => Promise<void>;
+
 /** The one place that decides what a client sees of a failure. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  catch(thrown: unknown, host: ArgumentsHost): void {
+  constructor(private readonly listener: FailureListener) {}
+
+  /** Never rejects: nobody would catch it, and the process would end. */
+  async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
-    answerError(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+    const request = http.getRequest<FastifyRequest>();
+    const toAnswer = await this.listener(request, thrown).then(
+      () => thrown,
+      (failure: unknown) => failure,
+    );
+    try {
+      answerError(toAnswer, request, http.getResponse<FastifyReply>());
+    } catch (error) {
+      request.log.error({ err: error }, 'a failure could not be answered');
+      request.raw.destroy();
+    }
   }
 }
 

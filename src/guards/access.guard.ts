@@ -5,7 +5,6 @@ import { addressForLimits } from '../limits/client-address.js';
 import { Limits } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
-import { Refusals } from './refusals.service.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
 /** The one guard of all routes. It reads what a route declares (see `access`) and denies what declares nothing. */
@@ -21,20 +20,10 @@ export class AccessGuard implements CanActivate {
     private readonly apiToken: ApiTokenScheme,
     private readonly client: ClientScheme,
     private readonly clientSecret: ClientSecretScheme,
-    private readonly refusals: Refusals,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    try {
-      return await this.admits(request);
-    } catch (error) {
-      await this.refusals.note(request, error);
-      throw error;
-    }
-  }
-
-  private async admits(request: FastifyRequest): Promise<boolean> {
     const access = request.routeOptions.config.access;
     if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no guard.`);
     switch (access.scheme) {

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD } from '@nestjs/core';
 import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
@@ -8,7 +8,6 @@ import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { BearerJwtStrategy } from './bearer-jwt.strategy.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
 import { PresentedTokens } from './presented-tokens.js';
-import { RefusalsInterceptor } from './refusals.interceptor.js';
 import { Refusals } from './refusals.service.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
@@ -27,7 +26,6 @@ import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from 
     ClientSecretScheme,
     Refusals,
     { provide: APP_GUARD, useClass: AccessGuard },
-    { provide: APP_INTERCEPTOR, useClass: RefusalsInterceptor },
   ],
 })
 export class GuardsModule {}

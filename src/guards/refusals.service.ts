@@ -16,7 +16,10 @@ export class Refusals {
     private readonly limits: Limits,
   ) {}
 
-  /** @param error what a request ended with; only refusals are noted */
+  /**
+   * @param error what a request ended with; only refusals are noted
+   * @throws when it could not be noted, for instance as the database is away
+   */
   async note({ principal, method, routeOptions }: FastifyRequest, error: unknown): Promise<void> {
     if (!principal || !(error instanceof ApiError) || error.code !== 'forbidden') return;
     try {
