@@ -3,17 +3,20 @@
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY packages/supervised-postgres/package.json packages/supervised-postgres/
 RUN npm ci --omit=optional
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
+COPY packages packages
 COPY src src
 COPY migrations migrations
 RUN npm run build
 
-# The embedded database is an optional dependency: the image goes without and takes DATABASE_URL.
+# The embedded database is optional: the image goes without it and its supervisor, and takes DATABASE_URL.
 FROM node:22-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --omit=optional
+COPY packages/supervised-postgres/package.json packages/supervised-postgres/
+RUN npm ci --omit=dev --omit=optional --workspaces=false
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data

@@ -4,15 +4,18 @@ const isLong = process.env.TESTS === 'long';
 
 /** @type {import('jest').Config} */
 export default {
-  roots: ['<rootDir>/src', '<rootDir>/test'],
-  ...(isLong ? { testRegex: LONG } : { testMatch: ['**/*.spec.ts', '<rootDir>/test/**/*.test.ts'] }),
+  roots: ['<rootDir>/src', '<rootDir>/test', '<rootDir>/packages'],
+  ...(isLong ? { testRegex: LONG } : { testMatch: ['**/*.spec.ts', '<rootDir>/{test,packages/*/test}/**/*.test.ts'] }),
   testPathIgnorePatterns: ['/node_modules/', ...(isLong ? [] : [LONG])],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   // Jest cannot require() an ES module before Node 24.9, and @fastify/static requires this one.
   transform: { '^.+\\.ts$': '@swc/jest', '/node_modules/content-disposition/.+\\.js$': '@swc/jest' },
   transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^@latchkey/([\\w-]+)$': '<rootDir>/packages/$1/src/index.ts',
+  },
   testSequencer: '<rootDir>/test/support/sequencer.js',
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',

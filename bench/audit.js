@@ -9,7 +9,7 @@ import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { listStatement } from '../dist/src/audit-events/audit-event.store.js';
 import { Audit } from '../dist/src/audit/audit.service.js';
-import { EmbeddedPostgres } from '../dist/src/database/embedded/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { migrate, migrationDataSource } from '../dist/src/database/migrate.js';
 import { Sweeper } from '../dist/src/database/sweeper.service.js';
 import { inDataDir, ms, quantile } from './support.js';
@@ -206,7 +206,7 @@ async function sweep(client, postgres, name, days, most = Infinity) {
 await inDataDir(async (dataDir) => {
   const log = { info() {}, warn() {}, error() {} };
   const settings = { synchronous_commit: 'off', max_wal_size: '4GB', maintenance_work_mem: '256MB' };
-  const postgres = await EmbeddedPostgres.start({ dataDir, log, settings });
+  const postgres = await startEmbeddedPostgres({ dataDir, log, settings });
   const client = new pg.Client(postgres.connection);
   await client.connect();
   try {

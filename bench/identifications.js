@@ -7,7 +7,7 @@
 // Over HTTP: POST /api/identifications in turns with bare and with hand-written Fastify.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { EmbeddedPostgres } from '../dist/src/database/embedded/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { BY_NETWORK, IDENTIFY } from '../dist/src/identifications/identification.store.js';
 import { compare, startProcess, stopProcess } from './load.js';
 import { inDataDir, quantile } from './support.js';
@@ -271,7 +271,7 @@ async function accessToken({ url }) {
 
 await inDataDir(async (dataDir) => {
   const log = { info() {}, warn() {}, error() {} };
-  const postgres = await EmbeddedPostgres.start({ dataDir, log, settings: { synchronous_commit: 'off' } });
+  const postgres = await startEmbeddedPostgres({ dataDir, log, settings: { synchronous_commit: 'off' } });
   try {
     const { host, user, password } = postgres.connection;
     const databaseUrl = `postgres://${user}:${password}@localhost/${DATABASE}?host=${encodeURIComponent(host)}`;

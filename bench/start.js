@@ -1,5 +1,5 @@
 // How long from the start of the process to /readyz, beside PostgreSQL alone: the first start, then later ones.
-import { EmbeddedPostgres } from '../dist/src/database/embedded/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { inDataDir, ms, quantile, startServer } from './support.js';
 
 const ROUNDS = 5;
@@ -7,7 +7,7 @@ const log = { info() {}, warn() {}, error() {} };
 
 async function postgresAlone(dataDir) {
   const begun = performance.now();
-  const postgres = await EmbeddedPostgres.start({ dataDir, log });
+  const postgres = await startEmbeddedPostgres({ dataDir, log });
   const took = performance.now() - begun;
   await postgres.stop();
   return took;

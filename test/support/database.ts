@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import type { PostgresConnection } from '../../src/database/embedded/embedded-postgres.js';
+import type { PostgresConnection } from '@latchkey/supervised-postgres';
 
 export interface TestDatabase {
   connection: PostgresConnection;

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { EmbeddedPostgres } from '../../dist/src/database/embedded/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../../dist/src/database/embedded-postgres.js';
 import { migrate } from '../../dist/src/database/migrate.js';
 
 const GIB = 2 ** 30;
@@ -13,7 +13,7 @@ export default async function setUp() {
   const folder = makeFolder();
   const before = process.env.TMPDIR;
   process.env.TMPDIR = folder;
-  const postgres = await EmbeddedPostgres.start({
+  const postgres = await startEmbeddedPostgres({
     dataDir: join(folder, 'cluster'),
     log: { info() {}, warn() {}, error: (line) => process.stderr.write(`${line}\n`) },
     settings: {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { PostgresConnection } from '../../src/database/embedded/embedded-postgres.js';
+import type { PostgresConnection } from '@latchkey/supervised-postgres';
 
 interface Call {
   /** What the client called itself when it connected; undefined before that. */

@@ -5,7 +5,7 @@ import { connect, createServer as createTcpServer, type AddressInfo, type Server
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PostgresConnection } from '../../src/database/embedded/embedded-postgres.js';
+import type { PostgresConnection } from '@latchkey/supervised-postgres';
 import { call, type Answer } from './server.js';
 
 /** How a process ended. */

@@ -15,7 +15,7 @@ const LONGEST_FIRST = [
   'credentials',
   'password-reset',
   'wayf-page',
-  'embedded-postgres',
+  'supervised-postgres',
   'migrations',
   'account-emails',
   'reset-page',

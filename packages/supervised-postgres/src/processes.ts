@@ -30,7 +30,7 @@ export async function isPostmasterOf(pid: number, cluster: string): Promise<bool
   }
   const words = ((await readTextIfExists(`/proc/${pid}/cmdline`)) ?? '').split('\0');
   if (!/(^|\/)postgres$/.test(words[0] ?? '')) return false;
-  // The working folder still tells when DATA_DIR was renamed meanwhile; it may be closed to us.
+  // The working folder still tells when the data folder was renamed meanwhile; it may be closed to us.
   return words.includes(cluster) || (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === cluster;
 }
 

@@ -1,13 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, chown, cp, lstat, mkdir, mkdtemp, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { folderElsewhere, type Application } from './application.js';
 import { binariesIn, type Binaries } from './binaries.js';
 import { errorCode, exists, giveTree } from './files.js';
 import type { SupervisorLog } from './server-log.js';
 import { canRun, type RunAs } from './run-as.js';
-
-/** Where things go that the account PostgreSQL runs as could not reach in their own place. */
-const ELSEWHERE = '/var/lib/latchkey';
 
 /** The folder of the database cluster: `postgres` in `dataDir`, or where that leads as a symbolic link. */
 async function clusterFolder(dataDir: string): Promise<string> {
@@ -22,40 +20,50 @@ async function clusterFolder(dataDir: string): Promise<string> {
 
 /**
  * Makes sure that PostgreSQL's account reaches the folder of the cluster, and returns that folder. When it
- * cannot reach `dataDir`, a new cluster goes under /var/lib/latchkey, `dataDir/postgres` leads there, and the
- * log says so. Throws when there is a cluster that it cannot reach.
+ * cannot reach `dataDir`, a new cluster goes under /var/lib/<id>, `dataDir/postgres` leads there, and the log
+ * says so. Throws when there is a cluster that it cannot reach.
  */
-export async function reachableCluster(dataDir: string, runAs: RunAs, log: SupervisorLog): Promise<string> {
+export async function reachableCluster(
+  app: Application,
+  dataDir: string,
+  runAs: RunAs,
+  log: SupervisorLog,
+): Promise<string> {
   const cluster = await clusterFolder(dataDir);
   const parent = dirname(cluster);
   if (runAs.way === 'self' || (await canEnter(runAs, parent)) || (await letEnter(runAs, parent))) return cluster;
   if (await exists(join(dataDir, 'postgres'))) {
-    const remedy = 'Let others pass through the folders above it (chmod o+x), or move it and set DATA_DIR.';
+    const remedy = `Let others pass through the folders above it (chmod o+x), or move it and set ${app.dataDirLabel}.`;
     throw new Error(`PostgreSQL has to run as ${runAs.name}, which cannot reach its data in ${cluster}. ${remedy}`);
   }
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 8);
-  await makeElsewhere();
-  // A name of its own each time: a cluster left by a DATA_DIR that is gone is neither used nor destroyed.
-  const home = await mkdtemp(join(ELSEWHERE, `${hash}-`));
+  const elsewhere = await makeElsewhere(app);
+  // A name of its own each time: a cluster left by a data folder that is gone is neither used nor destroyed.
+  const home = await mkdtemp(join(elsewhere, `${hash}-`));
   await chown(home, runAs.owner.uid, runAs.owner.gid);
   await symlink(join(home, 'postgres'), join(dataDir, 'postgres'));
   log.warn(`PostgreSQL runs as ${runAs.name}, which cannot reach ${dataDir}; its data goes to ${home}.`);
   return join(home, 'postgres');
 }
 
-/** The binaries, or a copy under /var/lib/latchkey when PostgreSQL's account cannot reach them. */
-export async function reachableBinaries(binaries: Binaries, runAs: RunAs, log: SupervisorLog): Promise<Binaries> {
+/** The binaries, or a copy under /var/lib/<id> when PostgreSQL's account cannot reach them. */
+export async function reachableBinaries(
+  app: Application,
+  binaries: Binaries,
+  runAs: RunAs,
+  log: SupervisorLog,
+): Promise<Binaries> {
   if (runAs.way === 'self' || (await canRun(runAs, binaries.postgres, ['--version']))) return binaries;
-  const folder = join(ELSEWHERE, `postgresql-${binaries.version}-${runAs.owner.uid}`);
+  const folder = join(folderElsewhere(app), `postgresql-${binaries.version}-${runAs.owner.uid}`);
   const copied = binariesIn(folder, binaries.version);
   if (!(await exists(folder))) {
-    await makeElsewhere();
+    await makeElsewhere(app);
     const draft = `${folder}.${randomUUID()}`;
     try {
       await cp(binaries.folder, draft, { recursive: true, verbatimSymlinks: true });
       await giveTree(draft, runAs.owner);
       await rename(draft, folder).catch((error: unknown) => {
-        // Another Latchkey on this machine may have been faster.
+        // Another process on this machine may have been faster.
         if (!['EEXIST', 'ENOTEMPTY'].includes(errorCode(error) ?? '')) throw error;
       });
     } finally {
@@ -81,8 +89,10 @@ async function letEnter(runAs: RunAs, folder: string): Promise<boolean> {
   return canEnter(runAs, folder);
 }
 
-async function makeElsewhere(): Promise<void> {
-  await mkdir(ELSEWHERE, { recursive: true });
+async function makeElsewhere(app: Application): Promise<string> {
+  const folder = folderElsewhere(app);
+  await mkdir(folder, { recursive: true });
   // Whatever our umask is: the accounts that own the folders below have to pass.
-  await chmod(ELSEWHERE, 0o755);
+  await chmod(folder, 0o755);
+  return folder;
 }

@@ -9,15 +9,14 @@ import type { RunAs } from './run-as.js';
 
 const run = promisify(execFile);
 
-/** The name of PostgreSQL's superuser in our cluster. */
-export const SUPERUSER = 'latchkey';
-
 const INITDB_LIMIT_MS = 60_000;
 
 /** What `initdb` works with. */
 export interface Initialisation {
   /** The folder to become the cluster. */
   cluster: string;
+  /** The name of the superuser in a new cluster. */
+  superuser: string;
   /** The file that keeps the superuser's password (mode 0600). */
   passwordFile: string;
   binaries: Binaries;
@@ -50,7 +49,8 @@ export async function openCluster(what: Initialisation): Promise<string> {
 }
 
 /** Makes the cluster in a folder beside its place and renames it when complete: half a cluster is never used. */
-async function initialise({ cluster, passwordFile, binaries, runAs, sync }: Initialisation): Promise<string> {
+async function initialise(what: Initialisation): Promise<string> {
+  const { cluster, passwordFile, runAs } = what;
   if ((await exists(cluster)) && (await readdir(cluster)).length > 0) {
     throw new Error(`${cluster} holds something else than a PostgreSQL database. Move it away.`);
   }
@@ -64,7 +64,7 @@ async function initialise({ cluster, passwordFile, binaries, runAs, sync }: Init
     if (process.getuid?.() === 0) {
       for (const path of [handover, draft]) await chown(path, runAs.owner.uid, runAs.owner.gid);
     }
-    await runInitdb(runAs, binaries.initdb, join(draft, 'data'), handover, sync);
+    await runInitdb(what, join(draft, 'data'), handover);
     await rename(join(draft, 'data'), cluster);
     await Promise.all([flush(dirname(cluster)), flush(dirname(passwordFile))]);
   } finally {
@@ -73,11 +73,11 @@ async function initialise({ cluster, passwordFile, binaries, runAs, sync }: Init
   return password;
 }
 
-async function runInitdb(runAs: RunAs, file: string, data: string, pwfile: string, sync: boolean): Promise<void> {
+async function runInitdb(what: Initialisation, data: string, pwfile: string): Promise<void> {
   const encoding = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-  const access = [`--username=${SUPERUSER}`, `--pwfile=${pwfile}`, '--auth=scram-sha-256'];
-  const others = ['--no-instructions', ...(sync ? [] : ['--no-sync'])];
-  const command = runAs.command(file, [`--pgdata=${data}`, ...encoding, ...access, ...others]);
+  const access = [`--username=${what.superuser}`, `--pwfile=${pwfile}`, '--auth=scram-sha-256'];
+  const others = ['--no-instructions', ...(what.sync ? [] : ['--no-sync'])];
+  const command = what.runAs.command(what.binaries.initdb, [`--pgdata=${data}`, ...encoding, ...access, ...others]);
   try {
     const limits = { timeout: INITDB_LIMIT_MS, killSignal: 'SIGKILL' as const };
     await run(command.file, command.args, { ...command.options, ...limits });

@@ -1,10 +1,11 @@
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { checkApplication, orElse, type Application } from './application.js';
 import { findBinaries, type Binaries } from './binaries.js';
 import { DataDirLock } from './data-dir-lock.js';
 import { ensureDatabase } from './database.js';
 import { giveTree } from './files.js';
-import { openCluster, SUPERUSER } from './initdb.js';
+import { openCluster } from './initdb.js';
 import { reachableBinaries, reachableCluster } from './place.js';
 import { stopOrphan } from './postmaster-file.js';
 import { chooseRunAs, type RunAs, type Way } from './run-as.js';
@@ -13,11 +14,11 @@ import { makeSocketDir, SOCKET_PORT } from './socket-dir.js';
 import { Supervisor } from './supervisor.js';
 import { Undo } from './undo.js';
 
-export { DataDirInUseError } from './data-dir-lock.js';
-
-/** What the supervisor needs to know. */
-export interface EmbeddedPostgresOptions {
-  /** Absolute path of DATA_DIR; the cluster lives in `${dataDir}/postgres`. */
+/** What a server is started with. */
+export interface SupervisedPostgresOptions {
+  /** Whose server it is. */
+  app: Application;
+  /** Absolute path of the data folder; the cluster lives in `${dataDir}/postgres`. */
   dataDir: string;
   /** Takes the supervisor's own messages and PostgreSQL's, one line each; never a password. */
   log: SupervisorLog;
@@ -33,8 +34,6 @@ export interface PostgresConnection {
   password: string;
   database: string;
 }
-
-const DATABASE = 'latchkey';
 
 /**
  * Ours, before the caller's. Clients learn the details of their errors themselves; in the log they, and the
@@ -53,7 +52,7 @@ const SETTINGS: Record<string, string> = {
 };
 
 /** A PostgreSQL server of our own, kept running until `stop`. */
-export class EmbeddedPostgres {
+export class SupervisedPostgres {
   private stopping: Promise<void> | undefined;
 
   private constructor(
@@ -64,19 +63,20 @@ export class EmbeddedPostgres {
 
   /**
    * Starts PostgreSQL on `options.dataDir`, after making the folder, the cluster and the database as far as they
-   * are missing. `runAs` is for tests. Throws DataDirInUseError when another Latchkey has the folder, and an
+   * are missing. `runAs` is for tests. Throws DataDirInUseError when another process serves the folder, and an
    * Error that says what to do when PostgreSQL is not installed, cannot run here or does not get ready in 30
    * seconds; nothing stays running or locked then.
    */
-  static async start(options: EmbeddedPostgresOptions, runAs?: Way): Promise<EmbeddedPostgres> {
+  static async start(options: SupervisedPostgresOptions, runAs?: Way): Promise<SupervisedPostgres> {
+    checkApplication(options.app);
     if (process.platform === 'win32') {
-      throw new Error('The embedded PostgreSQL does not run on Windows. Set DATABASE_URL to a PostgreSQL server.');
+      throw new Error(`The supervised PostgreSQL does not run on Windows. Use Linux or macOS${orElse(options.app)}.`);
     }
     const undo = new Undo();
     try {
-      const dataDir = await lockDataDir(options.dataDir, undo);
+      const dataDir = await lockDataDir(options, undo);
       const prepared = await prepare(dataDir, options, undo, runAs);
-      return new EmbeddedPostgres(await serve(prepared, options, undo), undo);
+      return new SupervisedPostgres(await serve(prepared, options, undo), undo);
     } catch (error) {
       await undo.run().catch((failure: unknown) => {
         options.log.error(String(failure));
@@ -101,39 +101,39 @@ interface Prepared {
 }
 
 /** Makes and locks the folder; returns its path without symbolic links. */
-async function lockDataDir(folder: string, undo: Undo): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const dataDir = await realpath(folder);
-  await lock(dataDir, undo);
+async function lockDataDir(options: SupervisedPostgresOptions, undo: Undo): Promise<string> {
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  const dataDir = await realpath(options.dataDir);
+  await lock(options.app, dataDir, undo);
   return dataDir;
 }
 
-async function lock(folder: string, undo: Undo): Promise<void> {
-  const held = await DataDirLock.acquire(folder);
+async function lock(app: Application, folder: string, undo: Undo): Promise<void> {
+  const held = await DataDirLock.acquire(app, folder);
   undo.later(() => held.release());
 }
 
-async function prepare(dataDir: string, options: EmbeddedPostgresOptions, undo: Undo, way?: Way): Promise<Prepared> {
-  const { log, settings } = options;
-  const installed = await findBinaries();
-  const runAs = await chooseRunAs(installed.postgres, way);
-  const binaries = await reachableBinaries(installed, runAs, log);
-  const cluster = await reachableCluster(dataDir, runAs, log);
+async function prepare(dataDir: string, options: SupervisedPostgresOptions, undo: Undo, way?: Way): Promise<Prepared> {
+  const { app, log, settings } = options;
+  const installed = await findBinaries(app);
+  const runAs = await chooseRunAs(app, installed.postgres, way);
+  const binaries = await reachableBinaries(app, installed, runAs, log);
+  const cluster = await reachableCluster(app, dataDir, runAs, log);
   // Two data folders may lead to one cluster, when one is a copy of the other.
-  if (dirname(cluster) !== dataDir) await lock(dirname(cluster), undo);
-  await stopOrphan(cluster, log);
+  if (dirname(cluster) !== dataDir) await lock(app, dirname(cluster), undo);
+  await stopOrphan(app, cluster, log);
 
   const passwordFile = join(dataDir, 'postgres.password');
   const sync = settings?.fsync !== 'off';
-  const password = await openCluster({ cluster, passwordFile, binaries, runAs, sync });
+  const password = await openCluster({ cluster, superuser: app.id, passwordFile, binaries, runAs, sync });
   // The cluster may have been made when PostgreSQL could run in another way here.
   if (process.getuid?.() === 0) await giveTree(cluster, runAs.owner);
   return { cluster, password, binaries, runAs };
 }
 
-async function serve(prepared: Prepared, options: EmbeddedPostgresOptions, undo: Undo): Promise<PostgresConnection> {
+async function serve(prepared: Prepared, options: SupervisedPostgresOptions, undo: Undo): Promise<PostgresConnection> {
   const { cluster, password, binaries, runAs } = prepared;
-  const host = await makeSocketDir(dirname(cluster), runAs);
+  const host = await makeSocketDir(options.app, dirname(cluster), runAs);
   undo.later(() => rm(host, { recursive: true, force: true }));
 
   const settings = Object.entries({ ...SETTINGS, ...options.settings, unix_socket_directories: host });
@@ -148,7 +148,7 @@ async function serve(prepared: Prepared, options: EmbeddedPostgresOptions, undo:
   undo.later(() => supervisor.stop());
   await supervisor.start();
 
-  const connection = { host, port: SOCKET_PORT, user: SUPERUSER, password, database: DATABASE };
+  const connection = { host, port: SOCKET_PORT, user: options.app.id, password, database: options.app.id };
   await ensureDatabase(connection);
   return connection;
 }

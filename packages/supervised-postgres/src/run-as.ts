@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { promisify } from 'node:util';
+import { orElse, type Application } from './application.js';
 import { readTextIfExists } from './files.js';
 
 const run = promisify(execFile);
@@ -39,11 +40,11 @@ interface Account {
  * (made if there is none); as an ordinary user simply so. `probe` is a program that is tried with `--version`;
  * `forced` skips the choice. Throws when root has no way.
  */
-export async function chooseRunAs(probe: string, forced?: Way): Promise<RunAs> {
-  if (forced !== undefined) return byWay(forced);
+export async function chooseRunAs(app: Application, probe: string, forced?: Way): Promise<RunAs> {
+  if (forced !== undefined) return byWay(app, forced);
   if (process.getuid?.() === 0) {
     const unshare = await byUnshare();
-    return unshare !== undefined && (await canRun(unshare, probe, ['--version'])) ? unshare : bySetuid();
+    return unshare !== undefined && (await canRun(unshare, probe, ['--version'])) ? unshare : bySetuid(app);
   }
   // `initdb` wants a name for its user, which a container started with a bare number lacks.
   if (hasName()) return bySelf();
@@ -62,9 +63,9 @@ export async function canRun(runAs: RunAs, file: string, args: string[]): Promis
   }
 }
 
-async function byWay(way: Way): Promise<RunAs> {
+async function byWay(app: Application, way: Way): Promise<RunAs> {
   if (way === 'self') return bySelf();
-  if (way === 'setuid') return bySetuid();
+  if (way === 'setuid') return bySetuid(app);
   const unshare = await byUnshare();
   if (unshare === undefined) throw new Error('No ordinary account in /etc/passwd to lend PostgreSQL its name.');
   return unshare;
@@ -97,8 +98,8 @@ async function byUnshare(): Promise<RunAs | undefined> {
   };
 }
 
-async function bySetuid(): Promise<RunAs> {
-  const { name, uid, gid } = (await postgresAccount()) ?? (await makePostgresAccount());
+async function bySetuid(app: Application): Promise<RunAs> {
+  const { name, uid, gid } = (await postgresAccount()) ?? (await makePostgresAccount(app));
   return {
     way: 'setuid',
     name: `the account "${name}"`,
@@ -107,7 +108,7 @@ async function bySetuid(): Promise<RunAs> {
   };
 }
 
-async function makePostgresAccount(): Promise<Account> {
+async function makePostgresAccount(app: Application): Promise<Account> {
   let cause: unknown;
   try {
     await run('useradd', ['--system', '--no-create-home', 'postgres'], { timeout: 10_000 });
@@ -116,7 +117,7 @@ async function makePostgresAccount(): Promise<Account> {
   }
   const account = await postgresAccount();
   if (account !== undefined) return account;
-  const remedy = 'Run Latchkey as an ordinary user, add an account named "postgres", or set DATABASE_URL.';
+  const remedy = `Run ${app.name} as an ordinary user, add an account named "postgres"${orElse(app)}.`;
   throw new Error(`PostgreSQL does not run as root, and no other account could be used. ${remedy}`, { cause });
 }
 

@@ -1,6 +1,7 @@
 import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Application } from './application.js';
 import type { RunAs } from './run-as.js';
 
 /** PostgreSQL's port is only a part of the socket's name, since nothing listens on TCP. */
@@ -13,7 +14,7 @@ const LONGEST = process.platform === 'linux' ? 107 : 103;
  * Makes an empty folder of mode 0700 for PostgreSQL's socket and returns its path: `run` in `folder`, or one
  * under the system's temporary folder when the socket's path would be too long there.
  */
-export async function makeSocketDir(folder: string, runAs: RunAs): Promise<string> {
+export async function makeSocketDir(app: Application, folder: string, runAs: RunAs): Promise<string> {
   const usual = join(folder, 'run');
   let made = usual;
   if (fits(usual)) {
@@ -21,8 +22,8 @@ export async function makeSocketDir(folder: string, runAs: RunAs): Promise<strin
     await rm(usual, { recursive: true, force: true });
     await mkdir(usual, { mode: 0o700 });
   } else {
-    const base = fits(join(tmpdir(), 'latchkey-XXXXXX')) ? tmpdir() : '/tmp';
-    made = await mkdtemp(join(base, 'latchkey-'));
+    const base = fits(join(tmpdir(), `${app.id}-XXXXXX`)) ? tmpdir() : '/tmp';
+    made = await mkdtemp(join(base, `${app.id}-`));
   }
   await chmod(made, 0o700);
   if (process.getuid?.() === 0) await chown(made, runAs.owner.uid, runAs.owner.gid);

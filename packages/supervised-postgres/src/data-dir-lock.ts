@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Application } from './application.js';
 import { errorCode, readTextIfExists } from './files.js';
 import { processStartTime } from './processes.js';
 
-/** Another live Latchkey holds the lock of this DATA_DIR. */
+/** Another live process, or this one, already serves the data folder. */
 export class DataDirInUseError extends Error {
-  constructor(pid: number, dataDir: string) {
+  constructor({ name, dataDirLabel }: Application, pid: number, dataDir: string) {
     const who = pid === process.pid ? 'this very process' : `process ${pid}`;
-    super(`Another Latchkey (${who}) is using DATA_DIR ${dataDir}. Stop it, or give this one its own DATA_DIR.`);
+    const remedy = `Stop it, or give this one its own ${dataDirLabel}.`;
+    super(`Another ${name} (${who}) is using ${dataDirLabel} ${dataDir}. ${remedy}`);
     this.name = 'DataDirInUseError';
   }
 }
@@ -17,10 +19,11 @@ export class DataDirInUseError extends Error {
 /** The folders this process holds: its own pid in a lock file says nothing (see `liveHolder`). */
 const heldHere = new Set<string>();
 
-/** The file `latchkey.lock` in a data folder, which names the one process that may use it. */
+/** The file `<id>.lock` in a data folder, which names the one process that may use it. */
 export class DataDirLock {
   private constructor(
     private readonly dataDir: string,
+    private readonly file: string,
     private readonly content: string,
   ) {}
 
@@ -28,11 +31,12 @@ export class DataDirLock {
    * Takes the lock of `dataDir` (an existing folder, without symbolic links in its path). A lock whose
    * process is gone is taken over. Throws DataDirInUseError when a live process holds it.
    */
-  static async acquire(dataDir: string): Promise<DataDirLock> {
-    if (heldHere.has(dataDir)) throw new DataDirInUseError(process.pid, dataDir);
+  static async acquire(app: Application, dataDir: string): Promise<DataDirLock> {
+    if (heldHere.has(dataDir)) throw new DataDirInUseError(app, process.pid, dataDir);
     heldHere.add(dataDir);
     try {
-      return new DataDirLock(dataDir, await takeLockFile(dataDir));
+      const file = join(dataDir, `${app.id}.lock`);
+      return new DataDirLock(dataDir, file, await takeLockFile(app, dataDir, file));
     } catch (error) {
       heldHere.delete(dataDir);
       throw error;
@@ -41,18 +45,12 @@ export class DataDirLock {
 
   /** Gives the lock back; a lock file that is no longer ours stays. */
   async release(): Promise<void> {
-    const file = lockFile(this.dataDir);
-    if ((await readTextIfExists(file)) === this.content) await rm(file, { force: true });
+    if ((await readTextIfExists(this.file)) === this.content) await rm(this.file, { force: true });
     heldHere.delete(this.dataDir);
   }
 }
 
-function lockFile(dataDir: string): string {
-  return join(dataDir, 'latchkey.lock');
-}
-
-async function takeLockFile(dataDir: string): Promise<string> {
-  const file = lockFile(dataDir);
+async function takeLockFile(app: Application, dataDir: string, file: string): Promise<string> {
   const startedAt = await processStartTime(process.pid);
   const mine = JSON.stringify({ pid: process.pid, startedAt, nonce: randomUUID() }) + '\n';
   for (let attempt = 0; attempt < 10; attempt++) {
@@ -64,7 +62,7 @@ async function takeLockFile(dataDir: string): Promise<string> {
     const theirs = await readTextIfExists(file);
     if (theirs === undefined) continue;
     const holder = await liveHolder(theirs);
-    if (holder !== undefined) throw new DataDirInUseError(holder, dataDir);
+    if (holder !== undefined) throw new DataDirInUseError(app, holder, dataDir);
     await removeStale(file, theirs);
   }
   throw new Error(`Could not take the lock ${file}: other processes keep taking it.`);

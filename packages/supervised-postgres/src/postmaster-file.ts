@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Application } from './application.js';
 import { errorCode, readTextIfExists } from './files.js';
 import { isPostmasterOf, processStartTime, waitUntil } from './processes.js';
 import type { SupervisorLog } from './server-log.js';
@@ -35,11 +36,11 @@ export async function stopPostmaster(pid: number, isGone: () => boolean | Promis
   throw new Error(`PostgreSQL (process ${pid}) does not end, not even by SIGKILL.`);
 }
 
-/** Stops the server that a Latchkey killed by force left behind; call it only while holding the lock. */
-export async function stopOrphan(cluster: string, log: SupervisorLog): Promise<void> {
+/** Stops the server that a process killed by force left behind; call it only while holding the lock. */
+export async function stopOrphan(app: Application, cluster: string, log: SupervisorLog): Promise<void> {
   const pid = (await readPostmasterFile(cluster))?.pid;
   if (pid === undefined || !(await isPostmasterOf(pid, cluster))) return;
-  log.warn(`An earlier Latchkey left its PostgreSQL (process ${pid}) behind; stopping it.`);
+  log.warn(`An earlier ${app.name} left its PostgreSQL (process ${pid}) behind; stopping it.`);
   await stopPostmaster(pid, async () => !(await isPostmasterOf(pid, cluster)));
 }
 

@@ -1,0 +1,4 @@
+export type { Application } from './application.js';
+export { DataDirInUseError } from './data-dir-lock.js';
+export type { SupervisorLog } from './server-log.js';
+export { SupervisedPostgres, type PostgresConnection, type SupervisedPostgresOptions } from './supervised-postgres.js';
