@@ -1,14 +1,15 @@
-import type pg from 'pg';
-import { DatabaseClient } from '../connection.js';
+import pg from 'pg';
 
 /** Creates the database `target.database` if it is missing. Throws pg's error when the server refuses. */
 export async function ensureDatabase(target: pg.ClientConfig & { database: string }): Promise<void> {
-  const client = new DatabaseClient({
+  const client = new pg.Client({
     ...target,
     database: 'postgres',
     connectionTimeoutMillis: 10_000,
     query_timeout: 30_000,
   });
+  // A connection that is lost fails the query under way, and must not end the process.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [target.database]);
