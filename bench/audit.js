@@ -7,8 +7,8 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
-import { listStatement } from '../dist/src/audit-events/audit-event.store.js';
-import { Audit } from '../dist/src/audit/audit.service.js';
+import { listStatement } from '../dist/src/audit-log-reader/audit-log-reader.store.js';
+import { Audit } from '../dist/src/audit-log/audit-log.service.js';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { migrate, migrationDataSource } from '../dist/src/database/migrate.js';
 import { Sweeper } from '../dist/src/database/sweeper.service.js';

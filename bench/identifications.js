@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
-import { BY_NETWORK, IDENTIFY } from '../dist/src/identifications/identification.store.js';
+import { BY_NETWORK, IDENTIFY } from '../dist/src/identifications/identifications.store.js';
 import { compare, startProcess, stopProcess } from './load.js';
 import { inDataDir, quantile } from './support.js';
 

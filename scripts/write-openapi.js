@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AppModule } from '../dist/src/app.module.js';
 import { loadConfig } from '../dist/src/config/config.js';
-import { describeApi } from '../dist/src/http/docs.js';
+import { describeApi } from '../dist/src/openapi/docs.js';
 
 const config = loadConfig({});
 const surroundings = { config, connection: {}, secretKeys: [] };

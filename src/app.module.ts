@@ -4,8 +4,8 @@ import { AccountEmailsModule } from './account-emails/account-emails.module.js';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { ApiTokensModule } from './api-tokens/api-tokens.module.js';
 import { AppTokensModule } from './app-tokens/app-tokens.module.js';
-import { AuditEventsModule } from './audit-events/audit-events.module.js';
-import { AuditModule } from './audit/audit.module.js';
+import { AuditEventsModule } from './audit-log-reader/audit-log-reader.module.js';
+import { AuditModule } from './audit-log/audit-log.module.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -19,6 +19,7 @@ import { LimitsModule } from './limits/limits.module.js';
 import { MailModule } from './mail/mail.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { OauthModule } from './oauth/oauth.module.js';
+import { PasswordResetsModule } from './password-resets/password-resets.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
@@ -49,6 +50,7 @@ export class AppModule {
         TokensModule,
         AccountsModule,
         SessionsModule,
+        PasswordResetsModule,
         AccountAdminModule,
         AccountEmailsModule,
         AuditEventsModule,

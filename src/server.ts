@@ -6,7 +6,7 @@ import { ErrorFilter } from './errors/error.filter.js';
 import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
 import { Readiness } from './health/readiness.service.js';
-import { serveDocs } from './http/docs.js';
+import { serveDocs } from './openapi/docs.js';
 import { bodyValidation } from './http/validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
 import { Metrics } from './metrics/metrics.service.js';

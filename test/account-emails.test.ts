@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import bcrypt from 'bcrypt';
 import pg from 'pg';
 import { migrations } from '../migrations/index.js';
-import { PasswordHasher } from '../src/accounts/password-hasher.js';
+import { PasswordHasher } from '../src/passwords/password-hasher.js';
 import type { Config } from '../src/config/config.js';
 import { ADMINISTRATION_LOCK } from '../src/database/locks.js';
 import { migrationDataSource } from '../src/database/migrate.js';

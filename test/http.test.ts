@@ -8,7 +8,7 @@ import pg from 'pg';
 import type { Access } from '../src/access/access.js';
 import { EXAMPLE_ID } from '../src/accounts/accounts.dto.js';
 import { AppModule } from '../src/app.module.js';
-import { describeApi } from '../src/http/docs.js';
+import { describeApi } from '../src/openapi/docs.js';
 import { RouteTable } from '../src/http/routes.js';
 import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';

@@ -18,7 +18,7 @@ import { composeMessage } from '../src/mail/mail-message.js';
 import { MailModule } from '../src/mail/mail.module.js';
 import { MailQueue, type MailRenderer } from '../src/mail/mail-queue.service.js';
 import { CONCURRENCY } from '../src/mail/mail-worker.service.js';
-import { OutgoingMails } from '../src/mail/outgoing-mails.repository.js';
+import { OutgoingMails } from '../src/mail/outgoing-mails.store.js';
 import { smtpOptions } from '../src/mail/smtp-transport.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MailServer } from './support/mail-server.js';

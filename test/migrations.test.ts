@@ -260,7 +260,7 @@ describe('the migrate command', () => {
 });
 
 async function runMigrate(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
-  const command = [process.execPath, resolve('dist/src/migrate.js')];
+  const command = [process.execPath, resolve('dist/src/commands/migrate.js')];
   const migrating = await ServerProcess.start(env, { command });
   const { code } = await migrating.exited;
   return { code, output: migrating.output };

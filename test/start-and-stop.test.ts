@@ -270,7 +270,7 @@ describe('on an outside database', () => {
     ]);
 
     // Filled while the server runs, by the command.
-    const bootstrap = { command: [process.execPath, join(tree, 'dist/src/bootstrap.js')] };
+    const bootstrap = { command: [process.execPath, join(tree, 'dist/src/commands/bootstrap.js')] };
     const made = await ServerProcess.start(outside(database), bootstrap);
     expect((await made.exited).code).toBe(0);
     const { email, password } = credentialsIn(made.stdout);
@@ -428,7 +428,7 @@ describe('five replicas that start at once on an empty outside database', () => 
 
   it('refuse a sixth one that has another SECRET_KEY than that of the database, with a sentence', async () => {
     const stranger = { ...env, SECRET_KEY: NEXT_SECRET_KEY };
-    const command = [process.execPath, resolve('dist/src/bootstrap.js')];
+    const command = [process.execPath, resolve('dist/src/commands/bootstrap.js')];
     const refused = await Promise.all([ServerProcess.start(stranger), ServerProcess.start(stranger, { command })]);
     for (const server of refused) {
       expect((await server.exited).code).toBe(1);

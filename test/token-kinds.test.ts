@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
 import { OauthClients } from '../src/oauth/oauth-clients.service.js';
-import { FIND_GOOD } from '../src/tokens/token.store.js';
+import { FIND_GOOD } from '../src/tokens/tokens.store.js';
 import { Tokens } from '../src/tokens/tokens.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { startServer, type TestServer } from './support/server.js';

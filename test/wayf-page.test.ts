@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { PasswordHasher } from '../src/accounts/password-hasher.js';
+import { PasswordHasher } from '../src/passwords/password-hasher.js';
 import { CONTRASTS, describeInBrowser, launchChromium, listenForComplaints } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { newClient } from './support/oauth.js';

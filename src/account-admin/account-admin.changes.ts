@@ -1,5 +1,5 @@
 import { auditedFields, type AccountFields } from '../accounts/account-fields.js';
-import type { AuditEntry } from '../audit/audit.service.js';
+import type { AuditEntry } from '../audit-log/audit-log.service.js';
 import { CREDENTIALS, EVERYTHING, ON_BEHALF, type Extent } from '../revocations/account-revocation.store.js';
 import type { AccountChanges } from './account-admin.dto.js';
 import type { AccountBefore } from './account-admin.store.js';

@@ -16,7 +16,7 @@ import { EMAIL_DOMAINS, NETWORKS } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { invalidParams } from '../errors/api-error.js';
 import { takenEmail } from '../errors/common-errors.js';
-import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import {
   AccountChanges,

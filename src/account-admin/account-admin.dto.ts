@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
-import type { Role } from '../accounts/account.entity.js';
+import type { Role } from '../accounts/accounts.entity.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import {
   CANNOT_BE_CHANGED,
@@ -8,8 +8,8 @@ import {
   EMAIL_DOMAINS,
   InstitutionFields,
   NETWORKS,
-  NewPassword,
 } from '../accounts/account-fields.dto.js';
+import { NewPassword } from '../passwords/passwords.dto.js';
 import { PageCursor } from '../http/cursor.js';
 import { Choice, Flag, Id, Name, Text, type FieldOptions } from '../http/fields.js';
 import { IsRefused, MUST_BE_BOOLEAN, notYourOwn, Optional } from '../http/validation.js';

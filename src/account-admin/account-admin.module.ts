@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
+import { EmailLinksModule } from '../email-links/email-links.module.js';
+import { PasswordResetsModule } from '../password-resets/password-resets.module.js';
+import { PasswordsModule } from '../passwords/passwords.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountAdminController } from './account-admin.controller.js';
@@ -10,7 +13,7 @@ import { SessionAdmin } from './session-admin.service.js';
 
 /** Accounts and their sessions, for admins. */
 @Module({
-  imports: [AccountsModule, SessionsModule, TokensModule],
+  imports: [AccountsModule, EmailLinksModule, PasswordsModule, PasswordResetsModule, SessionsModule, TokensModule],
   controllers: [AccountAdminController, SessionAdminController],
   providers: [AccountAdminStore, AccountAdmin, SessionAdmin],
 })

@@ -3,7 +3,7 @@ import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } 
 import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
-import { ApiErrors, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_SESSION_ID, SessionView, toSessionView } from '../sessions/account-sessions.dto.js';
 import { ACCOUNT_ID, ADMIN_ERRORS } from './account-admin.controller.js';

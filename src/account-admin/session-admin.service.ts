@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
-import { Audit } from '../audit/audit.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import type { Page } from '../http/cursor.js';
 import { AccountSessions } from '../sessions/account-sessions.service.js';
-import type { SessionRecord } from '../sessions/session.store.js';
+import type { SessionRecord } from '../sessions/sessions.store.js';
 import { AccountAdmin } from './account-admin.service.js';
 
 /** What admins see and do of the sessions of others. */

@@ -2,8 +2,8 @@ import { Body, Controller, HttpCode, Post, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
-import { ResetRequestBody } from '../sessions/password-resets.dto.js';
+import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
+import { ResetRequestBody } from '../password-resets/password-resets.dto.js';
 import { EmailUndoBody, EmailVerificationBody } from './account-emails.dto.js';
 import { AccountEmails, unusableLink } from './account-emails.service.js';
 

@@ -2,16 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { AccountIds } from '../accounts/account-ids.service.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
-import { Accounts } from '../accounts/accounts.service.js';
-import { EmailLinkStore } from '../accounts/email-link.store.js';
-import { EmailLinks, type LinkedPurpose } from '../accounts/email-links.service.js';
-import { Audit } from '../audit/audit.service.js';
+import { Accounts } from '../accounts/accounts.store.js';
+import { EmailLinkStore } from '../email-links/email-links.store.js';
+import { EmailLinks, type LinkedPurpose } from '../email-links/email-links.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { UNUSABLE_LINK } from '../mail/link-mail.js';
 import { Revocations } from '../revocations/revocations.service.js';
-import { PasswordResets } from '../sessions/password-resets.service.js';
+import { PasswordResets } from '../password-resets/password-resets.service.js';
 
 /** One mail for each address and minute. */
 const MAILS = { most: 1, seconds: 60 };

@@ -2,18 +2,10 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsEmail, IsString, Matches } from 'class-validator';
 import { Field, Text, type FieldOptions } from '../http/fields.js';
-import {
-  HasAtMostBytes,
-  HasAtMostCharacters,
-  IsListOf,
-  MUST_BE_EMAIL,
-  MUST_BE_STRING,
-  Optional,
-} from '../http/validation.js';
+import { HasAtMostCharacters, IsListOf, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
 import { EXAMPLE_EMAIL } from './accounts.dto.js';
 import { readEmailDomain } from './email-domains.js';
 import { readNetwork } from './networks.js';
-import { PASSWORD_MAX_BYTES } from './password-hasher.js';
 
 /** How many networks, and how many domains, an account can have. */
 const MOST_ENTRIES = 400;
@@ -48,19 +40,6 @@ export function Email({ description, nullable, required }: FieldOptions = {}): P
     IsEmailAddress(),
   );
 }
-
-/** A password, of an account or only tried. */
-export function Password(options: FieldOptions = {}): PropertyDecorator {
-  return Field(
-    { ...options, type: String, example: 'example' },
-    IsString(MUST_BE_STRING),
-    HasAtMostBytes(PASSWORD_MAX_BYTES),
-  );
-}
-
-/** A password that somebody chooses. Whether it is long enough, who hashes it tells. */
-export const NewPassword = (options: FieldOptions = {}): PropertyDecorator =>
-  Password({ description: 'PASSWORD_MIN_LENGTH characters to 72 bytes', ...options });
 
 const ONE_LINE = /^\P{Cc}*$/u;
 

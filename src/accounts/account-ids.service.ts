@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { SecretKeys } from '../keys/secret-keys.js';
-import { Accounts } from './accounts.service.js';
+import { Accounts } from './accounts.store.js';
 import { foldEmail } from './email.js';
 
 /** The ids that answers give for emails, so that nobody learns from them which emails have accounts. */

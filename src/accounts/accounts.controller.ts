@@ -3,7 +3,7 @@ import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiParam, ApiTags, getSche
 import { CurrentPrincipal, SessionOrClientRequired, SpeaksDialect } from '../access/access.js';
 import type { ClientPrincipal, SessionPrincipal } from '../access/principal.js';
 import { notFound } from '../errors/api-error.js';
-import { ApiErrors } from '../errors/openapi.js';
+import { ApiErrors } from '../openapi/api-errors.js';
 import { AccountAnswer, EXAMPLE_ID } from './accounts.dto.js';
 import { ClientAccountView, toClientAccountView } from './client-accounts.dto.js';
 import { ClientAccounts } from './client-accounts.service.js';

@@ -12,11 +12,11 @@ import { ClientRequired, CurrentPrincipal, SpeaksDialect } from '../access/acces
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
-import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { ofEntry, wholeNumberFrom } from '../http/validation.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
-import { takenName } from './accounts.service.js';
+import { takenName } from './accounts.store.js';
 import {
   AccountChange,
   AccountPage,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { ClientPrincipal } from '../access/principal.js';
-import { Audit } from '../audit/audit.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
@@ -10,7 +10,7 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import { auditedFields, readFields } from './account-fields.js';
 import { AccountLists } from './account-lists.store.js';
-import { takenName } from './accounts.service.js';
+import { takenName } from './accounts.store.js';
 import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisation } from './client-accounts.dto.js';
 import { ClientAccountStore, NAME_TAKEN, type ClientAccount, type Overlaps } from './client-accounts.store.js';
 

@@ -5,7 +5,7 @@ import type { AppPrincipal } from '../access/principal.js';
 import { badFrontendToken, noFrontendScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { MISSING } from '../errors/dialects.js';
-import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import {
   ApiTokenList,
   ApiTokenView,

@@ -4,7 +4,7 @@ import { IsString, MinLength, ValidateIf } from 'class-validator';
 import { MISSING } from '../errors/dialects.js';
 import { Choice, Text } from '../http/fields.js';
 import { HasAtMostCharacters, IsPresent, MUST_BE_STRING, MUST_NOT_BE_EMPTY } from '../http/validation.js';
-import type { TokenRecord } from '../tokens/token.store.js';
+import type { TokenRecord } from '../tokens/tokens.store.js';
 import { dateAndTime, dateOnly } from './dates.js';
 
 const MUST_BE_NAME = { message: 'must be a string or a whole number' };

@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
 import type { GatewayPrincipal } from '../access/principal.js';
 import { badApiToken } from '../access/refusals.js';
-import { ApiErrors } from '../errors/openapi.js';
+import { ApiErrors } from '../openapi/api-errors.js';
 import { AuthAnswer } from './api-tokens.dto.js';
 
 @ApiTags('publicauth')

@@ -1,10 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Max } from 'class-validator';
-import { Password } from '../accounts/account-fields.dto.js';
+import { Password } from '../passwords/passwords.dto.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Field, Id, Scopes, Text, type FieldOptions } from '../http/fields.js';
 import { INVALID_ID, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
-import type { TokenRecord } from '../tokens/token.store.js';
+import type { TokenRecord } from '../tokens/tokens.store.js';
 
 const OWN_STRING = notYourOwn('token string');
 

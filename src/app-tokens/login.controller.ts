@@ -3,9 +3,9 @@ import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagg
 import { AcceptsForms, AppTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
 import { badAppToken } from '../access/refusals.js';
-import { wrongCredentials } from '../accounts/password-checks.service.js';
+import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { unverified } from '../errors/common-errors.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
 import { badUsername } from './refusals.js';

@@ -3,7 +3,7 @@ import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { EXAMPLE_TOKEN, LoginAnswer, NewToken, TokenList, TokenView, toTokenView } from './app-tokens.dto.js';
 import { badUser, onBehalfForbidden } from './refusals.js';
 import { tokenRoutes } from './token-routes.js';

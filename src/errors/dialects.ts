@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { escapeHtml, htmlPage, pagePolicy } from '../http/html.js';
+import { escapeHtml, htmlPage, pagePolicy } from '../html/page.js';
 import type { ApiError, FieldErrors } from './api-error.js';
 
 /**

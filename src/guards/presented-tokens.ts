@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Metrics } from '../metrics/metrics.service.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
-import type { VerifiedToken } from '../tokens/token.store.js';
+import type { VerifiedToken } from '../tokens/tokens.store.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
 /** Tokens as requests show them. Each check is counted, none is audited: there are too many. */

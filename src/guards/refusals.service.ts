@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Principal } from '../access/principal.js';
-import { Audit } from '../audit/audit.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { ApiError } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 

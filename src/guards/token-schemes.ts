@@ -4,7 +4,7 @@ import type { AppPrincipal, GatewayPrincipal, UserPrincipal } from '../access/pr
 import { badApiToken, badAppToken, badFrontendToken, badHeaders, noFrontendScope } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized } from '../errors/api-error.js';
-import type { VerifiedToken } from '../tokens/token.store.js';
+import type { VerifiedToken } from '../tokens/tokens.store.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
 import { PresentedTokens } from './presented-tokens.js';
 

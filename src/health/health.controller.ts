@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } f
 import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../access/access.js';
-import { ApiErrors } from '../errors/openapi.js';
+import { ApiErrors } from '../openapi/api-errors.js';
 import { Liveness, NOT_READY, ReadinessView } from './health.dto.js';
 import { Readiness } from './readiness.service.js';
 

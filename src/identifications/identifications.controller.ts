@@ -5,7 +5,7 @@ import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { invalidParams } from '../errors/api-error.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import {
   EntryPoint,
   EXAMPLE_IDENTIFICATION,

@@ -6,7 +6,7 @@ import { toSeconds } from '../accounts/client-accounts.dto.js';
 import { readAddress } from '../accounts/networks.js';
 import { Text } from '../http/fields.js';
 import { OptionalOrNull } from '../http/validation.js';
-import type { FoundAccount, IdentificationRecord } from './identification.store.js';
+import type { FoundAccount, IdentificationRecord } from './identifications.store.js';
 
 const LONGEST = 2_048;
 export const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';

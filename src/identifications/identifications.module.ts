@@ -1,17 +1,18 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
-import { IdentificationEntity } from './identification.entity.js';
-import { IdentificationStore } from './identification.store.js';
+import { PasswordsModule } from '../passwords/passwords.module.js';
+import { IdentificationEntity } from './identifications.entity.js';
+import { IdentificationStore } from './identifications.store.js';
 import { IdentificationsController } from './identifications.controller.js';
 import { Identifications } from './identifications.service.js';
-import { InstitutionStore } from './institution.store.js';
+import { InstitutionStore } from './institutions.store.js';
 import { WayfController } from './wayf.controller.js';
 import { Wayf } from './wayf.service.js';
 
 /** Which account does a visitor belong to? */
 @Module({
-  imports: [TypeOrmModule.forFeature([IdentificationEntity]), AccountsModule],
+  imports: [TypeOrmModule.forFeature([IdentificationEntity]), AccountsModule, PasswordsModule],
   controllers: [IdentificationsController, WayfController],
   providers: [Identifications, IdentificationStore, InstitutionStore, Wayf],
 })

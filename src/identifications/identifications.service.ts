@@ -4,7 +4,7 @@ import { readAddress } from '../accounts/networks.js';
 import { notFound, unauthorized } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
 import type { NewIdentification } from './identifications.dto.js';
-import { IdentificationStore, type IdentificationRecord } from './identification.store.js';
+import { IdentificationStore, type IdentificationRecord } from './identifications.store.js';
 
 /** Works out for clients which account a visitor belongs to. */
 @Injectable()

@@ -4,9 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptsForms, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
-import { pagePolicy } from '../http/html.js';
-import type { Institution } from './institution.store.js';
-import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage } from './wayf-page.js';
+import { pagePolicy } from '../html/page.js';
+import type { Institution } from './institutions.store.js';
+import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage } from '../html/wayf-page.js';
 import { Wayf } from './wayf.service.js';
 
 const HTML = 'text/html; charset=utf-8';

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { readAddress } from '../accounts/networks.js';
-import { PasswordChecks, wrongCredentials } from '../accounts/password-checks.service.js';
-import { Audit } from '../audit/audit.service.js';
+import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { ApiError } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
-import { IdentificationStore } from './identification.store.js';
-import { InstitutionStore, type Institution } from './institution.store.js';
+import { IdentificationStore } from './identifications.store.js';
+import { InstitutionStore, type Institution } from './institutions.store.js';
 
 /** What a visitor fills in, and from where. */
 export interface SignInForm {

@@ -1,7 +1,7 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '../access/access.js';
-import { ApiErrors } from '../errors/openapi.js';
+import { ApiErrors } from '../openapi/api-errors.js';
 import { JwkSet } from './jwks.dto.js';
 import { SigningKeys } from './signing-keys.service.js';
 

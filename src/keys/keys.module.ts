@@ -2,7 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JwksController } from './jwks.controller.js';
 import { SecretKeys } from './secret-keys.js';
-import { SigningKeyEntity } from './signing-key.entity.js';
+import { SigningKeyEntity } from './signing-keys.entity.js';
 import { SigningKeys } from './signing-keys.service.js';
 
 /** The keys that everything signed, derived or encrypted comes from. */

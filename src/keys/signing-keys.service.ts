@@ -6,7 +6,7 @@ import { EntityManager } from 'typeorm';
 import { SIGNING_KEY_LOCK, underLock } from '../database/locks.js';
 import { open, seal } from './envelope.js';
 import { SecretKeys } from './secret-keys.js';
-import { SigningKeyEntity } from './signing-key.entity.js';
+import { SigningKeyEntity } from './signing-keys.entity.js';
 
 /** The only algorithm that session tokens are signed with (RFC 7518 section 3.3). */
 export const ALGORITHM = 'RS512';

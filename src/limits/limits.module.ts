@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { AttemptLimitEntity } from './attempt-limit.entity.js';
+import { AttemptLimitEntity } from './attempt-limits.entity.js';
 import { Limits } from './limits.service.js';
 
 @Global()

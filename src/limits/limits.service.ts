@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
-import { Audit } from '../audit/audit.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { rateLimited } from '../errors/api-error.js';
 

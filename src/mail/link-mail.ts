@@ -1,4 +1,4 @@
-import { escapeHtml } from '../http/html.js';
+import { escapeHtml } from '../html/page.js';
 import type { MailContent } from './mail-message.js';
 
 /** What is said of the token of a link that is not good. */

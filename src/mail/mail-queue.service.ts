@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Bell } from './bell.js';
 import type { MailContent } from './mail-message.js';
-import { OutgoingMails, type NewMail } from './outgoing-mails.repository.js';
+import { OutgoingMails, type NewMail } from './outgoing-mails.store.js';
 
 /**
  * Writes a mail at the moment it is sent, and makes the secrets in it, which are never in the queue. It may be called

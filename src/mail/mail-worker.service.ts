@@ -3,7 +3,7 @@ import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { AttemptEnded, describeFailure } from './mail-failure.js';
 import { MailQueue } from './mail-queue.service.js';
 import { MailTransport } from './mail-transport.js';
-import { OutgoingMails, type ClaimedMail } from './outgoing-mails.repository.js';
+import { OutgoingMails, type ClaimedMail } from './outgoing-mails.store.js';
 
 /** How many mails go out at once. */
 export const CONCURRENCY = 5;

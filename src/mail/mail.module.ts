@@ -7,8 +7,8 @@ import { FileTransport } from './file-transport.js';
 import { MailQueue } from './mail-queue.service.js';
 import { MailTransport } from './mail-transport.js';
 import { CONCURRENCY, MailWorker } from './mail-worker.service.js';
-import { OutgoingMailEntity } from './outgoing-mail.entity.js';
-import { OutgoingMails } from './outgoing-mails.repository.js';
+import { OutgoingMailEntity } from './outgoing-mails.entity.js';
+import { OutgoingMails } from './outgoing-mails.store.js';
 import { SmtpTransport } from './smtp-transport.js';
 
 /** Outgoing mail: a queue in the database, and the worker that sends what is in it. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
 import { SessionChecks } from '../sessions/session-checks.service.js';
-import type { IntrospectedToken } from '../tokens/client-token.store.js';
+import type { IntrospectedToken } from '../tokens/client-tokens.store.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { IntrospectionAnswer } from './oauth.dto.js';

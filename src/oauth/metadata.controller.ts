@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagg
 import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiErrors } from '../errors/openapi.js';
+import { ApiErrors } from '../openapi/api-errors.js';
 
 const METHODS = ['client_secret_basic', 'client_secret_post'];
 

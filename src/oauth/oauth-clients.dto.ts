@@ -3,7 +3,7 @@ import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Id, Name, Scopes } from '../http/fields.js';
 import { INVALID_ID, IsRefused, notYourOwn } from '../http/validation.js';
-import type { ClientRecord } from './oauth-client.store.js';
+import type { ClientRecord } from './oauth-clients.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
 const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';

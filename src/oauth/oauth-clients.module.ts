@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { TokensModule } from '../tokens/tokens.module.js';
-import { OauthClientEntity } from './oauth-client.entity.js';
-import { OauthClientSecretEntity } from './oauth-client-secret.entity.js';
-import { OauthClientStore } from './oauth-client.store.js';
+import { OauthClientEntity } from './oauth-clients.entity.js';
+import { OauthClientSecretEntity } from './oauth-client-secrets.entity.js';
+import { OauthClientStore } from './oauth-clients.store.js';
 import { OauthClients } from './oauth-clients.service.js';
 
 /** OAuth2 clients and their secrets, without the routes: the bootstrap command needs no more. */

@@ -4,8 +4,8 @@ import { EntityManager } from 'typeorm';
 import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import type { AuthenticatedClient } from '../access/principal.js';
-import type { AuditKind } from '../audit/audit-kinds.js';
-import { Audit } from '../audit/audit.service.js';
+import type { AuditKind } from '../audit-log/audit-kinds.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
@@ -18,7 +18,7 @@ import { digestOf, hintOf } from '../tokens/digest.js';
 import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { NewSecret } from './oauth-clients.dto.js';
-import { OauthClientStore, type ClientChange, type ClientRecord } from './oauth-client.store.js';
+import { OauthClientStore, type ClientChange, type ClientRecord } from './oauth-clients.store.js';
 
 /** What ids look like: those of ours are uuids, the first one may be the operator's choice. */
 const isClientId = (text: string) => /^[\w.-]{1,100}$/.test(text);

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
-import { Audit } from '../audit/audit.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError } from '../errors/api-error.js';
 import { isForeignKeyViolation } from '../errors/database-errors.js';

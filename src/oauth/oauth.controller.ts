@@ -4,7 +4,7 @@ import { AcceptsForms, ClientSecretRequired, CurrentPrincipal, SpeaksDialect } f
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
-import { ApiErrors, BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { MUST_BE_STRING } from '../http/validation.js';
 import { Introspection } from './introspection.service.js';
 import { badGrantType, badScope, OauthTokens } from './oauth-tokens.service.js';

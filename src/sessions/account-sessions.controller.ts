@@ -3,7 +3,7 @@ import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } 
 import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
-import { ApiErrors, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_SESSION_ID, OwnSessionList, toOwnSessionView } from './account-sessions.dto.js';
 import { AccountSessions } from './account-sessions.service.js';

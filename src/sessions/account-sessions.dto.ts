@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import type { SessionRecord } from './session.store.js';
+import type { SessionRecord } from './sessions.store.js';
 
 export const EXAMPLE_SESSION_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 

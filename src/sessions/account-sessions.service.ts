@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { SessionPrincipal, UserPrincipal } from '../access/principal.js';
-import { Audit } from '../audit/audit.service.js';
+import { Audit } from '../audit-log/audit-log.service.js';
 import { notFound } from '../errors/api-error.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
-import { SessionStore, type SessionRecord } from './session.store.js';
+import { SessionStore, type SessionRecord } from './sessions.store.js';
 
 /** The live sessions of one account, for whoever may see them: its holder, and admins. */
 @Injectable()

@@ -6,7 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { isUuid } from '../http/validation.js';
 import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
 import type { SessionClaims } from './session-tokens.service.js';
-import { SessionStore } from './session.store.js';
+import { SessionStore } from './sessions.store.js';
 import { SessionUses } from './session-uses.service.js';
 
 /** Whether session JWTs are good. */

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { UseNotes } from '../database/use-notes.js';
-import { SessionStore } from './session.store.js';
+import { SessionStore } from './sessions.store.js';
 
 /** When sessions were last used. */
 @Injectable()

@@ -11,9 +11,9 @@ import {
 import { CurrentPrincipal, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { wrongCredentials } from '../accounts/password-checks.service.js';
+import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { unverified } from '../errors/common-errors.js';
-import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../errors/openapi.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { CredentialsBody, RefreshBody, TokenAnswer } from './sessions.dto.js';
 import { badRefreshToken, Sessions, signupClosed } from './sessions.service.js';
 

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Email, NewPassword } from '../accounts/account-fields.dto.js';
+import { Email } from '../accounts/account-fields.dto.js';
+import { NewPassword } from '../passwords/passwords.dto.js';
 import { Flag, Nested, Text } from '../http/fields.js';
 
 export const EXAMPLE_JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzUxMiIsImtpZCI6Ik56YiJ9.eyJkYXRhIjp7fX0.SuAAhWPz_7Vf';

@@ -1,37 +1,24 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
-import { MailModule } from '../mail/mail.module.js';
+import { EmailLinksModule } from '../email-links/email-links.module.js';
+import { PasswordsModule } from '../passwords/passwords.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountSessionsController } from './account-sessions.controller.js';
 import { AccountSessions } from './account-sessions.service.js';
-import { PasswordResetEntity } from './password-reset.entity.js';
-import { PasswordResetStore } from './password-reset.store.js';
-import { PasswordResetsController } from './password-resets.controller.js';
-import { PasswordResets } from './password-resets.service.js';
-import { ResetPageController } from './reset-page.controller.js';
 import { SessionChecks } from './session-checks.service.js';
-import { SessionEntity } from './session.entity.js';
-import { SessionStore } from './session.store.js';
+import { SessionEntity } from './sessions.entity.js';
+import { SessionStore } from './sessions.store.js';
 import { SessionUses } from './session-uses.service.js';
 import { SessionTokens } from './session-tokens.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { Sessions } from './sessions.service.js';
 
-/** Signing up, in and out, and resetting passwords: every route that answers with a session token. */
+/** Signing up, in and out, and the sessions of an account. */
 @Module({
-  imports: [TypeOrmModule.forFeature([SessionEntity, PasswordResetEntity]), AccountsModule, MailModule, TokensModule],
-  controllers: [SessionsController, AccountSessionsController, PasswordResetsController, ResetPageController],
-  providers: [
-    SessionStore,
-    SessionTokens,
-    SessionUses,
-    SessionChecks,
-    Sessions,
-    AccountSessions,
-    PasswordResetStore,
-    PasswordResets,
-  ],
-  exports: [SessionChecks, Sessions, AccountSessions, PasswordResets],
+  imports: [TypeOrmModule.forFeature([SessionEntity]), AccountsModule, EmailLinksModule, PasswordsModule, TokensModule],
+  controllers: [SessionsController, AccountSessionsController],
+  providers: [SessionStore, SessionTokens, SessionUses, SessionChecks, Sessions, AccountSessions],
+  exports: [SessionChecks, SessionTokens, Sessions, AccountSessions],
 })
 export class SessionsModule {}

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { AppPrincipal, ClientPrincipal, SessionPrincipal, UserPrincipal } from '../access/principal.js';
 import { badAccessToken, badClient, revokedMeanwhile, sessionEnded } from '../access/refusals.js';
 import { sql } from '../database/sql.js';
-import type { TokenName } from './token.store.js';
+import type { TokenName } from './tokens.store.js';
 import { isGoodClient } from './good-client.js';
 import { IS_GOOD_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
 

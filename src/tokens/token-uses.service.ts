@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { UseNotes } from '../database/use-notes.js';
-import { TokenStore } from './token.store.js';
+import { TokenStore } from './tokens.store.js';
 
 /** When tokens were last used. */
 @Injectable()

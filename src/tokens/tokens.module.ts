@@ -1,10 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Callers } from './callers.service.js';
-import { ClientTokenStore } from './client-token.store.js';
-import { TokenEntity } from './token.entity.js';
-import { GatewayTokenStore } from './gateway-token.store.js';
-import { TokenStore } from './token.store.js';
+import { ClientTokenStore } from './client-tokens.store.js';
+import { TokenEntity } from './tokens.entity.js';
+import { GatewayTokenStore } from './gateway-tokens.store.js';
+import { TokenStore } from './tokens.store.js';
 import { TokenUses } from './token-uses.service.js';
 import { Tokens } from './tokens.service.js';
 

@@ -9,9 +9,9 @@ import { isUuid } from '../http/validation.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
-import { ClientTokenStore, type IntrospectedToken } from './client-token.store.js';
+import { ClientTokenStore, type IntrospectedToken } from './client-tokens.store.js';
 import { digestOf, hintOf } from './digest.js';
-import { GatewayTokenStore } from './gateway-token.store.js';
+import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import {
   TokenStore,
@@ -20,7 +20,7 @@ import {
   type TokenName,
   type TokenRecord,
   type VerifiedToken,
-} from './token.store.js';
+} from './tokens.store.js';
 import { TokenUses } from './token-uses.service.js';
 
 /** Whose a new token is, and what else is known of it. */

@@ -8,7 +8,7 @@ import 'reflect-metadata';
 import { Clock } from '../../src/config/clock.js';
 import { loadConfig, type Config } from '../../src/config/config.js';
 import type { DatabaseConnection } from '../../src/database/connection.js';
-import { describeApi } from '../../src/http/docs.js';
+import { describeApi } from '../../src/openapi/docs.js';
 import { createLogger } from '../../src/logging/logger.js';
 import { createServer, stopServer } from '../../src/server.js';
 import { SeenAnswers } from './openapi.js';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { EntityManager } from 'typeorm';
-import { Accounts } from '../../src/accounts/accounts.service.js';
-import { PasswordHasher } from '../../src/accounts/password-hasher.js';
+import { Accounts } from '../../src/accounts/accounts.store.js';
+import { PasswordHasher } from '../../src/passwords/password-hasher.js';
 import { Revocations } from '../../src/revocations/revocations.service.js';
 import { Tokens } from '../../src/tokens/tokens.service.js';
 import type { TestDatabase } from './database.js';

@@ -1,0 +1,207 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager, IsNull } from 'typeorm';
+import { sql } from '../database/sql.js';
+import { conflict } from '../errors/api-error.js';
+import { takenEmail } from '../errors/common-errors.js';
+import { isUniqueViolation } from '../errors/database-errors.js';
+import { AccountEntity, type Role } from './accounts.entity.js';
+import { EmailLinkStore } from '../email-links/email-links.store.js';
+
+/** An account, and the epoch that its credential was checked against. */
+export interface AccountAtEpoch {
+  id: string;
+  email: string;
+  credentialEpoch: number;
+}
+
+/** An account as a change of its credentials left it. */
+export interface ChangedAccount {
+  id: string;
+  email: string;
+  emailVerified: boolean;
+  /** Whether the email that it had before was. */
+  wasVerified: boolean;
+  /** Null: there was none, or only its case is another. */
+  oldEmail: string | null;
+}
+
+/** What is known of a new account. */
+export interface NewAccount<Email extends string | null = string> {
+  email: Email;
+  passwordHash: string | null;
+  role: Role;
+  name?: string | null;
+  publisherReference?: string | null;
+  individual?: boolean;
+  /** Whether the email is known to be its holder's. */
+  verified?: boolean;
+}
+
+/** The account table. */
+@Injectable()
+export class Accounts {
+  constructor(
+    private readonly manager: EntityManager,
+    private readonly emailLinks: EmailLinkStore,
+  ) {}
+
+  /** @returns the account with this email, in whatever case, disabled or not */
+  findByEmail(email: string): Promise<AccountEntity | null> {
+    return this.manager
+      .createQueryBuilder(AccountEntity, 'account')
+      .where('lower(account.email) = lower(:email)', { email })
+      .getOne();
+  }
+
+  /** @returns the account with this id, unless it is disabled */
+  async findEnabled(id: string): Promise<AccountEntity | null> {
+    return this.manager.findOneBy(AccountEntity, { id, disabledAt: IsNull() });
+  }
+
+  /** @throws ApiError `conflict` when the email is taken, or kept for whom it was taken from, or the name is taken */
+  async create<Email extends string | null>(
+    tx: EntityManager,
+    account: NewAccount<Email>,
+  ): Promise<{ id: string; email: Email; credentialEpoch: number }> {
+    const { email, passwordHash, role, name = null, publisherReference = null, individual = true } = account;
+    if (email !== null) await this.claimEmail(tx, email, null);
+    const [created] = await sql<{ id: string; email: Email; credentialEpoch: number }>(
+      tx,
+      `INSERT INTO accounts
+         (email, password_hash, role, name, publisher_reference, individual, email_verified_at)
+       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END)
+       ON CONFLICT DO NOTHING
+       RETURNING id, email, credential_epoch AS "credentialEpoch"`,
+      [email, passwordHash, role, name, publisherReference, individual, account.verified ?? false],
+    );
+    if (created) return created;
+    const taken = await sql(tx, 'SELECT id FROM accounts WHERE lower(email) = lower($1)', [email]);
+    throw taken.length > 0 ? takenEmail() : takenName();
+  }
+
+  /**
+   * Gives the account a new email and password. The caller holds a lock on the account, and revokes what it has open.
+   *
+   * @throws ApiError `conflict` when the email is taken
+   */
+  async changeCredentials(tx: EntityManager, id: string, email: string, passwordHash: string): Promise<ChangedAccount> {
+    const [before] = await sql<{ email: string | null; isSame: boolean; wasVerified: boolean }>(
+      tx,
+      `SELECT email, email_verified_at IS NOT NULL AS "wasVerified",
+         coalesce(lower(email) = lower($2), false) AS "isSame"
+       FROM accounts WHERE id = $1`,
+      [id, email],
+    );
+    const { email: old = null, isSame = false, wasVerified = false } = before ?? {};
+    await this.claimEmail(tx, email, id, old);
+    const [changed] = await namingConflicts(
+      sql<{ id: string; email: string; emailVerified: boolean }>(
+        tx,
+        `UPDATE accounts SET email = $2, password_hash = $3, updated_at = now(),
+           email_verified_at = CASE WHEN $4 THEN email_verified_at END
+         WHERE id = $1
+         RETURNING id, email, email_verified_at IS NOT NULL AS "emailVerified"`,
+        [id, email, passwordHash, isSame],
+      ),
+    );
+    if (!changed) throw new Error('The account that is changed was not there.');
+    return { ...changed, wasVerified, oldEmail: isSame ? null : old };
+  }
+
+  /**
+   * Gives the account the email that it had, and takes away its password, which somebody else may have chosen. The caller
+   * holds a lock on the account, and revokes what it has open.
+   *
+   * @returns the email that it had in between; null: none
+   * @throws ApiError `conflict` when the email is taken
+   */
+  async restoreEmail(tx: EntityManager, id: string, email: string): Promise<{ oldEmail: string | null }> {
+    const [before] = await sql<{ oldEmail: string | null }>(
+      tx,
+      'SELECT CASE WHEN lower(email) <> lower($2) THEN email END AS "oldEmail" FROM accounts WHERE id = $1',
+      [id, email],
+    );
+    const { oldEmail = null } = before ?? {};
+    await this.claimEmail(tx, email, id, oldEmail);
+    await namingConflicts(
+      sql(
+        tx,
+        `UPDATE accounts SET email = $2, password_hash = NULL, email_verified_at = now(), updated_at = now()
+         WHERE id = $1 RETURNING id`,
+        [id, email],
+      ),
+    );
+    return { oldEmail };
+  }
+
+  /** Notes that the holder of this email reads its mails. @returns whether it is (still) the account's */
+  async verifyEmail(tx: EntityManager, id: string, email: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `UPDATE accounts SET email_verified_at = coalesce(email_verified_at, now())
+       WHERE id = $1 AND lower(email) = lower($2) RETURNING id`,
+      [id, email],
+    );
+    return rows.length === 1;
+  }
+
+  /**
+   * Gives the account a new password by a link that was mailed to it, which verifies the email too. The caller holds a lock
+   * on the account, and revokes what it has open.
+   *
+   * @returns undefined when the account is disabled
+   */
+  async changePassword(
+    tx: EntityManager,
+    id: string,
+    passwordHash: string,
+  ): Promise<{ id: string; email: string } | undefined> {
+    const [row] = await sql<{ id: string; email: string }>(
+      tx,
+      `UPDATE accounts SET password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())
+       WHERE id = $1 AND disabled_at IS NULL
+       RETURNING id, email`,
+      [id, passwordHash],
+    );
+    return row;
+  }
+
+  /** Replaces a hash by one of the same password at another cost, unless the password has changed meanwhile. */
+  async renewHash(id: string, oldHash: string, newHash: string): Promise<void> {
+    await sql(
+      this.manager,
+      'UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id',
+      [id, oldHash, newHash],
+    );
+  }
+
+  /**
+   * Makes sure that an email is not kept for somebody from whom it was taken, and keeps it so until the transaction ends.
+   *
+   * @param email null: none
+   * @param old the email that is given up for it
+   * @throws ApiError `conflict`
+   */
+  async claimEmail(
+    tx: EntityManager,
+    email: string | null,
+    accountId: string | null,
+    old: string | null = null,
+  ): Promise<void> {
+    const locked = [email, old].filter((one) => one !== null);
+    await this.emailLinks.lockEmails(tx, locked);
+    if (email !== null && (await this.emailLinks.isKept(tx, email, accountId))) throw takenEmail();
+  }
+}
+
+/** @throws ApiError `conflict` when what fails is that the email or the name is taken */
+export async function namingConflicts<T>(statement: Promise<T>): Promise<T> {
+  try {
+    return await statement;
+  } catch (error) {
+    if (isUniqueViolation(error, 'accounts_email_key')) throw takenEmail();
+    throw isUniqueViolation(error, 'accounts_name_key') ? takenName() : error;
+  }
+}
+
+export const takenName = () => conflict('An account with this name exists.', { name: ['is taken'] });

@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { UserPrincipal } from '../access/principal.js';
+import { requireAdmin } from '../access/refusals.js';
+import { Audit } from '../audit-log/audit-log.service.js';
+import type { Cursor } from '../database/keyset.js';
+import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
+import { isUuid } from '../http/validation.js';
+import { Callers } from '../tokens/callers.service.js';
+import { AuditEventStore, type AuditRecord } from './audit-log-reader.store.js';
+import type { AuditFilter } from './audit-log-reader.dto.js';
+
+/** How many are read at once for an export. */
+const BATCH = 1_000;
+
+/** Reading the trail, for admins, which the trail tells of too. */
+@Injectable()
+export class AuditEvents {
+  constructor(
+    private readonly manager: EntityManager,
+    private readonly store: AuditEventStore,
+    private readonly callers: Callers,
+    private readonly audit: Audit,
+  ) {}
+
+  /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
+  async list(caller: UserPrincipal, filter: AuditFilter): Promise<Page<AuditRecord>> {
+    const after = await this.begin(caller, filter);
+    return pageOf(await this.store.list(filter, PAGE_SIZE + 1, after));
+  }
+
+  /** @returns all that there is behind the cursor, a batch at a time. @throws ApiError as {@link list} */
+  async export(caller: UserPrincipal, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
+    return this.batches(caller, filter, await this.begin(caller, filter));
+  }
+
+  private async begin(caller: UserPrincipal, filter: AuditFilter): Promise<Cursor | undefined> {
+    requireAdmin(caller);
+    const after = readCursor(filter.cursor);
+    await this.audit.recordAlone({ kind: 'audit.read', details: noted(filter) });
+    return after;
+  }
+
+  /** Whoever may read no more meanwhile is cut off. */
+  private async *batches(
+    caller: UserPrincipal,
+    filter: AuditFilter,
+    start: Cursor | undefined,
+  ): AsyncGenerator<AuditRecord[]> {
+    for (let after = start; ;) {
+      await this.manager.transaction((tx) => this.callers.holdUser(tx, caller));
+      const { records, next } = pageOf(await this.store.list(filter, BATCH + 1, after), BATCH);
+      yield records;
+      if (!next) return;
+      after = next;
+    }
+  }
+}
+
+/** What was asked for, as far as it can be no secret and no email: a subject may be any text. */
+function noted(filter: AuditFilter): Record<string, unknown> {
+  const given = Object.entries(filter).filter(([name, value]) => value !== undefined && name !== 'cursor');
+  const free = ['actor', 'subject'];
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, free.includes(name) && !isUuid(String(value)) ? '…' : (value as unknown)]),
+  );
+}

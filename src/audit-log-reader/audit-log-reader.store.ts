@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { keyset, where, type Cursor } from '../database/keyset.js';
+import { sql } from '../database/sql.js';
+import { isUuid } from '../http/validation.js';
+import type { AuditEventEntity } from '../audit-log/audit-events.entity.js';
+import type { AuditFilter } from './audit-log-reader.dto.js';
+
+export type AuditRecord = AuditEventEntity & { email: string | null };
+
+/** Each filter as a condition. An index serves each of them, newest first. */
+const CONDITIONS = {
+  actor: 'coalesce(e.client_id, e.actor_id::text, e.app_token_id::text) =',
+  app_token: 'e.app_token_id =',
+  on_behalf_of: 'e.on_behalf_of =',
+  subject: 'e.subject =',
+  kind: 'e.kind =',
+  outcome: 'e.outcome =',
+  from: 'e.at >=',
+  to: 'e.at <',
+} satisfies Partial<Record<keyof AuditFilter, string>>;
+
+const NAMES = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
+
+const NEWEST_FIRST = keyset('e.at', 'e.id', 'DESC');
+
+/** The audit trail, as it is read. */
+@Injectable()
+export class AuditEventStore {
+  constructor(private readonly manager: EntityManager) {}
+
+  /** @returns at most `limit` events, newest first, from behind the cursor */
+  list(filter: AuditFilter, limit: number, after: Cursor | undefined): Promise<(AuditRecord & Cursor)[]> {
+    const { statement, values } = listStatement(filter, limit, after);
+    return sql<AuditRecord & Cursor>(this.manager, statement, values);
+  }
+}
+
+/** The statement for a page, also for the benchmark. */
+export function listStatement(
+  filter: AuditFilter,
+  limit: number,
+  after?: Cursor,
+): { statement: string; values: unknown[] } {
+  const names = NAMES.filter((name) => filter[name] !== undefined && !(name === 'to' && isBefore(after, filter.to)));
+  const values: unknown[] = names.map((name) =>
+    name === 'from' || name === 'to' ? atUtc(filter[name]) : oneCase(filter[name]),
+  );
+  const conditions = names.map((name, index) => `${CONDITIONS[name]} $${index + 1}`);
+  conditions.push(...NEWEST_FIRST.behind(after, values));
+  const statement = `
+    SELECT e.id, e.at, e.kind, e.outcome, e.actor_id AS "actorId", e.client_id AS "clientId",
+      e.app_token_id AS "appTokenId", e.on_behalf_of AS "onBehalfOf", e.subject, e.address,
+      e.request_id AS "requestId", e.details, m.email, ${NEWEST_FIRST.micros}
+    FROM audit_events e LEFT JOIN audit_emails m ON m.event_id = e.id
+    ${where(conditions)} ${NEWEST_FIRST.orderBy} LIMIT ${limit}`;
+  return { statement, values };
+}
+
+/** One spelling: PostgreSQL refuses offsets that JavaScript takes. */
+const atUtc = (time = '') => new Date(time).toISOString();
+
+/** Behind such a cursor the time is no condition any more. PostgreSQL would go there from it, past all that lies between. */
+const isBefore = (cursor: Cursor | undefined, time = '') =>
+  cursor !== undefined && Number(cursor.micros) < Date.parse(time) * 1_000;
+
+/** As ids are stored; other texts mean what they say. */
+const oneCase = (text = '') => (isUuid(text) ? text.toLowerCase() : text);

@@ -1,0 +1,57 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AuditModule } from '../audit-log/audit-log.module.js';
+import { announce } from '../bootstrap/announcement.js';
+import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
+import { Bootstrap } from '../bootstrap/bootstrap.service.js';
+import { ConfigModule } from '../config/config.module.js';
+import { ConfigError, loadConfig } from '../config/config.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { KeysModule } from '../keys/keys.module.js';
+import { LimitsModule } from '../limits/limits.module.js';
+import { createLogger, NestLogger } from '../logging/logger.js';
+import { RevocationsModule } from '../revocations/revocations.module.js';
+import { prepareSchema } from '../start.js';
+
+@Module({})
+class CommandModule {}
+
+/** The command that fills an empty outside database, and shows the credentials it made, once. */
+async function run(): Promise<string> {
+  const config = loadConfig(process.env);
+  if (config.databaseUrl === undefined || !config.secretKeys) {
+    return 'Set DATABASE_URL. The embedded database is filled by the first start.\n';
+  }
+  const logger = createLogger('warn');
+  const connection = { connectionString: config.databaseUrl };
+  await prepareSchema(config, connection, logger);
+  const imports = [
+    ConfigModule.with(config),
+    DatabaseModule.with(connection, 2),
+    KeysModule.with(config.secretKeys),
+    LimitsModule,
+    RevocationsModule,
+    AuditModule,
+    BootstrapModule,
+  ];
+  const context = await NestFactory.createApplicationContext(
+    { module: CommandModule, imports },
+    { logger: new NestLogger(logger), abortOnError: false },
+  );
+  try {
+    const made = await context.get(Bootstrap).generated();
+    return made ? announce(config.publicUrl, made) : 'There is an admin already, and an App-Token: nothing was made.\n';
+  } finally {
+    await context.close();
+  }
+}
+
+run().then(
+  (text) => process.stdout.write(text),
+  (error: unknown) => {
+    const message = error instanceof ConfigError || !(error instanceof Error) ? String(error) : error.message;
+    process.stderr.write(`${message}\n`);
+    process.exit(1);
+  },
+);

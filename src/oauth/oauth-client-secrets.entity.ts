@@ -1,0 +1,33 @@
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import { OauthClientEntity } from './oauth-clients.entity.js';
+
+/** One of the secrets of a client: its digest, never itself. Two can be live at once while one replaces the other. */
+@Entity('oauth_client_secrets')
+@Check('oauth_client_secrets_hint_check', 'char_length(hint) = 4')
+@Index('oauth_client_secrets_client_id_idx', ['clientId'])
+export class OauthClientSecretEntity {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column({ name: 'client_id', type: 'text' })
+  clientId!: string;
+
+  @ManyToOne(() => OauthClientEntity, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'oauth_client_secrets_client_id_fkey' })
+  client?: OauthClientEntity;
+
+  /** SHA-256 of the secret. */
+  @Column({ type: 'bytea' })
+  digest!: Buffer;
+
+  /** The last four characters of the secret; null for one that was made before hints were kept. */
+  @Column({ type: 'text', nullable: true })
+  hint!: string | null;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt!: Date;
+
+  /** Accurate to about a minute. */
+  @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
+  lastUsedAt!: Date | null;
+}

@@ -1,0 +1,185 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import { sessionEnded } from '../access/refusals.js';
+import { MUST_BE_EMAIL } from '../http/validation.js';
+import { ApiError, BEARER, invalidParams, notFound, rateLimited, type ErrorCode } from '../errors/api-error.js';
+import {
+  bodyTooLarge,
+  databaseAway,
+  notAllowed,
+  notJson,
+  takenEmail,
+  unexpected,
+  unsupportedType,
+  unverified,
+  wrongMethod,
+} from '../errors/common-errors.js';
+import { statusOf, wordError, type Dialect } from '../errors/dialects.js';
+
+/** Of each code the example that is shown where no other is given, and what it means. */
+const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
+  bad_request: { error: notJson(), describe: 'The request could not be understood' },
+  unauthorized: { error: sessionEnded(), describe: 'The credential is missing or not (any longer) valid' },
+  forbidden: { error: notAllowed(), describe: 'The credential does not allow this' },
+  unverified: {
+    error: unverified(),
+    describe: 'The password is right, but the email is not verified (EMAIL_VERIFICATION)',
+  },
+  not_found: { error: notFound(), describe: 'There is no such thing for you' },
+  method_not_allowed: { error: wrongMethod(['GET']), describe: 'Wrong method; see `Allow`' },
+  conflict: { error: takenEmail(), describe: 'It would clash with what is there' },
+  body_too_large: { error: bodyTooLarge(), describe: 'The body is over the limit (BODY_LIMIT)' },
+  unsupported_media_type: { error: unsupportedType(), describe: 'Unknown media type' },
+  invalid_params: {
+    error: invalidParams({ email: [MUST_BE_EMAIL.message] }),
+    describe: 'One or more fields are invalid',
+  },
+  rate_limited: { error: rateLimited(60), describe: 'Too many attempts; see `Retry-After`' },
+  internal: { error: unexpected(), describe: 'An unexpected failure, logged under this id' },
+  unavailable: {
+    error: databaseAway(),
+    describe: 'The database is away, or too many passwords wait to be checked; see `Retry-After`',
+  },
+};
+
+const REQUEST_ID = 'req-1';
+
+type Headers = NonNullable<ApiResponseOptions['headers']>;
+
+const HEADERS: Partial<Record<ErrorCode, Headers>> = {
+  unauthorized: {
+    'WWW-Authenticate': {
+      description: 'What is asked for (RFC 9110)',
+      schema: { type: 'string' },
+      example: BEARER,
+    },
+  },
+  rate_limited: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 60 } },
+  unavailable: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 1 } },
+};
+
+/** Every route can fail in these ways; the plain ones ask no database. */
+const commonOf = (dialect: Dialect): ErrorCode[] =>
+  dialect === 'plain' ? ['bad_request', 'internal'] : ['bad_request', 'internal', 'unavailable'];
+
+/** Every DELETE without a body can fail in these ways too: one that is sent all the same is read, and left alone. */
+export const UNUSED_BODY_ERRORS: ErrorCode[] = ['body_too_large', 'unsupported_media_type'];
+
+/** Every route that takes a body can fail in these ways too. */
+export const BODY_ERRORS: ErrorCode[] = [...UNUSED_BODY_ERRORS, 'invalid_params'];
+
+/** A failure as a dialect words it. */
+interface Failure {
+  dialect: Dialect;
+  error: ApiError;
+  body: object;
+}
+
+/**
+ * Describes the failures of a route in OpenAPI: the given ones and those that every route has. To be used once on a route.
+ *
+ * @param dialect several where the credential decides which one it is
+ * @param given a code is shown by a general example; an error is shown as it is, instead of its code's example
+ */
+export function ApiErrors(dialect: Dialect | Dialect[], ...given: (ErrorCode | ApiError)[]): MethodDecorator {
+  const byStatus = new Map<number, Failure[]>();
+  for (const one of [dialect].flat()) {
+    for (const error of shown([...commonOf(one), ...given])) {
+      const status = statusOf(one, error);
+      const failure = { dialect: one, error, body: bodyOf(one, error) };
+      byStatus.set(status, [...(byStatus.get(status) ?? []), failure]);
+    }
+  }
+  return applyDecorators(...[...byStatus].map(([status, failures]) => ApiResponse(responseOf(status, failures))));
+}
+
+function shown(given: (ErrorCode | ApiError)[]): ApiError[] {
+  const errors = given.filter((one) => one instanceof ApiError);
+  const codes = new Set(given.filter((one) => typeof one === 'string'));
+  for (const { code } of errors) codes.delete(code);
+  return [...[...codes].map(general), ...errors];
+}
+
+/** Without its headers: those of {@link HEADERS} stand for all errors of the code. */
+function general(code: ErrorCode): ApiError {
+  const {
+    message,
+    details: { fields },
+  } = GENERAL[code].error;
+  return new ApiError(code, message, fields ? { fields } : {});
+}
+
+function responseOf(status: number, failures: Failure[]): ApiResponseOptions {
+  const schemas = new Map(failures.map(({ dialect, body }) => [titleOf(dialect, body), schemaOf(dialect, body)]));
+  const [schema = {}, ...others] = schemas.values();
+  const headers = Object.assign({}, ...failures.map(({ error }) => headersOf(error))) as Headers;
+  return {
+    status,
+    description: [...new Set(failures.map(({ error }) => GENERAL[error.code].describe))].join('\n\n'),
+    ...(Object.keys(headers).length > 0 && { headers }),
+    content: {
+      'application/json': {
+        schema: others.length === 0 ? schema : { anyOf: [schema, ...others] },
+        ...(failures.length === 1 ? { example: failures[0]?.body } : { examples: namedExamples(failures) }),
+      },
+    },
+  };
+}
+
+function headersOf({ code, details }: ApiError): Headers {
+  return Object.fromEntries(
+    Object.entries(HEADERS[code] ?? {}).map(([name, header]) => {
+      const example = details.headers?.[name.toLowerCase()];
+      return [name, { ...header, ...(example !== undefined && { example }) }];
+    }),
+  );
+}
+
+/** Each is named by its code, and by its dialect if there are several; more of one name are counted. */
+function namedExamples(failures: Failure[]) {
+  const severalDialects = new Set(failures.map(({ dialect }) => dialect)).size > 1;
+  const names = failures.map(({ dialect, error: { code } }) => (severalDialects ? `${dialect}_${code}` : code));
+  return Object.fromEntries(
+    failures.map(({ error: { message }, body }, index) => {
+      const name = names[index] ?? '';
+      const earlier = names.slice(0, index).filter((one) => one === name).length;
+      return [earlier === 0 ? name : `${name}_${earlier + 1}`, { summary: message, value: body }];
+    }),
+  );
+}
+
+/** Bodies of a dialect with the same fields are of one schema, which the description holds once (`description.ts`). */
+function titleOf(dialect: Dialect, body: object): string {
+  const plain = bodyOf(dialect, general('bad_request'));
+  const more = Object.keys(body).filter((name) => !(name in plain));
+  return pascal(`${dialect}-error${more.length > 0 ? `-with-${more.join('-and-')}` : ''}`);
+}
+
+/** Pages are not described. */
+const bodyOf = (dialect: Dialect, error: ApiError) => wordError(dialect, error, REQUEST_ID) as object;
+
+const pascal = (text: string) => text.replace(/(?:^|[-_])(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+function schemaOf(dialect: Dialect, body: object) {
+  const title = titleOf(dialect, body);
+  // Not of this very body: what a schema is an example of must not depend on which route comes first.
+  const samples = (['bad_request', 'invalid_params', 'internal'] as const).map((code) =>
+    bodyOf(dialect, general(code)),
+  );
+  const sample = samples.find((one) => titleOf(dialect, one) === title) ?? body;
+  const properties = Object.fromEntries(
+    Object.entries(sample).map(([name, example]: [string, unknown]) => [name, { ...typeOf(example), example }]),
+  );
+  return { title, type: 'object', properties, required: Object.keys(sample) };
+}
+
+function typeOf(value: unknown) {
+  if (typeof value === 'object' && value) return { type: 'object', additionalProperties: messagesOf(value) };
+  return { type: typeof value === 'number' ? 'integer' : 'string' };
+}
+
+/** Of each field: a list of messages, or, where the dialect has only one, that. */
+function messagesOf(errors: object) {
+  const isList = Object.values(errors).some(Array.isArray);
+  return isList ? { type: 'array', items: { type: 'string' } } : { type: 'string' };
+}

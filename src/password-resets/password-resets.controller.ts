@@ -1,0 +1,43 @@
+import { Body, Controller, HttpCode, Ip, Post, Put } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Public, SpeaksDialect } from '../access/access.js';
+import { AccountView } from '../accounts/accounts.dto.js';
+import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
+import { PasswordResetAnswer, PasswordResetBody, ResetRequestBody } from './password-resets.dto.js';
+import { PasswordResets, unusableToken } from './password-resets.service.js';
+
+@ApiTags('account')
+@SpeaksDialect('account')
+@Controller('account/password')
+export class PasswordResetsController {
+  constructor(private readonly resets: PasswordResets) {}
+
+  @Post()
+  @HttpCode(200)
+  @Public({ limited: true })
+  @ApiOperation({
+    summary: 'Account Request Password',
+    description:
+      'Mails a link that sets a new password, at most one for each address and minute. The answer is the same ' +
+      'whether or not an account has this email.',
+  })
+  @ApiOkResponse({ type: AccountView })
+  @ApiErrors('account', ...BODY_ERRORS, 'rate_limited')
+  request(@Body() { account }: ResetRequestBody): Promise<AccountView> {
+    return this.resets.request(account.email);
+  }
+
+  @Put()
+  @Public({ limited: true })
+  @ApiOperation({
+    summary: 'Account Reset Password',
+    description:
+      'Sets a new password with the token from the mail, once. Ends all sessions of the account. A refused password ' +
+      'does not spend the token.',
+  })
+  @ApiOkResponse({ type: PasswordResetAnswer })
+  @ApiErrors('account', ...BODY_ERRORS, unusableToken(), 'rate_limited')
+  redeem(@Body() { account }: PasswordResetBody, @Ip() address: string): Promise<PasswordResetAnswer> {
+    return this.resets.redeem(account, address);
+  }
+}

@@ -1,0 +1,29 @@
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import { AccountEntity } from '../accounts/accounts.entity.js';
+
+/** A password reset that somebody asked for. Its token is derived from its id, not stored. */
+@Entity('password_resets')
+@Index('password_resets_account_id_idx', ['accountId'])
+@Index('password_resets_expires_at_idx', ['expiresAt'])
+export class PasswordResetEntity {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  /** Null: nobody has the email. The row is written all the same, so that both cases look alike. */
+  @Column({ name: 'account_id', type: 'uuid', nullable: true })
+  accountId!: string | null;
+
+  @ManyToOne(() => AccountEntity, { onDelete: 'CASCADE', nullable: true })
+  @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'password_resets_account_id_fkey' })
+  account?: AccountEntity | null;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt!: Date;
+
+  @Column({ name: 'expires_at', type: 'timestamptz' })
+  expiresAt!: Date;
+
+  /** When it was used, or ended by a change of the password. */
+  @Column({ name: 'ended_at', type: 'timestamptz', nullable: true })
+  endedAt!: Date | null;
+}

@@ -1,0 +1,26 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { MailModule } from '../mail/mail.module.js';
+import { PasswordsModule } from '../passwords/passwords.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { PasswordResetEntity } from './password-resets.entity.js';
+import { PasswordResetsController } from './password-resets.controller.js';
+import { PasswordResets } from './password-resets.service.js';
+import { PasswordResetStore } from './password-resets.store.js';
+import { ResetPageController } from './reset-page.controller.js';
+
+/** Setting a new password with a link from a mail; invitations too. */
+@Module({
+  imports: [
+    TypeOrmModule.forFeature([PasswordResetEntity]),
+    AccountsModule,
+    MailModule,
+    PasswordsModule,
+    SessionsModule,
+  ],
+  controllers: [PasswordResetsController, ResetPageController],
+  providers: [PasswordResetStore, PasswordResets],
+  exports: [PasswordResets],
+})
+export class PasswordResetsModule {}

@@ -1,0 +1,159 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import type { AccountView } from '../accounts/accounts.dto.js';
+import { AccountIds } from '../accounts/account-ids.service.js';
+import { Accounts } from '../accounts/accounts.store.js';
+import { PasswordChecks } from '../passwords/password-checks.service.js';
+import { PasswordHasher } from '../passwords/password-hasher.js';
+import { Audit } from '../audit-log/audit-log.service.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { ApiError, invalidParams } from '../errors/api-error.js';
+import { SecretKeys } from '../keys/secret-keys.js';
+import { Limits, type Limit } from '../limits/limits.service.js';
+import { MailQueue } from '../mail/mail-queue.service.js';
+import { AccountRevocation, CREDENTIALS } from '../revocations/account-revocation.store.js';
+import { UNUSABLE_LINK } from '../mail/link-mail.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { invitationMail, resetMail } from './password-resets.mails.js';
+import { PasswordResetStore } from './password-resets.store.js';
+import type { PasswordReset, PasswordResetAnswer } from './password-resets.dto.js';
+import { SessionTokens } from '../sessions/session-tokens.service.js';
+import { Sessions } from '../sessions/sessions.service.js';
+
+const RESET_MAIL = 'password-reset';
+const INVITATION_MAIL = 'invitation';
+
+/** One mail for each address and minute. */
+const MAILS = { most: 1, seconds: 60 };
+
+/** Setting a new password with a link from a mail. */
+@Injectable()
+export class PasswordResets implements OnModuleInit {
+  private readonly logger = new Logger('PasswordResets');
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly accounts: Accounts,
+    private readonly accountIds: AccountIds,
+    private readonly hasher: PasswordHasher,
+    private readonly passwordChecks: PasswordChecks,
+    private readonly revocations: Revocations,
+    private readonly accountRevocation: AccountRevocation,
+    private readonly store: PasswordResetStore,
+    private readonly sessions: Sessions,
+    private readonly tokens: SessionTokens,
+    private readonly mailQueue: MailQueue,
+    private readonly limits: Limits,
+    private readonly secretKeys: SecretKeys,
+    private readonly audit: Audit,
+  ) {}
+
+  onModuleInit(): void {
+    for (const [kind, write] of [
+      [RESET_MAIL, resetMail],
+      [INVITATION_MAIL, invitationMail],
+    ] as const) {
+      this.mailQueue.register(kind, async (resetId) => {
+        const reset = await this.store.findLive(resetId);
+        const token = this.secretKeys.sign('password-reset', resetId);
+        return reset && write(reset.email, `${this.config.publicUrl}/password/reset#token=${token}`, this.config);
+      });
+    }
+  }
+
+  /**
+   * Sends a link to the account with this email. The answer for an unknown one looks the same: its id is made from
+   * the email with a key of ours, and is the same each time.
+   */
+  async request(email: string): Promise<AccountView> {
+    const digest = this.accountIds.digest(email).toString('base64url');
+    const queued = await this.queueMail(email, { key: `reset ${digest}`, ...MAILS });
+    if (queued) this.mailQueue.wake();
+    return { id: await this.accountIds.of(email, queued?.accountId), email };
+  }
+
+  /** Mails the holder of a new account a link with which they choose its password. Call {@link wake} after the commit. */
+  async invite(tx: EntityManager, { id, email }: AccountView): Promise<void> {
+    const resetId = await this.store.invite(tx, id, this.config.invitationTtl);
+    await this.mailQueue.add(tx, { kind: INVITATION_MAIL, subjectId: resetId, recipient: email });
+    await this.audit.record(tx, { kind: 'account.invited', subject: id, email });
+  }
+
+  /**
+   * Mails a link to the account with this email; does the same work when there is none. Call {@link wake} after the commit.
+   *
+   * @returns whom the mail goes to
+   */
+  async offer(tx: EntityManager, email: string): Promise<{ accountId: string | null }> {
+    const reset = await this.store.open(tx, email);
+    const mail = { kind: RESET_MAIL, subjectId: reset.id, recipient: reset.email ?? '' };
+    await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
+    const subject = reset.accountId === null ? {} : { subject: reset.accountId };
+    const details = { reset: reset.id };
+    await this.audit.record(tx, { kind: 'password_reset.requested', ...subject, email, details });
+    return reset;
+  }
+
+  /** Has the mails sent now that are queued in a transaction which has been committed. */
+  wake(): void {
+    this.mailQueue.wake();
+  }
+
+  /**
+   * Sets a new password, once, ends all that was open on the account, and lifts the limits on signing in to it.
+   *
+   * @param address the client's, for the limits
+   * @returns the account and, with `remember_me`, the tokens of a new session
+   * @throws ApiError `invalid_params` when the token is not good (any more) or the password is refused, which does not
+   *   spend the token; `unavailable`
+   */
+  async redeem(reset: PasswordReset, address: string): Promise<PasswordResetAnswer> {
+    const { password, reset_password_token, remember_me = false } = reset;
+    const id = this.secretKeys.verify('password-reset', reset_password_token);
+    // Only saves the work of hashing for a token that is spent; the transaction decides.
+    const live = id === undefined ? undefined : await this.store.findLive(id);
+    if (id === undefined) throw unusableToken();
+    if (!live) return this.refuse(id);
+    const passwordHash = await this.hasher.hash(password);
+    const done = await this.revocations.transaction(async (tx) => {
+      const accountId = await this.store.spend(tx, id);
+      const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));
+      if (!changed) return undefined;
+      const credentialEpoch = await this.accountRevocation.revoke(tx, changed.id, CREDENTIALS);
+      const entry = { kind: 'password_reset.redeemed', subject: changed.id, actorId: changed.id } as const;
+      await this.audit.record(tx, { ...entry, details: { reset: id } });
+      const session = remember_me && (await this.sessions.open(tx, { ...changed, credentialEpoch }, true));
+      return { account: changed, session };
+    });
+    if (!done) return this.refuse(id);
+    const { account, session } = done;
+    // The password is changed, whatever becomes of this.
+    await this.passwordChecks.lift(account.email, address).catch((error: unknown) => {
+      this.logger.warn('the limits on signing in could not be lifted', error);
+    });
+    return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
+  }
+
+  private async refuse(reset: string): Promise<never> {
+    await this.audit.recordAlone({ kind: 'password_reset.redeemed', outcome: 'failure', details: { reset } });
+    throw unusableToken();
+  }
+
+  /** @returns whom the mail goes to, or would go to; undefined when one was queued less than a minute ago */
+  private async queueMail(email: string, limit: Limit): Promise<{ accountId: string | null } | undefined> {
+    try {
+      return await this.manager.transaction(async (tx) => {
+        // In the transaction: when nothing is queued after all, whoever asks again must not be told that something is.
+        await this.limits.take(limit, tx);
+        return this.offer(tx, email);
+      });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 'rate_limited')) throw error;
+      await this.limits.tell(limit);
+      return undefined;
+    }
+  }
+}
+
+export const unusableToken = () => invalidParams({ reset_password_token: [UNUSABLE_LINK] });

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { PasswordChecks } from './password-checks.service.js';
+import { PasswordHasher } from './password-hasher.js';
+
+/** Hashing passwords, and checking them for every way of signing in. */
+@Module({
+  imports: [AccountsModule],
+  providers: [PasswordChecks, PasswordHasher],
+  exports: [PasswordChecks, PasswordHasher],
+})
+export class PasswordsModule {}

@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { longSql, sql } from '../database/sql.js';
+import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import type { TokenKind } from './token-kinds.js';
+import { named, RECORD, type TokenName, type TokenRecord } from './tokens.store.js';
+
+/** What there is to know of a token that is good. Times are seconds since 1970. */
+export interface IntrospectedToken {
+  id: string;
+  kind: TokenKind;
+  scopes: string[];
+  accountId: string | null;
+  email: string | null;
+  actorId: string | null;
+  actorEmail: string | null;
+  gatewayAccountId: string | null;
+  clientId: string | null;
+  issuedAt: number;
+  expiresAt: number | null;
+}
+
+/** Of the many tokens of a client, few are live: an index finds them. */
+const LIVE = 'expires_at > now() AND revoked_at IS NULL';
+
+/** The token table as OAuth2 clients see it: their own tokens, and those that they are asked about. */
+@Injectable()
+export class ClientTokenStore {
+  constructor(private readonly manager: EntityManager) {}
+
+  /** @returns the token with this digest, of whatever kind, if it and the accounts behind it are good */
+  async introspect(digest: Buffer): Promise<IntrospectedToken | undefined> {
+    const [row] = await sql<IntrospectedToken>(
+      this.manager,
+      `SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.account_id AS "accountId", a.email, t.actor_id AS "actorId",
+         b.email AS "actorEmail", t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
+         floor(extract(epoch FROM t.created_at))::float8 AS "issuedAt",
+         floor(extract(epoch FROM t.expires_at))::float8 AS "expiresAt"
+       FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_GOOD_TOKEN}`,
+      [digest],
+    );
+    return row;
+  }
+
+  /**
+   * Raises the epoch of a client, so that no token that is being issued to it is good.
+   *
+   * @returns the epoch that is over. The caller holds a lock on the client.
+   */
+  async raiseEpoch(tx: EntityManager, clientId: string): Promise<number> {
+    const [row] = await sql<{ before: number }>(
+      tx,
+      'UPDATE oauth_clients SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch - 1 AS before',
+      [clientId],
+    );
+    if (!row) throw new Error('The client was not there.');
+    return row.before;
+  }
+
+  /** Moves the tokens of a client from the epoch that is over to the next one, without the scopes that it has lost. */
+  async renew(tx: EntityManager, clientId: string, before: number): Promise<void> {
+    await longSql(
+      tx,
+      `WITH live AS (
+         SELECT id FROM tokens
+         WHERE client_id = $1 AND ${LIVE} AND (client_epoch IS NULL OR client_epoch = $2) ORDER BY id FOR UPDATE
+       )
+       UPDATE tokens t SET client_epoch = t.client_epoch + 1,
+         scopes = ARRAY(SELECT s FROM unnest(t.scopes) s WHERE s = ANY (c.scopes))
+       FROM live, oauth_clients c WHERE t.id = live.id AND c.id = $1`,
+      [clientId, before],
+    );
+  }
+
+  async revokeAll(tx: EntityManager, clientId: string): Promise<void> {
+    await longSql(
+      tx,
+      `WITH live AS (SELECT id FROM tokens WHERE client_id = $1 AND ${LIVE} ORDER BY id FOR UPDATE)
+       UPDATE tokens SET revoked_at = now() FROM live WHERE tokens.id = live.id`,
+      [clientId],
+    );
+  }
+
+  /** @returns the record of the client's token that was revoked, if there was one */
+  async revoke(tx: EntityManager, clientId: string, name: TokenName): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `UPDATE tokens SET revoked_at = now() WHERE ${named(name)} AND client_id = $3 AND revoked_at IS NULL
+       RETURNING ${RECORD}`,
+      [name.value, name.kind, clientId],
+    );
+    return row;
+  }
+}
