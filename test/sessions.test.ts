@@ -1,16 +1,26 @@
-import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SignJWT, type JWTPayload } from 'jose';
+import {
+  constants,
+  createHmac,
+  generateKeyPairSync,
+  randomUUID,
+  sign,
+  type KeyObject,
+  type SignKeyObjectInput,
+} from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { SigningKeys } from '../src/keys/signing-keys.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { newClient, postForm, type Client } from './support/oauth.js';
 import { bearer, claimsOf, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 
 let database: TestDatabase;
 let server: TestServer;
+let client: Client;
 
 beforeAll(async () => {
   database = await createDatabase();
   server = await startServer(database.connection, { loginMaxFailures: 1_000 });
+  client = await newClient(server);
 });
 
 afterAll(async () => {
@@ -43,73 +53,153 @@ function age(token: string, seconds: number) {
   );
 }
 
-describe('A session token', () => {
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** The two places that a session JWT can be shown at. Each tells whether it is taken for good. */
+const DOORS: Record<string, (id: string, token: string) => Promise<boolean>> = {
+  'GET /accounts/{id}': async (id, token) => {
+    const { status, headers, body } = await read(id, token);
+    if (status === 200) return true;
+    expect([status, headers.get('www-authenticate')]).toEqual([401, expect.stringMatching(/^Bearer/)]);
+    expect(body).toEqual({ id: 'unauthorized', message: expect.any(String) });
+    return false;
+  },
+  'POST /oauth/introspect': async (_id, token) => {
+    const { status, body } = await postForm(server, '/oauth/introspect', { token }, client.basic);
+    expect(status).toBe(200);
+    if (body.active !== true) expect(body).toEqual({ active: false });
+    return body.active as boolean;
+  },
+};
 
-  function forgeries(token: string): [name: string, forged: string][] {
-    const [header = '', payload = '', signature = ''] = token.split('.');
-    const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { kid: string };
-    const [{ n }] = server.app.get(SigningKeys).jwks.keys as [{ n: string }];
-    const hmac = (alg: string, key: string) => {
-      const signed = `${part({ typ: 'JWT', alg, kid })}.${payload}`;
-      return `${signed}.${createHmac(alg.replace('HS', 'sha'), key).update(signed).digest('base64url')}`;
-    };
-    const pem = server.app.get(SigningKeys).current.publicKey.export({ format: 'pem', type: 'spki' }).toString();
-    return [
-      ['no algorithm and no signature', `${part({ typ: 'JWT', alg: 'none', kid })}.${payload}.`],
-      ['no algorithm and the old signature', `${part({ typ: 'JWT', alg: 'None', kid })}.${payload}.${signature}`],
-      ['an HMAC with the public key (PEM)', hmac('HS512', pem)],
-      ['an HMAC with the public key (modulus)', hmac('HS256', n)],
-      ['another RSA algorithm named', `${part({ typ: 'JWT', alg: 'RS256', kid })}.${payload}.${signature}`],
-      ['a foreign kid', `${part({ typ: 'JWT', alg: 'RS512', kid: randomUUID() })}.${payload}.${signature}`],
-      ['no kid', `${part({ typ: 'JWT', alg: 'RS512' })}.${payload}.${signature}`],
-      ['a kid that is no text', `${part({ typ: 'JWT', alg: 'RS512', kid: { $ne: '' } })}.${payload}.${signature}`],
-      ['a cut signature', `${header}.${payload}.${signature.slice(0, -10)}`],
-      ['no signature', `${header}.${payload}.`],
-      ['two parts', `${header}.${payload}`],
-      ['another payload', `${header}.${part({ ...claimsOf(token), sid: randomUUID() })}.${signature}`],
-      ['a payload that is no JSON', `${header}.${Buffer.from('nonsense').toString('base64url')}.${signature}`],
-      ['nonsense', 'nonsense'],
-    ];
+/** What a JWT can be made of: a good one, its parts, and our own key. */
+class Workshop {
+  readonly header: string;
+  readonly payload: string;
+  readonly signature: string;
+  readonly ours = server.app.get(SigningKeys).current;
+  readonly publicKeyPem = this.ours.publicKey.export({ format: 'pem', type: 'spki' }).toString();
+  readonly head = { typ: 'JWT', alg: 'RS512', kid: this.ours.kid };
+
+  constructor(readonly token: string) {
+    [this.header = '', this.payload = '', this.signature = ''] = token.split('.');
   }
 
-  it('is refused in every forged form with 401 and a Bearer challenge', async () => {
-    const { id, token } = await signUp(server);
-    for (const [name, forged] of forgeries(token)) {
-      const { status, headers, body } = await read(id, forged);
-      expect([name, status]).toEqual([name, 401]);
-      expect(headers.get('www-authenticate')).toMatch(/^Bearer/);
-      expect(body).toEqual({ id: 'unauthorized', message: expect.any(String) });
+  /** @returns a JWT with other claims and another header, signed by our key unless another is given */
+  signed(
+    claims: object,
+    head: object = {},
+    hash = 'RSA-SHA512',
+    key: SignKeyObjectInput | KeyObject = this.ours.privateKey,
+  ): string {
+    const text = `${part({ ...this.head, ...head })}.${part({ ...claimsOf(this.token), ...claims })}`;
+    return `${text}.${sign(hash, Buffer.from(text), key).toString('base64url')}`;
+  }
+
+  /** @returns a JWT with the old payload and signature */
+  headed(head: object): string {
+    return `${part({ ...this.head, ...head })}.${this.payload}.${this.signature}`;
+  }
+
+  hmac(alg: string, key: string): string {
+    const text = `${part({ ...this.head, alg })}.${this.payload}`;
+    return `${text}.${createHmac(alg.replace('HS', 'sha'), key).update(text).digest('base64url')}`;
+  }
+}
+
+const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const anotherKey = () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+const ELSEWHERE = 'http://elsewhere.test';
+
+const GOOD_JWTS: [name: string, make: (w: Workshop) => string][] = [
+  ['as it was issued', ({ token }) => token],
+  ['signed anew', (w) => w.signed({})],
+  ['for us', (w) => w.signed({ aud: server.config.publicUrl })],
+  ['for us among others', (w) => w.signed({ aud: [ELSEWHERE, server.config.publicUrl] })],
+];
+
+const BAD_JWTS: [name: string, make: (w: Workshop) => string][] = [
+  // Forged.
+  ['no algorithm and no signature', (w) => `${part({ ...w.head, alg: 'none' })}.${w.payload}.`],
+  ['no algorithm and the old signature', (w) => w.headed({ alg: 'None' })],
+  ['an HMAC with the public key (PEM)', (w) => w.hmac('HS512', w.publicKeyPem)],
+  ['an HMAC with the public key (modulus)', (w) => w.hmac('HS256', String(w.ours.publicJwk.n))],
+  ['another RSA algorithm named', (w) => w.headed({ alg: 'RS256' })],
+  ['a foreign kid', (w) => w.headed({ kid: randomUUID() })],
+  ['no kid', (w) => w.headed({ kid: undefined })],
+  ['a kid that is no text', (w) => w.headed({ kid: { $ne: '' } })],
+  ['a cut signature', (w) => `${w.header}.${w.payload}.${w.signature.slice(0, -10)}`],
+  ['no signature', (w) => `${w.header}.${w.payload}.`],
+  ['two parts', (w) => `${w.header}.${w.payload}`],
+  ['another payload', (w) => `${w.header}.${part({ ...claimsOf(w.token), sid: randomUUID() })}.${w.signature}`],
+  ['a payload that is no JSON', (w) => `${w.header}.${Buffer.from('nonsense').toString('base64url')}.${w.signature}`],
+  ['nonsense', () => 'nonsense'],
+  ['the signature of a key that is not ours, under our kid', (w) => w.signed({}, {}, 'RSA-SHA512', anotherKey())],
+  // Signed by our own key, with a header that is none of ours.
+  ['a header that is critical and known (RFC 7797)', (w) => w.signed({}, { crit: ['b64'], b64: true })],
+  ['a header that is critical and unknown', (w) => w.signed({}, { crit: ['x'], x: 1 })],
+  ['a list of nothing critical', (w) => w.signed({}, { crit: [] })],
+  ['no type', (w) => w.signed({}, { typ: undefined })],
+  ['the type of an access token (RFC 9068)', (w) => w.signed({}, { typ: 'at+jwt' })],
+  ['a type that is no text', (w) => w.signed({}, { typ: ['JWT'] })],
+  ['RS256', (w) => w.signed({}, { alg: 'RS256' }, 'RSA-SHA256')],
+  [
+    'PS512',
+    (w) =>
+      w.signed({}, { alg: 'PS512' }, 'RSA-SHA512', {
+        key: w.ours.privateKey,
+        padding: constants.RSA_PKCS1_PSS_PADDING,
+      }),
+  ],
+  ['our key under a foreign kid', (w) => w.signed({}, { kid: randomUUID() })],
+  ['our key under no kid', (w) => w.signed({}, { kid: undefined })],
+  // And with claims that are none of ours.
+  ['another audience', (w) => w.signed({ aud: ELSEWHERE })],
+  ['other audiences', (w) => w.signed({ aud: [ELSEWHERE, `${server.config.publicUrl}/`] })],
+  ['an audience of nobody', (w) => w.signed({ aud: [] })],
+  ['an audience that is null', (w) => w.signed({ aud: null })],
+  ['another issuer', (w) => w.signed({ iss: ELSEWHERE })],
+  ['no issuer', (w) => w.signed({ iss: undefined })],
+  ['another subject', (w) => w.signed({ sub: 'other' })],
+  ['no subject', (w) => w.signed({ sub: undefined })],
+  ['no expiry', (w) => w.signed({ exp: undefined })],
+  ['an expiry in the past', (w) => w.signed({ exp: 1_000_000_000 })],
+  ['an expiry that is no number', (w) => w.signed({ exp: '9999999999' })],
+  ['a beginning in the future', (w) => w.signed({ nbf: 9_999_999_999 })],
+  ['another session', (w) => w.signed({ sid: randomUUID() })],
+  ['a session id that is no uuid', (w) => w.signed({ sid: "'; DROP TABLE sessions" })],
+  ['no account', (w) => w.signed({ data: undefined })],
+  ['another account', (w) => w.signed({ data: { id: randomUUID() } })],
+];
+
+describe('A session token', () => {
+  let id: string;
+  let workshop: Workshop;
+
+  beforeAll(async () => {
+    const account = await signUp(server);
+    id = account.id;
+    workshop = new Workshop(account.token);
+  });
+
+  describe.each(Object.entries(DOORS))('at %s', (_door, isGood) => {
+    it.each(GOOD_JWTS)('is good %s', async (_name, make) => {
+      expect(await isGood(id, make(workshop))).toBe(true);
+    });
+
+    it.each(BAD_JWTS)('is refused with %s', async (_name, make) => {
+      expect(await isGood(id, make(workshop))).toBe(false);
+    });
+  });
+
+  it('is neither good nor bad while its key cannot be looked up: that is an outage', async () => {
+    const outage = Object.assign(new Error('terminating connection'), { code: '57P01' });
+    const find = jest.spyOn(server.app.get(SigningKeys), 'findPublicKey').mockRejectedValue(outage);
+    try {
+      const { token } = workshop;
+      const introspected = await postForm(server, '/oauth/introspect', { token }, client.basic);
+      expect([(await read(id, token)).status, introspected.status]).toEqual([503, 503]);
+    } finally {
+      find.mockRestore();
     }
-    expect((await read(id, token)).status).toBe(200);
-  });
-
-  it('is refused when a key that is not ours has signed it, under our kid', async () => {
-    const { id, token } = await signUp(server);
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const { kid } = server.app.get(SigningKeys).current;
-    const forged = await new SignJWT({ ...claimsOf(token) })
-      .setProtectedHeader({ typ: 'JWT', alg: 'RS512', kid })
-      .sign(privateKey);
-    expect((await read(id, forged)).status).toBe(401);
-  });
-
-  it.each([
-    ['another issuer', { iss: 'http://elsewhere.test' }],
-    ['another subject', { sub: 'other' }],
-    ['no expiry', { exp: undefined }],
-    ['an expiry in the past', { exp: 1_000_000_000 }],
-    ['another session', { sid: randomUUID() }],
-    ['a session id that is no uuid', { sid: "'; DROP TABLE sessions" }],
-    ['no account', { data: undefined }],
-    ['another account', { data: { id: randomUUID() } }],
-  ])('is refused when our own key has signed it with %s', async (_, change) => {
-    const { id, token } = await signUp(server);
-    const { kid, privateKey } = server.app.get(SigningKeys).current;
-    const signed = await new SignJWT({ ...claimsOf(token), ...change } as JWTPayload)
-      .setProtectedHeader({ typ: 'JWT', alg: 'RS512', kid })
-      .sign(privateKey);
-    expect((await read(id, signed)).status).toBe(401);
   });
 
   it('is refused without a scheme, with another scheme, with something behind it, and when absent', async () => {

@@ -4,7 +4,7 @@ import type { SessionPrincipal } from '../access/principal.js';
 import { INVALID_TOKEN, unauthorized } from '../errors/api-error.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { showsBearer } from './authorization-header.js';
-import { BearerJwtStrategy, KeyLookupError } from './bearer-jwt.strategy.js';
+import { BearerJwtStrategy } from './bearer-jwt.strategy.js';
 
 /** `Authorization: Bearer` with the JWT of a live session (RFC 6750). */
 @Injectable()
@@ -35,13 +35,12 @@ export class BearerJwtScheme {
         success: (principal: SessionPrincipal) => {
           resolve(principal);
         },
-        fail: (reason: unknown) => {
-          if (reason instanceof KeyLookupError) reject(reason.cause);
-          else resolve(undefined);
+        fail: () => {
+          resolve(undefined);
         },
         error: reject,
       });
-      attempt.authenticate(request as never, undefined);
+      attempt.authenticate(request);
     });
   }
 }

@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { decodeProtectedHeader } from 'jose';
+import jwt from 'jsonwebtoken';
 import type { SessionPrincipal } from '../access/principal.js';
 import { Clock } from '../config/clock.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -9,7 +11,7 @@ import type { SessionClaims } from './session-tokens.service.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionUses } from './session-uses.service.js';
 
-/** Whether session JWTs are good. */
+/** Whether session JWTs are good: for requests, and for introspection. */
 @Injectable()
 export class SessionChecks {
   constructor(
@@ -21,50 +23,49 @@ export class SessionChecks {
   ) {}
 
   /**
-   * @param claims of a JWT of ours, whose signature and issuer have been checked
-   * @returns who is signed in, if it has not expired and the session is alive
+   * @returns who is signed in by a JWT, and what it says, if it is one of ours and good
+   * @throws when the database is away
    */
-  async ofClaims({ sub, sid, exp, data }: Partial<SessionClaims>): Promise<SessionPrincipal | undefined> {
-    if (sub !== 'account' || typeof exp !== 'number' || exp <= this.clock.now()) return undefined;
-    if (!isUuid(sid ?? '') || !isUuid(data?.id ?? '')) return undefined;
-    const principal = await this.sessions.findLive(sid ?? '', data?.id ?? '');
-    if (principal) this.uses.note(principal.sessionId);
-    return principal;
-  }
-
-  /** @returns who is signed in by a JWT, and what it says, if it is one of ours and good */
   async ofToken(token: string): Promise<{ principal: SessionPrincipal; claims: SessionClaims } | undefined> {
-    const claims = await this.readJwt(token);
-    const principal = claims && (await this.ofClaims(claims));
-    return principal && { principal, claims };
-  }
-
-  /** @returns the key that a JWT names, if it is one of ours */
-  async findKey(token: string) {
-    const kid = kidOf(token);
-    return kid === undefined ? undefined : this.signingKeys.findPublicKey(kid);
-  }
-
-  private async readJwt(token: string): Promise<SessionClaims | undefined> {
     const key = await this.findKey(token);
-    if (!key) return undefined;
+    const claims = key && this.read(token, key);
+    const principal = claims && (await this.sessions.findLive(claims.sid, claims.data.id));
+    if (!principal) return undefined;
+    this.uses.note(principal.sessionId);
+    return { principal, claims };
+  }
+
+  /** @returns the key that a JWT names, if it is one of ours and the header is like those that we write */
+  private async findKey(token: string): Promise<KeyObject | undefined> {
+    const { typ, kid, crit } = headerOf(token);
+    // What is critical we would have to understand (RFC 7515 section 4.1.11), and we know of nothing that is.
+    if (typ !== 'JWT' || crit !== undefined || typeof kid !== 'string') return undefined;
+    return this.signingKeys.findPublicKey(kid);
+  }
+
+  /** @returns what a JWT says, if it is signed with the key, issued here, for us and not expired */
+  private read(token: string, key: KeyObject): SessionClaims | undefined {
+    const { publicUrl } = this.config;
     try {
-      const { payload } = await jwtVerify<SessionClaims>(token, key, {
+      const claims = jwt.verify(token, key, {
+        // The algorithm is ours to choose, never the token's (RFC 8725 section 3.1).
         algorithms: [ALGORITHM],
-        issuer: this.config.publicUrl,
-        currentDate: new Date(this.clock.now() * 1_000),
-      });
-      return payload;
+        issuer: publicUrl,
+        clockTimestamp: this.clock.now(),
+      }) as Partial<SessionClaims> & { aud?: unknown };
+      const { sub, sid, exp, data, aud = publicUrl } = claims;
+      const isOurs = sub === 'account' && typeof exp === 'number' && [aud].flat().includes(publicUrl);
+      return isOurs && isUuid(sid ?? '') && isUuid(data?.id ?? '') ? (claims as SessionClaims) : undefined;
     } catch {
       return undefined;
     }
   }
 }
 
-function kidOf(token: string): string | undefined {
+function headerOf(token: string): { typ?: unknown; kid?: unknown; crit?: unknown } {
   try {
-    return decodeProtectedHeader(token).kid;
+    return decodeProtectedHeader(token);
   } catch {
-    return undefined;
+    return {};
   }
 }
