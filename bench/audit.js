@@ -1,4 +1,4 @@
-// The audit trail with ten million events (EVENTS=… for another number; it needs about a gigabyte of disk for each million):
+// The audit log with ten million events (EVENTS=… for another number; it needs about a gigabyte of disk for each million):
 // a page for each filter, the first one and one deep down, with the indexes that serve it; then retention, with the
 // server's own sweeper, of what a trail that is swept regularly has too much, and of half of it.
 //
@@ -8,7 +8,7 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { listStatement } from '../dist/src/audit-log-reader/audit-log-reader.store.js';
-import { Audit } from '../dist/src/audit-log/audit-log.service.js';
+import { AuditLog } from '../dist/src/audit-log/audit-log.service.js';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { migrate, migrationDataSource } from '../dist/src/database/migrate.js';
 import { Sweeper } from '../dist/src/database/sweeper.service.js';
@@ -164,7 +164,7 @@ async function filters(client) {
   };
 }
 
-/** The place of an event four fifths down the trail. */
+/** The place of an event four fifths down the audit log. */
 async function deepCursor(client) {
   const { rows } = await client.query(
     `SELECT (extract(epoch FROM at) * 1000000)::bigint::text AS micros, id FROM audit_events

@@ -4,8 +4,8 @@ import { AccountEmailsModule } from './account-emails/account-emails.module.js';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { ApiTokensModule } from './api-tokens/api-tokens.module.js';
 import { AppTokensModule } from './app-tokens/app-tokens.module.js';
-import { AuditEventsModule } from './audit-log-reader/audit-log-reader.module.js';
-import { AuditModule } from './audit-log/audit-log.module.js';
+import { AuditLogReaderModule } from './audit-log-reader/audit-log-reader.module.js';
+import { AuditLogModule } from './audit-log/audit-log.module.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -25,7 +25,7 @@ import { SessionsModule } from './sessions/sessions.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 
 /** What a server is made of: its settings, where its database is, and its keys. */
-export interface Surroundings {
+export interface ServerOptions {
   config: Config;
   connection: DatabaseConnection;
   secretKeys: string[];
@@ -34,7 +34,7 @@ export interface Surroundings {
 /** The whole server, from the plain modules at the bottom to the guards on top. */
 @Module({})
 export class AppModule {
-  static with({ config, connection, secretKeys }: Surroundings): DynamicModule {
+  static with({ config, connection, secretKeys }: ServerOptions): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -43,7 +43,7 @@ export class AppModule {
         KeysModule.with(secretKeys),
         LimitsModule,
         RevocationsModule,
-        AuditModule,
+        AuditLogModule,
         MailModule,
         HealthModule,
         MetricsModule,
@@ -53,7 +53,7 @@ export class AppModule {
         PasswordResetsModule,
         AccountAdminModule,
         AccountEmailsModule,
-        AuditEventsModule,
+        AuditLogReaderModule,
         AppTokensModule,
         ApiTokensModule,
         OauthModule,

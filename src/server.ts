@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
-import { AppModule, type Surroundings } from './app.module.js';
+import { AppModule, type ServerOptions } from './app.module.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
@@ -19,10 +19,10 @@ const DRAIN_LIMIT = 4_000;
  *
  * @throws when a route declares no guard, the database is away, or the signing keys cannot be read
  */
-export async function createServer(surroundings: Surroundings, logger: Logger): Promise<NestFastifyApplication> {
-  const { config } = surroundings;
+export async function createServer(options: ServerOptions, logger: Logger): Promise<NestFastifyApplication> {
+  const { config } = options;
   const { adapter, routes } = createAdapter(config, logger);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(surroundings), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(options), adapter, {
     logger: new NestLogger(logger),
     bodyParser: false,
     abortOnError: false,

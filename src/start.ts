@@ -119,7 +119,7 @@ async function bootstrap(app: NestFastifyApplication, config: Config, logger: Lo
   if (config.databaseUrl !== undefined) {
     const made = await service.fromVariables();
     if (!made && (await service.isNeeded())) {
-      logger.warn('there is no admin yet: set BOOTSTRAP_* for a start, or run the bootstrap command');
+      logger.warn('there is not an enabled admin yet: set BOOTSTRAP_* for a start, or run the bootstrap command');
     }
     return;
   }
@@ -132,6 +132,6 @@ async function bootstrap(app: NestFastifyApplication, config: Config, logger: Lo
     writeFileSync(`${path}.new`, text, { mode: 0o600, flag: 'wx', flush: true });
     renameSync(`${path}.new`, path);
   });
-  const what = made?.adminEmail === undefined ? 'A new App-Token, as none was good any more' : 'Your first credentials';
+  const what = made?.adminEmail === undefined ? 'A new App-Token, as no valid one was left' : 'Your first credentials';
   if (made) print(`\n${what}, also in ${path}:\n\n${announce(config.publicUrl, made)}\n`);
 }

@@ -84,18 +84,18 @@ type Server = Pick<TestServer, 'call'>;
 const ACCOUNTS = '/api/v1/accounts';
 const UUID = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-const NOT_FOUND = [404, { errors: { request: 'There is nothing here, or it is not yours.' } }];
-const ADMINS_ONLY = [403, { errors: { request: 'Only an admin can do this.' } }];
+const NOT_FOUND = [404, { errors: { request: 'Not found, or you do not have access to it.' } }];
+const ADMINS_ONLY = [403, { errors: { request: 'This requires an admin account.' } }];
 const LAST_ADMIN = [
   409,
-  { errors: { request: 'This is the last enabled admin who can sign in: make another one first.' } },
+  { errors: { request: 'This is the last enabled admin who can sign in. Create another admin first.' } },
 ];
 const REVOKED = [401, { errors: { token: 'has been revoked' } }];
 const EMAIL_TAKEN = [409, { errors: { email: 'is taken' } }];
 const NAME_TAKEN = [409, { errors: { name: 'is taken' } }];
 const GONE = [204, ''];
 const ABSENT = '01234567-89ab-4def-8123-456789abcdef';
-const NOT_GOOD = 'is missing, or not valid (any longer)';
+const NOT_GOOD = 'is missing or invalid';
 
 const outcome = ({ status, body }: Pick<Answer, 'status' | 'body'>): [number, unknown] => [status, body];
 const invalid = (errors: object) => [400, { errors }];
@@ -160,7 +160,7 @@ async function stored(id: string) {
 const countAccounts = async () =>
   (await database.query<{ count: number }>('SELECT count(*)::int FROM accounts'))[0]?.count;
 
-/** The kinds of what the trail has of changes of an account, with who did it. */
+/** The kinds of what the audit log has of changes of an account, with who did it. */
 const eventsOf = (subject: string) =>
   database.query<{ kind: string; actor_id: string; on_behalf_of: string | null }>(
     `SELECT kind, actor_id, on_behalf_of FROM audit_events
@@ -509,7 +509,7 @@ describe('An account is made', () => {
     [{ password: 'example', individual: true }, { email: 'is required for a person' }],
     [{ individual: false }, { name: 'is required for an organisation' }],
     [{ individual: false, email: 'a@example.org' }, { name: 'is required for an organisation' }],
-    [{ individual: false, name: 'nobody', password: 'example' }, { password: 'is of no use without an email' }],
+    [{ individual: false, name: 'nobody', password: 'example' }, { password: 'requires an email' }],
     [{ email: 'a@example.org', password: 'short' }, { password: 'must be at least 7 characters' }],
     [{ email: 'a@example.org', password: '' }, { password: 'must be at least 7 characters' }],
     [{ email: 'a@example.org', password: 'x'.repeat(73) }, { password: 'must be at most 72 bytes' }],
@@ -525,7 +525,7 @@ describe('An account is made', () => {
         name: 'must be one line of text',
         role: 'must be admin or user',
         individual: 'must be true or false',
-        networks: 'entry 1 is no IP network such as 192.0.2.0/24 or 2001:db8::/32',
+        networks: 'entry 1 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32',
         email_domains: 'must be a list',
       },
     ],
@@ -564,7 +564,7 @@ describe('An account is made', () => {
   });
 
   it('with a password only, where there are no invitations', async () => {
-    const refused = invalid({ password: 'is required: there are no invitations (SIGNUP=closed)' });
+    const refused = invalid({ password: 'is required, as invitations are disabled (SIGNUP=closed)' });
     expect(outcome(await post(ACCOUNTS, { email: newEmail() }, admin.headers, replica))).toEqual(refused);
     const organisation = { individual: false, name: newName() };
     const withEmail = { ...organisation, email: newEmail() };
@@ -720,10 +720,10 @@ describe('Accounts are listed', () => {
     ['individual=', { individual: 'must be true or false' }],
     ['disabled=1', { disabled: 'must be true or false' }],
     ['disabled=TRUE', { disabled: 'must be true or false' }],
-    ['cursor=', { cursor: 'is none of ours' }],
-    ['cursor=nonsense', { cursor: 'is none of ours' }],
-    [`cursor=1.x`, { cursor: 'is none of ours' }],
-    [`cursor=99999999999999999999.${ABSENT}`, { cursor: 'is none of ours' }],
+    ['cursor=', { cursor: 'is not a valid cursor' }],
+    ['cursor=nonsense', { cursor: 'is not a valid cursor' }],
+    [`cursor=1.x`, { cursor: 'is not a valid cursor' }],
+    [`cursor=99999999999999999999.${ABSENT}`, { cursor: 'is not a valid cursor' }],
     [`id=${ABSENT}&id=${ABSENT}`, { id: 'must be a uuid' }],
     ['email=a&email=b', { email: 'must be a string' }],
     ['name=a&name=b', { name: 'must be a string' }],
@@ -743,7 +743,7 @@ describe('Accounts are listed', () => {
     );
   });
 
-  it('and the trail has what was asked for, but no text', async () => {
+  it('and the audit log has what was asked for, but no text', async () => {
     const { id, headers } = await signedInAdmin(server);
     await get(`${ACCOUNTS}?email=secret&role=user`, headers);
     await get(ACCOUNTS, headers);
@@ -996,7 +996,7 @@ describe('An account is changed:', () => {
   it.each<[field: string, message: string, values: unknown[]]>([
     ...BAD_FIELDS,
     ['disabled', 'must be true or false', [null, 'true', 0, 1, '', []]],
-    ['password', 'can only be taken away (null): its holder chooses it', ['another example', '', 5, true, [null]]],
+    ['password', 'can only be removed (null); the account holder chooses it', ['another example', '', 5, true, [null]]],
     ['id', 'cannot be changed', [null, ABSENT]],
     ['individual', 'cannot be changed', [null, true, false]],
   ])('not to a field %s that %s', async (field, message, values) => {
@@ -1165,7 +1165,7 @@ describe('An account is changed:', () => {
     );
   });
 
-  it('and the trail has each act once, and nothing of what was refused', async () => {
+  it('and the audit log has each act once, and nothing of what was refused', async () => {
     const { id } = await make();
     for (const body of [
       { email: newEmail() },
@@ -1245,7 +1245,7 @@ describe('An account is deleted', () => {
       }),
     );
 
-  it('with all that it held, and its emails leave the trail, which stays', async () => {
+  it('with all that it held, and its emails leave the audit log, which stays', async () => {
     const held = await everything();
     const path = `/api/v1/oauth_clients/${held.client.id}`;
     await patch(path, { owner: admin.id });
@@ -1291,7 +1291,7 @@ describe('An account is deleted', () => {
       409,
       {
         errors: {
-          request: 'The account answers for OAuth2 clients: give them to another admin, or delete them, first.',
+          request: 'The account owns OAuth2 clients. Transfer them to another admin or delete them first.',
         },
       },
     ];
@@ -1377,7 +1377,7 @@ describe('The sessions of an account', () => {
     expect(pages.flat()).toEqual(open.map((one) => one.id));
     expect(second.headers.get('link')).toBeNull();
     for (const cursor of ['', 'nonsense', '1.x', `1.${ABSENT}&cursor=1.${ABSENT}`]) {
-      expect(outcome(await sessionsOf(id, `?cursor=${cursor}`))).toEqual(invalid({ cursor: 'is none of ours' }));
+      expect(outcome(await sessionsOf(id, `?cursor=${cursor}`))).toEqual(invalid({ cursor: 'is not a valid cursor' }));
     }
   });
 
@@ -1461,9 +1461,9 @@ describe('An admin who loses their rights while their own request waits', () => 
     ['gets no password', ({ id }) => change(id, { password: null })],
     ['is revoked', ({ id }) => post(`${pathOf(id)}/revoke`)],
     ['is deleted', ({ id }) => remove(pathOf(id))],
-    ['is no admin any more', ({ id }) => change(id, { role: 'user', password: null })],
+    ['is no longer an admin', ({ id }) => change(id, { role: 'user', password: null })],
     // Nothing of it is a session: its handle is a token on behalf of somebody.
-    ['is no admin any more, and nothing else', ({ id }) => change(id, { role: 'user' })],
+    ['is no longer an admin, and nothing else', ({ id }) => change(id, { role: 'user' })],
   ];
 
   const requests: ((target: Target, headers: Headers) => Promise<Answer>)[] = [
@@ -1827,7 +1827,7 @@ describe('Acts that meet on many tokens', () => {
       return [removing, giving];
     });
     expect(outcome(await removing)).toEqual(GONE);
-    expect(outcome(await giving)).toEqual(invalid({ owner: 'is no admin' }));
+    expect(outcome(await giving)).toEqual(invalid({ owner: 'is not an enabled admin' }));
     expect((await get(`/api/v1/oauth_clients/${client.id}`)).body.owner).toBe(admin.id);
   });
 
@@ -1904,7 +1904,7 @@ describe('The last enabled admin', () => {
     expect((await enabledAdmins()).map(({ id }) => id)).toEqual([other.id]);
   });
 
-  /** What such races may be answered: whoever comes second is no admin any more, or the last one. */
+  /** What such races may be answered: whoever comes second is no longer an admin, or the last one. */
   const ALLOWED = [200, 204, 401, 403, 409];
 
   it.each(
@@ -1969,7 +1969,7 @@ describe('When no App-Token is left that anybody could use', () => {
     ['has expired', ({ id }) => database.query('UPDATE tokens SET expires_at = now() WHERE id = $1', [id])],
     ['is of somebody who is disabled', ({ owner }) => change(owner.id, { disabled: true }, owner.headers)],
     [
-      'has a scope, and is of somebody who is no admin any more',
+      'has a scope, and is of somebody who is no longer an admin',
       ({ owner }) => change(owner.id, { role: 'user' }, owner.headers),
     ],
     ['is of somebody who is deleted', ({ owner }) => remove(pathOf(owner.id), owner.headers)],

@@ -105,7 +105,7 @@ describe('Account Sign In', () => {
       const answer = await server.call('POST', '/account/session', { account });
       expect(answer.status).toBe(401);
       expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="latchkey"');
-      expect(answer.body).toEqual({ id: 'unauthorized', message: 'The email or the password is wrong.' });
+      expect(answer.body).toEqual({ id: 'unauthorized', message: 'Invalid email or password.' });
     },
   );
 });

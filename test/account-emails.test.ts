@@ -99,7 +99,7 @@ function expectUnusable(answer: Answer, field: 'verify_email_token' | 'undo_emai
   expectAnswer(answer, 422, {
     id: 'invalid_params',
     message: expect.any(String),
-    errors: { [field]: ['has been used or has expired, or is not valid'] },
+    errors: { [field]: ['is invalid, has expired or has already been used'] },
   });
 }
 
@@ -286,7 +286,7 @@ describe('Signing up', () => {
       const { email: taken } = await signUp(here);
       set({ signup });
       const hash = jest.spyOn(here.app.get(PasswordHasher), 'hash');
-      const refused = { id: 'forbidden', message: 'Nobody signs up here: ask for an account.' };
+      const refused = { id: 'forbidden', message: 'Sign-up is disabled. Ask an administrator for an account.' };
       for (const [email, password] of [
         [newEmail(), OLD],
         [newEmail(), 'short'],
@@ -320,7 +320,7 @@ describe('Signing up', () => {
     set({ signup: 'closed' });
     const email = newEmail();
     expectAnswer(await administer('POST', '', { email }), 400, {
-      errors: { password: 'is required: there are no invitations (SIGNUP=closed)' },
+      errors: { password: 'is required, as invitations are disabled (SIGNUP=closed)' },
     });
     expect((await administer('POST', '', { email, password: OLD })).status).toBe(201);
     expect((await signIn(email, OLD)).status).toBe(200);
@@ -350,7 +350,7 @@ describe('With EMAIL_VERIFICATION=required', () => {
 
   const UNVERIFIED = {
     id: 'unverified',
-    message: 'Verify your email first: open the link that was sent to it.',
+    message: 'Verify your email first. Open the link that was sent to it.',
   };
 
   it('whoever signs up is given no session, and signs in once they have used the link in the mail', async () => {
@@ -376,7 +376,7 @@ describe('With EMAIL_VERIFICATION=required', () => {
     expect(mail).toContain('\nSubject: Verify your email for latchkey.test\n');
     expect(mail).toContain('\nFrom: Latchkey <no-reply@latchkey.test>\n');
     expect(mail).toContain(`has an account with the email ${email} at latchkey.test.`);
-    expect(mail).toContain('Open this link within one hour to show that the email is yours:');
+    expect(mail).toContain('Open this link within one hour to confirm that the email is yours:');
     const link = `${PUBLIC_URL}/email/verify#token=${await mailedToken(email, 'verify')}`;
     expect(mail).toContain(`<a href="${link}">Verify the email</a>`);
     expect(mail).toContain('the email o&#39;neil&#38;co.');
@@ -387,7 +387,7 @@ describe('With EMAIL_VERIFICATION=required', () => {
     const [account, control] = [await newAccount({ verified: false }), await newAccount()];
     expectAnswer(await signIn(account.email, OLD), 403, UNVERIFIED);
     expectAnswer(await logInAt(account.email, OLD), 403, {
-      errors: { request: 'Verify your email first: open the link that was sent to it.' },
+      errors: { request: 'Verify your email first. Open the link that was sent to it.' },
     });
     const page = await fillIn(account.email, OLD);
     // The form stays: once the link is opened, it can be sent again.
@@ -402,7 +402,7 @@ describe('With EMAIL_VERIFICATION=required', () => {
       ];
       expect(wrong.status).toBe(door === fillIn ? 422 : 401);
       expect(usual.status).toBe(wrong.status);
-      if (door === fillIn) expect(problemIn(wrong)).toBe('The email or the password is wrong.');
+      if (door === fillIn) expect(problemIn(wrong)).toBe('Invalid email or password.');
       else expect([usual.body, unknown.body]).toEqual([wrong.body, wrong.body]);
     }
     expect(await liveSessions(account.id)).toBe(0);
@@ -559,7 +559,7 @@ describe('With EMAIL_VERIFICATION=required', () => {
         expect({ what, status, errors: (body as { errors: object }).errors }).toEqual({
           what,
           status: 422,
-          errors: { verify_email_token: ['has been used or has expired, or is not valid'] },
+          errors: { verify_email_token: ['is invalid, has expired or has already been used'] },
         });
       }
       // And the other way round.
@@ -1158,8 +1158,8 @@ describe('Links about emails', () => {
       expect(stored).toContain(idIn(token));
       for (const text of [stored, logged, answered]) expect(text).not.toContain(token.split('.')[2]);
     }
-    expect(logged).toMatch(/email-verification mail .*taken by the mail server/);
-    expect(logged).toMatch(/email-changed mail .*taken by the mail server/);
+    expect(logged).toMatch(/email-verification mail .*accepted by the mail server/);
+    expect(logged).toMatch(/email-changed mail .*accepted by the mail server/);
     expect(logged).not.toContain(email);
   });
 });

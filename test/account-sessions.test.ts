@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SessionUses } from '../src/sessions/session-uses.service.js';
+import { SessionLastUsed } from '../src/sessions/session-last-used.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { newAccessToken, newClient } from './support/oauth.js';
 import { eventually } from './support/process.js';
@@ -144,16 +144,16 @@ describe('The list of my sessions', () => {
   it('tells when a session was last used, a moment later', async () => {
     const account = await signUp(here);
     expect((await listed(account.token))?.last_used_at).toBeNull();
-    await here.app.get(SessionUses).flush();
+    await here.app.get(SessionLastUsed).flush();
     const used = Date.parse((await listed(account.token))?.last_used_at ?? '');
     expect(Math.abs(used - Date.now())).toBeLessThan(10_000);
     // What another server noted earlier, and writes later, does not set it back.
     expect(await reads(account.token, there)).toBe(200);
     await sleep(20);
     expect(await reads(account.token)).toBe(200);
-    await here.app.get(SessionUses).flush();
+    await here.app.get(SessionLastUsed).flush();
     const later = (await listed(account.token))?.last_used_at;
-    await there.app.get(SessionUses).flush();
+    await there.app.get(SessionLastUsed).flush();
     expect(Date.parse(later ?? '')).toBeGreaterThan(used);
     expect((await listed(account.token))?.last_used_at).toBe(later);
   });
@@ -225,13 +225,13 @@ describe('The list of my sessions', () => {
   });
 
   it.each(['x', '', '1.x', `1.${ABSENT}'`, `-1.${ABSENT}`, `${'9'.repeat(16)}.${ABSENT}`])(
-    'refuses a cursor that is none of ours: %j',
+    'refuses an invalid cursor: %j',
     async (cursor) => {
       const { token } = await signUp(here);
       const { status, body } = await ask(token, `?cursor=${encodeURIComponent(cursor)}`);
       expect({ status, body }).toEqual({
         status: 422,
-        body: { id: 'invalid_params', message: expect.any(String), errors: { cursor: ['is none of ours'] } },
+        body: { id: 'invalid_params', message: expect.any(String), errors: { cursor: ['is not a valid cursor'] } },
       });
     },
   );

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SecretKeys } from '../src/keys/secret-keys.js';
-import { TokenUses } from '../src/tokens/token-uses.service.js';
+import { TokenLastUsed } from '../src/tokens/token-last-used.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { bearer, call, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 import {
@@ -39,8 +39,8 @@ type Headers = Record<string, string>;
 const HEX = expect.stringMatching(/^[0-9a-f]{32}$/);
 const UUID = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-const NOT_GOOD = 'is missing, or not valid (any longer)';
-const NOT_FOUND = [404, { errors: { request: 'There is nothing here, or it is not yours.' } }];
+const NOT_GOOD = 'is missing or invalid';
+const NOT_FOUND = [404, { errors: { request: 'Not found, or you do not have access to it.' } }];
 const INVALID_USER = [400, { errors: { user: 'One or more IDs are not formatted correctly.' } }];
 
 const DAY = 86_400;
@@ -150,7 +150,7 @@ describe('Authentication', () => {
         await database.query('UPDATE accounts SET password_hash = NULL WHERE id = $1', [id]);
       }
       const answer = await post('/api/v1/token/', login, { 'app-token': admin.appToken });
-      expect(outcome(answer)).toEqual([401, { errors: { request: 'The email or the password is wrong.' } }]);
+      expect(outcome(answer)).toEqual([401, { errors: { request: 'Invalid email or password.' } }]);
       expect(await database.query(`SELECT 1 FROM tokens WHERE account_id = $1`, [id])).toEqual([]);
     },
   );
@@ -282,7 +282,7 @@ describe('Creating Application Tokens', () => {
   it('scopes are given by an admin only', async () => {
     const user = await signedInUser(server);
     const answer = await post('/api/v1/app_tokens/', { scopes: ['frontend'] }, user.headers);
-    expect(outcome(answer)).toEqual([403, { errors: { scopes: 'Only an admin gives scopes.' } }]);
+    expect(outcome(answer)).toEqual([403, { errors: { scopes: 'Only an admin can set scopes.' } }]);
     const secret = await newAppToken(server, admin, { scopes: ['frontend'] });
     expect((await rowOf(database, secret)).scopes).toEqual(['frontend']);
     expect((await get('/v1/frontend/auth/15', { 'app-token': secret })).status).toBe(200);
@@ -353,7 +353,10 @@ describe('Authenticating On Behalf Of Another User (aka OBO Tokens)', () => {
     const user = await signedInUser(server);
     for (const id of [user.id, admin.id, randomUUID()]) {
       const answer = await post('/api/v1/tokens/', { user: id }, user.headers);
-      expect(outcome(answer)).toEqual([403, { errors: { user: 'Only an admin gets tokens on behalf of others.' } }]);
+      expect(outcome(answer)).toEqual([
+        403,
+        { errors: { user: 'Only an admin can create tokens on behalf of other accounts.' } },
+      ]);
     }
   });
 
@@ -730,7 +733,7 @@ describe("Changing a Token's Expiration", () => {
         const answer = await patch(`${path}/${name}`, seconds, headers);
         expect(outcome(answer)).toEqual([
           403,
-          { errors: { seconds_until_expire: 'A token cannot lengthen its own life.' } },
+          { errors: { seconds_until_expire: 'A token cannot extend its own expiration.' } },
         ]);
       }
     }
@@ -841,7 +844,7 @@ describe('Records', () => {
   it('tell when a token was last used', async () => {
     const user = await signedInUser(server);
     expect(await isGood(user.token)).toBe(true);
-    await server.app.get(TokenUses).flush();
+    await server.app.get(TokenLastUsed).flush();
     const { body } = await get(`/api/v1/tokens/${user.token}`, user.headers);
     expect(body.last_used_at).toEqual(TIME);
     expect(Math.abs(new Date(body.last_used_at as string).getTime() - Date.now())).toBeLessThan(60_000);
@@ -1020,7 +1023,7 @@ describe('Lists', () => {
   ])('refuse the cursor "%s" with 400', async (cursor) => {
     for (const path of LISTS) {
       const answer = await get(`${path}?cursor=${cursor}`, admin.headers);
-      expect(outcome(answer)).toEqual([400, { errors: { cursor: 'is none of ours' } }]);
+      expect(outcome(answer)).toEqual([400, { errors: { cursor: 'is not a valid cursor' } }]);
     }
   });
 

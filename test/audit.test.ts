@@ -39,7 +39,7 @@ import {
 
 type Headers = Record<string, string>;
 
-/** What the trail has of an event. */
+/** What the audit log has of an event. */
 interface Row {
   kind: AuditKind;
   outcome: 'success' | 'failure' | 'refused';
@@ -165,7 +165,7 @@ const newRequestId = () => `audit-test-${(numbers += 1)}`;
 const newPassword = () => `correct horse ${randomUUID()}`;
 const newName = () => `Institution ${randomUUID()}`;
 
-/** @returns what the trail has of these requests */
+/** @returns what the audit log has of these requests */
 const eventsOf = (...requestIds: string[]) =>
   database.query<Row & Record<string, unknown>>(
     `SELECT kind, outcome, actor_id AS account, client_id AS client, app_token_id AS app_token, on_behalf_of, subject,
@@ -186,7 +186,7 @@ function event(row: Partial<Row>, requestId: string, address = ADDRESS): Row {
 }
 
 const appTokenOf = async ({ appToken }: User) => (await rowOf(database, appToken)).id;
-/** A user at an application, as the trail has them. */
+/** A user at an application, as the audit log has them. */
 const by = async (who: User) => ({ account: who.id, app_token: await appTokenOf(who) });
 const idOf = async (secret: string) => (await rowOf(database, secret)).id;
 const signed = (purpose: KeyPurpose, id: string) => server.app.get(SecretKeys).sign(purpose, id);
@@ -1119,7 +1119,7 @@ const ACTS: [sentence: string, prepare: () => Promise<Act>][] = [
     ),
   ],
   [
-    'looking at the trail',
+    'looking at the audit log',
     reading(
       () => `${AUDIT}?actor=${user.id}&kind=sign_in&outcome=failure`,
       'audit.read',
@@ -1127,7 +1127,7 @@ const ACTS: [sentence: string, prepare: () => Promise<Act>][] = [
     ),
   ],
   [
-    'looking for a secret in the trail',
+    'looking for a secret in the audit log',
     reading(
       () => {
         const [one, other] = [newPassword().replaceAll(' ', '-'), user.token];
@@ -1203,7 +1203,7 @@ const ACTS: [sentence: string, prepare: () => Promise<Act>][] = [
   ],
 ];
 
-/** All that is stored but the trail: limits count requests, mails that are queued go out, and uses are noted. */
+/** All that is stored but the audit log: limits count requests, mails that are queued go out, and uses are noted. */
 let selectEverything: string | undefined;
 
 async function everything(): Promise<unknown> {
@@ -1237,7 +1237,7 @@ async function tablesOf(requestId: string): Promise<{ kind: string; outcome: str
   );
 }
 
-/** Nothing more gets into the trail while `during` runs. */
+/** Nothing more gets into the audit log while `during` runs. */
 async function whileFull(during: () => Promise<void>): Promise<void> {
   await database.query('ALTER TABLE audit_events ADD CONSTRAINT full_up CHECK (false) NOT VALID');
   try {
@@ -1247,7 +1247,7 @@ async function whileFull(during: () => Promise<void>): Promise<void> {
   }
 }
 
-describe('The trail has, and without it there is not:', () => {
+describe('The audit log has, and without it there is not:', () => {
   const seen = new Set<string>();
   /** What is refused, and yet changes something. */
   const TOGETHER = ['limit.reached', 'session.reused'];
@@ -1280,7 +1280,7 @@ describe('The trail has, and without it there is not:', () => {
   });
 });
 
-describe('The trail has nothing of', () => {
+describe('The audit log has nothing of', () => {
   it('checks of tokens and secrets, good or bad', async () => {
     const apiToken = await newApiToken(server, admin.appToken, 'GATEWAY_1');
     const { id, token } = await newAccount();
@@ -1347,7 +1347,7 @@ describe('A refusal that cannot be noted', () => {
   });
 });
 
-describe('The trail is not filled', () => {
+describe('The audit log is not filled', () => {
   const kindsOf = async (requestIds: string[]) => (await eventsOf(...requestIds)).map(({ kind }) => kind);
 
   it('by somebody who is refused time and again, and who keeps nobody else out of it', async () => {
@@ -1493,14 +1493,14 @@ describe('The database', () => {
 });
 
 describe('When an account is deleted', () => {
-  /** All that the trail has, without emails. */
+  /** All that the audit log has, without emails. */
   const trail = async () =>
     (await database.query<{ event: string }>('SELECT e::text AS event FROM audit_events e')).map(({ event }) => event);
   const emails = async () =>
     (await database.query<{ email: string }>('SELECT email FROM audit_emails ORDER BY 1')).map(({ email }) => email);
 
   it.each(['an admin', 'a client'])(
-    'by %s, its emails leave the trail, no others do, and every event stays',
+    'by %s, its emails leave the audit log, no others do, and every event stays',
     async (who) => {
       const individual = who === 'an admin';
       const [first, second, theirs] = [`Left.${newEmail()}`, `left.${newEmail()}`, `stays.left.${newEmail()}`];
@@ -1792,10 +1792,10 @@ describe('GET /api/v1/audit_events/', () => {
         'must be a date and time such as 2026-11-22T12:00:00Z',
       ]),
     ),
-    ['cursor', 'cursor=1', 'is none of ours'],
-    ['cursor', 'cursor=', 'is none of ours'],
-    ['cursor', `cursor=9999999999999999.${randomUUID()}`, 'is none of ours'],
-    ['cursor', 'cursor=1.client', 'is none of ours'],
+    ['cursor', 'cursor=1', 'is not a valid cursor'],
+    ['cursor', 'cursor=', 'is not a valid cursor'],
+    ['cursor', `cursor=9999999999999999.${randomUUID()}`, 'is not a valid cursor'],
+    ['cursor', 'cursor=1.client', 'is not a valid cursor'],
     ['cursor', 'cursor=1&cursor=2', 'must be a string'],
   ])('refuses a bad %s: %s', async (name, query, message) => {
     for (const headers of [admin.headers, { ...admin.headers, ...NDJSON }]) {
@@ -1831,7 +1831,7 @@ describe('GET /api/v1/audit_events/', () => {
     expect(listStatement({ to: TO }, 100, behind).statement).toContain('e.at < $');
   });
 
-  it('is in the trail itself, with what was asked for, page by page', async () => {
+  it('is in the audit log itself, with what was asked for, page by page', async () => {
     const requestId = newRequestId();
     const query = { subject: SUBJECT, kind: 'token.revoked', from: FROM };
     for (const more of [{}, NDJSON]) {
@@ -2006,7 +2006,7 @@ describe('A server that is killed', () => {
   });
 });
 
-describe('The whole trail', () => {
+describe('The whole audit log', () => {
   it('holds no secret of all that these tests have sent and been sent', async () => {
     const rows = await database.query<{ text: string }>(
       `SELECT to_jsonb(e)::text || coalesce(to_jsonb(m)::text, '') AS text

@@ -49,7 +49,7 @@ async function makeHolder(): Promise<Holder> {
 }
 
 /**
- * Gets ready to ask for all that is stored. Limits count requests, the trail has what failed, mails go out, and uses are noted:
+ * Gets ready to ask for all that is stored. Limits count requests, the audit log has what failed, mails go out, and uses are noted:
  * that is no harm done.
  */
 async function watch(): Promise<void> {

@@ -36,7 +36,7 @@ type Headers = Record<string, string>;
 
 const SECOND = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 const UUID = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-const NOT_FOUND = [404, { status_code: 404, message: 'There is nothing here, or it is not yours.' }];
+const NOT_FOUND = [404, { status_code: 404, message: 'Not found, or you do not have access to it.' }];
 const NAME_TAKEN = [
   409,
   { status_code: 409, message: 'An account with this name exists.', errors: { name: 'is taken' } },
@@ -221,7 +221,7 @@ describe('GET /accounts/{id} has two shapes, and the credential decides', () => 
     const { id } = await organisation();
     for (const other of [stranger.id, id, randomUUID(), 'example']) {
       const answer = await get(`/accounts/${other}`, bearer(token));
-      expect(outcome(answer)).toEqual([404, account('not_found', 'There is nothing here, or it is not yours.')]);
+      expect(outcome(answer)).toEqual([404, account('not_found', 'Not found, or you do not have access to it.')]);
     }
   });
 
@@ -231,12 +231,12 @@ describe('GET /accounts/{id} has two shapes, and the credential decides', () => 
     await server.call('DELETE', '/account/session', undefined, bearer(token));
     const api = await newApiToken(server, appToken, 1);
     for (const [headers, message] of [
-      [{}, 'Send the token of a session as a Bearer token.'],
-      [{ authorization: 'Digest x' }, 'Send the token of a session as a Bearer token.'],
-      [{ 'app-token': appToken }, 'Send the token of a session as a Bearer token.'],
-      [bearer(token), 'The session has ended, or the token is not valid.'],
-      [bearer('nonsense'), 'The session has ended, or the token is not valid.'],
-      [bearer(api), 'The session has ended, or the token is not valid.'],
+      [{}, 'Authenticate with a session token as a Bearer token.'],
+      [{ authorization: 'Digest x' }, 'Authenticate with a session token as a Bearer token.'],
+      [{ 'app-token': appToken }, 'Authenticate with a session token as a Bearer token.'],
+      [bearer(token), 'The session has ended or the token is invalid.'],
+      [bearer('nonsense'), 'The session has ended or the token is invalid.'],
+      [bearer(api), 'The session has ended or the token is invalid.'],
     ] as [Headers, string][]) {
       const answer = await get(`/accounts/${id}`, headers);
       expect(outcome(answer)).toEqual([401, account('unauthorized', message)]);
@@ -251,13 +251,13 @@ describe('GET /accounts/{id} has two shapes, and the credential decides', () => 
     const reader = await newClient(server, { scopes: ['accounts:write'] });
     const wrong = { authorization: `Basic ${Buffer.from(`${client.id}:wrong`).toString('base64')}` };
     for (const [headers, path, status, message] of [
-      [bearer(gone), id, 401, 'The access token is not good (any longer).'],
-      [bearer('0'.repeat(32)), id, 401, 'The access token is not good (any longer).'],
-      [wrong, id, 401, 'There is no such client, or its secret is another.'],
-      [{ authorization: 'Basic nonsense' }, id, 401, 'There is no such client, or its secret is another.'],
+      [bearer(gone), id, 401, 'The access token is invalid or has expired.'],
+      [bearer('0'.repeat(32)), id, 401, 'The access token is invalid or has expired.'],
+      [wrong, id, 401, 'Unknown client or wrong secret.'],
+      [{ authorization: 'Basic nonsense' }, id, 401, 'Unknown client or wrong secret.'],
       [reader.basic, id, 403, 'The client needs the scope accounts:read.'],
-      [client.basic, randomUUID(), 404, 'There is nothing here, or it is not yours.'],
-      [client.basic, 'example', 404, 'There is nothing here, or it is not yours.'],
+      [client.basic, randomUUID(), 404, 'Not found, or you do not have access to it.'],
+      [client.basic, 'example', 404, 'Not found, or you do not have access to it.'],
     ] as [Headers, string, number, string][]) {
       expect(outcome(await get(`/accounts/${path}`, headers))).toEqual([status, connect(status, message)]);
     }
@@ -266,7 +266,7 @@ describe('GET /accounts/{id} has two shapes, and the credential decides', () => 
   it('PATCH and PUT of the same path are of two documents too', async () => {
     const { id, token } = await signUp(server);
     const answer = await patch(`/accounts/${id}`, { name: newName() }, bearer(token));
-    expect(outcome(answer)).toEqual([401, connect(401, 'The access token is not good (any longer).')]);
+    expect(outcome(answer)).toEqual([401, connect(401, 'The access token is invalid or has expired.')]);
     const put = await server.call('PUT', `/accounts/${id}`, {}, client.basic);
     expect(outcome(put)).toEqual([401, account('unauthorized', expect.any(String) as never)]);
     expect((await rowOf(id)).name).toBeNull();
@@ -434,9 +434,9 @@ describe('Account List', () => {
         cursor=1.5.${ZEROS} cursor=1e3.${ZEROS} cursor=1.${ZEROS}0 cursor=1.${ZEROS}. cursor=1.${ZEROS.replace('0', 'A')}
         cursor=8000000000000000.${ZEROS} cursor=${'9'.repeat(400)}.${ZEROS} cursor=%D9%A1.${ZEROS} cursor=eyJhIjoxfQ
         cursor=1.%27%20OR%20true%20--`),
-      { cursor: 'is none of ours' },
+      { cursor: 'is not a valid cursor' },
     ],
-    [['cursor=x&page=2'], { cursor: 'is none of ours' }],
+    [['cursor=x&page=2'], { cursor: 'is not a valid cursor' }],
   ])('refuses bad queries: %#', async (queries, errors) => {
     for (const query of queries) {
       expect([query, ...outcome(await list(`?${query}`))]).toEqual([query, ...invalid(errors)]);
@@ -806,9 +806,12 @@ describe('Account Create', () => {
       [{}, { name: 'must be a string' }],
       [undefined, { name: 'must be a string' }],
       ['', { name: 'must be a string' }],
-      [{ name: newName(), individual: true }, { individual: 'must be false: a client makes organisations only' }],
-      [{ name: newName(), individual: null }, { individual: 'must be false: a client makes organisations only' }],
-      [{ name: newName(), individual: 'false' }, { individual: 'must be false: a client makes organisations only' }],
+      [{ name: newName(), individual: true }, { individual: 'must be false: clients can only create organisations' }],
+      [{ name: newName(), individual: null }, { individual: 'must be false: clients can only create organisations' }],
+      [
+        { name: newName(), individual: 'false' },
+        { individual: 'must be false: clients can only create organisations' },
+      ],
     ] as const) {
       expect(outcome(await post('/api/accounts', body))).toEqual(invalid(errors));
     }
@@ -850,11 +853,11 @@ describe('Networks', () => {
   });
 
   it.each([
-    ['not-a-network', 'entry 2 is no IP network such as 192.0.2.0/24 or 2001:db8::/32'],
-    ['192.0.2.0.0/24', 'entry 2 is no IP network such as 192.0.2.0/24 or 2001:db8::/32'],
-    ['192.0.2.0/33', 'entry 2 is no IP network such as 192.0.2.0/24 or 2001:db8::/32'],
-    ['fe80::%eth0/64', 'entry 2 is no IP network such as 192.0.2.0/24 or 2001:db8::/32'],
-    ['', 'entry 2 is no IP network such as 192.0.2.0/24 or 2001:db8::/32'],
+    ['not-a-network', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
+    ['192.0.2.0.0/24', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
+    ['192.0.2.0/33', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
+    ['fe80::%eth0/64', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
+    ['', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
     ['192.0.2.1/24', 'entry 2 has bits set behind its prefix: did you mean 192.0.2.0/24?'],
     ['2001:db8::1/32', 'entry 2 has bits set behind its prefix: did you mean 2001:db8::/32?'],
     ['203.0.113.0/24', 'entry 2 repeats entry 1'],
@@ -1048,12 +1051,12 @@ describe('Email domains', () => {
   });
 
   it.each([
-    ['org', 'entry 2 is no domain such as example.org or *.example.org'],
-    ['user@example.org', 'entry 2 is no domain such as example.org or *.example.org'],
-    ['*.*.example.org', 'entry 2 is no domain such as example.org or *.example.org'],
-    ['example.org/path', 'entry 2 is no domain such as example.org or *.example.org'],
-    ['192.0.2.1', 'entry 2 is no domain such as example.org or *.example.org'],
-    ['x'.repeat(300) + '.org', 'entry 2 is no domain such as example.org or *.example.org'],
+    ['org', 'entry 2 is not a valid domain, such as example.org or *.example.org'],
+    ['user@example.org', 'entry 2 is not a valid domain, such as example.org or *.example.org'],
+    ['*.*.example.org', 'entry 2 is not a valid domain, such as example.org or *.example.org'],
+    ['example.org/path', 'entry 2 is not a valid domain, such as example.org or *.example.org'],
+    ['192.0.2.1', 'entry 2 is not a valid domain, such as example.org or *.example.org'],
+    ['x'.repeat(300) + '.org', 'entry 2 is not a valid domain, such as example.org or *.example.org'],
     ['EXAMPLE.com.', 'entry 2 repeats entry 1'],
     ['ｅxample.com', 'entry 2 repeats entry 1'],
   ])('are refused with the place of what is wrong: %s', async (domain, message) => {
@@ -1132,7 +1135,7 @@ describe('Account Delete', () => {
         403,
         {
           status_code: 403,
-          message: 'A client deletes organisations only, and none that is an admin or answers for clients.',
+          message: 'A client can only delete organisations, and none that is an admin or owns clients.',
         },
       ]);
       expect(await rowOf(id)).toEqual(before);
@@ -1218,7 +1221,10 @@ describe('Every route of clients wants its scope', () => {
     const before = await rowOf(id);
     for (const headers of [...[tokens[1] ?? '', tokens[2] ?? '', narrowed].map(bearer), unable.basic, bare.basic]) {
       const answer = await request(headers);
-      expect(outcome(answer)).toEqual([403, { status_code: 403, message: `The client needs the scope ${scope}.` }]);
+      expect(outcome(answer)).toEqual([
+        403,
+        { status_code: 403, message: `The client does not have the ${scope} scope.` },
+      ]);
       const challenge = answer.headers.get('www-authenticate');
       if (headers.authorization.startsWith('Basic')) expect(challenge).toBeNull();
       else expect(challenge).toBe(`Bearer realm="latchkey", error="insufficient_scope", scope="${scope}"`);
@@ -1735,7 +1741,7 @@ describe('Identification Create', () => {
       expect(await count()).toEqual(before);
     });
 
-    const UNSTORABLE = 'The body holds a NUL character or half of a surrogate pair.';
+    const UNSTORABLE = 'The body contains a NUL character or an unpaired surrogate.';
     const NO_JSON = 'Send the body as application/json.';
 
     it.each<[name: string, body: string, headers: Headers, status: number, message: string]>([
@@ -1952,7 +1958,7 @@ describe('Other methods and other paths', () => {
     '/api/v2/tokens',
   ])('404 in the dialect of the neighbours: %s', async (path) => {
     const answer = await callExactly(server, 'GET', path, undefined, client.basic);
-    expect(outcome(answer)).toEqual([404, { status_code: 404, message: 'There is nothing here.' }]);
+    expect(outcome(answer)).toEqual([404, { status_code: 404, message: 'Not found.' }]);
   });
 });
 

@@ -113,7 +113,7 @@ const KINDS: Kind[] = [
     prepare: changed,
     title: 'Undo the change of your email',
     button: 'Undo the change',
-    done: 'Your email is back, and everybody is signed out. A mail is on its way with which you choose a new password.',
+    done: 'Your email has been restored and everyone is signed out. You will receive a mail to choose a new password.',
   },
 ];
 
@@ -259,7 +259,7 @@ describeInBrowser('In a browser', () => {
       for (const rest of ['#token=', '?token=x']) {
         await page.goto('about:blank');
         await page.goto(PUBLIC_URL + path + rest);
-        expect(await problem().textContent()).toBe('This link is not complete. Open the one in your mail again.');
+        expect(await problem().textContent()).toBe('This link is incomplete. Open the link in your mail again.');
         expect(await button().isVisible()).toBe(false);
       }
     });

@@ -976,8 +976,8 @@ describe('Every route declares its guard', () => {
       }
     }
     const build = Object.getOwnPropertyDescriptor(AppModule, 'with')?.value as typeof AppModule.with;
-    const spy = jest.spyOn(AppModule, 'with').mockImplementation((surroundings): DynamicModule => ({
-      ...build(surroundings),
+    const spy = jest.spyOn(AppModule, 'with').mockImplementation((options): DynamicModule => ({
+      ...build(options),
       controllers: [CarelessController],
     }));
     try {

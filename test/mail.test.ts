@@ -18,7 +18,7 @@ import { composeMessage } from '../src/mail/mail-message.js';
 import { MailModule } from '../src/mail/mail.module.js';
 import { MailQueue, type MailRenderer } from '../src/mail/mail-queue.service.js';
 import { CONCURRENCY } from '../src/mail/mail-worker.service.js';
-import { OutgoingMails } from '../src/mail/outgoing-mails.store.js';
+import { OutgoingMailStore } from '../src/mail/outgoing-mails.store.js';
 import { smtpOptions } from '../src/mail/smtp-transport.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MailServer } from './support/mail-server.js';
@@ -89,7 +89,7 @@ async function startApp({ url, render = defaultRenderer, ...options }: AppOption
     imports: [ConfigModule.with(config), DatabaseModule.with(options.connection ?? database.connection, 4), MailModule],
   }).compile();
   module.useLogger(new NestLogger(createLogger('trace', { write: (line) => log.push(line) })));
-  if (options.diesBeforeMarking) module.get(OutgoingMails).markDone = () => Promise.reject(new Error('killed'));
+  if (options.diesBeforeMarking) module.get(OutgoingMailStore).markDone = () => Promise.reject(new Error('killed'));
   const queue = module.get(MailQueue);
   queue.register('reset', render);
   await module.init();
@@ -338,7 +338,7 @@ describe('The worker', () => {
     await gate.shut();
     const news = (text: string) => log.filter((line) => line.includes(text) && line.includes('Mail"')).length;
     await eventually(
-      () => news('the database is away'),
+      () => news('the database is unavailable'),
       (count) => count === 1,
     );
     await database.query(
@@ -348,7 +348,7 @@ describe('The worker', () => {
     await new Promise((resolve) => setTimeout(resolve, 2_200));
     await gate.open(database.connection);
     await eventually(onlyRow, isDone);
-    expect([news('the database is away'), news('the database is back')]).toEqual([1, 1]);
+    expect([news('the database is unavailable'), news('the database is back')]).toEqual([1, 1]);
   });
 
   it('leaves what was done a week ago to the sweeper, and nothing else', async () => {

@@ -59,7 +59,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const CHALLENGE = 'Basic realm="latchkey", charset="UTF-8"';
 const GRANT = { grant_type: 'client_credentials' };
 const INACTIVE = [200, { active: false }];
-const NOT_FOUND = [404, { errors: { request: 'There is nothing here, or it is not yours.' } }];
+const NOT_FOUND = [404, { errors: { request: 'Not found, or you do not have access to it.' } }];
 const CLIENTS = '/api/v1/oauth_clients';
 
 const DOORS = [
@@ -446,13 +446,13 @@ describe('A client shows who it is', () => {
 
   it('when its replica hears of no revocations, forty times at once as well', async () => {
     const client = await newClient(server);
-    const revocations = server.app.get<Revocations, { isHearing?: () => boolean }>(Revocations);
-    revocations.isHearing = () => false;
+    const revocations = server.app.get<Revocations, { isConnected?: () => boolean }>(Revocations);
+    revocations.isConnected = () => false;
     try {
       const answers = await Promise.all(Array.from({ length: 2 * MOST_FAILURES }, () => ask(client)));
       expect(answers.map(({ status }) => status)).toEqual(Array(2 * MOST_FAILURES).fill(200));
     } finally {
-      delete revocations.isHearing;
+      delete revocations.isConnected;
     }
   });
 });
@@ -826,7 +826,7 @@ describe('Introspection', () => {
       },
     ],
     [
-      'an access token, when the owner of its client is no admin any more',
+      'an access token, when the owner of its client is no longer an admin',
       async () => {
         const { token, ownerId } = await owned();
         return { token, end: () => demote(ownerId) };
@@ -854,7 +854,7 @@ describe('Introspection', () => {
       },
     ],
     [
-      'an App-Token with scopes, when its owner is no admin any more',
+      'an App-Token with scopes, when its owner is no longer an admin',
       async () => {
         const { id, appToken } = await makeAdmin(server);
         return { token: appToken, end: () => demote(id) };
@@ -1275,7 +1275,7 @@ describe('Clients', () => {
       const onBehalf = tokenHeaders(admin.appToken, await oboToken(server, admin, user.id));
       for (const headers of [user.headers, onBehalf]) {
         const answer = await request(client, headers);
-        expect(outcome(answer)).toEqual([403, { errors: { request: 'Only an admin can do this.' } }]);
+        expect(outcome(answer)).toEqual([403, { errors: { request: 'This requires an admin account.' } }]);
       }
       for (const headers of [
         {},
@@ -1337,7 +1337,7 @@ describe('Clients', () => {
       'refuse the cursor "%s" with 400',
       async (cursor) => {
         const answer = await get(`${CLIENTS}?cursor=${encodeURIComponent(cursor)}`, admin.headers);
-        expect(outcome(answer)).toEqual([400, { errors: { cursor: 'is none of ours' } }]);
+        expect(outcome(answer)).toEqual([400, { errors: { cursor: 'is not a valid cursor' } }]);
       },
     );
   });
@@ -1360,8 +1360,8 @@ describe('Clients', () => {
     });
 
     it.each<[name: string, owner: () => unknown, message: string]>([
-      ['nobody', () => randomUUID(), 'is no admin'],
-      ['a user', async () => (await signUp(server)).id, 'is no admin'],
+      ['nobody', () => randomUUID(), 'is not an enabled admin'],
+      ['a user', async () => (await signUp(server)).id, 'is not an enabled admin'],
       [
         'a disabled admin',
         async () => {
@@ -1369,7 +1369,7 @@ describe('Clients', () => {
           await changeAccount(server, id, 'UPDATE accounts SET disabled_at = now() WHERE id = $1');
           return id;
         },
-        'is no admin',
+        'is not an enabled admin',
       ],
       ['an email', () => admin.email, 'One or more IDs are not formatted correctly.'],
       ['null', () => null, 'One or more IDs are not formatted correctly.'],
@@ -1489,7 +1489,7 @@ describe('Secrets', () => {
     const third = await post(`${CLIENTS}/${client.id}/secrets`, undefined, admin.headers);
     expect(outcome(third)).toEqual([
       409,
-      { errors: { request: 'The client has two secrets: delete one of them first.' } },
+      { errors: { request: 'The client already has two secrets. Delete one of them first.' } },
     ]);
     expect(await secretRows(client.id)).toHaveLength(2);
   });
@@ -1556,7 +1556,7 @@ const CHANGES: [kind: string, change: (client: MadeClient, headers: Headers) => 
   ['oauth_client.deleted', ({ id }, headers) => remove(`${CLIENTS}/${id}`, headers)],
 ];
 
-describe('The trail', () => {
+describe('The audit log', () => {
   it('has each act on a client, with who did it and from where', async () => {
     const client = await make();
     const headers = { ...admin.headers, 'x-request-id': `trail-${client.id}`, 'x-forwarded-for': '198.51.100.7' };

@@ -130,7 +130,7 @@ describe('openid-client', () => {
       name: 'ResponseBodyError',
       status: 400,
       error: 'invalid_scope',
-      error_description: 'The client is not registered with every scope.',
+      error_description: 'The client is not registered for every requested scope.',
     });
     await expect(openid.genericGrantRequest(configuration, 'password', { username: 'x' })).rejects.toMatchObject({
       name: 'ResponseBodyError',

@@ -234,7 +234,7 @@ function expectUnusable(answer: Answer | undefined): void {
     body: {
       id: 'invalid_params',
       message: expect.any(String),
-      errors: { reset_password_token: ['has been used or has expired, or is not valid'] },
+      errors: { reset_password_token: ['is invalid, has expired or has already been used'] },
     },
   });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TokenUses } from '../src/tokens/token-uses.service.js';
+import { TokenLastUsed } from '../src/tokens/token-last-used.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { bearer, startServer, type TestServer } from './support/server.js';
 import { callExactly, newApiToken, newAppToken, rowOf, signedInAdmin, type User } from './support/tokens.js';
@@ -74,7 +74,7 @@ describe('GET /v1/api/auth', () => {
     const absent = await server.call('GET', path);
     expect(absent.status).toBe(401);
     expect(absent.headers.get('www-authenticate')).toBe('Bearer realm="latchkey"');
-    expect(absent.body).toEqual({ message: 'Send an API token as a Bearer token.' });
+    expect(absent.body).toEqual({ message: 'Authenticate with an API token as a Bearer token.' });
   });
 
   it('401 if the token has been revoked, at both addresses and at once', async () => {
@@ -344,7 +344,7 @@ describe('GET /v1/frontend/auth/{account_id}', () => {
   it('shows who made a token, when, and when it was last used', async () => {
     const { account: name, token, token_link } = await make(newAccount(), { created_by: 'someone@example.org' });
     expect((await authenticate(token)).status).toBe(200);
-    await server.app.get(TokenUses).flush();
+    await server.app.get(TokenLastUsed).flush();
     expect((await rowOf(database, token)).last_used_at).not.toBeNull();
     await database.query(`UPDATE tokens SET created_at = $2, last_used_at = $3 WHERE id = $1`, [
       token_link,
@@ -659,12 +659,12 @@ describe('The guard of /v1/frontend/auth', () => {
       const none = await server.call(method, path, body);
       expect(none.status).toBe(401);
       expect(none.headers.get('www-authenticate')).toBe('App-Token');
-      expect(none.body).toEqual({ message: 'Send an App-Token with the scope frontend.' });
+      expect(none.body).toEqual({ message: 'Send an App-Token that has the frontend scope.' });
       const unknown = await server.call(method, path, body, { 'app-token': '0'.repeat(32) });
       expect([unknown.status, unknown.body]).toEqual([401, none.body]);
       const unscoped = await server.call(method, path, body, { 'app-token': plain, token: admin.token });
       expect(unscoped.status).toBe(403);
-      expect(unscoped.body).toEqual({ message: 'The App-Token has no scope frontend.' });
+      expect(unscoped.body).toEqual({ message: 'The App-Token does not have the frontend scope.' });
       expect(await database.query(`SELECT 1 FROM tokens WHERE gateway_account_id = 'guarded'`)).toEqual([]);
     },
   );

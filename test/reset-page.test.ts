@@ -265,7 +265,7 @@ describeInBrowser('The reset page', () => {
     for (const rest of ['', '#', '#token=', '#other=x', '?token=x']) {
       await page.goto('about:blank');
       await page.goto(`${PUBLIC_URL}/password/reset${rest}`);
-      expect(await problem().textContent()).toBe('This link is not complete. Open the one in your mail again.');
+      expect(await problem().textContent()).toBe('This link is incomplete. Open the link in your mail again.');
       expect(await save().isVisible()).toBe(false);
       expect(page.url()).toBe(`${PUBLIC_URL}/password/reset`);
     }

@@ -161,7 +161,7 @@ async function remembers(server: Server, credential: Credential): Promise<boolea
   return accepted;
 }
 
-/** Has a server remember a credential, for sure; a server that has just been deaf needs a moment. */
+/** Has a server remember a credential, for sure; a server that has just been disconnected needs a moment. */
 async function warm(server: Server, credential: Credential): Promise<void> {
   await eventually(async () => {
     if (!(await remembers(server, credential))) throw new Error('It is looked up each time.');
@@ -620,20 +620,20 @@ describe('A server whose listening connection', () => {
       client: pg.Client | undefined;
       self: string;
       beat: number;
-      isHearing: () => boolean;
+      isConnected: () => boolean;
       sendHeartbeat: () => Promise<void>;
     }
     const revocations = here.app.get<Revocations, Inside>(Revocations);
     await eventually(() => {
-      expect(revocations.isHearing()).toBe(true);
+      expect(revocations.isConnected()).toBe(true);
     });
     const old = revocations.client;
     old?.emit('error', new Error('cut'));
     await revocations.sendHeartbeat();
     old?.emit('notification', { payload: `heartbeat ${revocations.self} ${revocations.beat}` });
-    expect([old === undefined, revocations.isHearing()]).toEqual([false, false]);
+    expect([old === undefined, revocations.isConnected()]).toEqual([false, false]);
     await eventually(() => {
-      expect(revocations.isHearing()).toBe(true);
+      expect(revocations.isConnected()).toBe(true);
     });
   });
 });

@@ -133,7 +133,7 @@ const BAD_JWTS: [name: string, make: (w: Workshop) => string][] = [
   ['a payload that is no JSON', (w) => `${w.header}.${Buffer.from('nonsense').toString('base64url')}.${w.signature}`],
   ['nonsense', () => 'nonsense'],
   ['the signature of a key that is not ours, under our kid', (w) => w.signed({}, {}, 'RSA-SHA512', anotherKey())],
-  // Signed by our own key, with a header that is none of ours.
+  // Signed by our own key, with a header that is not a valid cursor.
   ['a header that is critical and known (RFC 7797)', (w) => w.signed({}, { crit: ['b64'], b64: true })],
   ['a header that is critical and unknown', (w) => w.signed({}, { crit: ['x'], x: 1 })],
   ['a list of nothing critical', (w) => w.signed({}, { crit: [] })],

@@ -59,7 +59,7 @@ describe('A token of a client', () => {
 
 describe('A token of a client that an admin answers for', () => {
   it.each([
-    ['is no admin any longer', `role = 'user'`],
+    ['is no longer an admin', `role = 'user'`],
     ['is disabled', 'disabled_at = now()'],
   ])('is not good when the admin %s', async (_, change) => {
     const { id: ownerId } = await makeAdmin(server);

@@ -6,7 +6,7 @@ import { migrations } from '../migrations/index.js';
 import { SWEEP_LOCK } from '../src/database/locks.js';
 import { migrationDataSource } from '../src/database/migrate.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
-import { TokenUses } from '../src/tokens/token-uses.service.js';
+import { TokenLastUsed } from '../src/tokens/token-last-used.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { newAccessToken, newClient } from './support/oauth.js';
 import { eventually } from './support/process.js';
@@ -61,11 +61,11 @@ const flushes = (sent: Statement[]) => sent.filter(({ text }) => text.includes('
 
 /** From then on nothing is written but by the tests. */
 function stopFlushing(): void {
-  clearInterval(server.app.get<TokenUses, { timer: NodeJS.Timeout }>(TokenUses).timer);
+  clearInterval(server.app.get<TokenLastUsed, { timer: NodeJS.Timeout }>(TokenLastUsed).timer);
 }
 
 describe('When a token was last used', () => {
-  const flush = (of = server) => of.app.get(TokenUses).flush();
+  const flush = (of = server) => of.app.get(TokenLastUsed).flush();
 
   it('is written by itself a few seconds later', async () => {
     const token = await newToken();
@@ -564,9 +564,9 @@ describe('With a million tokens stored', () => {
 
   it('the last uses of a hundred tokens are written by their ids', async () => {
     const ids = await database.query<{ id: string }>('SELECT id FROM tokens WHERE revoked_at IS NULL LIMIT 100');
-    const uses = server.app.get(TokenUses);
+    const uses = server.app.get(TokenLastUsed);
     await uses.flush();
-    for (const { id } of ids) uses.note(id);
+    for (const { id } of ids) uses.touch(id);
     const [statement] = flushes(await statements.allDuring(() => uses.flush()));
     const { sequential, indexes } = await read(statement ?? { text: '', values: [] });
     expect([sequential, new Set(indexes)]).toEqual([[], new Set(['tokens_pkey'])]);
@@ -576,8 +576,8 @@ describe('With a million tokens stored', () => {
     const ids = await database.query<{ id: string }>(
       'SELECT id FROM tokens WHERE revoked_at IS NULL AND last_used_at IS NULL LIMIT 12000',
     );
-    const uses = server.app.get(TokenUses);
-    for (const { id } of ids) uses.note(id);
+    const uses = server.app.get(TokenLastUsed);
+    for (const { id } of ids) uses.touch(id);
     expect(flushes(await statements.allDuring(() => uses.flush()))).toHaveLength(3);
     const [row] = await database.query<{ used: number }>(
       'SELECT count(*)::int AS used FROM tokens WHERE last_used_at IS NOT NULL AND id = ANY ($1)',

@@ -18,7 +18,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ABSENT = '01234567-89ab-cdef-0123-456789abcdef';
 
 const PASSWORD = 'example';
-const WRONG = 'The email or the password is wrong.';
+const WRONG = 'Invalid email or password.';
 const EXPIRED = 'This page has expired. Go back to where you came from.';
 
 /** What browsers say of a form that our own page has sent. */
@@ -232,7 +232,7 @@ describe('The answer is a page of its own', () => {
       const query = `?institution=${encodeURIComponent(institution)}`;
       for (const answer of [await show(id, query), await submit(id, { email: newEmail(), institution })]) {
         expectPage(answer, 404);
-        expect(problemIn(answer)).toBe('This institution cannot be chosen. Go back and choose another.');
+        expect(problemIn(answer)).toBe('This institution is not available. Go back and choose another one.');
       }
     }
     const wrongMethod = await server.call('PUT', `/wayf/${id}`, {});
@@ -252,7 +252,7 @@ describe('The answer is a page of its own', () => {
         expectPage(answer, 503);
         expect(policyOf(answer)).toEqual(policy());
         expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
-        expect(problemIn(answer)).toBe('The service is unavailable for a moment. Try again.');
+        expect(problemIn(answer)).toBe('The service is temporarily unavailable. Try again.');
       }
     } finally {
       await away.close();
@@ -280,7 +280,7 @@ describe('The search on the WAYF page', () => {
     return { names: links.map(([, , name = '']) => unescape(name)), summary, answer };
   }
 
-  const NONE = 'No institution has such a name.';
+  const NONE = 'No institution matches this name.';
 
   it.each([
     'Universität Zürich',
@@ -551,7 +551,7 @@ describe('Signing in on the WAYF page', () => {
         });
       } else {
         expectPage(answer, 422);
-        expect(problemIn(answer)).toBe(`This is no account of ${institution.name.replace('&', '&#38;')}.`);
+        expect(problemIn(answer)).toBe(`This account does not belong to ${institution.name.replace('&', '&#38;')}.`);
         expect(answer.body).toContain(`name="institution" value="${institution.id}"`);
       }
     }
@@ -725,7 +725,7 @@ describe('The way back', () => {
 });
 
 describe('The form of the WAYF page', () => {
-  const REFUSAL = 'This form was not sent from our page. Open the page again.';
+  const REFUSAL = 'This form was not sent from this site. Open the page again.';
 
   it.each<[string, Record<string, string>]>([
     ['another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }],
@@ -802,7 +802,7 @@ describe('The WAYF page', () => {
 
   it.each([
     ['is disabled', 'UPDATE accounts SET disabled_at = now() WHERE id = $1'],
-    ['is no admin any longer', `UPDATE accounts SET role = 'user' WHERE id = $1`],
+    ['is no longer an admin', `UPDATE accounts SET role = 'user' WHERE id = $1`],
   ])('is gone, and signs nobody in, when the admin who answers for the client %s', async (_, change) => {
     const admin = await makeAdmin(server);
     const client = await newClient(server, { ownerId: admin.id });
@@ -1015,7 +1015,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByRole('link', { name: institution.name }).click();
     await fillIn(visitor.email);
-    await page.getByText('This is no account of Wrongly chosen.').waitFor();
+    await page.getByText('This account does not belong to Wrongly chosen.').waitFor();
     await page.getByRole('link', { name: 'Choose another institution' }).click();
     expect(page.url()).toBe(`${start}?`);
     await page.getByRole('link', { name: 'Sign in without an institution' }).click();
@@ -1045,7 +1045,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     await newInstitution({ name: 'Graviton' });
     await openNew();
     await type('photino');
-    await page.getByText('No institution has such a name.').waitFor();
+    await page.getByText('No institution matches this name.').waitFor();
     expect(await page.title()).toBe('Where are you from? No institution found');
     expect(await focused()).toBe('Your institution');
     expect(await page.getByLabel('Your institution').getAttribute('aria-describedby')).toBe('found');
@@ -1192,7 +1192,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     await page.goto(evil);
     await page.getByRole('heading', { name: 'Forbidden' }).waitFor();
     expect(new URL(page.url()).host).toBe(host);
-    expect(await alert().textContent()).toBe('This form was not sent from our page. Open the page again.');
+    expect(await alert().textContent()).toBe('This form was not sent from this site. Open the page again.');
     expect(await countIdentifications()).toBe(before);
     expect(complaints.splice(0)).toEqual([
       'Failed to load resource: the server responded with a status of 403 (Forbidden)',

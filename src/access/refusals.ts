@@ -2,10 +2,10 @@ import { ApiError, BASIC, BEARER, INVALID_TOKEN, unauthorized, type FieldErrors 
 import type { ClientScope } from './client-scopes.js';
 import type { UserPrincipal } from './principal.js';
 
-const NOT_GOOD = 'is missing, or not valid (any longer)';
+const NOT_GOOD = 'is missing or invalid';
 
-export const badFrontendToken = () => unauthorized('Send an App-Token with the scope frontend.', 'App-Token');
-export const noFrontendScope = () => new ApiError('forbidden', 'The App-Token has no scope frontend.');
+export const badFrontendToken = () => unauthorized('Send an App-Token that has the frontend scope.', 'App-Token');
+export const noFrontendScope = () => new ApiError('forbidden', 'The App-Token does not have the frontend scope.');
 
 export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
 /** Names each header that is not good. */
@@ -22,9 +22,9 @@ export const revokedMeanwhile = () =>
 /** For whoever acts with a session that is ended while they act. */
 export const sessionEnded = () => unauthorized('The session has ended.');
 
-export const adminsOnly = () => new ApiError('forbidden', 'Only an admin can do this.');
+export const adminsOnly = () => new ApiError('forbidden', 'This requires an admin account.');
 
-/** @throws ApiError `forbidden` for whoever is no admin */
+/** @throws ApiError `forbidden` for whoever is not an enabled admin */
 export function requireAdmin(caller: UserPrincipal): UserPrincipal {
   if (!caller.isAdmin) throw adminsOnly();
   return caller;
@@ -34,23 +34,23 @@ export function requireAdmin(caller: UserPrincipal): UserPrincipal {
 export const badApiToken = () => unauthorized('The token does not exist or has been revoked.', INVALID_TOKEN);
 
 /** The same for a client that is unknown, has another secret, or has ended. */
-export const badClient = () => unauthorized('There is no such client, or its secret is another.', BASIC);
+export const badClient = () => unauthorized('Unknown client or wrong secret.', BASIC);
 
-export const noAccessToken = () => unauthorized('Send an access token as a Bearer token.');
+export const noAccessToken = () => unauthorized('Authenticate with an access token as a Bearer token.');
 export const badAccessToken = () =>
-  unauthorized('The access token is not good (any longer).', `${BEARER}, error="invalid_token"`);
+  unauthorized('The access token is invalid or has expired.', `${BEARER}, error="invalid_token"`);
 
 /** @param challenge only for what has shown a Bearer token (RFC 6750 section 3) */
 export function insufficientScope(scope: ClientScope, challenge = true): ApiError {
   const headers = { 'www-authenticate': `${BEARER}, error="insufficient_scope", scope="${scope}"` };
-  return new ApiError('forbidden', `The client needs the scope ${scope}.`, challenge ? { headers } : {});
+  return new ApiError('forbidden', `The client does not have the ${scope} scope.`, challenge ? { headers } : {});
 }
 
 /** RFC 6749 section 2.3. */
-export const severalWays = () => new ApiError('bad_request', 'Authenticate in one way only.');
+export const severalWays = () => new ApiError('bad_request', 'Use one authentication method only.');
 
 function badHeader(challenge: string, fields: FieldErrors): ApiError {
-  return new ApiError('unauthorized', 'A header is missing, or not valid.', {
+  return new ApiError('unauthorized', 'A required header is missing or invalid.', {
     fields,
     headers: { 'www-authenticate': challenge },
   });

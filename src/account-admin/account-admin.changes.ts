@@ -46,7 +46,7 @@ function linksEndedBy(enabled: boolean, emailChanged: boolean): Extent['links'] 
   return emailChanged ? 'verify' : undefined;
 }
 
-/** @returns what the trail has of a change: an event for each thing that somebody would look for */
+/** @returns what the audit log has of a change: an event for each thing that somebody would look for */
 export function eventsOf(
   { email, role }: AccountChanges,
   fields: AccountFields,

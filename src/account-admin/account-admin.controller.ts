@@ -94,7 +94,7 @@ export class AccountAdminController {
     summary: 'Change, disable or enable an account',
     description:
       'For admins. Changes what is given and leaves the rest. Whoever is disabled loses everything that is open; whoever ' +
-      'gets another email or loses the password, all sessions and user tokens; whoever is no admin any more, the tokens on behalf of others. ' +
+      'gets another email or loses the password, all sessions and user tokens; whoever is no longer an admin, the tokens on behalf of others. ' +
       'The last enabled admin stays one.',
   })
   @ApiParam(ACCOUNT_ID)
@@ -115,7 +115,7 @@ export class AccountAdminController {
   @ApiOperation({
     summary: 'Delete an account',
     description:
-      'For admins. With all that it held; its emails are taken out of the audit trail. Not the last enabled admin, and ' +
+      'For admins. With all that it held; its emails are taken out of the audit log. Not the last enabled admin, and ' +
       'nobody who answers for OAuth2 clients.',
   })
   @ApiParam(ACCOUNT_ID)

@@ -84,7 +84,7 @@ export class AccountChanges extends InstitutionFields {
     example: null,
   })
   @Optional()
-  @IsIn([null], { message: 'can only be taken away (null): its holder chooses it' })
+  @IsIn([null], { message: 'can only be removed (null); the account holder chooses it' })
   password?: null;
 }
 

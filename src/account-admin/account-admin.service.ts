@@ -7,7 +7,7 @@ import { AccountLists } from '../accounts/account-lists.store.js';
 import { Accounts } from '../accounts/accounts.store.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
@@ -20,12 +20,12 @@ import { consequencesOf, eventsOf, revokedBy, type Consequences } from './accoun
 import type { AccountChanges, AccountFilter, NewAccountBody } from './account-admin.dto.js';
 import { AccountAdminStore, type AccountBefore, type AdminAccount } from './account-admin.store.js';
 
-export const lastAdmin = () => conflict('This is the last enabled admin who can sign in: make another one first.');
+export const lastAdmin = () => conflict('This is the last enabled admin who can sign in. Create another admin first.');
 export const answersForClients = () =>
-  conflict('The account answers for OAuth2 clients: give them to another admin, or delete them, first.');
+  conflict('The account owns OAuth2 clients. Transfer them to another admin or delete them first.');
 const nameless = () => invalidParams({ name: ['is required for an organisation'] });
 const unreachable = () => invalidParams({ email: ['is required for a person'] });
-const noInvitations = () => invalidParams({ password: ['is required: there are no invitations (SIGNUP=closed)'] });
+const noInvitations = () => invalidParams({ password: ['is required, as invitations are disabled (SIGNUP=closed)'] });
 
 /** What admins see and do of accounts. Whoever changes one here does it alone: the last admin must stay one. */
 @Injectable()
@@ -42,7 +42,7 @@ export class AccountAdmin {
     private readonly callers: Callers,
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
@@ -105,7 +105,7 @@ export class AccountAdmin {
   }
 
   /**
-   * Deletes an account with all that it held, and takes its emails out of the audit trail.
+   * Deletes an account with all that it held, and takes its emails out of the audit log.
    *
    * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while it answers for clients
    */
@@ -172,7 +172,7 @@ export class AccountAdmin {
     if (extent) await this.accountRevocation.revoke(tx, before.id, extent);
     // What is remembered of it holds its email and its role.
     else await this.revocations.announce(tx, `account ${before.id}`);
-    if (comes.emailChanged) await this.tellOfNewEmail(tx, before, email ?? null, comes);
+    if (comes.emailChanged) await this.notifyOfNewEmail(tx, before, email ?? null, comes);
     for (const event of eventsOf(changes, fields, comes)) {
       await this.audit.record(tx, { ...event, subject: before.id });
     }
@@ -180,7 +180,7 @@ export class AccountAdmin {
   }
 
   /** Only whoever could sign in with the old address, and may again, can bring it back. */
-  private async tellOfNewEmail(
+  private async notifyOfNewEmail(
     tx: EntityManager,
     { id, email: old, hasPassword, isVerified, disabled }: AccountBefore,
     email: string | null,
@@ -188,7 +188,7 @@ export class AccountAdmin {
   ): Promise<void> {
     const couldSignIn = hasPassword && (isVerified || this.config.emailVerification === 'off');
     const isDisabled = comes.disabled || (disabled && !comes.enabled);
-    if (old !== null) await this.emailLinks.tellOld(tx, id, old, couldSignIn && !disabled && !isDisabled);
+    if (old !== null) await this.emailLinks.notifyOldAddress(tx, id, old, couldSignIn && !disabled && !isDisabled);
     if (email !== null && !isDisabled) await this.writeTo(tx, { id, email }, hasPassword && !comes.passwordRemoved);
   }
 
@@ -211,7 +211,7 @@ function refuseIncomplete({ email, name, password, individual }: NewAccountBody,
   if (individual === false && name === undefined) throw nameless();
   if (individual !== false && email === undefined) throw unreachable();
   if (email === undefined && password !== undefined) {
-    throw invalidParams({ password: ['is of no use without an email'] });
+    throw invalidParams({ password: ['requires an email'] });
   }
   if (email !== undefined && password === undefined && signup === 'closed') throw noInvitations();
 }

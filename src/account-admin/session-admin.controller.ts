@@ -60,7 +60,7 @@ export class SessionAdminController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'End one session of an account',
-    description: 'For admins. Its JWT and its refresh token are good no longer. The others stay.',
+    description: 'For admins. Its JWT and refresh token stop working. Other sessions stay.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiParam(SESSION_ID)

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import type { Page } from '../http/cursor.js';
 import { AccountSessions } from '../sessions/account-sessions.service.js';
 import type { SessionRecord } from '../sessions/sessions.store.js';
@@ -13,7 +13,7 @@ export class SessionAdmin {
   constructor(
     private readonly accounts: AccountAdmin,
     private readonly sessions: AccountSessions,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @throws ApiError `forbidden`, `not_found` when there is no such account, `invalid_params` */

@@ -5,7 +5,7 @@ import type { AccountView } from '../accounts/accounts.dto.js';
 import { Accounts } from '../accounts/accounts.store.js';
 import { EmailLinkStore } from '../email-links/email-links.store.js';
 import { EmailLinks, type LinkedPurpose } from '../email-links/email-links.service.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
@@ -38,7 +38,7 @@ export class AccountEmails {
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
     private readonly limits: Limits,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** Mails a link again to whoever has this email and has not verified it. The answer is the same for everybody. */
@@ -55,7 +55,7 @@ export class AccountEmails {
       this.links.wake();
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 'rate_limited')) throw error;
-      await this.limits.tell(limit);
+      await this.limits.report(limit);
     }
     return { id: await this.accountIds.of(email), email };
   }
@@ -88,7 +88,7 @@ export class AccountEmails {
       const { accountId, email } = spent;
       const { oldEmail } = await this.accounts.restoreEmail(tx, accountId, email);
       await this.accountRevocation.revoke(tx, accountId, { ...EVERYTHING, links: 'verify' });
-      if (oldEmail !== null) await this.links.tellOld(tx, accountId, oldEmail, false);
+      if (oldEmail !== null) await this.links.notifyOldAddress(tx, accountId, oldEmail, false);
       await this.resets.offer(tx, email);
       const entry = { kind: 'account.email_change_undone', subject: accountId, actorId: accountId, email } as const;
       await this.audit.record(tx, entry);

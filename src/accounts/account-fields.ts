@@ -28,7 +28,7 @@ export function readFields({ name, publisher_reference, networks, email_domains 
   };
 }
 
-/** @returns what the trail has of a change: whom visitors count for; of names only that they were changed */
+/** @returns what the audit log has of a change: whom visitors count for; of names only that they were changed */
 export function auditedFields({
   networks,
   emailDomains,

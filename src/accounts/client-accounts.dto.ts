@@ -33,13 +33,13 @@ export class NewOrganisation extends ClientAccountFields {
   name!: string;
 
   @ApiPropertyOptional({
-    description: 'A client makes organisations only',
+    description: 'Clients can only create organisations',
     enum: [false],
     type: Boolean,
     example: false,
   })
   @Optional()
-  @IsIn([false], { message: 'must be false: a client makes organisations only' })
+  @IsIn([false], { message: 'must be false: clients can only create organisations' })
   individual?: false;
 }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { ClientPrincipal } from '../access/principal.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { pageOf, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
@@ -27,7 +27,7 @@ export class ClientAccounts {
     private readonly callers: Callers,
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @throws ApiError `not_found`, for a disabled one too */
@@ -111,4 +111,4 @@ export class ClientAccounts {
 }
 
 export const organisationsOnly = () =>
-  new ApiError('forbidden', 'A client deletes organisations only, and none that is an admin or answers for clients.');
+  new ApiError('forbidden', 'A client can only delete organisations, and none that is an admin or owns clients.');

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { domainsOver, readEmailDomain } from './email-domains.js';
 
-const NO_DOMAIN = { problem: 'is no domain such as example.org or *.example.org' };
+const NO_DOMAIN = { problem: 'is not a valid domain, such as example.org or *.example.org' };
 const LABEL = 'a'.repeat(63);
 /** As long as a domain can be (RFC 1035 section 2.3.4). */
 const LONGEST = `${LABEL}.${LABEL}.${LABEL}.${'a'.repeat(57)}.org`;

@@ -20,7 +20,7 @@ export function readEmailDomain(text: string): Reading {
   const ascii = domainToASCII(name);
   return DOMAIN.test(ascii)
     ? { value: `${wildcard}${ascii}` }
-    : { problem: 'is no domain such as example.org or *.example.org' };
+    : { problem: 'is not a valid domain, such as example.org or *.example.org' };
 }
 
 /**

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { readAddress, readNetwork } from './networks.js';
 
-const NO_NETWORK = { problem: 'is no IP network such as 192.0.2.0/24 or 2001:db8::/32' };
+const NO_NETWORK = { problem: 'is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32' };
 const behind = (first: string) => ({ problem: `has bits set behind its prefix: did you mean ${first}?` });
 
 /** What no reader of addresses may take: most of it is taken by some. */

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Reading } from '../http/validation.js';
 
-export const NO_NETWORK = 'is no IP network such as 192.0.2.0/24 or 2001:db8::/32';
+export const NO_NETWORK = 'is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32';
 
 /**
  * Reads an IP address.

@@ -34,7 +34,7 @@ export class NewApiToken {
   created_by?: string;
 
   @Choice(['live', 'test'], 'must be live or test', {
-    description: 'Tells itself in the token',
+    description: 'Becomes part of the prefix of the token',
     example: 'live',
     required: false,
   })

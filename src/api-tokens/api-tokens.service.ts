@@ -3,7 +3,7 @@ import { EntityManager } from 'typeorm';
 import type { AppPrincipal } from '../access/principal.js';
 import { badFrontendToken } from '../access/refusals.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import { atMostCharacters, countCharacters } from '../http/validation.js';
 import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
@@ -31,7 +31,7 @@ export class ApiTokens {
     private readonly manager: EntityManager,
     private readonly tokens: Tokens,
     private readonly callers: Callers,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @returns the secret, which is shown this once */
@@ -43,7 +43,7 @@ export class ApiTokens {
       gatewayAccountId: account_id,
       description,
       ...(created_by !== undefined && { createdBy: created_by }),
-      ...(token_account_type !== undefined && { flavour: token_account_type }),
+      ...(token_account_type !== undefined && { variant: token_account_type }),
     };
     return this.manager.transaction(async (tx) => {
       const issued = await (app ? this.tokens.issueByApp(tx, request, app) : this.tokens.issue(tx, 'api', request));

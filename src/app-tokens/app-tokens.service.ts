@@ -5,7 +5,7 @@ import { badAppToken } from '../access/refusals.js';
 import { Accounts } from '../accounts/accounts.store.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
-import { Audit, type AuditEntry } from '../audit-log/audit-log.service.js';
+import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { notFound } from '../errors/api-error.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
 import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
@@ -26,7 +26,7 @@ export class AppTokens {
     private readonly passwordChecks: PasswordChecks,
     private readonly callers: Callers,
     private readonly tokens: Tokens,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @throws ApiError as {@link PasswordChecks.check}; `unauthorized` when the App-Token has ended meanwhile */
@@ -41,7 +41,7 @@ export class AppTokens {
     });
   }
 
-  /** @throws ApiError `forbidden` when a scope is asked for by somebody who is no admin */
+  /** @throws ApiError `forbidden` when a scope is asked for by somebody who is not an enabled admin */
   async createAppToken(caller: UserPrincipal, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
@@ -52,7 +52,7 @@ export class AppTokens {
     });
   }
 
-  /** @throws ApiError `forbidden` for whoever is no admin, `invalid_params` when there is no such account */
+  /** @throws ApiError `forbidden` for whoever is not an enabled admin, `invalid_params` when there is no such account */
   async createToken(caller: UserPrincipal, { seconds_until_expire, user }: NewToken): Promise<string> {
     if (!caller.isAdmin) throw onBehalfForbidden();
     const account = await this.accounts.findEnabled(user);
@@ -83,8 +83,8 @@ export class AppTokens {
   async changeExpiry(caller: UserPrincipal, kind: Kind, name: string, seconds: number): Promise<TokenRecord> {
     const owner = ownerFor(caller);
     const tokenName = this.nameOf(kind, name);
-    const alongside = this.auditing('token.expiry_changed');
-    const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, alongside);
+    const inTransaction = this.auditing('token.expiry_changed');
+    const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, inTransaction);
     if (changed) return changed;
     // Only to say why: the statement has decided.
     found(await this.tokens.find(tokenName, owner));
@@ -93,8 +93,8 @@ export class AppTokens {
 
   /** @throws ApiError `not_found` */
   async remove(caller: UserPrincipal, kind: Kind, name: string): Promise<void> {
-    const alongside = this.auditing('token.deleted');
-    found(await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), alongside));
+    const inTransaction = this.auditing('token.deleted');
+    found(await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), inTransaction));
   }
 
   private nameOf(kind: Kind, name: string): TokenName {

@@ -3,9 +3,10 @@ import { INVALID_ID, MUST_BE_STRING, MUST_BE_WHOLE_NUMBER } from '../http/valida
 
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
 
-export const scopesForbidden = () => forbidden('scopes', 'Only an admin gives scopes.');
-export const onBehalfForbidden = () => forbidden('user', 'Only an admin gets tokens on behalf of others.');
-export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A token cannot lengthen its own life.');
+export const scopesForbidden = () => forbidden('scopes', 'Only an admin can set scopes.');
+export const onBehalfForbidden = () =>
+  forbidden('user', 'Only an admin can create tokens on behalf of other accounts.');
+export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A token cannot extend its own expiration.');
 
 // The others are refused before a service is asked; what is said of them is here for the description.
 export const badUsername = () => invalidParams({ username: [MUST_BE_STRING.message] });

@@ -72,7 +72,7 @@ export function tokenRoutes<View, List>(
     @UserTokenRequired()
     @ApiOperation({
       summary: 'Change when one expires',
-      description: 'Counted from now; zero or less expires it at once. A token cannot lengthen its own life.',
+      description: 'Counted from now; zero or less expires it at once. A token cannot extend its own expiration.',
     })
     @ApiParam(NAME)
     @ApiOkResponse({ type: view })
@@ -88,7 +88,7 @@ export function tokenRoutes<View, List>(
     @Delete(':name')
     @HttpCode(204)
     @UserTokenRequired()
-    @ApiOperation({ summary: `Delete one ${noun}`, description: 'And all record of it.' })
+    @ApiOperation({ summary: `Delete one ${noun}`, description: 'Deletes all record of it.' })
     @ApiParam(NAME)
     @ApiNoContentResponse()
     @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')

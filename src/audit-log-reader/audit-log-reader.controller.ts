@@ -16,25 +16,25 @@ import {
   MUST_BE_OUTCOME,
   toAuditEventView,
 } from './audit-log-reader.dto.js';
-import { AuditEvents } from './audit-log-reader.service.js';
+import { AuditLogReader } from './audit-log-reader.service.js';
 
 const NDJSON = 'application/x-ndjson';
 const BAD_FILTER = invalidParams({ outcome: [MUST_BE_OUTCOME] });
 
-/** The audit trail, for admins. */
+/** The audit log, for admins. */
 @ApiTags('admin')
 @SpeaksDialect('app-token')
 @Controller('api/v1/audit_events')
 export class AuditEventsController {
-  constructor(private readonly events: AuditEvents) {}
+  constructor(private readonly events: AuditLogReader) {}
 
   @Get()
   @UserTokenRequired()
   @ApiOperation({
-    summary: 'Read the audit trail',
+    summary: 'Read the audit log',
     description:
       'For admins. Newest first, a hundred a page; `Link` (RFC 8288) names the next one. With ' +
-      `\`Accept: ${NDJSON}\` everything that matches, an event on each line. Reading is in the trail too.`,
+      `\`Accept: ${NDJSON}\` everything that matches, an event on each line. Reading is in the audit log too.`,
   })
   @ApiExtraModels(AuditEventList, AuditEventView)
   @ApiOkResponse({

@@ -1,13 +1,13 @@
 import { Module } from '@nestjs/common';
 import { TokensModule } from '../tokens/tokens.module.js';
-import { AuditEventStore } from './audit-log-reader.store.js';
+import { AuditLogReaderStore } from './audit-log-reader.store.js';
 import { AuditEventsController } from './audit-log-reader.controller.js';
-import { AuditEvents } from './audit-log-reader.service.js';
+import { AuditLogReader } from './audit-log-reader.service.js';
 
-/** Reading the audit trail. */
+/** Reading the audit log. */
 @Module({
   imports: [TokensModule],
   controllers: [AuditEventsController],
-  providers: [AuditEventStore, AuditEvents],
+  providers: [AuditLogReaderStore, AuditLogReader],
 })
-export class AuditEventsModule {}
+export class AuditLogReaderModule {}

@@ -2,25 +2,25 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import type { Cursor } from '../database/keyset.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Callers } from '../tokens/callers.service.js';
-import { AuditEventStore, type AuditRecord } from './audit-log-reader.store.js';
+import { AuditLogReaderStore, type AuditRecord } from './audit-log-reader.store.js';
 import type { AuditFilter } from './audit-log-reader.dto.js';
 
 /** How many are read at once for an export. */
 const BATCH = 1_000;
 
-/** Reading the trail, for admins, which the trail tells of too. */
+/** Reading the audit log, for admins, which the audit log tells of too. */
 @Injectable()
-export class AuditEvents {
+export class AuditLogReader {
   constructor(
     private readonly manager: EntityManager,
-    private readonly store: AuditEventStore,
+    private readonly store: AuditLogReaderStore,
     private readonly callers: Callers,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */

@@ -24,9 +24,9 @@ const NAMES = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
 
 const NEWEST_FIRST = keyset('e.at', 'e.id', 'DESC');
 
-/** The audit trail, as it is read. */
+/** The audit log, as it is read. */
 @Injectable()
-export class AuditEventStore {
+export class AuditLogReaderStore {
   constructor(private readonly manager: EntityManager) {}
 
   /** @returns at most `limit` events, newest first, from behind the cursor */

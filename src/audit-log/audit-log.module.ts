@@ -2,13 +2,13 @@ import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditEmailEntity } from './audit-emails.entity.js';
 import { AuditEventEntity } from './audit-events.entity.js';
-import { Audit } from './audit-log.service.js';
+import { AuditLog } from './audit-log.service.js';
 
-/** The trail of who did what, as it is written. */
+/** The audit log of who did what, as it is written. */
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([AuditEventEntity, AuditEmailEntity])],
-  providers: [Audit],
-  exports: [Audit],
+  providers: [AuditLog],
+  exports: [AuditLog],
 })
-export class AuditModule {}
+export class AuditLogModule {}

@@ -8,7 +8,7 @@ import { currentRequest } from '../http/current-request.js';
 import type { Outcome } from './audit-events.entity.js';
 import type { AuditKind } from './audit-kinds.js';
 
-/** What happened. Who did it, from where and in which request, the trail finds out by itself. */
+/** What happened. Who did it, from where and in which request, the audit log finds out by itself. */
 export interface AuditEntry {
   kind: AuditKind;
   /** The id of what was acted on; never a secret, and no email. */
@@ -24,7 +24,7 @@ export interface AuditEntry {
   details?: Record<string, unknown>;
 }
 
-/** Who a request's credential proved to be, as the trail has it. */
+/** Who a request's credential proved to be, as the audit log has it. */
 interface Actor {
   actorId?: string;
   clientId?: string;
@@ -32,9 +32,9 @@ interface Actor {
   onBehalfOf?: string;
 }
 
-/** The trail of who did what. */
+/** The audit log of who did what. */
 @Injectable()
-export class Audit implements OnModuleInit {
+export class AuditLog implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
@@ -83,7 +83,7 @@ export class Audit implements OnModuleInit {
     return this.record(this.manager, entry);
   }
 
-  /** Takes an account's emails out of the trail, which stays whole without them. */
+  /** Takes an account's emails out of the audit log, which stays whole without them. */
   async blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
     await longSql(
       tx,

@@ -5,7 +5,7 @@ import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { AccountEntity } from '../accounts/accounts.entity.js';
 import { Accounts } from '../accounts/accounts.store.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { MIGRATION_LOCK, underLock } from '../database/locks.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
@@ -41,16 +41,16 @@ export class Bootstrap {
     private readonly hasher: PasswordHasher,
     private readonly tokens: Tokens,
     private readonly oauthClients: OauthClients,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
-  /** Whether there is no admin, and so nobody who could make the rest. */
+  /** Whether there is not an enabled admin, and so nobody who could make the rest. */
   async isNeeded(manager: EntityManager = this.manager): Promise<boolean> {
     return !(await manager.existsBy(AccountEntity, { role: 'admin' }));
   }
 
   /**
-   * Makes what the BOOTSTRAP_* variables give, if there is no admin yet.
+   * Makes what the BOOTSTRAP_* variables give, if there is not an enabled admin yet.
    *
    * @returns what was made; undefined when nothing was
    */
@@ -66,7 +66,7 @@ export class Bootstrap {
   }
 
   /**
-   * Makes everything, if there is no admin yet; what the BOOTSTRAP_* variables do not give is random. If there is one, but
+   * Makes everything, if there is not an enabled admin yet; what the BOOTSTRAP_* variables do not give is random. If there is one, but
    * no good App-Token is left, so that no admin could log in, it makes that.
    */
   async generated(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
@@ -95,7 +95,7 @@ export class Bootstrap {
       if (!(await this.isNeeded(tx))) return undefined;
       await this.store(tx, credentials, passwordHash);
       beforeCommit?.(credentials);
-      this.logger.log('the first admin was made');
+      this.logger.log('the first admin was created');
       return credentials;
     });
   }
@@ -111,7 +111,7 @@ export class Bootstrap {
       const made = { appToken: TOKEN_KINDS.app.format.mint() };
       await this.addAppToken(tx, admin.id, made.appToken);
       beforeCommit?.(made);
-      this.logger.log('no App-Token was good any more: one was made');
+      this.logger.log('no valid App-Token was left: a new one was created');
       return made;
     });
   }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AuditModule } from '../audit-log/audit-log.module.js';
+import { AuditLogModule } from '../audit-log/audit-log.module.js';
 import { announce } from '../bootstrap/announcement.js';
 import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
 import { Bootstrap } from '../bootstrap/bootstrap.service.js';
@@ -21,7 +21,7 @@ class CommandModule {}
 async function run(): Promise<string> {
   const config = loadConfig(process.env);
   if (config.databaseUrl === undefined || !config.secretKeys) {
-    return 'Set DATABASE_URL. The embedded database is filled by the first start.\n';
+    return 'Set DATABASE_URL. The first start fills the embedded database by itself.\n';
   }
   const logger = createLogger('warn');
   const connection = { connectionString: config.databaseUrl };
@@ -32,7 +32,7 @@ async function run(): Promise<string> {
     KeysModule.with(config.secretKeys),
     LimitsModule,
     RevocationsModule,
-    AuditModule,
+    AuditLogModule,
     BootstrapModule,
   ];
   const context = await NestFactory.createApplicationContext(
@@ -41,7 +41,9 @@ async function run(): Promise<string> {
   );
   try {
     const made = await context.get(Bootstrap).generated();
-    return made ? announce(config.publicUrl, made) : 'There is an admin already, and an App-Token: nothing was made.\n';
+    return made
+      ? announce(config.publicUrl, made)
+      : 'There already is an admin and an App-Token. Nothing was created.\n';
   } finally {
     await context.close();
   }

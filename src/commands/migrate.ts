@@ -7,7 +7,7 @@ import { prepareSchema } from '../start.js';
 async function run(): Promise<string> {
   const config = loadConfig(process.env);
   if (config.databaseUrl === undefined) {
-    throw new Error('Set DATABASE_URL. The embedded database is migrated by each start.');
+    throw new Error('Set DATABASE_URL. Every start migrates the embedded database by itself.');
   }
   // It may share the variables of those servers, and is asked to migrate all the same.
   const asked = { ...config, runMigrations: true };

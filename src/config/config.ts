@@ -34,7 +34,7 @@ export interface Config {
   /** For how long expired and revoked tokens are kept. */
   tokenRetention: number;
   identificationTtl: number;
-  /** For how long the audit trail is kept. */
+  /** For how long the audit log is kept. */
   auditRetention: number;
   /** Who may call the routes that issue API tokens: an App-Token with the scope `frontend`, or whoever can reach them. */
   frontendAuth: 'app-token' | 'none';

@@ -28,7 +28,7 @@ export class DatabaseClient extends pg.Client {
  * A client that gives up its connection when an answer does not come in time. `pg` itself only fails the query and
  * leaves the dead connection in the pool, where the next request would wait for it.
  */
-class ImpatientClient extends DatabaseClient {
+class PooledClient extends DatabaseClient {
   constructor(config?: pg.ClientConfig) {
     super(config);
     const query = this.query.bind(this) as (...args: unknown[]) => unknown;
@@ -36,17 +36,17 @@ class ImpatientClient extends DatabaseClient {
       const callback = args.at(-1);
       if (typeof callback === 'function') {
         args[args.length - 1] = (error: unknown, ...rest: unknown[]): void => {
-          this.dropIfSilent(error);
+          this.destroyIfTimedOut(error);
           Reflect.apply(callback, undefined, [error, ...rest]);
         };
       }
       const result = query(...args);
-      if (result instanceof Promise) result.catch(this.dropIfSilent.bind(this));
+      if (result instanceof Promise) result.catch(this.destroyIfTimedOut.bind(this));
       return result;
     }) as typeof this.query;
   }
 
-  private dropIfSilent(error: unknown): void {
+  private destroyIfTimedOut(error: unknown): void {
     if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
     (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
@@ -65,7 +65,7 @@ export function poolOptions(
     poolErrorHandler: onPoolError,
     extra: {
       ...connection,
-      Client: ImpatientClient,
+      Client: PooledClient,
       statement_timeout: STATEMENT_TIMEOUT,
       query_timeout: READ_TIMEOUT,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT * 2,

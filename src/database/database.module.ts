@@ -15,7 +15,7 @@ export class DatabaseModule {
         TypeOrmModule.forRootAsync({
           useFactory: () => ({
             ...poolOptions(connection, poolSize, (error) => {
-              logger.warn('a connection to the database was lost', error);
+              logger.warn('a database connection was lost', error);
             }),
             autoLoadEntities: true,
             retryAttempts: 0,

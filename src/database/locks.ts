@@ -41,7 +41,8 @@ export async function underLock<T>(
       return row?.held ? { result: await work(tx) } : undefined;
     });
     if (done) return done.result;
-    if (Date.now() > deadline) throw new Error('Another Latchkey has held a lock in the database for a minute.');
+    if (Date.now() > deadline)
+      throw new Error('Another Latchkey process has held a lock in the database for a minute.');
     await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER));
   }
 }

@@ -4,9 +4,9 @@ import { SWEEP_LOCK } from './locks.js';
 import { sql } from './sql.js';
 
 /** Rows that nobody needs any more. */
-export interface Chaff {
+export interface ExpiredRows {
   table: string;
-  /** The SQL condition that makes a row chaff; of ours, never of a client's. */
+  /** The SQL condition that makes a row expired; of ours, never of a client's. */
   where: string;
   /** A setting that tells the table's trigger who deletes; on for the transaction. */
   setting?: string;
@@ -18,12 +18,12 @@ const PERIOD = 10 * 60_000;
 
 /**
  * Deletes what has served its time, in small batches that skip locked rows, on whichever replica gets the lock.
- * Modules say what is chaff in their tables; see {@link add}.
+ * Modules say which rows of their tables are expired; see {@link add}.
  */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Sweeper');
-  private readonly chaff: Chaff[] = [];
+  private readonly expiredRows: ExpiredRows[] = [];
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
   private stopping = false;
@@ -31,8 +31,8 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(private readonly dataSource: DataSource) {}
 
   /** The condition should have an index: it is asked again for each batch. */
-  add(chaff: Chaff): void {
-    this.chaff.push(chaff);
+  add(rows: ExpiredRows): void {
+    this.expiredRows.push(rows);
   }
 
   onApplicationBootstrap(): void {
@@ -48,9 +48,9 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   /** @returns how many rows were deleted; 0 too when another replica is at it */
   async sweep(): Promise<number> {
     let deleted = 0;
-    for (const chaff of this.chaff) {
+    for (const rows of this.expiredRows) {
       for (let batch = BATCH; batch === BATCH && !this.stopping; deleted += batch) {
-        batch = await this.dataSource.transaction((tx) => deleteBatch(tx, chaff));
+        batch = await this.dataSource.transaction((tx) => deleteBatch(tx, rows));
       }
     }
     if (deleted > 0) this.logger.log(`swept ${deleted} row(s)`);
@@ -73,7 +73,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-async function deleteBatch(tx: EntityManager, { table, where, setting }: Chaff): Promise<number> {
+async function deleteBatch(tx: EntityManager, { table, where, setting }: ExpiredRows): Promise<number> {
   const [lock] = await sql<{ held: boolean }>(tx, 'SELECT pg_try_advisory_xact_lock($1, $2) AS held', [...SWEEP_LOCK]);
   if (!lock?.held) return 0;
   // The planner takes half of a table for too much to go by an index, and forgets that the first few are enough.

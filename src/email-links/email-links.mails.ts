@@ -7,12 +7,12 @@ export function verificationMail(email: string, link: string, publicUrl: string,
   return linkMail({
     subject: `Verify your email for ${host}`,
     before: [
-      `Somebody, probably you, has an account with the email ${email} at ${host}.`,
-      `Open this link within ${inWords(lifetime)} to show that the email is yours:`,
+      `Someone, probably you, has an account with the email ${email} at ${host}.`,
+      `Open this link within ${inWords(lifetime)} to confirm that the email is yours:`,
     ],
     link,
     label: 'Verify the email',
-    after: ['If it was not you, there is nothing to do.'],
+    after: ['If it was not you, you can ignore this mail.'],
   });
 }
 
@@ -22,7 +22,7 @@ export function emailGoneMail(email: string, publicUrl: string): MailContent {
   return linkMail({
     subject: `The email of your account at ${host} was changed`,
     before: [
-      `An account at ${host} had the email ${email} and has another one now. If that surprises you, ask whoever runs ${host}.`,
+      `The email of an account at ${host} was changed from ${email} to another one. If you did not expect this, contact the operator of ${host}.`,
     ],
     after: [],
   });
@@ -34,9 +34,9 @@ export function emailChangedMail(email: string, link: string, publicUrl: string,
   return linkMail({
     subject: `The email of your account at ${host} was changed`,
     before: [
-      `Your account at ${host} had the email ${email} and has another one now. If that was you, there is nothing to do.`,
-      `If it was not, open this link within ${inWords(lifetime)}. It brings your email back, ends every session, and has ` +
-        'you choose a new password:',
+      `The email of your account at ${host} was changed from ${email} to another one. If this was you, no action is needed.`,
+      `If it was not you, open this link within ${inWords(lifetime)} to restore your email, end every session and ` +
+        'choose a new password:',
     ],
     link,
     label: 'Undo the change',

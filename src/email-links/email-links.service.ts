@@ -68,7 +68,7 @@ export class EmailLinks implements OnModuleInit {
    *
    * @param undoable false: nobody could do anything with the account through this address
    */
-  async tellOld(tx: EntityManager, accountId: string, email: string, undoable = true): Promise<void> {
+  async notifyOldAddress(tx: EntityManager, accountId: string, email: string, undoable = true): Promise<void> {
     const earlier = await this.store.renewUndo(tx, accountId, email, UNDO_TTL);
     const isLinked = earlier ? earlier.isSameEmail : undoable;
     const id =

@@ -59,7 +59,7 @@ export const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
 export const unauthorized = (message: string, challenge = BEARER) =>
   new ApiError('unauthorized', message, { headers: { 'www-authenticate': challenge } });
 
-export const notFound = () => new ApiError('not_found', 'There is nothing here, or it is not yours.');
+export const notFound = () => new ApiError('not_found', 'Not found, or you do not have access to it.');
 
 export const conflict = (message: string, fields?: FieldErrors) =>
   new ApiError('conflict', message, fields ? { fields } : {});

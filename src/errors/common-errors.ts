@@ -8,11 +8,11 @@ export const notAllowed = () => new ApiError('forbidden', 'This is not allowed.'
 
 /** Said to whoever knows the password, and to nobody else. */
 export const unverified = () =>
-  new ApiError('unverified', 'Verify your email first: open the link that was sent to it.');
+  new ApiError('unverified', 'Verify your email first. Open the link that was sent to it.');
 
 /** @param methods those that the address does answer to */
 export const wrongMethod = (methods: string[]) =>
-  new ApiError('method_not_allowed', `This address answers to ${methods.join(', ')} only.`, {
+  new ApiError('method_not_allowed', `This URL only accepts ${methods.join(', ')}.`, {
     headers: { allow: methods.join(', ') },
   });
 
@@ -22,6 +22,6 @@ export const bodyTooLarge = () => new ApiError('body_too_large', 'The body is to
 
 export const unsupportedType = () => new ApiError('unsupported_media_type', 'Send the body as application/json.');
 
-export const unexpected = () => new ApiError('internal', 'Something went wrong on our side.');
+export const unexpected = () => new ApiError('internal', 'An internal error occurred.');
 
-export const databaseAway = () => unavailable('The service is unavailable for a moment. Try again.', 1);
+export const databaseAway = () => unavailable('The service is temporarily unavailable. Try again.', 1);

@@ -52,7 +52,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   if (reply.sent) return;
   const error = toApiError(thrown);
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected failure');
-  else if (isDatabaseUnavailable(thrown)) request.log.warn({ err: thrown }, 'the database is away');
+  else if (isDatabaseUnavailable(thrown)) request.log.warn({ err: thrown }, 'the database is unavailable');
   const path = request.url.split('?', 1)[0] ?? '/';
   const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(path);
   void reply
@@ -63,7 +63,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
 
 function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
-  if (isHangUp(thrown)) return new ApiError('bad_request', 'The request was broken off.');
+  if (isHangUp(thrown)) return new ApiError('bad_request', 'The request was aborted.');
   if (isDatabaseUnavailable(thrown)) return databaseAway();
   const status =
     thrown instanceof HttpException ? thrown.getStatus() : (thrown as FastifyError | undefined)?.statusCode;
@@ -81,7 +81,7 @@ const FRAMEWORK_MESSAGES: Partial<Record<ErrorCode, string>> = {
   bad_request: 'The request could not be understood.',
   unauthorized: 'Authentication is required.',
   forbidden: notAllowed().message,
-  not_found: 'There is nothing here.',
+  not_found: 'Not found.',
   body_too_large: bodyTooLarge().message,
   unsupported_media_type: 'The media type of the body is not supported.',
 };

@@ -16,10 +16,10 @@ export class BearerJwtScheme {
 
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
-    if (!showsBearer(request)) throw unauthorized('Send the token of a session as a Bearer token.');
+    if (!showsBearer(request)) throw unauthorized('Authenticate with a session token as a Bearer token.');
     const principal = await this.metrics.counted('session', this.authenticate(request));
     if (!principal) {
-      throw unauthorized('The session has ended, or the token is not valid.', INVALID_TOKEN);
+      throw unauthorized('The session has ended or the token is invalid.', INVALID_TOKEN);
     }
     request.principal = principal;
     return true;

@@ -8,14 +8,14 @@ import { Metrics } from '../metrics/metrics.service.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { basicCredentials, bearerToken, isBasic, isRepeated, showsBearer } from './authorization-header.js';
-import { PresentedTokens } from './presented-tokens.js';
+import { TokenAuthenticator } from './token-authenticator.js';
 
 /** A client at the routes of clients: by its access token (RFC 6750), or by its id and secret as HTTP Basic. */
 @Injectable()
 export class ClientScheme {
   constructor(
     private readonly clients: OauthClients,
-    private readonly tokens: PresentedTokens,
+    private readonly tokens: TokenAuthenticator,
     private readonly metrics: Metrics,
   ) {}
 
@@ -27,7 +27,7 @@ export class ClientScheme {
   /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
   async admits(request: FastifyRequest, scope: ClientScope): Promise<boolean> {
     if (isRepeated(request) || valueOf(request.query, 'access_token') || valueOf(request.body, 'access_token')) {
-      throw new ApiError('bad_request', 'Show who you are once, in the Authorization header.', {
+      throw new ApiError('bad_request', 'Send one credential only, in the Authorization header.', {
         headers: { 'www-authenticate': `${BEARER}, error="invalid_request"` },
       });
     }
@@ -80,7 +80,7 @@ export class ClientSecretScheme {
 function shownSecret(request: FastifyRequest): { id: string; secret: string } | undefined {
   const [id, secret] = ['client_id', 'client_secret'].map((name) => valueOf(request.body, name));
   if (valueOf(request.query, 'client_secret') || valueOf(request.query, 'client_id')) {
-    throw new ApiError('bad_request', 'Send no credentials in a URL.');
+    throw new ApiError('bad_request', 'Do not send credentials in the URL.');
   }
   if (!request.headers.authorization) {
     return typeof id === 'string' && typeof secret === 'string' ? { id, secret } : undefined;

@@ -7,7 +7,7 @@ import { AccessGuard } from './access.guard.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { BearerJwtStrategy } from './bearer-jwt.strategy.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
-import { PresentedTokens } from './presented-tokens.js';
+import { TokenAuthenticator } from './token-authenticator.js';
 import { Refusals } from './refusals.service.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
@@ -17,7 +17,7 @@ import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from 
   providers: [
     BearerJwtStrategy,
     BearerJwtScheme,
-    PresentedTokens,
+    TokenAuthenticator,
     AppTokenScheme,
     FrontendScheme,
     UserTokenScheme,

@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Principal } from '../access/principal.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 
-/** So many of each principal's are noted: nobody fills the trail with them. */
+/** So many of each principal's are noted: nobody fills the audit log with them. */
 const NOTED = { most: 30, seconds: 60 };
 
-/** Notes in the trail that somebody who is known was not allowed to do something. */
+/** Notes in the audit log that somebody who is known was not allowed to do something. */
 @Injectable()
 export class Refusals {
   constructor(
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
     private readonly limits: Limits,
   ) {}
 

@@ -6,7 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized } from '../errors/api-error.js';
 import type { VerifiedToken } from '../tokens/tokens.store.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
-import { PresentedTokens } from './presented-tokens.js';
+import { TokenAuthenticator } from './token-authenticator.js';
 
 const APP_TOKEN = 'app-token';
 const TOKEN = 'token';
@@ -14,7 +14,7 @@ const TOKEN = 'token';
 /** `App-Token`: an application. */
 @Injectable()
 export class AppTokenScheme {
-  constructor(private readonly tokens: PresentedTokens) {}
+  constructor(private readonly tokens: TokenAuthenticator) {}
 
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
@@ -30,7 +30,7 @@ export class AppTokenScheme {
 export class FrontendScheme {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly tokens: PresentedTokens,
+    private readonly tokens: TokenAuthenticator,
   ) {}
 
   /** @throws ApiError `unauthorized`, `forbidden` */
@@ -47,7 +47,7 @@ export class FrontendScheme {
 /** `App-Token` and `Token`: a user at an application. */
 @Injectable()
 export class UserTokenScheme {
-  constructor(private readonly tokens: PresentedTokens) {}
+  constructor(private readonly tokens: TokenAuthenticator) {}
 
   /** @throws ApiError `unauthorized`, which names each header that is not good */
   async admits(request: FastifyRequest): Promise<boolean> {
@@ -74,11 +74,11 @@ export class UserTokenScheme {
 /** `Authorization: Bearer` with an `api` token: an account of the gateway. */
 @Injectable()
 export class ApiTokenScheme {
-  constructor(private readonly tokens: PresentedTokens) {}
+  constructor(private readonly tokens: TokenAuthenticator) {}
 
   /** @throws ApiError `unauthorized` */
   async admits(request: FastifyRequest): Promise<boolean> {
-    if (!showsBearer(request)) throw unauthorized('Send an API token as a Bearer token.');
+    if (!showsBearer(request)) throw unauthorized('Authenticate with an API token as a Bearer token.');
     const token = await this.tokens.check('api', bearerToken(request) ?? '');
     if (!token) throw badApiToken();
     request.principal = { gatewayAccountId: token.gatewayAccountId ?? '' } satisfies GatewayPrincipal;

@@ -18,7 +18,7 @@ export class HealthController {
   @Get('healthz')
   @Public()
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'The process lives', description: 'Asks nobody else: for liveness probes.' })
+  @ApiOperation({ summary: 'The process is running', description: 'For liveness probes. Depends on nothing else.' })
   @ApiOkResponse({ type: Liveness })
   @ApiErrors('plain')
   live(): { status: string } {
@@ -29,12 +29,12 @@ export class HealthController {
   @Public()
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOperation({
-    summary: 'The server can serve',
+    summary: 'Ready to serve',
     description: 'The database answers, its migrations are current, and the server is not stopping.',
   })
   @ApiOkResponse({ type: ReadinessView })
   @ApiServiceUnavailableResponse({
-    description: 'It cannot; see `Retry-After`',
+    description: 'Not ready; see `Retry-After`',
     headers: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 1 } },
     type: ReadinessView,
     example: NOT_READY,

@@ -14,7 +14,7 @@ export interface EmailLinkPage {
 
 export const VERIFICATION_PAGE: EmailLinkPage = {
   title: 'Verify your email',
-  hint: 'Press the button to show that this email is yours. You can sign in afterwards.',
+  hint: 'Press the button to confirm that this is your email. You can sign in afterwards.',
   button: 'Verify the email',
   done: 'Your email is verified. You can sign in now.',
   endpoint: 'account/email',
@@ -24,10 +24,10 @@ export const VERIFICATION_PAGE: EmailLinkPage = {
 export const UNDO_PAGE: EmailLinkPage = {
   title: 'Undo the change of your email',
   hint:
-    'Press the button to bring your email back. Everybody who is signed in to your account is signed out, its password ' +
-    'ends, and you get a mail with which you choose a new one.',
+    'Press the button to restore your previous email. Everyone is signed out of your account, its password ' +
+    'is removed, and you receive a mail to choose a new one.',
   button: 'Undo the change',
-  done: 'Your email is back, and everybody is signed out. A mail is on its way with which you choose a new password.',
+  done: 'Your email has been restored and everyone is signed out. You will receive a mail to choose a new password.',
   endpoint: 'account/email/undo',
   field: 'undo_email_token',
 };
@@ -77,8 +77,7 @@ export function emailLinkPage(page: EmailLinkPage): string {
     title: page.title,
     script: scriptOf(page),
     main: `<h1>${page.title}</h1>
-<noscript><p>This page needs JavaScript, and runs none but its own: the part of the link that proves who you are does not
-leave your browser without it.</p></noscript>
+<noscript><p>This page needs JavaScript: the part of the link that identifies you is only read in your browser.</p></noscript>
 <p id="problem" role="alert" tabindex="-1"></p>
 <form id="form" hidden>
 <p>${page.hint}</p>

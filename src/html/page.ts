@@ -24,7 +24,7 @@ const STYLE = `
 
 /** What the scripts of pages say. */
 export const UNREACHABLE = 'The server could not be reached. Try again.';
-export const INCOMPLETE_LINK = 'This link is not complete. Open the one in your mail again.';
+export const INCOMPLETE_LINK = 'This link is incomplete. Open the link in your mail again.';
 
 export interface Page {
   title: string;

@@ -63,8 +63,7 @@ export function resetPage(passwordMinLength: number): string {
     title: 'Choose a new password',
     script: SCRIPT,
     main: `<h1>Choose a new password</h1>
-<noscript><p>This page needs JavaScript, and runs none but its own: the part of the link that proves who you are does not
-leave your browser without it.</p></noscript>
+<noscript><p>This page needs JavaScript: the part of the link that identifies you is only read in your browser.</p></noscript>
 <p id="problem" role="alert" tabindex="-1"></p>
 <form id="form" hidden>
 <label for="password">New password</label>

@@ -40,7 +40,7 @@ ${search ? results(search) : ''}
 
 function results(search: Search): string {
   const { found, more } = search;
-  if (found.length === 0) return '<p id="found" role="status">No institution has such a name.</p>';
+  if (found.length === 0) return '<p id="found" role="status">No institution matches this name.</p>';
   const items = found.map(({ id, name }) => `<li><a href="?institution=${id}">${escapeHtml(name)}</a></li>`);
   const hint = more ? ' Type more of the name to find others.' : '';
   // The role: without marks, a list is none to Safari.

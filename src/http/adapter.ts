@@ -74,7 +74,7 @@ function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable):
     void reply.header('x-request-id', request.id);
     if (!warned && hasIgnoredForwardedHeader(request, config)) {
       warned = true;
-      request.log.warn('a forwarded header from a client that TRUST_PROXY does not name is ignored (told once)');
+      request.log.warn('a forwarded header from a client that TRUST_PROXY does not list was ignored (reported once)');
     }
     done(refuseUrl(request, routes));
   });
@@ -104,7 +104,7 @@ function hasIgnoredForwardedHeader(request: FastifyRequest, { trustProxy }: Conf
 }
 
 function refuseUrl(request: FastifyRequest, routes: RouteTable): ApiError | undefined {
-  if (request.url.includes('%00')) return badRequest('The URL holds a NUL character.');
+  if (request.url.includes('%00')) return badRequest('The URL contains a NUL character.');
   if (!request.is404) return undefined;
   const methods = routes.methodsOf(request.url.split('?', 1)[0] ?? '/');
   if (methods.length === 0) return undefined;

@@ -91,4 +91,4 @@ function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
 
-const unstorable = () => badRequest('The body holds a NUL character or half of a surrogate pair.');
+const unstorable = () => badRequest('The body contains a NUL character or an unpaired surrogate.');

@@ -12,7 +12,7 @@ export function rememberRequests(fastify: FastifyInstance): void {
 }
 
 /**
- * The request on whose behalf the caller runs; undefined outside of any. For the audit trail, so that no act has to be
+ * The request on whose behalf the caller runs; undefined outside of any. For the audit log, so that no act has to be
  * told whose it is.
  */
 export function currentRequest(): FastifyRequest | undefined {

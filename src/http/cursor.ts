@@ -19,7 +19,7 @@ function writeCursor({ micros, id }: Cursor): string {
   return `${micros}.${id}`;
 }
 
-export const badCursor = () => invalidParams({ cursor: ['is none of ours'] });
+export const badCursor = () => invalidParams({ cursor: ['is not a valid cursor'] });
 
 /** From the beginning of a list that is newest first: Swagger UI sends it as it stands. */
 const EXAMPLE_CURSOR = '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -47,7 +47,7 @@ const isWrittenUuid = (text: string) => isUuid(text) && text === text.toLowerCas
 /**
  * @param text from the query; undefined: the list is asked for from its beginning
  * @param isId whether a text can be an id of the list
- * @throws ApiError `invalid_params` when it is none of ours
+ * @throws ApiError `invalid_params` when it is not a valid cursor
  */
 export function readCursor(text: string | undefined, isId = isWrittenUuid): Cursor | undefined {
   if (text === undefined) return undefined;

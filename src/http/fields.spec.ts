@@ -23,7 +23,7 @@ class Body {
   @Id({ required: false })
   id?: string;
 
-  @Id({ required: false }, 'is none of ours')
+  @Id({ required: false }, 'is not a valid cursor')
   owner?: string;
 
   @Flag({ required: false })
@@ -72,7 +72,7 @@ describe('fields', () => {
     ['name', '\n'.repeat(256), 'must be at most 255 characters'],
     ['name', 'a\nb', 'must be one line of text'],
     ['id', 'x', 'must be a uuid'],
-    ['owner', 'x', 'is none of ours'],
+    ['owner', 'x', 'is not a valid cursor'],
     ['flag', 'true', 'must be true or false'],
     ['choice', 'c', 'must be a or b'],
     ['choice', ['a'], 'must be a or b'],

@@ -104,7 +104,7 @@ function allowReturnTo(url: string, reply: FastifyReply): void {
 function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void {
   const site = headers['sec-fetch-site'];
   const ours = site === undefined ? headers.origin === new URL(publicUrl).origin : site === 'same-origin';
-  if (!ours) throw new ApiError('forbidden', 'This form was not sent from our page. Open the page again.');
+  if (!ours) throw new ApiError('forbidden', 'This form was not sent from this site. Open the page again.');
 }
 
 /** @throws ApiError `bad_request` */

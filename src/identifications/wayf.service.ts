@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { readAddress } from '../accounts/networks.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identifications.store.js';
@@ -25,7 +25,7 @@ export class Wayf {
     private readonly identifications: IdentificationStore,
     private readonly institutions: InstitutionStore,
     private readonly passwordChecks: PasswordChecks,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @returns where the visitor is wanted back. @throws ApiError `not_found` */
@@ -42,7 +42,8 @@ export class Wayf {
   /** @throws ApiError `not_found` */
   async institution(id: string): Promise<Institution> {
     const institution = isUuid(id) ? await this.institutions.find(id) : undefined;
-    if (!institution) throw new ApiError('not_found', 'This institution cannot be chosen. Go back and choose another.');
+    if (!institution)
+      throw new ApiError('not_found', 'This institution is not available. Go back and choose another one.');
     return institution;
   }
 
@@ -81,7 +82,9 @@ export class Wayf {
   }
 
   private refusal(institution: Institution | null): ApiError {
-    return institution ? new ApiError('forbidden', `This is no account of ${institution.name}.`) : wrongCredentials();
+    return institution
+      ? new ApiError('forbidden', `This account does not belong to ${institution.name}.`)
+      : wrongCredentials();
   }
 }
 

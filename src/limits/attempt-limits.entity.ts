@@ -13,7 +13,7 @@ export class AttemptLimitEntity {
   @Column({ name: 'window_ends_at', type: 'timestamptz' })
   windowEndsAt!: Date;
 
-  /** Whether the trail has it that the limit was reached: once for each window. */
+  /** Whether the audit log has it that the limit was reached: once for each window. */
   @Column({ type: 'boolean', default: false })
   told!: boolean;
 }

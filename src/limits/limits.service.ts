@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { rateLimited } from '../errors/api-error.js';
 
@@ -18,7 +18,7 @@ export class Limits implements OnModuleInit {
   constructor(
     private readonly manager: EntityManager,
     private readonly sweeper: Sweeper,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   onModuleInit(): void {
@@ -46,7 +46,7 @@ export class Limits implements OnModuleInit {
     );
     if (taken.length > 0) return;
     // A caller's transaction ends with the refusal, and what it would note with it.
-    if (manager === this.manager) await this.tell({ key });
+    if (manager === this.manager) await this.report({ key });
     throw rateLimited(await this.waitFor(key, manager));
   }
 
@@ -107,10 +107,10 @@ export class Limits implements OnModuleInit {
   }
 
   /**
-   * Notes in the trail that a limit was reached: the first time in each window, as whoever floods us fills no disk. For
+   * Notes in the audit log that a limit was reached: the first time in each window, as whoever floods us fills no disk. For
    * whoever takes a limit in a transaction of their own, which ends with the refusal.
    */
-  async tell({ key }: Pick<Limit, 'key'>): Promise<void> {
+  async report({ key }: Pick<Limit, 'key'>): Promise<void> {
     await this.manager.transaction(async (tx) => {
       const [first] = await sql(
         tx,

@@ -2,7 +2,7 @@ import { escapeHtml } from '../html/page.js';
 import type { MailContent } from './mail-message.js';
 
 /** What is said of the token of a link that is not good. */
-export const UNUSABLE_LINK = 'has been used or has expired, or is not valid';
+export const UNUSABLE_LINK = 'is invalid, has expired or has already been used';
 
 /** A mail of a few paragraphs, which usually has somebody open a link. */
 export interface LinkMail {

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { Bell } from './bell.js';
+import { WakeSignal } from './wake-signal.js';
 import type { MailContent } from './mail-message.js';
-import { OutgoingMails, type NewMail } from './outgoing-mails.store.js';
+import { OutgoingMailStore, type NewMail } from './outgoing-mails.store.js';
 
 /**
  * Writes a mail at the moment it is sent, and makes the secrets in it, which are never in the queue. It may be called
@@ -19,10 +19,10 @@ export type MailRenderer = (subjectId: string) => Promise<MailContent | undefine
 @Injectable()
 export class MailQueue {
   /** Rings when there may be something to send. */
-  readonly bell = new Bell();
+  readonly wakeSignal = new WakeSignal();
   private readonly renderers = new Map<string, MailRenderer>();
 
-  constructor(private readonly mails: OutgoingMails) {}
+  constructor(private readonly mails: OutgoingMailStore) {}
 
   /**
    * Says how mails of a kind are written. To be called in `onModuleInit`, as sending begins when all modules are there.
@@ -58,6 +58,6 @@ export class MailQueue {
 
   /** Has this process look for due mails now rather than at its next poll. */
   wake(): void {
-    this.bell.ring();
+    this.wakeSignal.notify();
   }
 }

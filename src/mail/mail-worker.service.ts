@@ -3,7 +3,7 @@ import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { AttemptEnded, describeFailure } from './mail-failure.js';
 import { MailQueue } from './mail-queue.service.js';
 import { MailTransport } from './mail-transport.js';
-import { OutgoingMails, type ClaimedMail } from './outgoing-mails.store.js';
+import { OutgoingMailStore, type ClaimedMail } from './outgoing-mails.store.js';
 
 /** How many mails go out at once. */
 export const CONCURRENCY = 5;
@@ -20,7 +20,7 @@ type Outcome = { done: string } | { failure: string };
 @Injectable()
 export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Mail');
-  private readonly underWay = new Map<AbortController, Promise<void>>();
+  private readonly pending = new Map<AbortController, Promise<void>>();
   private running: Promise<void> = Promise.resolve();
   private stopping = false;
   /** Whether the last claim took all that it could, so that others may be waiting for a free place. */
@@ -29,7 +29,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     private readonly queue: MailQueue,
-    private readonly mails: OutgoingMails,
+    private readonly mails: OutgoingMailStore,
     private readonly transport: MailTransport,
   ) {}
 
@@ -43,9 +43,9 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     this.queue.wake();
     await this.running;
     const limit = setTimeout(() => {
-      for (const controller of this.underWay.keys()) controller.abort(new AttemptEnded('STOPPED'));
+      for (const controller of this.pending.keys()) controller.abort(new AttemptEnded('STOPPED'));
     }, STOP_LIMIT);
-    await Promise.all(this.underWay.values());
+    await Promise.all(this.pending.values());
     clearTimeout(limit);
     this.transport.close();
   }
@@ -53,18 +53,18 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   /** One loop, so that there are never two rounds at once. */
   private async run(): Promise<void> {
     while (!this.stopping) {
-      const free = CONCURRENCY - this.underWay.size;
+      const free = CONCURRENCY - this.pending.size;
       const mails = free > 0 ? await this.claim(free) : [];
       this.backlog = mails.length === free;
       for (const mail of mails) this.start(mail);
-      await this.queue.bell.sleep(POLL_PERIOD);
+      await this.queue.wakeSignal.sleep(POLL_PERIOD);
     }
   }
 
   private async claim(limit: number): Promise<ClaimedMail[]> {
     try {
       const mails = await this.mails.claim(this.queue.kinds(), limit);
-      if (this.databaseAway) this.logger.log('the database is back, and mails are sent again');
+      if (this.databaseAway) this.logger.log('the database is available again; mails are sent again');
       this.databaseAway = false;
       return mails;
     } catch (error) {
@@ -76,7 +76,8 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Once for each outage, however many polls fail in it. */
   private reportOutage(error: unknown): void {
-    if (isDatabaseUnavailable(error)) this.logger.warn('the database is away, and no mail is sent meanwhile', error);
+    if (isDatabaseUnavailable(error))
+      this.logger.warn('the database is unavailable; no mail is sent until it is back', error);
     else this.logger.error('looking for mails failed, and none is sent meanwhile', error);
   }
 
@@ -87,10 +88,10 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }, SEND_LIMIT);
     const work = this.process(mail, controller.signal).finally(() => {
       clearTimeout(limit);
-      this.underWay.delete(controller);
+      this.pending.delete(controller);
       if (this.backlog) this.queue.wake();
     });
-    this.underWay.set(controller, work);
+    this.pending.set(controller, work);
   }
 
   private async process(mail: ClaimedMail, signal: AbortSignal): Promise<void> {
@@ -115,7 +116,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
       this.logger.error(`${nameOf(mail)}: it could not be written`, error);
       throw error;
     });
-    if (!content) return { done: 'not sent, as it has lost its purpose' };
+    if (!content) return { done: 'not sent, as it is no longer needed' };
     return { done: await this.transport.deliver({ ...content, id: mail.id, recipient: mail.recipient }, signal) };
   }
 

@@ -8,14 +8,14 @@ import { MailQueue } from './mail-queue.service.js';
 import { MailTransport } from './mail-transport.js';
 import { CONCURRENCY, MailWorker } from './mail-worker.service.js';
 import { OutgoingMailEntity } from './outgoing-mails.entity.js';
-import { OutgoingMails } from './outgoing-mails.store.js';
+import { OutgoingMailStore } from './outgoing-mails.store.js';
 import { SmtpTransport } from './smtp-transport.js';
 
 /** Outgoing mail: a queue in the database, and the worker that sends what is in it. */
 @Module({
   imports: [TypeOrmModule.forFeature([OutgoingMailEntity])],
   providers: [
-    OutgoingMails,
+    OutgoingMailStore,
     MailQueue,
     MailWorker,
     { provide: MailTransport, inject: [CONFIG], useFactory: transportFor },

@@ -39,7 +39,7 @@ const CLAIM = `
 
 /** The statements on `outgoing_mails`. All of them go by the database's clock. */
 @Injectable()
-export class OutgoingMails {
+export class OutgoingMailStore {
   constructor(private readonly dataSource: DataSource) {}
 
   /** @param discard whether the mail is done before it is sent; see `MailQueue.add` */

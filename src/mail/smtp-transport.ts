@@ -21,7 +21,7 @@ export class SmtpTransport extends MailTransport {
 
   async deliver(mail: Mail, signal: AbortSignal): Promise<string> {
     await this.transporter.sendMail({ ...composeMessage(this.from, mail), signal });
-    return 'taken by the mail server';
+    return 'accepted by the mail server';
   }
 
   close(): void {

@@ -15,9 +15,9 @@ export function collectProcessMetrics(register: Registry): () => void {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION });
   delay.enable();
   gauge('process_start_time_seconds', 'When the process started, in seconds since 1970.', () => startTime);
-  gauge('process_resident_memory_bytes', 'Memory that the process holds.', () => process.memoryUsage.rss());
-  gauge('nodejs_heap_size_used_bytes', 'Memory that JavaScript uses.', () => process.memoryUsage().heapUsed);
-  gauge('nodejs_eventloop_lag_p99_seconds', 'By how much the event loop is late.', () => {
+  gauge('process_resident_memory_bytes', 'Resident memory of the process, in bytes.', () => process.memoryUsage.rss());
+  gauge('nodejs_heap_size_used_bytes', 'Memory used by JavaScript, in bytes.', () => process.memoryUsage().heapUsed);
+  gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of the event loop, in seconds.', () => {
     // It measures from one look to the next, in nanoseconds.
     const late = Math.max(0, delay.percentile(99) / 1e9 - RESOLUTION / 1e3);
     delay.reset();
@@ -25,7 +25,7 @@ export function collectProcessMetrics(register: Registry): () => void {
   });
   new Counter({
     name: 'process_cpu_seconds_total',
-    help: 'CPU time that the process has used, in seconds.',
+    help: 'Total CPU time of the process, in seconds.',
     registers,
     collect() {
       const { user, system } = process.cpuUsage();

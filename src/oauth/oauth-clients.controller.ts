@@ -119,7 +119,7 @@ export class OauthClientsController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'End the access tokens of an OAuth2 client',
-    description: 'For admins. Its secrets stay: delete one that has leaked first.',
+    description: 'For admins. Its secrets stay valid: first delete one that has leaked.',
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
@@ -151,7 +151,7 @@ export class OauthClientsController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'Delete a secret of an OAuth2 client',
-    description: 'For admins. Tokens that were got with it live on until they expire; see revoke.',
+    description: 'For admins. Tokens issued with it stay valid until they expire; see revoke.',
   })
   @ApiParam(ID)
   @ApiParam(SECRET_ID)

@@ -8,7 +8,7 @@ import type { ClientRecord } from './oauth-clients.store.js';
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
 const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';
 
-const NAME = { description: 'What people call it', example: 'Reading room' };
+const NAME = { description: 'A name for people', example: 'Reading room' };
 const EXAMPLE_SCOPES: ClientScope[] = ['accounts:read', 'identifications'];
 
 /** Nobody chooses a client's id or secret. */
@@ -35,7 +35,7 @@ export class OauthClientChange extends WithoutOwnSecret {
   @Scopes(CLIENT_SCOPE_NAMES, { example: EXAMPLE_SCOPES, required: false })
   scopes?: ClientScope[];
 
-  @Id({ description: 'The id of the admin who is to answer for it', example: EXAMPLE_ID, required: false }, INVALID_ID)
+  @Id({ description: 'The id of the admin who is to own it', example: EXAMPLE_ID, required: false }, INVALID_ID)
   owner?: string;
 }
 
@@ -64,7 +64,7 @@ export class OauthClientView {
   scopes!: string[];
 
   @ApiProperty({
-    description: 'The id of the admin who answers for it: it is good while they are an enabled admin',
+    description: 'The id of the admin who owns it. It works while its owner is an enabled admin',
     type: String,
     format: 'uuid',
     nullable: true,

@@ -5,7 +5,7 @@ import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import type { AuthenticatedClient } from '../access/principal.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
@@ -42,7 +42,7 @@ export class OauthClients {
     private readonly callers: Callers,
     private readonly tokens: Tokens,
     private readonly limits: Limits,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
     private readonly revocations: Revocations,
   ) {
     this.verified = new VerifiedCache(revocations, REMEMBERED);
@@ -190,7 +190,7 @@ export class OauthClients {
   }
 
   /**
-   * One change of a client, alone with it, announced to all replicas and written to the trail.
+   * One change of a client, alone with it, announced to all replicas and written to the audit log.
    *
    * @param ownerId the account that is to answer for it
    */
@@ -214,7 +214,7 @@ export class OauthClients {
   private async lock(tx: EntityManager, id: string, ownerId: string | undefined): Promise<void> {
     const isOwner = ownerId === undefined || (await this.store.holdAdmin(tx, ownerId));
     if (!(await this.store.lock(tx, id))) throw notFound();
-    if (!isOwner) throw invalidParams({ owner: ['is no admin'] });
+    if (!isOwner) throw invalidParams({ owner: ['is not an enabled admin'] });
   }
 
   private async findBySecret(id: string, digest: Buffer): Promise<Verified<AuthenticatedClient> | undefined> {
@@ -237,4 +237,4 @@ export class OauthClients {
   }
 }
 
-export const twoSecrets = () => conflict('The client has two secrets: delete one of them first.');
+export const twoSecrets = () => conflict('The client already has two secrets. Delete one of them first.');

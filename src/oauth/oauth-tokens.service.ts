@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError } from '../errors/api-error.js';
 import { isForeignKeyViolation } from '../errors/database-errors.js';
@@ -18,7 +18,7 @@ export class OauthTokens {
     private readonly manager: EntityManager,
     private readonly clients: OauthClients,
     private readonly tokens: Tokens,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /**
@@ -78,8 +78,9 @@ function scopesAsked(text: string): string[] | undefined {
   return [...names];
 }
 
-export const badScope = () => refused('invalid_scope', 'The client is not registered with every scope.');
-export const badGrantType = () => refused('unsupported_grant_type', 'The only grant type is client_credentials.');
+export const badScope = () => refused('invalid_scope', 'The client is not registered for every requested scope.');
+export const badGrantType = () =>
+  refused('unsupported_grant_type', 'The only supported grant type is client_credentials.');
 
 function refused(oauthCode: 'invalid_scope' | 'unsupported_grant_type', message: string): ApiError {
   return new ApiError('bad_request', message, { oauthCode });

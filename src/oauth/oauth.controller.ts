@@ -38,7 +38,10 @@ export class OauthController {
   @AcceptsForms()
   // RFC 6749 section 5.1 asks for it, for caches of HTTP/1.0.
   @Header('Pragma', 'no-cache')
-  @ApiOperation({ summary: 'OAuth2 token Create', description: 'The answer that the document has.' })
+  @ApiOperation({
+    summary: 'OAuth2 token Create',
+    description: 'Answers as the document has it: 201 with `account_token`.',
+  })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiCreatedResponse({ type: AccountTokenAnswer })
   @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
@@ -89,7 +92,7 @@ export class OauthController {
     description: "Ends an access token of the client's own; of any other it says nothing (RFC 7009).",
   })
   @ApiConsumes(FORM, JSON_TYPE)
-  @ApiOkResponse({ description: 'The token is not good, whatever it was before' })
+  @ApiOkResponse({ description: 'The token is not valid now, whether or not it was before' })
   @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, BAD_TOKEN)
   async revoke(@CurrentPrincipal() client: AuthenticatedClient, @Body() { token }: PresentedToken): Promise<void> {
     await this.tokens.revoke(client, token);

@@ -36,7 +36,7 @@ export class PresentedToken extends ClientInBody {
   @IsString(MUST_BE_STRING)
   token!: string;
 
-  @ApiPropertyOptional({ description: 'Accepted, and not needed', example: 'access_token' })
+  @ApiPropertyOptional({ description: 'Accepted and ignored', example: 'access_token' })
   @OptionalOrEmpty()
   @IsString(MUST_BE_STRING)
   token_type_hint?: string;

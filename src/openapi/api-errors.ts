@@ -25,9 +25,9 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
     error: unverified(),
     describe: 'The password is right, but the email is not verified (EMAIL_VERIFICATION)',
   },
-  not_found: { error: notFound(), describe: 'There is no such thing for you' },
+  not_found: { error: notFound(), describe: 'It does not exist, or you have no access to it' },
   method_not_allowed: { error: wrongMethod(['GET']), describe: 'Wrong method; see `Allow`' },
-  conflict: { error: takenEmail(), describe: 'It would clash with what is there' },
+  conflict: { error: takenEmail(), describe: 'It conflicts with something that exists' },
   body_too_large: { error: bodyTooLarge(), describe: 'The body is over the limit (BODY_LIMIT)' },
   unsupported_media_type: { error: unsupportedType(), describe: 'Unknown media type' },
   invalid_params: {

@@ -19,7 +19,7 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     .addTag('connect', 'Accounts for clients, identifications (seed connect)')
     .addTag('oauth', 'OAuth2 client credentials, introspection, revocation, metadata')
     .addTag('app-token', 'App-Token and Token: login, application tokens, tokens on behalf of (seed app-token)')
-    .addTag('admin', 'Accounts, their sessions and the audit trail, for admins (App-Token and Token)')
+    .addTag('admin', 'Accounts, their sessions and the audit log, for admins (App-Token and Token)')
     .addTag('publicauth', 'API tokens of gateway accounts (seed publicauth)')
     .addTag('keys', 'The public keys of session tokens')
     .addTag('operations', 'Probes, and numbers for Prometheus')

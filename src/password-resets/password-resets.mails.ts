@@ -13,12 +13,12 @@ export function resetMail(email: string, link: string, { publicUrl, resetTtl }: 
   return linkMail({
     subject: `Choose a new password for ${host}`,
     before: [
-      `Somebody, probably you, asked for a new password for ${email} at ${host}.`,
+      `Someone, probably you, asked for a new password for ${email} at ${host}.`,
       `Open this link within ${inWords(resetTtl)} to choose one:`,
     ],
     link,
     label: 'Choose a new password',
-    after: ['If it was not you, there is nothing to do: your password stays as it is.'],
+    after: ['If it was not you, you can ignore this mail. Your password has not changed.'],
   });
 }
 
@@ -28,11 +28,13 @@ export function invitationMail(email: string, link: string, { publicUrl, invitat
   return linkMail({
     subject: `You are invited to ${host}`,
     before: [
-      `An account was made for ${email} at ${host}.`,
+      `An account has been created for ${email} at ${host}.`,
       `Open this link within ${inWords(invitationTtl)} to choose its password:`,
     ],
     link,
     label: 'Choose a password',
-    after: ['If you expect no invitation, there is nothing to do: nobody can sign in without a password.'],
+    after: [
+      'If you were not expecting an invitation, you can ignore this mail. Nobody can sign in without a password.',
+    ],
   });
 }

@@ -5,7 +5,7 @@ import { AccountIds } from '../accounts/account-ids.service.js';
 import { Accounts } from '../accounts/accounts.store.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
@@ -46,7 +46,7 @@ export class PasswordResets implements OnModuleInit {
     private readonly mailQueue: MailQueue,
     private readonly limits: Limits,
     private readonly secretKeys: SecretKeys,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   onModuleInit(): void {
@@ -150,7 +150,7 @@ export class PasswordResets implements OnModuleInit {
       });
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 'rate_limited')) throw error;
-      await this.limits.tell(limit);
+      await this.limits.report(limit);
       return undefined;
     }
   }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { isEmail } from 'class-validator';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized } from '../errors/api-error.js';
 import { unverified } from '../errors/common-errors.js';
@@ -19,7 +19,7 @@ const CEILING_FACTOR = 10;
 type SignInAccount = AccountEntity & { email: string; passwordHash: string };
 
 /** The same whatever is wrong. */
-export const wrongCredentials = () => unauthorized('The email or the password is wrong.');
+export const wrongCredentials = () => unauthorized('Invalid email or password.');
 
 /** Checks passwords for every door: the only place where an email and a password become an account. */
 @Injectable()
@@ -31,7 +31,7 @@ export class PasswordChecks {
     private readonly accounts: Accounts,
     private readonly hasher: PasswordHasher,
     private readonly limits: Limits,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
     private readonly secretKeys: SecretKeys,
   ) {}
 

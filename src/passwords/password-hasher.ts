@@ -73,7 +73,7 @@ export class PasswordHasher {
 
   private queued<T>(work: () => Promise<T>): Promise<T> {
     if (this.limit.pendingCount >= this.mostWaiting) {
-      throw unavailable('Too many passwords are being checked. Try again.', 2);
+      throw unavailable('Too many sign-ins are in progress. Try again.', 2);
     }
     return this.limit(work);
   }

@@ -18,7 +18,7 @@ export type RevocationTag =
 export interface RevocationListener {
   revoked(tag: RevocationTag): void;
   /** Nothing that was heard so far is certain to be all. */
-  deaf(): void;
+  disconnected(): void;
 }
 
 const CHANNEL = 'latchkey_revocations';
@@ -26,12 +26,12 @@ const CHANNEL = 'latchkey_revocations';
 export const ANNOUNCE = 'pg_notify($1, $2)';
 const HEARTBEAT = 1_000;
 /** For how long a heartbeat proves that we hear, counted from when it was sent. In milliseconds. */
-const HEARING_LASTS = 2_000;
+const HEARTBEAT_VALID_FOR = 2_000;
 const RECONNECT_AFTER = 500;
 /** A connection that has brought no heartbeat for so long is given up, in milliseconds. */
 const SILENCE_LIMIT = 5_000;
 /** How long PostgreSQL may take to say goodbye, in milliseconds. */
-const GOODBYE_LIMIT = 500;
+const CLOSE_LIMIT = 500;
 
 /** A moment on both clocks: the monotonic one may stand still while the machine sleeps, the other one may be set. */
 interface Moment {
@@ -45,7 +45,7 @@ const now = (): Moment => ({ monotonic: performance.now(), wall: Date.now() });
 /**
  * Tells every replica what has been revoked, by PostgreSQL's NOTIFY in the transaction that revokes it.
  *
- * A connection that is cut without a word would leave a replica deaf without its knowing. So it sends itself a
+ * A connection that is cut without a word would leave a replica disconnected without its knowing. So it sends itself a
  * notification through the pool every second, and trusts what it has cached only while the last of these to arrive was
  * sent less than two seconds ago.
  */
@@ -58,7 +58,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly announced = new WeakMap<EntityManager, Set<RevocationTag>>();
   private readonly sentAt = new Map<number, Moment>();
   private beat = 0;
-  private heardSentAt = NEVER;
+  private lastReceivedSentAt = NEVER;
   private connectedAt = 0;
   private client: DatabaseClient | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -80,10 +80,10 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     const { client } = this;
     this.stopped = true;
     this.client = undefined;
-    this.heardSentAt = NEVER;
+    this.lastReceivedSentAt = NEVER;
     clearInterval(this.timer);
     clearTimeout(this.reconnecting);
-    if (client) await hangUp(client);
+    if (client) await endConnection(client);
   }
 
   listen(listener: RevocationListener): void {
@@ -91,9 +91,9 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /** Whether whatever was revoked more than two seconds ago has certainly been heard. */
-  isHearing(): boolean {
-    const { monotonic, wall } = this.heardSentAt;
-    return performance.now() - monotonic < HEARING_LASTS && Date.now() - wall < HEARING_LASTS;
+  isConnected(): boolean {
+    const { monotonic, wall } = this.lastReceivedSentAt;
+    return performance.now() - monotonic < HEARTBEAT_VALID_FOR && Date.now() - wall < HEARTBEAT_VALID_FOR;
   }
 
   /**
@@ -163,7 +163,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     });
     client.on('notification', ({ payload = '' }) => {
       // One that was given up may still be alive, but is not going to bring all that is announced.
-      if (this.client === client) this.hear(payload);
+      if (this.client === client) this.receive(payload);
     });
     this.client = client;
     this.connectedAt = performance.now();
@@ -180,16 +180,19 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   private lose(client: DatabaseClient): void {
     if (this.client !== client || this.stopped) return;
     this.client = undefined;
-    this.heardSentAt = NEVER;
+    this.lastReceivedSentAt = NEVER;
     this.sentAt.clear();
-    for (const listener of this.listeners) listener.deaf();
-    void hangUp(client);
-    if (!this.warned) this.logger.warn('there is no hearing of revocations; credentials are looked up each time');
+    for (const listener of this.listeners) listener.disconnected();
+    void endConnection(client);
+    if (!this.warned)
+      this.logger.warn(
+        'the revocation channel is disconnected; credentials are looked up in the database on every request',
+      );
     this.warned = true;
     this.reconnecting = setTimeout(() => void this.connect(), RECONNECT_AFTER).unref();
   }
 
-  private hear(payload: string): void {
+  private receive(payload: string): void {
     const [, sender, beat] = /^heartbeat (\S+) (\d+)$/.exec(payload) ?? [];
     if (sender === undefined) {
       this.dropHere(payload as RevocationTag);
@@ -197,14 +200,14 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     }
     const sentAt = this.sentAt.get(Number(beat));
     if (sender !== this.self || sentAt === undefined) return;
-    this.heardSentAt = sentAt;
-    if (this.warned) this.logger.log('revocations are heard again');
+    this.lastReceivedSentAt = sentAt;
+    if (this.warned) this.logger.log('the revocation channel is connected again');
     this.warned = false;
     for (const earlier of this.sentAt.keys()) if (earlier <= Number(beat)) this.sentAt.delete(earlier);
   }
 
   private async sendHeartbeat(): Promise<void> {
-    const silentSince = Math.max(this.heardSentAt.monotonic, this.connectedAt);
+    const silentSince = Math.max(this.lastReceivedSentAt.monotonic, this.connectedAt);
     if (this.client && performance.now() - silentSince > SILENCE_LIMIT) this.lose(this.client);
     this.beat += 1;
     const beat = this.beat;
@@ -220,11 +223,11 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
 }
 
 /** Ends a connection, politely if the other end answers. */
-async function hangUp(client: DatabaseClient): Promise<void> {
+async function endConnection(client: DatabaseClient): Promise<void> {
   const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection;
   const impatience = setTimeout(() => {
     stream.destroy();
-  }, GOODBYE_LIMIT);
+  }, CLOSE_LIMIT);
   await client.end().catch(() => undefined);
   clearTimeout(impatience);
 }

@@ -18,7 +18,7 @@ class FakeRevocations {
     this.listeners.push(listener);
   }
 
-  isHearing(): boolean {
+  isConnected(): boolean {
     return this.hearing;
   }
 
@@ -27,7 +27,7 @@ class FakeRevocations {
   }
 
   goDeaf(): void {
-    for (const listener of this.listeners) listener.deaf();
+    for (const listener of this.listeners) listener.disconnected();
   }
 }
 

@@ -28,8 +28,8 @@ export class VerifiedCache<T extends object> implements RevocationListener {
   private readonly entries: LRUCache<string, Entry<T>>;
   private readonly keysByTag = new Map<RevocationTag, Set<string>>();
   /** Look-ups under way that no revocation has overtaken yet. */
-  private underWay = new Map<string, Promise<T | undefined>>();
-  private revocationsHeard = 0;
+  private pending = new Map<string, Promise<T | undefined>>();
+  private revocationsReceived = 0;
 
   constructor(
     private readonly revocations: Revocations,
@@ -48,8 +48,8 @@ export class VerifiedCache<T extends object> implements RevocationListener {
   known(key: string): T | undefined {
     const entry = this.entries.get(key);
     if (!entry) return undefined;
-    if (!this.revocations.isHearing()) {
-      this.deaf();
+    if (!this.revocations.isConnected()) {
+      this.disconnected();
       return undefined;
     }
     if (entry.deadline > performance.now()) return entry.value;
@@ -62,39 +62,39 @@ export class VerifiedCache<T extends object> implements RevocationListener {
     const known = this.known(key);
     if (known) return known;
     // What is under way may have read the row before a revocation that nobody heard of.
-    if (!this.revocations.isHearing()) return (await load())?.value;
-    const underWay = this.underWay.get(key);
-    if (underWay) return underWay;
+    if (!this.revocations.isConnected()) return (await load())?.value;
+    const pending = this.pending.get(key);
+    if (pending) return pending;
     const promise = this.lookUp(key, load);
-    this.underWay.set(key, promise);
+    this.pending.set(key, promise);
     try {
       return await promise;
     } finally {
-      if (this.underWay.get(key) === promise) this.underWay.delete(key);
+      if (this.pending.get(key) === promise) this.pending.delete(key);
     }
   }
 
   revoked(tag: RevocationTag): void {
-    this.overtake();
+    this.invalidatePending();
     for (const key of this.keysByTag.get(tag) ?? []) this.entries.delete(key);
   }
 
-  deaf(): void {
-    this.overtake();
+  disconnected(): void {
+    this.invalidatePending();
     this.entries.clear();
   }
 
   /** Whoever is looking something up may have read it before the revocation: it is not kept, and nobody joins it. */
-  private overtake(): void {
-    this.revocationsHeard += 1;
-    this.underWay = new Map();
+  private invalidatePending(): void {
+    this.revocationsReceived += 1;
+    this.pending = new Map();
   }
 
   private async lookUp(key: string, load: () => Promise<Verified<T> | undefined>): Promise<T | undefined> {
-    const heardBefore = this.revocationsHeard;
+    const receivedBefore = this.revocationsReceived;
     const begun = performance.now();
     const verified = await load();
-    const certain = this.revocations.isHearing() && heardBefore === this.revocationsHeard;
+    const certain = this.revocations.isConnected() && receivedBefore === this.revocationsReceived;
     if (verified && certain) this.keep(key, verified, begun);
     return verified?.value;
   }

@@ -38,7 +38,7 @@ export class AccountSessionsController {
   @SessionRequired()
   @ApiOperation({
     summary: 'End one of your sessions',
-    description: 'Its JWT and its refresh token are good no longer. The others stay.',
+    description: 'Its JWT and refresh token stop working. Other sessions stay.',
   })
   @ApiParam({ name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID })
   @ApiNoContentResponse()

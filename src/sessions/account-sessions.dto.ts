@@ -46,7 +46,7 @@ export class SessionView {
 }
 
 export class OwnSessionView extends SessionView {
-  @ApiProperty({ description: 'It is the one that asks', example: true })
+  @ApiProperty({ description: 'It is the session that makes this request', example: true })
   current!: boolean;
 }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SessionPrincipal, UserPrincipal } from '../access/principal.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { notFound } from '../errors/api-error.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
@@ -15,7 +15,7 @@ export class AccountSessions {
     private readonly store: SessionStore,
     private readonly callers: Callers,
     private readonly revocations: Revocations,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `invalid_params` */

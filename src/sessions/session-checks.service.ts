@@ -9,7 +9,7 @@ import { isUuid } from '../http/validation.js';
 import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
 import type { SessionClaims } from './session-tokens.service.js';
 import { SessionStore } from './sessions.store.js';
-import { SessionUses } from './session-uses.service.js';
+import { SessionLastUsed } from './session-last-used.service.js';
 
 /** Whether session JWTs are good: for requests, and for introspection. */
 @Injectable()
@@ -18,7 +18,7 @@ export class SessionChecks {
     @Inject(CONFIG) private readonly config: Config,
     private readonly signingKeys: SigningKeys,
     private readonly sessions: SessionStore,
-    private readonly uses: SessionUses,
+    private readonly uses: SessionLastUsed,
     private readonly clock: Clock,
   ) {}
 
@@ -31,7 +31,7 @@ export class SessionChecks {
     const claims = key && this.read(token, key);
     const principal = claims && (await this.sessions.findLive(claims.sid, claims.data.id));
     if (!principal) return undefined;
-    this.uses.note(principal.sessionId);
+    this.uses.touch(principal.sessionId);
     return { principal, claims };
   }
 

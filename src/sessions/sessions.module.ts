@@ -9,7 +9,7 @@ import { AccountSessions } from './account-sessions.service.js';
 import { SessionChecks } from './session-checks.service.js';
 import { SessionEntity } from './sessions.entity.js';
 import { SessionStore } from './sessions.store.js';
-import { SessionUses } from './session-uses.service.js';
+import { SessionLastUsed } from './session-last-used.service.js';
 import { SessionTokens } from './session-tokens.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { Sessions } from './sessions.service.js';
@@ -18,7 +18,7 @@ import { Sessions } from './sessions.service.js';
 @Module({
   imports: [TypeOrmModule.forFeature([SessionEntity]), AccountsModule, EmailLinksModule, PasswordsModule, TokensModule],
   controllers: [SessionsController, AccountSessionsController],
-  providers: [SessionStore, SessionTokens, SessionUses, SessionChecks, Sessions, AccountSessions],
+  providers: [SessionStore, SessionTokens, SessionLastUsed, SessionChecks, Sessions, AccountSessions],
   exports: [SessionChecks, SessionTokens, Sessions, AccountSessions],
 })
 export class SessionsModule {}

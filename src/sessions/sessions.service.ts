@@ -7,7 +7,7 @@ import { EmailLinks } from '../email-links/email-links.service.js';
 import { foldEmail } from '../accounts/email.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, notFound, unauthorized } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
@@ -23,8 +23,9 @@ const CHANGES = { most: 10, seconds: 60 };
 /** Each change of email has mails sent to addresses of the account's choice, and keeps the old one from others. */
 const EMAIL_CHANGES = { most: 10, seconds: 86_400 };
 
-export const badRefreshToken = () => unauthorized('The refresh token is not valid.');
-export const signupClosed = () => new ApiError('forbidden', 'Nobody signs up here: ask for an account.');
+export const badRefreshToken = () => unauthorized('The refresh token is invalid.');
+export const signupClosed = () =>
+  new ApiError('forbidden', 'Sign-up is disabled. Ask an administrator for an account.');
 
 /** Signing up, in and out. */
 @Injectable()
@@ -44,7 +45,7 @@ export class Sessions {
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
     private readonly limits: Limits,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {}
 
   /**
@@ -147,7 +148,7 @@ export class Sessions {
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
       if (account.oldEmail !== null) {
         const undoable = account.wasVerified || this.config.emailVerification === 'off';
-        await this.emailLinks.tellOld(tx, account.id, account.oldEmail, undoable);
+        await this.emailLinks.notifyOldAddress(tx, account.id, account.oldEmail, undoable);
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
       if (!account.emailVerified) await this.emailLinks.askToVerify(tx, account.id, account.email);

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.store.js';
-import { Audit } from '../audit-log/audit-log.service.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { prepared, sql, type PreparedStatement } from '../database/sql.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
@@ -81,7 +81,7 @@ export class SessionStore implements OnModuleInit {
     private readonly manager: EntityManager,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
-    private readonly audit: Audit,
+    private readonly audit: AuditLog,
   ) {
     this.live = new VerifiedCache(revocations, REMEMBERED);
   }
@@ -207,7 +207,7 @@ export class SessionStore implements OnModuleInit {
    *
    * @param uses how many seconds ago each was used
    */
-  async noteUses(uses: Map<string, number>): Promise<void> {
+  async writeLastUsed(uses: Map<string, number>): Promise<void> {
     await sql(
       this.manager,
       `WITH used AS (

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { apiSecret, hexSecret } from './secret-formats.js';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
-const FLAVOURS: [prefix: string, flavour: string | undefined][] = [
+const FLAVOURS: [prefix: string, variant: string | undefined][] = [
   ['api_', undefined],
   ['api_live_', 'live'],
   ['api_test_', 'test'],
@@ -16,8 +16,8 @@ function base32(value: number): string {
   return (bits.match(/.{1,5}/g) ?? []).map((five) => ALPHABET.charAt(parseInt(five, 2))).join('');
 }
 
-describe.each(FLAVOURS)('An API token that starts with %s', (prefix, flavour) => {
-  const secret = apiSecret.mint(flavour);
+describe.each(FLAVOURS)('An API token that starts with %s', (prefix, variant) => {
+  const secret = apiSecret.mint(variant);
 
   it('has 26 random characters of base32 and a CRC-32 of all before it', () => {
     expect(secret.startsWith(prefix)).toBe(true);

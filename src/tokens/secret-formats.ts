@@ -3,8 +3,8 @@ import { crc32 } from 'node:zlib';
 
 /** How the secrets of a kind of token look. */
 export interface SecretFormat {
-  /** @param flavour what the format can tell besides being a secret, such as `live` */
-  mint(flavour?: string): string;
+  /** @param variant what the format can tell besides being a secret, such as `live` */
+  mint(variant?: string): string;
   /** Whether a text could be such a secret: what is not never reaches the database. */
   recognises(text: string): boolean;
 }
@@ -24,8 +24,8 @@ const CHECKSUM_LENGTH = 7;
  * seven more with a CRC-32 of all before them. SECURITY.md has a pattern for secret scanners.
  */
 export const apiSecret: SecretFormat = {
-  mint: (flavour) => {
-    const prefix = flavour === undefined ? 'api_' : `api_${flavour}_`;
+  mint: (variant) => {
+    const prefix = variant === undefined ? 'api_' : `api_${variant}_`;
     // A byte has five fair bits among its eight.
     const secret = [...randomBytes(SECRET_LENGTH)].map((byte) => ALPHABET.charAt(byte & 31)).join('');
     return `${prefix}${secret}${checksum(prefix + secret)}`;

@@ -5,13 +5,13 @@ import { ClientTokenStore } from './client-tokens.store.js';
 import { TokenEntity } from './tokens.entity.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { TokenStore } from './tokens.store.js';
-import { TokenUses } from './token-uses.service.js';
+import { TokenLastUsed } from './token-last-used.service.js';
 import { Tokens } from './tokens.service.js';
 
 /** The life of every opaque token. */
 @Module({
   imports: [TypeOrmModule.forFeature([TokenEntity])],
-  providers: [TokenStore, GatewayTokenStore, ClientTokenStore, TokenUses, Callers, Tokens],
+  providers: [TokenStore, GatewayTokenStore, ClientTokenStore, TokenLastUsed, Callers, Tokens],
   exports: [Callers, Tokens],
 })
 export class TokensModule {}

@@ -21,7 +21,7 @@ import {
   type TokenRecord,
   type VerifiedToken,
 } from './tokens.store.js';
-import { TokenUses } from './token-uses.service.js';
+import { TokenLastUsed } from './token-last-used.service.js';
 
 /** Whose a new token is, and what else is known of it. */
 export interface TokenRequest {
@@ -34,13 +34,13 @@ export interface TokenRequest {
   /** Seconds from now; absent: what is usual for the kind. */
   lifetime?: number;
   /** What the secret tells besides; see the kind's format. */
-  flavour?: string;
+  variant?: string;
   /** A secret that exists already; absent: a new one. */
   secret?: string;
 }
 
-/** What is done in the same transaction, such as to note it in the trail. */
-export type Alongside = (tx: EntityManager, record: TokenRecord) => Promise<void>;
+/** What is done in the same transaction, such as to note it in the audit log. */
+export type InTransaction = (tx: EntityManager, record: TokenRecord) => Promise<void>;
 
 export interface IssuedToken {
   /** To be shown now, or never. */
@@ -62,7 +62,7 @@ export class Tokens implements OnModuleInit {
     private readonly gateway: GatewayTokenStore,
     private readonly clients: ClientTokenStore,
     private readonly callers: Callers,
-    private readonly uses: TokenUses,
+    private readonly uses: TokenLastUsed,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
   ) {
@@ -119,7 +119,7 @@ export class Tokens implements OnModuleInit {
     const token = await this.verified.get(`${kind} ${digest.toString('base64')}`, () =>
       this.store.findGood(kind, digest),
     );
-    if (token) this.uses.note(token.id);
+    if (token) this.uses.touch(token.id);
     return token;
   }
 
@@ -152,16 +152,21 @@ export class Tokens implements OnModuleInit {
     name: TokenName,
     owner: Owner,
     seconds: number,
-    alongside: Alongside,
+    inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
     const own = [caller.appTokenId, caller.userTokenId];
     const change = (tx: EntityManager) => this.store.changeExpiry(tx, name, owner, seconds, own);
-    return this.endingBy(caller, name, change, alongside);
+    return this.endingBy(caller, name, change, inTransaction);
   }
 
   /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
-  remove(caller: UserPrincipal, name: TokenName, owner: Owner, alongside: Alongside): Promise<TokenRecord | undefined> {
-    return this.endingBy(caller, name, (tx) => this.store.remove(tx, name, owner), alongside);
+  remove(
+    caller: UserPrincipal,
+    name: TokenName,
+    owner: Owner,
+    inTransaction: InTransaction,
+  ): Promise<TokenRecord | undefined> {
+    return this.endingBy(caller, name, (tx) => this.store.remove(tx, name, owner), inTransaction);
   }
 
   /** @returns what a presented secret is, of whatever kind, and all about it, if it is good */
@@ -185,9 +190,9 @@ export class Tokens implements OnModuleInit {
   }
 
   /** Revokes a token of a client's own; of others it says nothing. */
-  async revokeOwn(clientId: string, secret: string, alongside: Alongside): Promise<void> {
+  async revokeOwn(clientId: string, secret: string, inTransaction: InTransaction): Promise<void> {
     const name = this.nameOf('oauth', secret);
-    if (name?.by === 'digest') await this.ending((tx) => this.clients.revoke(tx, clientId, name), alongside);
+    if (name?.by === 'digest') await this.ending((tx) => this.clients.revoke(tx, clientId, name), inTransaction);
   }
 
   listGateway(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
@@ -202,17 +207,23 @@ export class Tokens implements OnModuleInit {
     return isUuid(id) ? this.gateway.describe(tx, id, description) : undefined;
   }
 
-  revokeGateway(gatewayAccountId: string, name: TokenName, alongside?: Alongside): Promise<TokenRecord | undefined> {
-    return this.ending((tx) => this.gateway.revoke(tx, gatewayAccountId, name), alongside);
+  revokeGateway(
+    gatewayAccountId: string,
+    name: TokenName,
+    inTransaction?: InTransaction,
+  ): Promise<TokenRecord | undefined> {
+    return this.ending((tx) => this.gateway.revoke(tx, gatewayAccountId, name), inTransaction);
   }
 
-  /** @param alongside is told how many were revoked */
+  /** @param inTransaction is told how many were revoked */
   async revokeAllGateway(
     gatewayAccountId: string,
-    alongside: (tx: EntityManager, count: number) => Promise<void>,
+    inTransaction: (tx: EntityManager, count: number) => Promise<void>,
   ): Promise<void> {
     const tag: RevocationTag = `gateway ${gatewayAccountId}`;
-    await this.revocations.during(tag, async (tx) => alongside(tx, await this.gateway.revokeAll(tx, gatewayAccountId)));
+    await this.revocations.during(tag, async (tx) =>
+      inTransaction(tx, await this.gateway.revokeAll(tx, gatewayAccountId)),
+    );
   }
 
   private newToken(kind: TokenKind, request: TokenRequest): { secret: string; token: NewToken } {
@@ -220,7 +231,7 @@ export class Tokens implements OnModuleInit {
     if (owner !== 'clientId' && request[owner] === undefined) {
       throw new Error(`A token of the kind ${kind} is owned by its ${owner}.`);
     }
-    const secret = request.secret ?? format.mint(request.flavour);
+    const secret = request.secret ?? format.mint(request.variant);
     const token = {
       kind,
       digest: digestOf(secret),
@@ -241,24 +252,24 @@ export class Tokens implements OnModuleInit {
     caller: UserPrincipal,
     token: TokenName,
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
-    alongside: Alongside,
+    inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
     return this.ending(async (tx) => {
       await this.callers.holdUser(tx, caller, { token });
       return change(tx);
-    }, alongside);
+    }, inTransaction);
   }
 
   /** Changes one token so that what is remembered of it no longer holds: one transaction, one announcement. */
   private ending(
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
-    alongside?: Alongside,
+    inTransaction?: InTransaction,
   ): Promise<TokenRecord | undefined> {
     return this.revocations.during(
       (changed) => changed && `token ${changed.id}`,
       async (tx) => {
         const changed = await change(tx);
-        if (changed) await alongside?.(tx, changed);
+        if (changed) await inTransaction?.(tx, changed);
         return changed;
       },
     );

@@ -255,7 +255,7 @@ export class TokenStore {
    *
    * @param uses how many seconds ago each was used
    */
-  async noteUses(uses: Map<string, number>): Promise<void> {
+  async writeLastUsed(uses: Map<string, number>): Promise<void> {
     await sql(
       this.manager,
       `WITH used AS (

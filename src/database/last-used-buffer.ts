@@ -8,8 +8,8 @@ const MOST = 100_000;
 const BATCH = 5_000;
 
 /** When things were last used: collected in memory, and written every few seconds, in one statement unless they are many. */
-export class UseNotes {
-  private readonly logger = new Logger('UseNotes');
+export class LastUsedBuffer {
+  private readonly logger = new Logger('LastUsedBuffer');
   /** On the process's monotonic clock, in milliseconds, by id. */
   private pending = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
@@ -37,7 +37,7 @@ export class UseNotes {
     await this.flush();
   }
 
-  note(id: string): void {
+  touch(id: string): void {
     if (this.pending.size < MOST || this.pending.has(id)) this.pending.set(id, performance.now());
   }
 

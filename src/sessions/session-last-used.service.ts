@@ -1,12 +1,12 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { UseNotes } from '../database/use-notes.js';
+import { LastUsedBuffer } from '../database/last-used-buffer.js';
 import { SessionStore } from './sessions.store.js';
 
 /** When sessions were last used. */
 @Injectable()
-export class SessionUses extends UseNotes implements OnApplicationBootstrap, OnApplicationShutdown {
+export class SessionLastUsed extends LastUsedBuffer implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(store: SessionStore) {
-    super('sessions', (uses) => store.noteUses(uses));
+    super('sessions', (uses) => store.writeLastUsed(uses));
   }
 
   onApplicationBootstrap(): void {

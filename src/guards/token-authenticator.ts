@@ -6,7 +6,7 @@ import { Tokens } from '../tokens/tokens.service.js';
 
 /** Tokens as requests show them. Each check is counted, none is audited: there are too many. */
 @Injectable()
-export class PresentedTokens {
+export class TokenAuthenticator {
   constructor(
     private readonly tokens: Tokens,
     private readonly metrics: Metrics,

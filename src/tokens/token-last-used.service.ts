@@ -1,12 +1,12 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { UseNotes } from '../database/use-notes.js';
+import { LastUsedBuffer } from '../database/last-used-buffer.js';
 import { TokenStore } from './tokens.store.js';
 
 /** When tokens were last used. */
 @Injectable()
-export class TokenUses extends UseNotes implements OnApplicationBootstrap, OnApplicationShutdown {
+export class TokenLastUsed extends LastUsedBuffer implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(store: TokenStore) {
-    super('tokens', (uses) => store.noteUses(uses));
+    super('tokens', (uses) => store.writeLastUsed(uses));
   }
 
   onApplicationBootstrap(): void {

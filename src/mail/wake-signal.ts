@@ -1,16 +1,16 @@
-/** Wakes one sleeper. A ring while nobody sleeps is kept for the next sleep. */
-export class Bell {
-  private rung = false;
+/** Wakes one sleeper. A notification while nobody sleeps is kept for the next sleep. */
+export class WakeSignal {
+  private notified = false;
   private wake: (() => void) | undefined;
 
-  ring(): void {
-    this.rung = true;
+  notify(): void {
+    this.notified = true;
     this.wake?.();
   }
 
-  /** Resolves when the bell rings, or after the limit; a sleep does not keep the process alive. */
+  /** Resolves when it is notified, or after the limit; a sleep does not keep the process alive. */
   async sleep(milliseconds: number): Promise<void> {
-    if (!this.rung) {
+    if (!this.notified) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, milliseconds).unref();
         this.wake = () => {
@@ -19,7 +19,7 @@ export class Bell {
         };
       });
     }
-    this.rung = false;
+    this.notified = false;
     this.wake = undefined;
   }
 }
