@@ -119,7 +119,7 @@ async function bootstrap(app: NestFastifyApplication, config: Config, logger: Lo
   if (config.databaseUrl !== undefined) {
     const made = await service.fromVariables();
     if (!made && (await service.isNeeded())) {
-      logger.warn('there is not an enabled admin yet: set BOOTSTRAP_* for a start, or run the bootstrap command');
+      logger.warn('there is no admin yet: set BOOTSTRAP_* and start again, or run the bootstrap command');
     }
     return;
   }

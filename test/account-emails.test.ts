@@ -740,7 +740,7 @@ describe('An account from before emails were verified', () => {
 });
 
 describe('A change of email', () => {
-  const TOLD = 'Your account at latchkey.test had the email';
+  const TOLD = 'The email of your account at latchkey.test was changed from';
 
   it.each([
     ['by its holder', (id: string, token: string, email: string) => change(id, token, email)],
@@ -751,7 +751,7 @@ describe('A change of email', () => {
     expect((await changeTo(id, token, next)).status).toBe(200);
     const [mail = ''] = await mails(email, 'undo');
     expect(mail).toContain('\nSubject: The email of your account at latchkey.test was changed\n');
-    expect(mail).toContain(`${TOLD} ${email} and has another one now. If that was you, there is nothing to do.`);
+    expect(mail).toContain(`${TOLD} ${email} to another one. If this was you, no action is needed.`);
     expect(mail).toContain('If it was not, open this link within 2 days. It brings your email back');
     // Not whose it is now.
     expect(mail).not.toContain(next);

@@ -676,7 +676,7 @@ describe.each(LISTS)('PUT is not allowed at %s', (path) => {
       [`${path}/${randomUUID()}/`, 'DELETE, GET, HEAD, PATCH'],
     ] as const) {
       const answer = await server.call('PUT', address, { seconds_until_expire: 0 }, admin.headers);
-      expect(outcome(answer)).toEqual([405, { errors: { request: `This address answers to ${allow} only.` } }]);
+      expect(outcome(answer)).toEqual([405, { errors: { request: `This URL only accepts ${allow}.` } }]);
       expect(answer.headers.get('allow')).toBe(allow);
     }
     expect(await isGood(admin.token)).toBe(true);

@@ -255,7 +255,7 @@ describe('GET /accounts/{id} has two shapes, and the credential decides', () => 
       [bearer('0'.repeat(32)), id, 401, 'The access token is invalid or has expired.'],
       [wrong, id, 401, 'Unknown client or wrong secret.'],
       [{ authorization: 'Basic nonsense' }, id, 401, 'Unknown client or wrong secret.'],
-      [reader.basic, id, 403, 'The client needs the scope accounts:read.'],
+      [reader.basic, id, 403, 'The client does not have the accounts:read scope.'],
       [client.basic, randomUUID(), 404, 'Not found, or you do not have access to it.'],
       [client.basic, 'example', 404, 'Not found, or you do not have access to it.'],
     ] as [Headers, string, number, string][]) {
@@ -1945,7 +1945,7 @@ describe('Other methods and other paths', () => {
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((name) => !allowed.includes(name))) {
       const answer = await server.call(method, path, undefined, client.basic);
       expect(answer.headers.get('allow')).toBe(allowed);
-      expect(outcome(answer)).toEqual([405, { status_code: 405, message: `This address answers to ${allowed} only.` }]);
+      expect(outcome(answer)).toEqual([405, { status_code: 405, message: `This URL only accepts ${allowed}.` }]);
     }
   });
 

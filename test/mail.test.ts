@@ -348,7 +348,7 @@ describe('The worker', () => {
     await new Promise((resolve) => setTimeout(resolve, 2_200));
     await gate.open(database.connection);
     await eventually(onlyRow, isDone);
-    expect([news('the database is unavailable'), news('the database is back')]).toEqual([1, 1]);
+    expect([news('the database is unavailable'), news('the database is available again')]).toEqual([1, 1]);
   });
 
   it('leaves what was done a week ago to the sweeper, and nothing else', async () => {

@@ -514,7 +514,7 @@ describe('At the routes of clients', () => {
       const denied = await patch(`/accounts/${admin.id}`, { publisher_reference: 'x' }, headers);
       expect(outcome(denied)).toEqual([
         403,
-        { status_code: 403, message: 'The client needs the scope accounts:write.' },
+        { status_code: 403, message: 'The client does not have the accounts:write scope.' },
       ]);
     }
   });

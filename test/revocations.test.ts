@@ -584,7 +584,7 @@ describe('A server whose listening connection', () => {
   it('cannot come back looks everything up, says so once, and says when it hears again', async () => {
     const { credential } = await apiToken();
     const said = (text: string) => there.log.filter(({ msg }) => msg.includes(text)).length;
-    const [warned, relieved] = [said('there is no hearing'), said('are heard again')];
+    const [warned, relieved] = [said('channel is disconnected'), said('channel is connected again')];
     await warm(there, credential);
     await cut();
     line.freeze((application) => application === LISTENER);
@@ -594,7 +594,7 @@ describe('A server whose listening connection', () => {
     }
     line.thaw();
     await warm(there, credential);
-    expect([said('there is no hearing') - warned, said('are heard again') - relieved]).toEqual([1, 1]);
+    expect([said('channel is disconnected') - warned, said('channel is connected again') - relieved]).toEqual([1, 1]);
   });
 
   it('has fallen silent accepts what was revoked for two seconds at most, and gets itself a new one', async () => {

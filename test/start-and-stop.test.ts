@@ -258,7 +258,7 @@ describe('on an outside database', () => {
     await database.drop();
   });
 
-  it('works without the embedded package, says that there is not an enabled admin, and tells no secret', async () => {
+  it('works without the embedded package, says that there is no admin, and tells no secret', async () => {
     const tree = treeWithoutEmbeddedPackage();
     const command = [process.execPath, join(tree, 'dist/src/main.js')];
     const dataDir = join(newFolder(), 'data');
@@ -266,7 +266,7 @@ describe('on an outside database', () => {
     await server.ready();
     expect(server.log.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
       `there is no SMTP_URL: mails are only written to ${dataDir}/mail, and nobody removes them`,
-      'there is not an enabled admin yet: set BOOTSTRAP_* for a start, or run the bootstrap command',
+      'there is no admin yet: set BOOTSTRAP_* and start again, or run the bootstrap command',
     ]);
 
     // Filled while the server runs, by the command.

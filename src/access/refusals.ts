@@ -24,7 +24,7 @@ export const sessionEnded = () => unauthorized('The session has ended.');
 
 export const adminsOnly = () => new ApiError('forbidden', 'This requires an admin account.');
 
-/** @throws ApiError `forbidden` for whoever is not an enabled admin */
+/** @throws ApiError `forbidden` for whoever is not an admin */
 export function requireAdmin(caller: UserPrincipal): UserPrincipal {
   if (!caller.isAdmin) throw adminsOnly();
   return caller;

@@ -4,7 +4,7 @@ import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import { auditedFields, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
-import { Accounts } from '../accounts/accounts.store.js';
+import { AccountStore } from '../accounts/accounts.store.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
@@ -35,7 +35,7 @@ export class AccountAdmin {
     private readonly manager: EntityManager,
     private readonly store: AccountAdminStore,
     private readonly lists: AccountLists,
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
     private readonly resets: PasswordResets,
     private readonly emailLinks: EmailLinks,

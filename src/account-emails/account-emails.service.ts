@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { AccountIds } from '../accounts/account-ids.service.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
-import { Accounts } from '../accounts/accounts.store.js';
+import { AccountStore } from '../accounts/accounts.store.js';
 import { EmailLinkStore } from '../email-links/email-links.store.js';
 import { EmailLinks, type LinkedPurpose } from '../email-links/email-links.service.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
@@ -30,7 +30,7 @@ export const unusableLink = (purpose: LinkedPurpose) => invalidParams({ [FIELDS[
 export class AccountEmails {
   constructor(
     private readonly manager: EntityManager,
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly accountIds: AccountIds,
     private readonly links: EmailLinks,
     private readonly store: EmailLinkStore,

@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { SecretKeys } from '../keys/secret-keys.js';
-import { Accounts } from './accounts.store.js';
+import { AccountStore } from './accounts.store.js';
 import { foldEmail } from './email.js';
 
 /** The ids that answers give for emails, so that nobody learns from them which emails have accounts. */
 @Injectable()
 export class AccountIds {
   constructor(
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly secretKeys: SecretKeys,
   ) {}
 

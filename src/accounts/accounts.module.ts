@@ -6,7 +6,7 @@ import { AccountEntity } from './accounts.entity.js';
 import { AccountLists } from './account-lists.store.js';
 import { AccountIds } from './account-ids.service.js';
 import { AccountsController } from './accounts.controller.js';
-import { Accounts } from './accounts.store.js';
+import { AccountStore } from './accounts.store.js';
 import { AccountEmailDomainEntity } from './account-email-domains.entity.js';
 import { AccountNetworkEntity } from './account-networks.entity.js';
 import { ClientAccountsController } from './client-accounts.controller.js';
@@ -21,7 +21,7 @@ import { ClientAccountStore } from './client-accounts.store.js';
     TokensModule,
   ],
   controllers: [AccountsController, ClientAccountsController],
-  providers: [Accounts, AccountIds, AccountLists, ClientAccounts, ClientAccountStore],
-  exports: [Accounts, AccountIds, AccountLists],
+  providers: [AccountStore, AccountIds, AccountLists, ClientAccounts, ClientAccountStore],
+  exports: [AccountStore, AccountIds, AccountLists],
 })
 export class AccountsModule {}

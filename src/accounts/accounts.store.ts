@@ -39,7 +39,7 @@ export interface NewAccount<Email extends string | null = string> {
 
 /** The account table. */
 @Injectable()
-export class Accounts {
+export class AccountStore {
   constructor(
     private readonly manager: EntityManager,
     private readonly emailLinks: EmailLinkStore,
@@ -56,6 +56,14 @@ export class Accounts {
   /** @returns the account with this id, unless it is disabled */
   async findEnabled(id: string): Promise<AccountEntity | null> {
     return this.manager.findOneBy(AccountEntity, { id, disabledAt: IsNull() });
+  }
+
+  /** @returns the enabled admin that was made first */
+  findFirstAdmin(tx: EntityManager): Promise<AccountEntity | null> {
+    return tx.findOne(AccountEntity, {
+      where: { role: 'admin', disabledAt: IsNull() },
+      order: { createdAt: 'ASC', id: 'ASC' },
+    });
   }
 
   /** @throws ApiError `conflict` when the email is taken, or kept for whom it was taken from, or the name is taken */

@@ -124,7 +124,7 @@ export class ClientAccountStore {
   /**
    * Locks an account until the transaction ends.
    *
-   * @returns its email, if it is an enabled organisation that is not an enabled admin and answers for no client
+   * @returns its email, if it is an enabled organisation that is no admin and answers for no client
    */
   async lockOrganisation(tx: EntityManager, id: string): Promise<{ email: string | null } | undefined> {
     const [row] = await sql<{ email: string | null }>(

@@ -343,7 +343,7 @@ describe('A network', () => {
         (text) => {
           const reading = readNetwork(text);
           if ('value' in reading) expect(readNetwork(reading.value)).toEqual(reading);
-          else expect(reading.problem).toMatch(/^(is no IP network|has bits set)/);
+          else expect(reading.problem).toMatch(/^(is not a valid IP network|has bits set)/);
         },
       ),
       { numRuns: 300 },

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AppPrincipal, UserPrincipal } from '../access/principal.js';
 import { badAppToken } from '../access/refusals.js';
-import { Accounts } from '../accounts/accounts.store.js';
+import { AccountStore } from '../accounts/accounts.store.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
@@ -22,7 +22,7 @@ export type Kind = 'app' | 'user';
 export class AppTokens {
   constructor(
     private readonly manager: EntityManager,
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly passwordChecks: PasswordChecks,
     private readonly callers: Callers,
     private readonly tokens: Tokens,
@@ -41,7 +41,7 @@ export class AppTokens {
     });
   }
 
-  /** @throws ApiError `forbidden` when a scope is asked for by somebody who is not an enabled admin */
+  /** @throws ApiError `forbidden` when a scope is asked for by somebody who is not an admin */
   async createAppToken(caller: UserPrincipal, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
@@ -52,7 +52,7 @@ export class AppTokens {
     });
   }
 
-  /** @throws ApiError `forbidden` for whoever is not an enabled admin, `invalid_params` when there is no such account */
+  /** @throws ApiError `forbidden` for whoever is not an admin, `invalid_params` when there is no such account */
   async createToken(caller: UserPrincipal, { seconds_until_expire, user }: NewToken): Promise<string> {
     if (!caller.isAdmin) throw onBehalfForbidden();
     const account = await this.accounts.findEnabled(user);

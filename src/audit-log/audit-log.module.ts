@@ -2,13 +2,14 @@ import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditEmailEntity } from './audit-emails.entity.js';
 import { AuditEventEntity } from './audit-events.entity.js';
+import { AuditEventStore } from './audit-events.store.js';
 import { AuditLog } from './audit-log.service.js';
 
 /** The audit log of who did what, as it is written. */
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([AuditEventEntity, AuditEmailEntity])],
-  providers: [AuditLog],
+  providers: [AuditEventStore, AuditLog],
   exports: [AuditLog],
 })
 export class AuditLogModule {}

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { EntityManager, IsNull } from 'typeorm';
+import { EntityManager } from 'typeorm';
 import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { AccountEntity } from '../accounts/accounts.entity.js';
-import { Accounts } from '../accounts/accounts.store.js';
+import { AccountStore } from '../accounts/accounts.store.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -37,20 +37,20 @@ export class Bootstrap {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
     private readonly tokens: Tokens,
     private readonly oauthClients: OauthClients,
     private readonly audit: AuditLog,
   ) {}
 
-  /** Whether there is not an enabled admin, and so nobody who could make the rest. */
+  /** Whether there is no admin, and so nobody who could make the rest. */
   async isNeeded(manager: EntityManager = this.manager): Promise<boolean> {
     return !(await manager.existsBy(AccountEntity, { role: 'admin' }));
   }
 
   /**
-   * Makes what the BOOTSTRAP_* variables give, if there is not an enabled admin yet.
+   * Makes what the BOOTSTRAP_* variables give, if there is no admin yet.
    *
    * @returns what was made; undefined when nothing was
    */
@@ -66,7 +66,7 @@ export class Bootstrap {
   }
 
   /**
-   * Makes everything, if there is not an enabled admin yet; what the BOOTSTRAP_* variables do not give is random. If there is one, but
+   * Makes everything, if there is no admin yet; what the BOOTSTRAP_* variables do not give is random. If there is one, but
    * no good App-Token is left, so that no admin could log in, it makes that.
    */
   async generated(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
@@ -103,10 +103,7 @@ export class Bootstrap {
   private restoreAppToken(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
     return underLock(this.manager, MIGRATION_LOCK, async (tx) => {
       if (await this.tokens.hasGoodAppToken(tx)) return undefined;
-      const admin = await tx.findOne(AccountEntity, {
-        where: { role: 'admin', disabledAt: IsNull() },
-        order: { createdAt: 'ASC', id: 'ASC' },
-      });
+      const admin = await this.accounts.findFirstAdmin(tx);
       if (!admin) return undefined;
       const made = { appToken: TOKEN_KINDS.app.format.mint() };
       await this.addAppToken(tx, admin.id, made.appToken);

@@ -18,3 +18,20 @@ export function rememberRequests(fastify: FastifyInstance): void {
 export function currentRequest(): FastifyRequest | undefined {
   return storage.getStore();
 }
+
+/** Where a request comes from, and from what; null: not known. */
+export interface Origin {
+  address: string | null;
+  userAgent: string | null;
+}
+
+const LONGEST_USER_AGENT = 512;
+
+/** @returns where the request comes from on whose behalf the caller runs */
+export function currentOrigin(): Origin {
+  const request = currentRequest();
+  return {
+    address: request?.ip ?? null,
+    userAgent: request?.headers['user-agent']?.slice(0, LONGEST_USER_AGENT) ?? null,
+  };
+}

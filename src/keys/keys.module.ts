@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { JwksController } from './jwks.controller.js';
 import { SecretKeys } from './secret-keys.js';
 import { SigningKeyEntity } from './signing-keys.entity.js';
+import { SigningKeyStore } from './signing-keys.store.js';
 import { SigningKeys } from './signing-keys.service.js';
 
 /** The keys that everything signed, derived or encrypted comes from. */
@@ -14,7 +15,7 @@ export class KeysModule {
       module: KeysModule,
       imports: [TypeOrmModule.forFeature([SigningKeyEntity])],
       controllers: [JwksController],
-      providers: [SigningKeys, { provide: SecretKeys, useValue: new SecretKeys(secretKeys) }],
+      providers: [SigningKeyStore, SigningKeys, { provide: SecretKeys, useValue: new SecretKeys(secretKeys) }],
       exports: [SigningKeys, SecretKeys],
     };
   }

@@ -6,7 +6,8 @@ import { EntityManager } from 'typeorm';
 import { SIGNING_KEY_LOCK, underLock } from '../database/locks.js';
 import { open, seal } from './envelope.js';
 import { SecretKeys } from './secret-keys.js';
-import { SigningKeyEntity } from './signing-keys.entity.js';
+import type { SigningKeyEntity } from './signing-keys.entity.js';
+import { SigningKeyStore } from './signing-keys.store.js';
 
 /** The only algorithm that session tokens are signed with (RFC 7518 section 3.3). */
 export const ALGORITHM = 'RS512';
@@ -31,14 +32,15 @@ export class SigningKeys implements OnModuleInit {
 
   constructor(
     private readonly manager: EntityManager,
+    private readonly store: SigningKeyStore,
     private readonly secretKeys: SecretKeys,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (!(await this.manager.existsBy(SigningKeyEntity, {}))) {
+    if (!(await this.store.exists(this.manager))) {
       const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
       await underLock(this.manager, SIGNING_KEY_LOCK, async (tx) => {
-        if (!(await tx.existsBy(SigningKeyEntity, {}))) await this.store(tx, privateKey, publicKey);
+        if (!(await this.store.exists(tx))) await this.add(tx, privateKey, publicKey);
       });
     }
     await this.load();
@@ -69,14 +71,14 @@ export class SigningKeys implements OnModuleInit {
     return { keys: this.keys.map(({ kid, publicJwk }) => ({ ...publicJwk, kid, use: 'sig', alg: ALGORITHM })) };
   }
 
-  private async store(tx: EntityManager, privateKey: KeyObject, publicKey: KeyObject): Promise<void> {
+  private async add(tx: EntityManager, privateKey: KeyObject, publicKey: KeyObject): Promise<void> {
     const publicJwk = await exportJWK(publicKey);
     const kid = await calculateJwkThumbprint(publicJwk);
-    await tx.insert(SigningKeyEntity, { kid, publicJwk, ...this.encrypt(kid, privateKey) });
+    await this.store.insert(tx, { kid, publicJwk, ...this.encrypt(kid, privateKey) });
   }
 
   private async load(): Promise<void> {
-    const rows = await this.manager.find(SigningKeyEntity, { order: { createdAt: 'DESC', kid: 'ASC' } });
+    const rows = await this.store.list();
     this.loadedAt = Date.now();
     const found = await Promise.all(rows.map((row) => this.decrypt(row)));
     this.keys = found.filter((key) => key !== undefined);
@@ -107,7 +109,6 @@ export class SigningKeys implements OnModuleInit {
   /** Moves a key that an older SECRET_KEY encrypts to the current one, so that the older one can be dropped. */
   private async renew(row: SigningKeyEntity, privateKey: KeyObject): Promise<void> {
     if (row.secretKeyId === this.secretKeys.current('signing-key').id) return;
-    const { kid, secretKeyId } = row;
-    await this.manager.update(SigningKeyEntity, { kid, secretKeyId }, this.encrypt(kid, privateKey));
+    await this.store.replace(row, this.encrypt(row.kid, privateKey));
   }
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { AccountIds } from '../accounts/account-ids.service.js';
-import { Accounts } from '../accounts/accounts.store.js';
+import { AccountStore } from '../accounts/accounts.store.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
@@ -34,7 +34,7 @@ export class PasswordResets implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly accountIds: AccountIds,
     private readonly hasher: PasswordHasher,
     private readonly passwordChecks: PasswordChecks,

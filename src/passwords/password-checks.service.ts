@@ -9,7 +9,7 @@ import { SecretKeys } from '../keys/secret-keys.js';
 import { addressForLimits } from '../limits/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import type { AccountEntity } from '../accounts/accounts.entity.js';
-import { Accounts, type AccountAtEpoch } from '../accounts/accounts.store.js';
+import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { foldEmail } from '../accounts/email.js';
 import { PasswordHasher } from './password-hasher.js';
 
@@ -28,7 +28,7 @@ export class PasswordChecks {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
     private readonly limits: Limits,
     private readonly audit: AuditLog,

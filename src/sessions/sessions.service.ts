@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
-import { Accounts, type AccountAtEpoch } from '../accounts/accounts.store.js';
+import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
 import { foldEmail } from '../accounts/email.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
@@ -10,6 +10,7 @@ import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, notFound, unauthorized } from '../errors/api-error.js';
+import { currentOrigin } from '../http/current-request.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, CREDENTIALS, SIGN_INS, type Extent } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
@@ -35,7 +36,7 @@ export class Sessions {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
-    private readonly accounts: Accounts,
+    private readonly accounts: AccountStore,
     private readonly emailLinks: EmailLinks,
     private readonly passwordChecks: PasswordChecks,
     private readonly hasher: PasswordHasher,
@@ -102,7 +103,8 @@ export class Sessions {
     if (!grant) throw badRefreshToken();
     const { id, counter } = grant;
     const session =
-      (await this.store.rotate(id, counter, remember_me)) ?? (await this.store.findJustRotated(id, counter));
+      (await this.store.rotate(id, counter, remember_me, currentOrigin())) ??
+      (await this.store.findJustRotated(id, counter));
     if (session) return this.tokens.issue({ ...session, refreshable: session.refreshable && remember_me });
     if (await this.store.endReused(id, counter)) {
       this.logger.warn(`session ${id} was ended: one of its refresh tokens was used again`);
@@ -159,7 +161,7 @@ export class Sessions {
 
   /** @throws ApiError `unauthorized` when the account has changed since its credential was checked */
   async open(tx: EntityManager, account: AccountAtEpoch, remember = false): Promise<OpenSession> {
-    const session = await this.store.open(tx, account, remember);
+    const session = await this.store.open(tx, account, remember, currentOrigin());
     if (!session) throw wrongCredentials();
     return session;
   }

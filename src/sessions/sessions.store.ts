@@ -7,7 +7,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { prepared, sql, type PreparedStatement } from '../database/sql.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
-import { currentRequest } from '../http/current-request.js';
+import type { Origin } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 
@@ -37,8 +37,6 @@ const RECORD = `
   user_agent AS "userAgent"`;
 
 const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
-
-const LONGEST_USER_AGENT = 512;
 
 /** For how long the previous refresh token gives the same successor: answers get lost, and browsers have tabs. */
 const REPLAY_WINDOW = `interval '10 seconds'`;
@@ -95,7 +93,12 @@ export class SessionStore implements OnModuleInit {
    * Opens a session, unless the account has been disabled or its epoch has moved on since its credential was checked.
    * The share lock makes this wait for a password change that is under way, and then see it.
    */
-  async open(tx: EntityManager, account: AccountAtEpoch, remember: boolean): Promise<OpenSession | undefined> {
+  async open(
+    tx: EntityManager,
+    account: AccountAtEpoch,
+    remember: boolean,
+    { address, userAgent }: Origin,
+  ): Promise<OpenSession | undefined> {
     const [row] = await sql<OpenSession>(
       tx,
       `WITH a AS (
@@ -108,7 +111,7 @@ export class SessionStore implements OnModuleInit {
          FROM a RETURNING *
        )
        SELECT ${OPEN_SESSION} FROM s JOIN a ON a.id = s.account_id`,
-      [account.id, ...this.durations(), this.config.refreshTtl, account.credentialEpoch, remember, ...origin()],
+      [account.id, ...this.durations(), this.config.refreshTtl, account.credentialEpoch, remember, address, userAgent],
     );
     return row;
   }
@@ -119,7 +122,12 @@ export class SessionStore implements OnModuleInit {
    * @param remember false: there is no next one
    * @returns undefined when the counter is not the current one, or the session has ended or cannot be refreshed
    */
-  async rotate(id: string, counter: number, remember: boolean): Promise<OpenSession | undefined> {
+  async rotate(
+    id: string,
+    counter: number,
+    remember: boolean,
+    { address, userAgent }: Origin,
+  ): Promise<OpenSession | undefined> {
     const [row] = await sql<OpenSession>(
       this.manager,
       `UPDATE sessions s SET
@@ -135,7 +143,7 @@ export class SessionStore implements OnModuleInit {
          AND s.refresh_expires_at > now() AND s.expires_at > now()
          AND a.id = s.account_id AND a.disabled_at IS NULL
        RETURNING ${OPEN_SESSION}`,
-      [id, ...this.durations(), this.config.refreshTtl, counter, remember, ...origin()],
+      [id, ...this.durations(), this.config.refreshTtl, counter, remember, address, userAgent],
     );
     return row;
   }
@@ -238,10 +246,4 @@ export class SessionStore implements OnModuleInit {
   private durations(): [ttl: number, maxAge: number] {
     return [this.config.sessionTtl, this.config.sessionMaxAge];
   }
-}
-
-/** Where the present request comes from, and from what. */
-function origin(): [address: string | null, userAgent: string | null] {
-  const request = currentRequest();
-  return [request?.ip ?? null, request?.headers['user-agent']?.slice(0, LONGEST_USER_AGENT) ?? null];
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { EntityManager } from 'typeorm';
-import { Accounts } from '../../src/accounts/accounts.store.js';
+import { AccountStore } from '../../src/accounts/accounts.store.js';
 import { PasswordHasher } from '../../src/passwords/password-hasher.js';
 import { Revocations } from '../../src/revocations/revocations.service.js';
 import { Tokens } from '../../src/tokens/tokens.service.js';
@@ -32,7 +32,7 @@ export async function makeAdmin({ app }: TestServer): Promise<Admin> {
   const email = newEmail();
   const password = 'an admin example';
   const passwordHash = await app.get(PasswordHasher).hash(password);
-  const { id } = await app.get(Accounts).create(manager, { email, passwordHash, role: 'admin' });
+  const { id } = await app.get(AccountStore).create(manager, { email, passwordHash, role: 'admin' });
   const { secret } = await app.get(Tokens).issue(manager, 'app', { accountId: id, scopes: ['frontend'] });
   return { id, email, password, appToken: secret };
 }
