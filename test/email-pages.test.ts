@@ -195,6 +195,12 @@ describeInBrowser('In a browser', () => {
   const done = () => page.getByRole('status');
   const focused = () => page.evaluate<string>('document.activeElement.id');
 
+  /** A browser moves the focus some time after it has shown the page. */
+  const focusIsOn = (what: string) =>
+    eventually(async () => {
+      expect(await focused()).toBe(what);
+    });
+
   async function untilSays(text: string): Promise<void> {
     await page.getByText(text, { exact: true }).waitFor();
   }
@@ -223,11 +229,11 @@ describeInBrowser('In a browser', () => {
       const contrasts = await page.evaluate<[string, number][]>(CONTRASTS);
 
       await page.keyboard.press('Tab');
-      expect(await focused()).toBe('press');
+      await focusIsOn('press');
       await page.keyboard.press('Enter');
       await untilSays(kind.done);
       expect(await done().textContent()).toBe(kind.done);
-      expect(await focused()).toBe('done');
+      await focusIsOn('done');
       expect(await page.locator('form').count()).toBe(0);
       expect(await isSpent(guest)).toBe(true);
       expect(requests.filter(({ url }) => !url.endsWith('/favicon.ico'))).toEqual([
@@ -249,7 +255,7 @@ describeInBrowser('In a browser', () => {
         await page.goto(link);
         await button().click();
         await untilSays('This link has been used or has expired.');
-        expect(await focused()).toBe('problem');
+        await focusIsOn('problem');
         expect(await page.locator('form').count()).toBe(0);
         expect(await done().textContent()).toBe('');
       }

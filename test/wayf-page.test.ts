@@ -936,6 +936,11 @@ describeInBrowser('The WAYF page in a browser', () => {
   /** What has the focus: its label, or its text. */
   const focused = () =>
     page.evaluate<string>('document.activeElement.labels?.[0]?.textContent ?? document.activeElement.innerText');
+  /** A browser moves the focus some time after it has shown the page. */
+  const focusIsOn = (what: string) =>
+    eventually(async () => {
+      expect(await focused()).toBe(what);
+    });
   const email = () => page.getByLabel('Email');
   const password = () => page.getByLabel('Password');
   const alert = () => page.getByRole('alert');
@@ -973,28 +978,28 @@ describeInBrowser('The WAYF page in a browser', () => {
     const link = wayfOf(identification).replace('latchkey.test', host);
     page = scripts ? withScripts : withoutScripts;
     await page.goto(link);
-    expect(await focused()).toBe('Your institution');
+    await focusIsOn('Your institution');
     await type(`key ${word.toLowerCase()}`);
     await page.waitForURL('**?q=*');
     expect(await page.title()).toBe('Where are you from? 1 institution');
-    expect(await focused()).toBe('1 institution:');
+    await focusIsOn('1 institution:');
     await page.keyboard.press('Tab');
-    expect(await focused()).toBe(institution.name);
+    await focusIsOn(institution.name);
     await page.keyboard.press('Enter');
     await page.waitForURL('**?institution=*');
     expect(await page.title()).toBe(`Sign in: ${institution.name}`);
-    expect(await focused()).toBe('Email');
+    await focusIsOn('Email');
     await page.keyboard.type(visitor.email);
     await page.keyboard.press('Tab');
-    expect(await focused()).toBe('Password');
+    await focusIsOn('Password');
     await type('wrong password');
     await page.getByText(WRONG).waitFor();
     expect(page.url()).toBe(`${link}?`);
-    expect(await focused()).toBe('Email');
+    await focusIsOn('Email');
     await page.keyboard.press('Tab');
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press('Tab');
-    expect(await focused()).toBe('Sign in');
+    await focusIsOn('Sign in');
     await page.keyboard.press('Enter');
     const found = await landed();
     expect(found).toMatchObject({
@@ -1038,7 +1043,7 @@ describeInBrowser('The WAYF page in a browser', () => {
       expect(await field.getAttribute('aria-describedby')).toBe('problem');
     }
     expect([await email().inputValue(), await password().inputValue()]).toEqual(['nobody@example.org', '']);
-    expect(await focused()).toBe('Email');
+    await focusIsOn('Email');
   });
 
   it('stays at the field when nothing is found, and says so there', async () => {
@@ -1047,7 +1052,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     await type('photino');
     await page.getByText('No institution matches this name.').waitFor();
     expect(await page.title()).toBe('Where are you from? No institution found');
-    expect(await focused()).toBe('Your institution');
+    await focusIsOn('Your institution');
     expect(await page.getByLabel('Your institution').getAttribute('aria-describedby')).toBe('found');
     await page.keyboard.press('Control+A');
     await type('graviton');
@@ -1060,9 +1065,9 @@ describeInBrowser('The WAYF page in a browser', () => {
     expect(page.url()).toBe(start);
     await page.goto(`${start}?institution=none`);
     await page.keyboard.press('Enter');
-    expect(await focused()).toBe('Email');
+    await focusIsOn('Email');
     await type('somebody@example.org');
-    expect(await focused()).toBe('Password');
+    await focusIsOn('Password');
     expect(page.url()).toBe(`${start}?institution=none`);
   });
 
