@@ -193,13 +193,8 @@ describeInBrowser('In a browser', () => {
 
   const problem = () => page.getByRole('alert');
   const done = () => page.getByRole('status');
-  const focused = () => page.evaluate<string>('document.activeElement.id');
-
   /** A browser moves the focus some time after it has shown the page. */
-  const focusIsOn = (what: string) =>
-    eventually(async () => {
-      expect(await focused()).toBe(what);
-    });
+  const focusIsOn = (id: string) => page.waitForFunction(`document.activeElement.id === '${id}'`);
 
   async function untilSays(text: string): Promise<void> {
     await page.getByText(text, { exact: true }).waitFor();

@@ -170,13 +170,8 @@ describeInBrowser('The reset page', () => {
     await page.getByText(text, { exact: true }).waitFor();
   }
 
-  const focused = () => page.evaluate<string>('document.activeElement.id');
-
   /** A browser moves the focus some time after it has shown the page. */
-  const focusIsOn = (what: string) =>
-    eventually(async () => {
-      expect(await focused()).toBe(what);
-    });
+  const focusIsOn = (id: string) => page.waitForFunction(`document.activeElement.id === '${id}'`);
   const styleOf = (id: string, property: string) =>
     page.evaluate<string>(`getComputedStyle(document.getElementById('${id}')).${property}`);
 
