@@ -51,7 +51,7 @@ const importRules = floors.flatMap((folders, floor) =>
 export default tseslint.config(
   { ignores: ['**/dist', 'coverage', 'node_modules'] },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', 'src/html/scripts/*.js'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -85,6 +85,11 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
     },
+  },
+  {
+    files: ['src/html/scripts/*.js'],
+    // The rule does not see a type that is given in JSDoc.
+    rules: { '@typescript-eslint/no-unsafe-assignment': 'off' },
   },
   ...importRules,
   prettier,

@@ -1,7 +1,8 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from '../access/access.js';
-import { emailLinkPage, emailLinkPolicy, UNDO_PAGE, VERIFICATION_PAGE } from '../html/email-link-page.js';
+import { undoPage, verificationPage } from '../html/email-link-pages.js';
+import { LINK_PAGE_POLICY } from '../html/link-page.js';
 
 const HTML = 'text/html; charset=utf-8';
 
@@ -11,16 +12,16 @@ export class EmailLinkPagesController {
   @Get('verify')
   @Public()
   @Header('Content-Type', HTML)
-  @Header('Content-Security-Policy', emailLinkPolicy(VERIFICATION_PAGE))
+  @Header('Content-Security-Policy', LINK_PAGE_POLICY)
   verification(): string {
-    return emailLinkPage(VERIFICATION_PAGE);
+    return verificationPage();
   }
 
   @Get('undo')
   @Public()
   @Header('Content-Type', HTML)
-  @Header('Content-Security-Policy', emailLinkPolicy(UNDO_PAGE))
+  @Header('Content-Security-Policy', LINK_PAGE_POLICY)
   undo(): string {
-    return emailLinkPage(UNDO_PAGE);
+    return undoPage();
   }
 }

@@ -22,10 +22,6 @@ const STYLE = `
   .hint { color: #595959; margin: .375rem 0 }
 `;
 
-/** What the scripts of pages say. */
-export const UNREACHABLE = 'The server could not be reached. Try again.';
-export const INCOMPLETE_LINK = 'This link is incomplete. Open the link in your mail again.';
-
 export interface Page {
   title: string;
   /** HTML; whatever comes from outside has been through {@link escapeHtml}. */

@@ -2,7 +2,8 @@ import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { RESET_PAGE_POLICY, resetPage } from '../html/reset-page.js';
+import { LINK_PAGE_POLICY } from '../html/link-page.js';
+import { resetPage } from '../html/reset-page.js';
 
 @ApiExcludeController()
 @Controller('password/reset')
@@ -16,7 +17,7 @@ export class ResetPageController {
   @Get()
   @Public()
   @Header('Content-Type', 'text/html; charset=utf-8')
-  @Header('Content-Security-Policy', RESET_PAGE_POLICY)
+  @Header('Content-Security-Policy', LINK_PAGE_POLICY)
   show(): string {
     return this.page;
   }
