@@ -1,5 +1,5 @@
 // Those that start the whole program again and again, or have a browser draw every route: `npm run test:long`.
-const LONG = 'test/(start-and-stop|swagger-ui)\\.test\\.ts$';
+const LONG = 'test/(start-and-stop|swagger-ui|seed)\\.test\\.ts$';
 const isLong = process.env.TESTS === 'long';
 
 /** @type {import('jest').Config} */

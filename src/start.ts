@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { announce, updateAnnouncement } from './bootstrap/announcement.js';
 import { Bootstrap } from './bootstrap/bootstrap.service.js';
@@ -18,7 +19,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-interface Database {
+/** An open database. */
+export interface Database {
   connection: DatabaseConnection;
   stop(): Promise<void>;
 }
@@ -74,7 +76,8 @@ async function listen(app: NestFastifyApplication, { host, port }: Config): Prom
   }
 }
 
-async function openDatabase(config: Config, logger: Logger): Promise<Database> {
+/** Starts the embedded database, unless there is another. Shared with the seed command. */
+export async function openDatabase(config: Config, logger: Logger): Promise<Database> {
   if (config.databaseUrl !== undefined) {
     return { connection: { connectionString: config.databaseUrl }, stop: () => Promise.resolve() };
   }
@@ -113,8 +116,16 @@ export async function prepareSchema(
   if (config.runMigrations) await migrate(connection);
 }
 
-/** An embedded database is filled with random credentials; an outside one only with those that it is given. */
-async function bootstrap(app: NestFastifyApplication, config: Config, logger: Logger, print: (text: string) => void) {
+/**
+ * An embedded database is filled with random credentials; an outside one only with those that it is given. Shared with the
+ * seed command.
+ */
+export async function bootstrap(
+  app: INestApplicationContext,
+  config: Config,
+  logger: Logger,
+  print: (text: string) => void,
+): Promise<void> {
   const service = app.get(Bootstrap);
   if (config.databaseUrl !== undefined) {
     const made = await service.fromVariables();

@@ -817,8 +817,11 @@ describe('Records', () => {
       expect(JSON.stringify(answer.body)).not.toMatch(/[0-9a-f]{32}/);
       expect(JSON.stringify(answer.body)).not.toContain('digest');
     }
+    // It was used to log in.
+    await server.app.get(TokenLastUsed).flush();
+    const used = { last_used_at: TIME, hint: user.appToken.slice(-4), owner: user.id, scopes: [] };
     expect((await get('/api/v1/app_tokens/', user.headers)).body).toEqual({
-      app_tokens: [{ ...record, id: UUID, hint: user.appToken.slice(-4), owner: user.id, scopes: [] }],
+      app_tokens: [{ ...record, ...used, id: UUID }],
     });
   });
 

@@ -1,3 +1,4 @@
+import type { DatabaseConnection } from './connection.js';
 import type { SupervisedPostgres, SupervisedPostgresOptions } from '@latchkey/supervised-postgres';
 
 const ALTERNATIVE = 'set DATABASE_URL to a PostgreSQL server';
@@ -12,6 +13,12 @@ export async function startEmbeddedPostgres(
 ): Promise<SupervisedPostgres> {
   const { SupervisedPostgres } = await loadSupervisor();
   return SupervisedPostgres.start({ ...options, app: LATCHKEY });
+}
+
+/** @returns how to reach the PostgreSQL that another process runs on a DATA_DIR; undefined when it takes no connections yet */
+export async function runningEmbeddedPostgres(dataDir: string): Promise<DatabaseConnection | undefined> {
+  const { runningPostgres } = await loadSupervisor();
+  return runningPostgres(LATCHKEY, dataDir);
 }
 
 async function loadSupervisor(): Promise<typeof import('@latchkey/supervised-postgres')> {

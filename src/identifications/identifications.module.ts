@@ -14,6 +14,7 @@ import { Wayf } from './wayf.service.js';
 @Module({
   imports: [TypeOrmModule.forFeature([IdentificationEntity]), AccountsModule, PasswordsModule],
   controllers: [IdentificationsController, WayfController],
+  exports: [Identifications],
   providers: [Identifications, IdentificationStore, InstitutionStore, Wayf],
 })
 export class IdentificationsModule {}

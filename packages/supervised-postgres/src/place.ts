@@ -8,7 +8,7 @@ import type { SupervisorLog } from './server-log.js';
 import { canRun, type RunAs } from './run-as.js';
 
 /** The folder of the database cluster: `postgres` in `dataDir`, or where that leads as a symbolic link. */
-async function clusterFolder(dataDir: string): Promise<string> {
+export async function clusterFolder(dataDir: string): Promise<string> {
   const usual = join(dataDir, 'postgres');
   try {
     return resolve(dataDir, await readlink(usual));

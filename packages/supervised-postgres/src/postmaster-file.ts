@@ -12,11 +12,23 @@ const MEANS = [
   ['SIGKILL', 5_000],
 ] as const;
 
-/** What `postmaster.pid` in a cluster's folder says: who serves it, and whether it takes connections. */
-export async function readPostmasterFile(cluster: string): Promise<{ pid: number; ready: boolean } | undefined> {
+/** What `postmaster.pid` in a cluster's folder says. */
+export interface PostmasterFile {
+  /** Who serves it. */
+  pid: number;
+  port: number;
+  /** The folder of its Unix socket. */
+  socketDir: string;
+  /** Whether it takes connections. */
+  ready: boolean;
+}
+
+/** Reads `postmaster.pid`; undefined when there is none. */
+export async function readPostmasterFile(cluster: string): Promise<PostmasterFile | undefined> {
   const lines = ((await readTextIfExists(postmasterFile(cluster))) ?? '').split('\n');
   const pid = Number(lines[0]);
-  return Number.isInteger(pid) && pid > 0 ? { pid, ready: lines[7]?.trim() === 'ready' } : undefined;
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  return { pid, port: Number(lines[3]), socketDir: lines[4] ?? '', ready: lines[7]?.trim() === 'ready' };
 }
 
 /**

@@ -26,6 +26,9 @@ export interface SupervisedPostgresOptions {
   settings?: Record<string, string>;
 }
 
+/** In the data folder. */
+export const PASSWORD_FILE = 'postgres.password';
+
 /** How to connect, as `pg` takes it; `host` is the folder of a Unix socket. */
 export interface PostgresConnection {
   host: string;
@@ -123,7 +126,7 @@ async function prepare(dataDir: string, options: SupervisedPostgresOptions, undo
   if (dirname(cluster) !== dataDir) await lock(app, dirname(cluster), undo);
   await stopOrphan(app, cluster, log);
 
-  const passwordFile = join(dataDir, 'postgres.password');
+  const passwordFile = join(dataDir, PASSWORD_FILE);
   const sync = settings?.fsync !== 'off';
   const password = await openCluster({ cluster, superuser: app.id, passwordFile, binaries, runAs, sync });
   // The cluster may have been made when PostgreSQL could run in another way here.

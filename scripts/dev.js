@@ -1,0 +1,34 @@
+// Runs the server as it is being written: compiles what changes, and starts again. Arguments go to Node (--inspect).
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const tsc = join(root, 'node_modules/typescript/bin/tsc');
+const main = join(root, 'dist/src/main.js');
+
+seedOnce();
+const children = [
+  run([tsc, '--watch', '--preserveWatchOutput', '-p', join(root, 'tsconfig.build.json')]),
+  run(['--watch', '--watch-preserve-output', '--enable-source-maps', ...process.argv.slice(2), main]),
+];
+// A terminal tells the children too; a second word does them no harm.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
+for (const child of children) child.on('exit', stop);
+
+/** Only the embedded database, which is this folder's own, and only while there has been no seed. */
+function seedOnce() {
+  const isEmbedded = !process.env.DATABASE_URL;
+  if (!isEmbedded || existsSync(join(process.env.DATA_DIR || '.latchkey', 'seed.txt'))) return;
+  spawnSync(process.execPath, [join(root, 'dist/src/commands/seed.js')], { stdio: 'inherit' });
+}
+
+function run(args) {
+  return spawn(process.execPath, args, { stdio: 'inherit' });
+}
+
+/** The watcher ends when the server has, and the server when PostgreSQL has. */
+function stop() {
+  for (const child of children) if (child.exitCode === null) child.kill('SIGTERM');
+}

@@ -1,0 +1,34 @@
+import * as data from './seed-data.js';
+import type { Seeded } from './seeder.js';
+
+/** As wide as what the first start prints. */
+const LABEL = 22;
+
+/** What there is to try with, one label and value on a line. */
+export function describeSeed(publicUrl: string, made: Seeded): string {
+  const lines: [label: string, value: string][] = [
+    ['API', publicUrl],
+    ['Swagger UI', `${publicUrl}/docs`],
+    ...data.PEOPLE.map(({ email }): [string, string] => ['Person', email]),
+    ['Password of everyone', made.password],
+    ['App-Token', made.appToken],
+    ['Token', made.userToken],
+    ['App-Token (frontend)', made.frontendAppToken],
+    ['API token', made.apiToken],
+    ...made.clients.map(({ id, secret }): [string, string] => [`${id} secret`, secret]),
+    ...data.ORGANISATIONS.flatMap(({ name, networks = [] }) =>
+      networks.map((network): [string, string] => [network, name]),
+    ),
+  ];
+  return lines.map(([label, value]) => `${label.padEnd(LABEL)}${value}\n`).join('');
+}
+
+/** What was made, in words. */
+export function countSeed(): string {
+  const networks = data.ORGANISATIONS.flatMap((one) => one.networks ?? []).length;
+  return (
+    `${data.ORGANISATIONS.length} organisations with ${networks} networks, ${data.PEOPLE.length} people, ` +
+    `${data.CLIENTS.length} OAuth2 clients, 2 App-Tokens, 3 user tokens, ${data.API_TOKENS.length} API tokens ` +
+    `and ${data.VISITORS.length} identifications`
+  );
+}

@@ -1,0 +1,133 @@
+import 'reflect-metadata';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { AuditLogModule } from '../audit-log/audit-log.module.js';
+import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
+import { ConfigModule } from '../config/config.module.js';
+import { loadConfig, type Config } from '../config/config.js';
+import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { IdentificationsModule } from '../identifications/identifications.module.js';
+import { KeysModule } from '../keys/keys.module.js';
+import { keptSecretKey } from '../keys/secret-keys.js';
+import { LimitsModule } from '../limits/limits.module.js';
+import { createLogger, NestLogger, type Logger } from '../logging/logger.js';
+import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
+import { PasswordsModule } from '../passwords/passwords.module.js';
+import { RevocationsModule } from '../revocations/revocations.module.js';
+import { bootstrap, openDatabase, prepareSchema, type Database } from '../start.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { countSeed, describeSeed } from './seed-text.js';
+import { Seeder } from './seeder.js';
+
+@Module({ providers: [Seeder] })
+class CommandModule {}
+
+const CONNECTIONS = 4;
+
+/** Hosts that only this machine reaches. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** The command that fills a database with data to try Latchkey with. A second run changes nothing. */
+async function run(args: string[]): Promise<void> {
+  const unknown = args.filter((arg) => arg !== '--yes');
+  if (unknown.length > 0) throw new Error(`Unknown argument ${unknown.join(' ')}. Usage: npm run seed [-- --yes]`);
+  const config = loadConfig(process.env);
+  if (!args.includes('--yes')) refuseWhereUnsafe(config);
+  const logger = createLogger('warn');
+  const { database, isOurs } = await openOrJoin(config, logger);
+  try {
+    await prepareSchema(config, database.connection, logger);
+    const context = await createContext(config, database);
+    try {
+      // A running server and an outside database have seen to their first credentials.
+      if (isOurs && config.databaseUrl === undefined) await bootstrap(context, config, logger, print);
+      await seed(context, config);
+    } finally {
+      await context.close();
+    }
+  } finally {
+    await database.stop();
+  }
+}
+
+/** @throws when people may be using the database, whose visitors would be taken for those of made-up organisations */
+function refuseWhereUnsafe({ databaseUrl, publicUrl }: Config): void {
+  const reason =
+    databaseUrl !== undefined
+      ? 'DATABASE_URL is set'
+      : LOOPBACK.test(new URL(publicUrl).hostname)
+        ? undefined
+        : 'PUBLIC_URL is not an address of this machine only';
+  if (reason === undefined) return;
+  throw new Error(
+    `${reason}: other people may be using this database. The seed adds people, organisations and clients that do not ` +
+      'exist, and there is no command that takes them out again. If that is what you want: npm run seed -- --yes',
+  );
+}
+
+/** Opens the database, or the one of a server that is running on the same DATA_DIR. */
+async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
+  try {
+    return { database: await openDatabase(config, logger), isOurs: true };
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'DataDirInUseError') throw error;
+    const connection = await runningEmbeddedPostgres(config.dataDir);
+    if (!connection) throw new Error('A server is just starting on this DATA_DIR. Try again when it is ready.');
+    return { database: { connection, stop: () => Promise.resolve() }, isOurs: false };
+  }
+}
+
+function createContext(config: Config, { connection }: Database): Promise<INestApplicationContext> {
+  const imports = [
+    ConfigModule.with(config),
+    DatabaseModule.with(connection, CONNECTIONS),
+    KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
+    LimitsModule,
+    RevocationsModule,
+    AuditLogModule,
+    BootstrapModule,
+    AccountsModule,
+    PasswordsModule,
+    TokensModule,
+    OauthClientsModule,
+    IdentificationsModule,
+  ];
+  return NestFactory.createApplicationContext(
+    { module: CommandModule, imports },
+    { logger: new NestLogger(createLogger('warn')), abortOnError: false },
+  );
+}
+
+async function seed(context: INestApplicationContext, config: Config): Promise<void> {
+  const path = config.databaseUrl === undefined ? join(config.dataDir, 'seed.txt') : undefined;
+  const made = await context.get(Seeder).run((seeded) => {
+    if (path !== undefined) writePrivate(path, describeSeed(config.publicUrl, seeded));
+  });
+  if (!made) {
+    const where = path === undefined ? '' : ` Its credentials are in ${path}.`;
+    print(`The seed data is there already: nothing was changed.${where}\n`);
+    return;
+  }
+  const where = path === undefined ? 'They are shown this once' : `They are also in ${path}`;
+  print(`\nMade ${countSeed()}.\n${where}:\n\n${describeSeed(config.publicUrl, made)}\n`);
+}
+
+/** In one step, so that nobody reads half of it. */
+function writePrivate(path: string, text: string): void {
+  rmSync(`${path}.new`, { force: true });
+  writeFileSync(`${path}.new`, text, { mode: 0o600, flag: 'wx', flush: true });
+  renameSync(`${path}.new`, path);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+run(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
