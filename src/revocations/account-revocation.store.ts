@@ -88,7 +88,7 @@ function markingStatement({ sessions, resets, links, tokens }: Extent): string |
   if (parts.length === 0) return undefined;
   const ctes = parts.map(([name, statement], index) => {
     const earlier = parts[index - 1]?.[0];
-    // PostgreSQL runs the parts of a statement in any order, but a part that is counted before the one that counts.
+    // PostgreSQL runs the parts of a statement in any order, unless one refers to another: so each counts the one before it.
     const ordered = earlier === undefined ? statement : `${statement} AND (SELECT count(*) FROM ${earlier}) >= 0`;
     return `${name} AS (${ordered} ${name === 'live' ? 'ORDER BY id FOR UPDATE' : 'RETURNING id'})`;
   });
