@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import bcrypt from 'bcrypt';
-import pg from 'pg';
 import { migrations } from '../migrations/index.js';
 import { PasswordHasher } from '../src/passwords/password-hasher.js';
 import type { Config } from '../src/config/config.js';
@@ -10,6 +9,7 @@ import { migrationDataSource } from '../src/database/migrate.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
 import { SecretKeys, type KeyPurpose } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { waiting, whileLocked } from './support/locks.js';
 import { MailServer } from './support/mail-server.js';
 import { newClient } from './support/oauth.js';
 import { eventually } from './support/process.js';
@@ -240,29 +240,6 @@ async function rowsAdded(work: () => Promise<unknown>): Promise<Record<string, n
   return Object.fromEntries(
     after.map(([table, count]) => [table, count - (before[table] ?? 0)] as const).filter(([, count]) => count !== 0),
   );
-}
-
-/** Holds a lock while requests line up behind it. */
-async function whileLocked(lock: string, parameters: unknown[], work: () => Promise<void>): Promise<void> {
-  const holder = new pg.Client(database.connection);
-  await holder.connect();
-  try {
-    await holder.query('BEGIN');
-    await holder.query(lock, parameters);
-    await work();
-    await holder.query('COMMIT');
-  } finally {
-    await holder.end();
-  }
-}
-
-async function untilWaiting(count: number): Promise<void> {
-  await eventually(async () => {
-    const waiting = await database.query(
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    expect(waiting).toHaveLength(count);
-  });
 }
 
 const logInAt = (username: string, password: string) =>
@@ -912,9 +889,9 @@ describe('Undoing a change of email', () => {
     const [b, c] = [newEmail(), newEmail()];
     let second: Promise<Answer> | undefined;
     // Begins before the first change, and is made after it.
-    await whileLocked('SELECT pg_advisory_xact_lock($1, $2)', [...ADMINISTRATION_LOCK], async () => {
+    await whileLocked(database, 'SELECT pg_advisory_xact_lock($1, $2)', [...ADMINISTRATION_LOCK], async () => {
       second = administer('PATCH', id, { email: c });
-      await untilWaiting(1);
+      await waiting(database, 1);
       expect((await change(id, token, b)).status).toBe(200);
     });
     expect((await second)?.status).toBe(200);
@@ -1031,11 +1008,11 @@ describe('An email that can be brought back', () => {
     const { id } = (await administer('POST', '', organisation)).body as Account;
     let answers: Promise<Answer[]> | undefined;
     // The email is gone, but not yet kept.
-    await whileLocked('LOCK TABLE email_links IN SHARE MODE', [], async () => {
+    await whileLocked(database, 'LOCK TABLE email_links IN SHARE MODE', [], async () => {
       const taking = administer('PATCH', id, { email: null });
-      await untilWaiting(1);
+      await waiting(database, 1);
       answers = Promise.all([taking, askForAccount(email)]);
-      await untilWaiting(2);
+      await waiting(database, 2);
     });
     expect(statusesOf((await answers) ?? [])).toEqual([200, 409]);
     expectAnswer(await undo(await tokenOf(id, 'undo')), 200, { id, email });

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { waiting, whileLocked } from './support/locks.js';
 import { basic, newAccessToken, newClient } from './support/oauth.js';
-import { eventually } from './support/process.js';
 import { bearer, claimsOf, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 import { Statements } from './support/statements.js';
 import { newApiToken, newAppToken, oboToken, rowOf, signedInAdmin, signedInUser, type User } from './support/tokens.js';
@@ -31,28 +30,6 @@ type Headers = Record<string, string>;
 
 const call = (method: string, path: string, body?: unknown, headers: Headers = admin.headers) =>
   server.call(method, path, body, headers);
-
-/** Runs something while another transaction has a lock. */
-async function whileLocked<T>(lock: string, values: unknown[], work: () => Promise<T>): Promise<T> {
-  const connection = new pg.Client(database.connection);
-  await connection.connect();
-  try {
-    await connection.query('BEGIN');
-    await connection.query(lock, values);
-    return await work();
-  } finally {
-    await connection.end();
-  }
-}
-
-/** Waits until so many wait for locks. */
-const waiting = (count: number) =>
-  eventually(async () => {
-    const backends = await database.query(
-      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    expect(backends).toHaveLength(count);
-  });
 
 const ACCOUNTS = 'SELECT 1 FROM accounts WHERE id = ANY ($1) FOR UPDATE';
 
@@ -117,9 +94,9 @@ describe('A user whose credential is revoked while their act waits', () => {
     for (const [method, path, body] of acts) {
       const here = await scene();
       const accounts = [[here.target.id, here.loser.id]];
-      const { asking, before } = await whileLocked(ACCOUNTS, accounts, async () => {
+      const { asking, before } = await whileLocked(database, ACCOUNTS, accounts, async () => {
         const asking = call(method, path(here), body?.(here), here.loser.headers);
-        await waiting(1);
+        await waiting(database, 1);
         expect([200, 204]).toContain((await lose(here.loser)).status);
         return { asking, before: await everything() };
       });
@@ -131,9 +108,9 @@ describe('A user whose credential is revoked while their act waits', () => {
   it('is refused by no other user who is let in by the same App-Token', async () => {
     const { target } = await scene();
     const token = await oboToken(server, admin, target.id);
-    const { asking } = await whileLocked(ACCOUNTS, [[admin.id]], async () => {
+    const { asking } = await whileLocked(database, ACCOUNTS, [[admin.id]], async () => {
       const asking = call('POST', '/api/v1/tokens/', { user: target.id });
-      await waiting(1);
+      await waiting(database, 1);
       expect((await call('DELETE', `/api/v1/tokens/${token}`, undefined, target.headers)).status).toBe(204);
       return { asking };
     });
@@ -167,9 +144,9 @@ describe('An application whose App-Token is deleted while it acts', () => {
     const appToken = await newAppToken(server, admin, { scopes: ['frontend'] });
     const secret = await newApiToken(server, appToken, GATEWAY);
     const { id } = await rowOf(database, secret);
-    const { asking } = await whileLocked(TOKENS, [id], async () => {
+    const { asking } = await whileLocked(database, TOKENS, [id], async () => {
       const asking = call(method, path, body(id), { 'app-token': appToken });
-      await waiting(1);
+      await waiting(database, 1);
       expect((await call('DELETE', `/api/v1/app_tokens/${appToken}`)).status).toBe(204);
       return { asking };
     });
@@ -200,9 +177,9 @@ describe('An application whose App-Token is deleted while it acts', () => {
     const login = { username: target.email, password: target.password };
     const count = () => database.query('SELECT 1 FROM tokens WHERE account_id = $1', [target.id]);
     const before = await count();
-    const { asking } = await whileLocked(ACCOUNTS, [[target.id]], async () => {
+    const { asking } = await whileLocked(database, ACCOUNTS, [[target.id]], async () => {
       const asking = call('POST', '/api/v1/token/', login, { 'app-token': target.appToken });
-      await waiting(1);
+      await waiting(database, 1);
       expect((await call('DELETE', `/api/v1/app_tokens/${target.appToken}`)).status).toBe(204);
       return { asking };
     });
@@ -222,9 +199,9 @@ describe('A session that is ended while it acts', () => {
     const other = await server.call('POST', '/account/session', { account: { email, password } });
     const otherSid = claimsOf(other.body.token as string).sid;
     const body = method === 'PUT' ? { account: { email, password: 'another example' } } : undefined;
-    const { asking, before } = await whileLocked(ACCOUNTS, [[id]], async () => {
+    const { asking, before } = await whileLocked(database, ACCOUNTS, [[id]], async () => {
       const asking = call(method, path(id, otherSid), body, bearer(token));
-      await waiting(1);
+      await waiting(database, 1);
       const ended = await call('DELETE', `/api/v1/accounts/${id}/sessions/${claimsOf(token).sid}`);
       expect(ended.status).toBe(204);
       return { asking, before: await everything() };
@@ -266,9 +243,9 @@ describe('A client that ends while it acts', () => {
       const headers = bearer(await newAccessToken(server, client));
       const made = await call('POST', '/api/accounts', { name: `Organisation ${randomUUID()}` }, headers);
       const id = made.body.id as string;
-      const { asking, before } = await whileLocked(ACCOUNTS, [[id]], async () => {
+      const { asking, before } = await whileLocked(database, ACCOUNTS, [[id]], async () => {
         const asking = call(method, path(id), body, headers);
-        await waiting(1);
+        await waiting(database, 1);
         expect((await end(client.id)).status).toBe(204);
         return { asking, before: await everything() };
       });
@@ -283,9 +260,9 @@ describe('A client that ends while it acts', () => {
     const headers = basic(id, client_secret);
     const made = await call('POST', '/api/accounts', { name: `Organisation ${randomUUID()}` }, headers);
     const organisation = made.body.id as string;
-    const { asking } = await whileLocked(ACCOUNTS, [[organisation]], async () => {
+    const { asking } = await whileLocked(database, ACCOUNTS, [[organisation]], async () => {
       const asking = call('DELETE', `/api/accounts/${organisation}`, undefined, headers);
-      await waiting(1);
+      await waiting(database, 1);
       const path = `/api/v1/oauth_clients/${id}/secrets/${secrets[0]?.id ?? ''}`;
       expect((await call('DELETE', path)).status).toBe(204);
       return { asking };

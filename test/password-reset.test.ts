@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
 import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { waiting, whileLocked } from './support/locks.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 
 const OLD = 'example';
@@ -202,31 +202,7 @@ async function withTrigger<T>(trigger: string, statements: string, work: () => P
   }
 }
 
-/** Holds a lock while requests line up behind it. */
-async function whileLocked(lock: string, parameters: unknown[], work: () => Promise<void>): Promise<void> {
-  const client = new pg.Client(database.connection);
-  await client.connect();
-  try {
-    await client.query('BEGIN');
-    await client.query(lock, parameters);
-    await work();
-    await client.query('COMMIT');
-  } finally {
-    await client.end();
-  }
-}
-
 const LOCK_ACCOUNT = 'SELECT id FROM accounts WHERE id = $1 FOR UPDATE';
-
-async function untilWaiting(count: number): Promise<void> {
-  await eventually(
-    () =>
-      database.query<{ pid: number }>(
-        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      ),
-    (waiting) => waiting.length === count,
-  );
-}
 
 function expectUnusable(answer: Answer | undefined): void {
   expect({ status: answer?.status, body: answer?.body as unknown }).toEqual({
@@ -527,19 +503,24 @@ describe('A reset token', () => {
       endless: 'a.'.repeat(100_000),
     };
     let control: Promise<Answer> | undefined;
-    await whileLocked('LOCK TABLE accounts, sessions, password_resets IN ACCESS EXCLUSIVE MODE', [], async () => {
-      for (const [what, candidate] of Object.entries(bad)) {
-        const { status, body } = await redeem(candidate);
-        expect({ what, status, errors: (body as { errors: object }).errors }).toEqual({
-          what,
-          status: 422,
-          errors: { reset_password_token: [expect.any(String)] },
-        });
-      }
-      // The good one shows that the lock holds up whoever asks.
-      control = redeem(token);
-      await untilWaiting(1);
-    });
+    await whileLocked(
+      database,
+      'LOCK TABLE accounts, sessions, password_resets IN ACCESS EXCLUSIVE MODE',
+      [],
+      async () => {
+        for (const [what, candidate] of Object.entries(bad)) {
+          const { status, body } = await redeem(candidate);
+          expect({ what, status, errors: (body as { errors: object }).errors }).toEqual({
+            what,
+            status: 422,
+            errors: { reset_password_token: [expect.any(String)] },
+          });
+        }
+        // The good one shows that the lock holds up whoever asks.
+        control = redeem(token);
+        await waiting(database, 1);
+      },
+    );
     expect((await control)?.status).toBe(200);
     expect((await redeem(other)).status).toBe(200);
   });
@@ -654,11 +635,11 @@ describe('A reset that races', () => {
       const account = await signUp(server);
       const token = await tokenFor(account);
       let answers: Promise<Answer[]> | undefined;
-      await whileLocked(LOCK_ACCOUNT, [account.id], async () => {
+      await whileLocked(database, LOCK_ACCOUNT, [account.id], async () => {
         const reset = redeem(token);
-        await untilWaiting(1);
+        await waiting(database, 1);
         answers = Promise.all([reset, signIn(account.email, OLD)]);
-        await untilWaiting(2);
+        await waiting(database, 2);
       });
       expect(statusesOf((await answers) ?? [])).toEqual([200, 401]);
       expect(await liveSessions(account.id)).toBe(0);
@@ -670,11 +651,11 @@ describe('A reset that races', () => {
       const account = await signUp(server);
       const token = await tokenFor(account);
       let answers: Promise<Answer[]> | undefined;
-      await whileLocked(LOCK_ACCOUNT, [account.id], async () => {
+      await whileLocked(database, LOCK_ACCOUNT, [account.id], async () => {
         const opening = signIn(account.email, OLD);
-        await untilWaiting(1);
+        await waiting(database, 1);
         answers = Promise.all([opening, redeem(token)]);
-        await untilWaiting(2);
+        await waiting(database, 2);
       });
       const [opened, reset] = (await answers) ?? [];
       expect([opened?.status, reset?.status]).toEqual([200, 200]);

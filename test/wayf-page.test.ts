@@ -7,8 +7,9 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { PasswordHasher } from '../src/passwords/password-hasher.js';
 import { CONTRASTS, describeInBrowser, launchChromium, listenForComplaints } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { newClient } from './support/oauth.js';
 import { eventually } from './support/process.js';
+import { waiting } from './support/locks.js';
+import { newClient } from './support/oauth.js';
 import { newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 import { changeAccount, makeAdmin } from './support/tokens.js';
 
@@ -612,12 +613,7 @@ describe('Signing in on the WAYF page', () => {
       await other.query('BEGIN');
       await other.query(statement, [id]);
       const signIn = submit(page, { email });
-      await eventually(async () => {
-        const waiting = await database.query(
-          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-        );
-        expect(waiting).toHaveLength(1);
-      });
+      await waiting(database, 1);
       await other.query('COMMIT');
       const answer = await signIn;
       expectPage(answer, 422);
