@@ -9,9 +9,9 @@ const LONGEST_FIRST = [
   'bad-input',
   'outage',
   'stays-up',
-  'account-admin',
+  'account-admin/races',
   'tokens',
-  'audit',
+  'audit-log/reading',
   'credentials',
   'password-reset',
   'wayf-page',
@@ -23,11 +23,11 @@ const LONGEST_FIRST = [
   'limits',
   'mail',
   'app-token-contract',
-  'connect-contract',
+  'connect-contract/identification-create',
   'http',
   'sessions',
   'oauth-standards',
-  'oauth-contract',
+  'oauth-contract/clients',
 ];
 
 export default class LongestFirst extends Sequencer {
