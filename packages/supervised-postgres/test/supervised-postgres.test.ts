@@ -1,6 +1,7 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
 import { cpSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -478,7 +479,8 @@ async function usedDataDir(): Promise<string> {
 /** Such a data folder of the test's own. */
 async function copiedDataDir(): Promise<string> {
   const dataDir = newDataDir();
-  cpSync(await usedDataDir(), dataDir, { recursive: true });
+  // Not cpSync: since Node 22 it forgets the modes of folders, which PostgreSQL insists on.
+  await cp(await usedDataDir(), dataDir, { recursive: true });
   return dataDir;
 }
 
