@@ -69,12 +69,12 @@ async function measure() {
 
 /** The server's application in this process, on an embedded database. */
 async function startApp(dataDir) {
-  const { EmbeddedPostgres } = await import('../dist/src/database/embedded/embedded-postgres.js');
+  const { startEmbeddedPostgres } = await import('../dist/src/database/embedded-postgres.js');
   const { migrate } = await import('../dist/src/database/migrate.js');
   const { loadConfig } = await import('../dist/src/config/config.js');
   const { createLogger } = await import('../dist/src/logging/logger.js');
   const { createServer, stopServer } = await import('../dist/src/server.js');
-  const postgres = await EmbeddedPostgres.start({ dataDir, log: { info() {}, warn() {}, error() {} } });
+  const postgres = await startEmbeddedPostgres({ dataDir, log: { info() {}, warn() {}, error() {} } });
   const { connection } = postgres;
   await migrate(connection);
   const secretKeys = ['a secret key for benchmarks only and nowhere else'];

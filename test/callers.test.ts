@@ -132,6 +132,45 @@ describe('A user whose credential is revoked while their act waits', () => {
   });
 });
 
+describe('Acts on the tokens of one account', () => {
+  it('do not wait for each other in a circle: one deletes them, another revokes all', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const target = await signedInUser(server);
+      const tokens = [target.token];
+      for (let index = 0; index < 5; index += 1) tokens.push(await oboToken(server, admin, target.id));
+      const answers = await Promise.all([
+        ...tokens.map((token) => call('DELETE', `/api/v1/tokens/${token}`)),
+        call('POST', `/api/v1/accounts/${target.id}/revoke`),
+      ]);
+      for (const { status } of answers) expect([204, 404]).toContain(status);
+    }
+    expect(server.logs.filter((line) => line.includes('40P01'))).toEqual([]);
+  });
+});
+
+describe('A client that is narrowed while it acts', () => {
+  it.each<[method: string, path: (id: string) => string, body: object | undefined]>([
+    ['PATCH', (id) => `/accounts/${id}`, { publisher_reference: 'other' }],
+    ['DELETE', (id) => `/api/accounts/${id}`, undefined],
+  ])('gets 403, and has changed nothing: %s', async (method, path, body) => {
+    const client = await newClient(server, { ownerId: admin.id });
+    for (const headers of [bearer(await newAccessToken(server, client)), client.basic]) {
+      const own = `/api/v1/oauth_clients/${client.id}`;
+      await call('PATCH', own, { scopes: ['accounts:read', 'accounts:write'] });
+      const made = await call('POST', '/api/accounts', { name: `Organisation ${randomUUID()}` }, client.basic);
+      const id = made.body.id as string;
+      const { asking, before } = await whileLocked(database, ACCOUNTS, [[id]], async () => {
+        const asking = call(method, path(id), body, headers);
+        await waiting(database, 1);
+        expect((await call('PATCH', own, { scopes: ['accounts:read'] })).status).toBe(200);
+        return { asking, before: await everything() };
+      });
+      expect((await asking).status).toBe(403);
+      expect(await everything()).toEqual(before);
+    }
+  });
+});
+
 describe('An application whose App-Token is deleted while it acts', () => {
   const GATEWAY = 'GATEWAY_OF_CALLERS';
   const TOKENS = 'SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE';

@@ -12,10 +12,12 @@ export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] 
 export const badHeaders = ({ app, user } = { app: true, user: true }) =>
   badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });
 
+const REVOKED = 'has been revoked';
+
 /** For whoever acts with a user token that is revoked while they act. */
-export const revokedMeanwhile = () =>
+export const revokedMeanwhile = ({ app, user } = { app: false, user: true }) =>
   new ApiError('unauthorized', 'The token has been revoked.', {
-    fields: { token: ['has been revoked'] },
+    fields: { ...(app && { app_token: [REVOKED] }), ...(user && { token: [REVOKED] }) },
     headers: { 'www-authenticate': 'App-Token, Token' },
   });
 

@@ -55,7 +55,7 @@ export class ClientAccounts {
       const created = await this.store.insert(tx, { name: change.name ?? '', publisherReference });
       if (created === undefined) throw takenName();
       await this.lists.replace(tx, created, change);
-      await this.callers.checkClient(tx, client);
+      await this.callers.checkClient(tx, client, 'accounts:write');
       await this.audit.record(tx, { kind: 'account.created', subject: created, details: auditedFields(change) });
       return created;
     });
@@ -75,7 +75,7 @@ export class ClientAccounts {
         if (updated === NAME_TAKEN) throw takenName();
         if (!updated) return;
         await this.lists.replace(tx, id, change);
-        await this.callers.checkClient(tx, client);
+        await this.callers.checkClient(tx, client, 'accounts:write');
         const details = auditedFields(change);
         await this.audit.record(tx, { kind: 'account.changed', subject: id.toLowerCase(), details });
       });
@@ -89,7 +89,7 @@ export class ClientAccounts {
     const removed = await this.revocations.transaction(async (tx) => {
       const organisation = await this.store.lockOrganisation(tx, id);
       if (!organisation) return false;
-      await this.callers.checkClient(tx, client);
+      await this.callers.checkClient(tx, client, 'accounts:write');
       // In the order in which others lock them, too: what the deletion does by itself has none.
       await this.accountRevocation.revoke(tx, id.toLowerCase(), EVERYTHING);
       await this.store.remove(tx, id);

@@ -18,7 +18,7 @@ import { digestOf, hintOf } from '../tokens/digest.js';
 import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { NewSecret } from './oauth-clients.dto.js';
-import { OauthClientStore, type ClientChange, type ClientRecord } from './oauth-clients.store.js';
+import { OauthClientStore, type ClientChange, type ClientRecord, type LockedClient } from './oauth-clients.store.js';
 
 /** What ids look like: those of ours are uuids, the first one may be the operator's choice. */
 const isClientId = (text: string) => /^[\w.-]{1,100}$/.test(text);
@@ -122,9 +122,9 @@ export class OauthClients {
       caller,
       id,
       'oauth_client.changed',
-      async (tx) => {
+      async (tx, before) => {
         await this.store.update(tx, id, change);
-        if (change.scopes || ownerId !== undefined) await this.tokens.renewClientTokens(tx, id);
+        if (isNarrowedOrMoved(before, change)) await this.tokens.renewClientTokens(tx, id);
         return { ...others, ...(ownerId !== undefined && { owner: ownerId }) };
       },
       ownerId,
@@ -164,15 +164,10 @@ export class OauthClients {
     return { client: await this.find(id), secret };
   }
 
-  /**
-   * The tokens that were got with it stay good until they expire; one that is being got with it never is.
-   *
-   * @throws ApiError `not_found`
-   */
+  /** The tokens that were got with it stay good until they expire. @throws ApiError `not_found` */
   async removeSecret(caller: UserPrincipal, id: string, secretId: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
       if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
-      await this.tokens.renewClientTokens(tx, id);
       return { secret: secretId };
     });
   }
@@ -198,23 +193,25 @@ export class OauthClients {
     caller: UserPrincipal,
     id: string,
     kind: AuditKind,
-    change: (tx: EntityManager) => Promise<Record<string, unknown> | undefined>,
+    change: (tx: EntityManager, before: LockedClient) => Promise<Record<string, unknown> | undefined>,
     ownerId?: string,
   ): Promise<void> {
     requireAdmin(caller);
     if (!isClientId(id)) throw notFound();
     await this.revocations.during(`client ${id}`, async (tx) => {
-      await this.callers.holdUser(tx, caller, { lock: () => this.lock(tx, id, ownerId) });
-      const details = (await change(tx)) ?? {};
+      const before = await this.callers.holdUser(tx, caller, { lock: () => this.lock(tx, id, ownerId) });
+      const details = (await change(tx, before)) ?? {};
       await this.audit.record(tx, { kind, subject: id, details });
     });
   }
 
   /** Accounts come before clients. @throws ApiError `not_found`; `invalid_params` when the owner is no enabled admin */
-  private async lock(tx: EntityManager, id: string, ownerId: string | undefined): Promise<void> {
+  private async lock(tx: EntityManager, id: string, ownerId: string | undefined): Promise<LockedClient> {
     const isOwner = ownerId === undefined || (await this.store.holdAdmin(tx, ownerId));
-    if (!(await this.store.lock(tx, id))) throw notFound();
+    const client = await this.store.lock(tx, id);
+    if (!client) throw notFound();
     if (!isOwner) throw invalidParams({ owner: ['is not an enabled admin'] });
+    return client;
   }
 
   private async findBySecret(id: string, digest: Buffer): Promise<Verified<AuthenticatedClient> | undefined> {
@@ -235,6 +232,12 @@ export class OauthClients {
       { key: `clients ${from}`, most: most * CEILING_FACTOR, seconds },
     ];
   }
+}
+
+/** What widens or renames a client, or changes nothing, leaves its tokens alone. */
+function isNarrowedOrMoved(before: LockedClient, { scopes, ownerId }: ClientChange): boolean {
+  const isNarrowed = scopes !== undefined && before.scopes.some((scope) => !scopes.includes(scope));
+  return isNarrowed || (ownerId !== undefined && ownerId.toLowerCase() !== before.ownerId);
 }
 
 export const twoSecrets = () => conflict('The client already has two secrets. Delete one of them first.');

@@ -36,6 +36,9 @@ export interface ClientChange {
   ownerId?: string;
 }
 
+/** A client before it is changed. */
+export type LockedClient = Pick<ClientRecord, 'scopes' | 'ownerId'>;
+
 /** While one secret replaces another. */
 const MOST_SECRETS = 2;
 
@@ -122,10 +125,14 @@ export class OauthClientStore {
     return rows.length === 1;
   }
 
-  /** Locks a client until the transaction ends. @returns whether there is one */
-  async lock(tx: EntityManager, clientId: string): Promise<boolean> {
-    const rows = await sql(tx, 'SELECT id FROM oauth_clients WHERE id = $1 FOR NO KEY UPDATE', [clientId]);
-    return rows.length === 1;
+  /** Locks a client until the transaction ends. @returns it as it is; undefined when there is none */
+  async lock(tx: EntityManager, clientId: string): Promise<LockedClient | undefined> {
+    const [row] = await sql<LockedClient>(
+      tx,
+      'SELECT scopes, account_id AS "ownerId" FROM oauth_clients WHERE id = $1 FOR NO KEY UPDATE',
+      [clientId],
+    );
+    return row;
   }
 
   /** The caller holds a lock on the client, and on its new owner. */

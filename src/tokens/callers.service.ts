@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { ClientScope } from '../access/client-scopes.js';
 import type { AppPrincipal, ClientPrincipal, SessionPrincipal, UserPrincipal } from '../access/principal.js';
-import { badAccessToken, badClient, revokedMeanwhile, sessionEnded } from '../access/refusals.js';
+import { badAccessToken, badClient, insufficientScope, revokedMeanwhile, sessionEnded } from '../access/refusals.js';
 import { sql } from '../database/sql.js';
-import type { TokenName } from './tokens.store.js';
+import type { Owner, TokenName } from './tokens.store.js';
 import { isGoodClient } from './good-client.js';
-import { IS_GOOD_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
+import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 
 /** An account that has to be enabled, and at this epoch. */
 export interface AtEpoch {
@@ -19,8 +20,8 @@ export interface Target<T> {
   accounts?: AtEpoch[];
   /** Locks what is acted on: after the accounts, and before the tokens. */
   lock?: () => Promise<T>;
-  /** A token that is about to be changed or deleted. */
-  token?: TokenName;
+  /** A token that is about to be changed or deleted, and whose it may be. */
+  token?: { name: TokenName; owner: Owner };
 }
 
 /**
@@ -46,40 +47,54 @@ export class Callers {
   }
 
   /**
-   * Holds a user: the accounts behind their token at the epochs that it was checked at, and the token itself.
+   * Holds a user: the accounts behind their token at the epochs that it was checked at, and the tokens themselves. Whoever
+   * changes a token holds that one instead, and is checked afterwards: of two who delete the token of each other, neither
+   * waits in a circle.
    *
    * @returns what the target's lock gave
-   * @throws ApiError `unauthorized` when one of these has been revoked meanwhile
+   * @throws ApiError `unauthorized` when one of these has been revoked meanwhile, or has expired
    */
   async holdUser<T = undefined>(tx: EntityManager, caller: UserPrincipal, target: Target<T> = {}): Promise<T> {
     if (!(await this.holdAccounts(tx, [...epochsOf(caller), ...(target.accounts ?? [])]))) throw revokedMeanwhile();
     const locked = (await target.lock?.()) as T;
-    if (!(await this.holdTokens(tx, caller, target.token))) throw revokedMeanwhile();
+    if (target.token) await this.lockToken(tx, target.token);
+    await this.holdTokens(tx, caller, target.token ? '' : 'FOR SHARE OF u');
     return locked;
   }
 
   /** @returns whether an application has not ended. Nothing is held of it, as many act through it at once. */
   async isGoodApp(tx: EntityManager, { tokenId }: AppPrincipal): Promise<boolean> {
-    return this.isGoodToken(tx, tokenId);
+    const rows = await sql(tx, `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_GOOD_TOKEN}`, [tokenId]);
+    return rows.length > 0;
   }
 
   /**
    * Holds nothing of a client, as many of its requests act at once: to be called when there is nothing left to wait for.
    *
-   * @throws ApiError `unauthorized` when it has ended, or what it showed
+   * @throws ApiError `unauthorized` when it has ended, or what it showed; `forbidden` when it has lost the scope
    */
-  async checkClient(tx: EntityManager, { clientId, tokenId, secretId }: ClientPrincipal): Promise<void> {
-    if (tokenId !== undefined) {
-      if (!(await this.isGoodToken(tx, tokenId))) throw badAccessToken();
-      return;
-    }
-    const rows = await sql(
-      tx,
-      `SELECT c.id FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
-       WHERE c.id = $1 AND s.id = $2 AND ${isGoodClient('c')}`,
-      [clientId, secretId ?? null],
-    );
-    if (rows.length === 0) throw badClient();
+  async checkClient(tx: EntityManager, client: ClientPrincipal, scope: ClientScope): Promise<void> {
+    const scopes = await this.scopesOf(tx, client);
+    if (!scopes) throw client.tokenId === undefined ? badClient() : badAccessToken();
+    if (!scopes.includes(scope)) throw insufficientScope(scope, client.tokenId !== undefined);
+  }
+
+  /** @returns the scopes of what a client showed; undefined when that has ended */
+  private async scopesOf(tx: EntityManager, shown: ClientPrincipal): Promise<string[] | undefined> {
+    const [row] =
+      shown.tokenId === undefined
+        ? await sql<{ scopes: string[] }>(
+            tx,
+            `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
+             WHERE c.id = $1 AND s.id = $2 AND ${isGoodClient('c')}`,
+            [shown.clientId, shown.secretId ?? null],
+          )
+        : await sql<{ scopes: string[] }>(
+            tx,
+            `SELECT ${SCOPES_LEFT} AS scopes FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_GOOD_TOKEN}`,
+            [shown.tokenId],
+          );
+    return row?.scopes;
   }
 
   /**
@@ -98,29 +113,40 @@ export class Callers {
         ? []
         : await sql(
             tx,
-            `SELECT id FROM sessions WHERE id = $1 AND revoked_at IS NULL AND expires_at > clock_timestamp() FOR SHARE`,
+            // Judged when the lock is there: what was only locked meanwhile is not looked at again.
+            `WITH s AS (SELECT revoked_at, expires_at FROM sessions WHERE id = $1 FOR SHARE)
+             SELECT FROM s WHERE revoked_at IS NULL AND expires_at > clock_timestamp()`,
             [sessionId],
           );
     if (sessions.length === 0) throw sessionEnded();
   }
 
-  private async isGoodToken(tx: EntityManager, id: string): Promise<boolean> {
-    const rows = await sql(tx, `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_GOOD_TOKEN}`, [id]);
-    return rows.length > 0;
+  private async lockToken(tx: EntityManager, { name, owner }: { name: TokenName; owner: Owner }): Promise<void> {
+    await sql(
+      tx,
+      `SELECT u.id FROM tokens u WHERE u.${name.by} = $1 AND u.kind = $2 AND ($3::uuid IS NULL OR u.account_id = $3)
+       FOR UPDATE`,
+      [name.value, name.kind, owner],
+    );
   }
 
-  /** The App-Token is only looked at: all users of an application share it. */
-  private async holdTokens(tx: EntityManager, caller: UserPrincipal, target?: TokenName): Promise<boolean> {
+  /** @throws ApiError `unauthorized`, which names each token that is no longer good */
+  private async holdTokens(tx: EntityManager, { appTokenId, userTokenId }: UserPrincipal, lock: string): Promise<void> {
     const rows = await sql<{ id: string }>(
       tx,
-      `SELECT u.id FROM tokens u
-       WHERE (u.id = $1 AND u.revoked_at IS NULL AND (u.expires_at IS NULL OR u.expires_at > clock_timestamp())
-           ${target ? `OR u.${target.by} = $3 AND u.id <> $1` : ''})
-         AND EXISTS (SELECT FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $2 AND ${IS_GOOD_TOKEN})
-       ORDER BY u.id ${target ? 'FOR UPDATE' : 'FOR SHARE'} OF u`,
-      [caller.userTokenId, caller.appTokenId, ...(target ? [target.value] : [])],
+      // Judged when the locks are there: what was only locked meanwhile is not looked at again.
+      `WITH held AS (
+         SELECT u.id, u.revoked_at, u.expires_at, u.scopes, u.account_id FROM tokens u
+         WHERE u.id = ANY ($1::uuid[]) ORDER BY u.id ${lock}
+       )
+       SELECT held.id FROM held JOIN accounts o ON o.id = held.account_id
+       WHERE held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > clock_timestamp())
+         AND o.disabled_at IS NULL AND (held.scopes = '{}' OR o.role = 'admin')`,
+      [[appTokenId, userTokenId]],
     );
-    return rows.some(({ id }) => id === caller.userTokenId);
+    const isAlive = (id: string) => rows.some((row) => row.id === id);
+    const [app, user] = [!isAlive(appTokenId), !isAlive(userTokenId)];
+    if (app || user) throw revokedMeanwhile({ app, user });
   }
 }
 

@@ -156,7 +156,7 @@ export class Tokens implements OnModuleInit {
   ): Promise<TokenRecord | undefined> {
     const own = [caller.appTokenId, caller.userTokenId];
     const change = (tx: EntityManager) => this.store.changeExpiry(tx, name, owner, seconds, own);
-    return this.endingBy(caller, name, change, inTransaction);
+    return this.endingBy(caller, { name, owner }, change, inTransaction);
   }
 
   /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
@@ -166,7 +166,7 @@ export class Tokens implements OnModuleInit {
     owner: Owner,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    return this.endingBy(caller, name, (tx) => this.store.remove(tx, name, owner), inTransaction);
+    return this.endingBy(caller, { name, owner }, (tx) => this.store.remove(tx, name, owner), inTransaction);
   }
 
   /** @returns what a presented secret is, of whatever kind, and all about it, if it is good */
@@ -250,7 +250,7 @@ export class Tokens implements OnModuleInit {
   /** Like {@link ending}, by a user, who is held together with the token that they change. */
   private endingBy(
     caller: UserPrincipal,
-    token: TokenName,
+    token: { name: TokenName; owner: Owner },
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
