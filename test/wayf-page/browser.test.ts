@@ -1,0 +1,390 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { CONTRASTS, describeInBrowser, launchChromium, listenForComplaints } from '../support/browser.js';
+import { eventually } from '../support/process.js';
+import { newEmail, signUp } from '../support/server.js';
+import {
+  countIdentifications,
+  type Identification,
+  identify,
+  look,
+  names,
+  newInstitution,
+  PASSWORD,
+  server,
+  withPublishers,
+  WRONG,
+} from '../support/wayf-page.js';
+
+withPublishers();
+
+/** Sites of others: a publisher that may send its visitors on, and whatever `evil` says. */
+class Sites {
+  /** What was asked for, as `host/path`. */
+  readonly visits: { url: string; referer: string | undefined }[] = [];
+  evil = '';
+  private readonly server: Server;
+
+  constructor() {
+    this.server = createServer(({ url = '', headers }, response) => {
+      const { pathname, search } = new URL(url, 'http://sites.test');
+      this.visits.push({ url: `http://${headers.host}${url}`, referer: headers.referer });
+      if (pathname === '/favicon.ico') response.writeHead(204).end();
+      else if (pathname === '/here') response.writeHead(302, { location: `/read${search}` }).end();
+      else if (pathname === '/away') response.writeHead(302, { location: `http://reader.test/read${search}` }).end();
+      else {
+        const html = pathname === '/evil' ? this.evil : '<title>Welcome</title><h1>Welcome</h1>';
+        response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><html lang="en">${html}`);
+      }
+    });
+  }
+
+  async listen(): Promise<string> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+}
+
+describeInBrowser('The WAYF page in a browser', () => {
+  const LANDING = 'http://publisher.test/read';
+  const sites = new Sites();
+  let browser: Browser;
+  let withScripts: Page;
+  let withoutScripts: Page;
+  /** The one that the test uses. */
+  let page: Page;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    const elsewhere = await sites.listen();
+    browser = await launchChromium({
+      'latchkey.test': server.url,
+      'latchkey.localhost': server.url,
+      'publisher.test': elsewhere,
+      'my_publisher.test': elsewhere,
+      'reader.test': elsewhere,
+      'evil.test': elsewhere,
+      'evil.localhost': elsewhere,
+    });
+    [withScripts, withoutScripts] = await Promise.all([newTab({}), newTab({ javaScriptEnabled: false })]);
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await sites.close();
+  });
+
+  beforeEach(() => {
+    sites.visits.length = 0;
+    page = withoutScripts;
+  });
+
+  afterEach(async () => {
+    expect(await page.context().cookies()).toEqual([]);
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  /** What Chromium says of every refusal by a server, and of headers of ours that it heeds on trusted origins only. */
+  const NOISE =
+    /^Failed to load resource: .* status of 422|^The Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy|^The page requested an origin-keyed agent cluster/;
+
+  async function newTab(options: BrowserContextOptions): Promise<Page> {
+    const context = await browser.newContext({ userAgent: 'Browser/2', ...options });
+    context.setDefaultTimeout(10_000);
+    const tab = await context.newPage();
+    await listenForComplaints(tab, (text) => {
+      if (!NOISE.test(text)) complaints.push(text);
+    });
+    return tab;
+  }
+
+  const wayfOf = (identification: Identification) => identification._links.wayf.href;
+
+  /** Opens the page of a new identification, and gives its address. */
+  async function openNew(url = LANDING, query = ''): Promise<string> {
+    const link = wayfOf(await identify({ url }));
+    await page.goto(`${link}${query}`);
+    return link;
+  }
+
+  /** What has the focus: its label, or its text. */
+  const focused = () =>
+    page.evaluate<string>('document.activeElement.labels?.[0]?.textContent ?? document.activeElement.innerText');
+  /** A browser moves the focus some time after it has shown the page. */
+  const focusIsOn = (what: string) =>
+    eventually(async () => {
+      expect(await focused()).toBe(what);
+    });
+  const email = () => page.getByLabel('Email');
+  const password = () => page.getByLabel('Password');
+  const alert = () => page.getByRole('alert');
+
+  async function fillIn(typed: string, secret = PASSWORD): Promise<void> {
+    await email().fill(typed);
+    await password().fill(secret);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  }
+
+  /** Waits until the browser is at a url of the client, and gives what that brought. */
+  async function landed(url = LANDING): Promise<any> {
+    await page.getByRole('heading', { name: 'Welcome' }).waitFor();
+    const [, before, id = ''] = /^(.*)\?identification=([0-9a-f-]+)$/.exec(page.url()) ?? [];
+    expect(before).toBe(url);
+    expect(sites.visits).toContainEqual({ url: page.url(), referer: undefined });
+    return (await look(id)).body;
+  }
+
+  async function type(text: string): Promise<void> {
+    // A busy machine shows the page before it gives the focus.
+    await page.locator('input:focus').waitFor();
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+  }
+
+  it.each([
+    ['without JavaScript', 'Qwerty', false, 'latchkey.test'],
+    ['with JavaScript', 'Dvorak', true, 'latchkey.test'],
+    ['where the browser says what site a form comes from', 'Colemak', false, 'latchkey.localhost'],
+  ])('leads from the link of the client back to its url by the keyboard alone, %s', async (_, word, scripts, host) => {
+    const institution = await newInstitution({ name: `${word} Keyboard & Keys` });
+    const visitor = await signUp(server, { email: newEmail().replace(/@.*/, `@institution${names}.example`) });
+    const identification = await identify({ url: LANDING });
+    const link = wayfOf(identification).replace('latchkey.test', host);
+    page = scripts ? withScripts : withoutScripts;
+    await page.goto(link);
+    await focusIsOn('Your institution');
+    await type(`key ${word.toLowerCase()}`);
+    await page.waitForURL('**?q=*');
+    expect(await page.title()).toBe('Where are you from? 1 institution');
+    await focusIsOn('1 institution:');
+    await page.keyboard.press('Tab');
+    await focusIsOn(institution.name);
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**?institution=*');
+    expect(await page.title()).toBe(`Sign in: ${institution.name}`);
+    await focusIsOn('Email');
+    await page.keyboard.type(visitor.email);
+    await page.keyboard.press('Tab');
+    await focusIsOn('Password');
+    await type('wrong password');
+    await page.getByText(WRONG).waitFor();
+    expect(page.url()).toBe(`${link}?`);
+    await focusIsOn('Email');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press('Tab');
+    await focusIsOn('Sign in');
+    await page.keyboard.press('Enter');
+    const found = await landed();
+    expect(found).toMatchObject({
+      status: 'identified',
+      ip: '127.0.0.1',
+      user_agent: 'Browser/2',
+      email: visitor.email,
+    });
+    expect([found.account.id, found.user_institution.id]).toEqual([visitor.id, institution.id]);
+    expect((await look(identification.id)).body.status).toBe('wayf');
+  });
+
+  it('goes back to the search from a form, and on without an institution', async () => {
+    const visitor = await signUp(server);
+    const institution = await newInstitution({ name: 'Wrongly chosen' });
+    const start = await openNew();
+    await page.getByLabel('Your institution').fill('wrong');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByRole('link', { name: institution.name }).click();
+    await fillIn(visitor.email);
+    await page.getByText('This account does not belong to Wrongly chosen.').waitFor();
+    await page.getByRole('link', { name: 'Choose another institution' }).click();
+    expect(page.url()).toBe(`${start}?`);
+    await page.getByRole('link', { name: 'Sign in without an institution' }).click();
+    await fillIn(visitor.email);
+    expect(await landed()).toMatchObject({ email: visitor.email, user_institution: null });
+  });
+
+  it('announces an error by its title, as an alert, and at both fields; and keeps the email only', async () => {
+    await openNew(LANDING, '?institution=none');
+    expect(await page.title()).toBe('Sign in');
+    expect(await alert().textContent()).toBe('');
+    for (const field of [email(), password()]) expect(await field.getAttribute('aria-invalid')).toBeNull();
+    await fillIn('nobody@example.org', 'wrong password');
+    await page.getByText(WRONG).waitFor();
+    expect(await page.title()).toBe('Sign in: try again');
+    expect(await alert().textContent()).toBe(WRONG);
+    expect(await alert().getAttribute('id')).toBe('problem');
+    for (const field of [email(), password()]) {
+      expect(await field.getAttribute('aria-invalid')).toBe('true');
+      expect(await field.getAttribute('aria-describedby')).toBe('problem');
+    }
+    expect([await email().inputValue(), await password().inputValue()]).toEqual(['nobody@example.org', '']);
+    await focusIsOn('Email');
+  });
+
+  it('stays at the field when nothing is found, and says so there', async () => {
+    await newInstitution({ name: 'Graviton' });
+    await openNew();
+    await type('photino');
+    await page.getByText('No institution matches this name.').waitFor();
+    expect(await page.title()).toBe('Where are you from? No institution found');
+    await focusIsOn('Your institution');
+    expect(await page.getByLabel('Your institution').getAttribute('aria-describedby')).toBe('found');
+    await page.keyboard.press('Control+A');
+    await type('graviton');
+    await page.getByRole('link', { name: 'Graviton' }).waitFor();
+  });
+
+  it('sends nothing that is not filled in', async () => {
+    const start = await openNew();
+    await page.keyboard.press('Enter');
+    expect(page.url()).toBe(start);
+    await page.goto(`${start}?institution=none`);
+    await page.keyboard.press('Enter');
+    await focusIsOn('Email');
+    await type('somebody@example.org');
+    await focusIsOn('Password');
+    expect(page.url()).toBe(`${start}?institution=none`);
+  });
+
+  it.each(['jörg@example.org', 'visitor@bücher.example'])('takes emails as they are: %s', async (address) => {
+    await signUp(server, { email: address });
+    await openNew(LANDING, '?institution=none');
+    await fillIn(address);
+    expect((await landed()).email).toBe(address);
+  });
+
+  it('is named, labelled and described for those who hear it', async () => {
+    for (const name of ['Heard & understood', 'Heard twice']) await newInstitution({ name });
+    const snapshot = () => page.locator('body').ariaSnapshot();
+    const start = await openNew();
+    const search = [
+      '- main:',
+      '  - heading "Where are you from?" [level=1]',
+      '  - search:',
+      '    - text: Your institution',
+      '    - searchbox "Your institution"',
+      '    - button "Search"',
+    ];
+    const skip = [
+      '  - paragraph:',
+      '    - link "Sign in without an institution":',
+      '      - /url: "?institution=none"',
+    ];
+    expect(await snapshot()).toBe([...search, ...skip].join('\n'));
+    await page.goto(`${start}?q=heard`);
+    expect((await snapshot()).replaceAll(/[0-9a-f-]{36}/g, 'ID')).toBe(
+      [
+        ...search.map((line) => line.replace('searchbox "Your institution"', '$&: heard')),
+        '  - status: "2 institutions:"',
+        '  - list:',
+        '    - listitem:',
+        '      - link "Heard & understood":',
+        '        - /url: "?institution=ID"',
+        '    - listitem:',
+        '      - link "Heard twice":',
+        '        - /url: "?institution=ID"',
+        ...skip,
+      ].join('\n'),
+    );
+    await page.getByRole('link', { name: 'Heard twice' }).click();
+    await fillIn('nobody@example.org');
+    expect(await snapshot()).toBe(
+      [
+        '- main:',
+        '  - heading "Sign in" [level=1]',
+        '  - paragraph:',
+        '    - text: With an account of',
+        '    - strong: Heard twice',
+        '    - text: .',
+        '    - link "Choose another institution":',
+        '      - /url: "?"',
+        `  - alert: ${WRONG}`,
+        '  - text: Email',
+        '  - textbox "Email" [invalid]: nobody@example.org',
+        '  - text: Password',
+        '  - textbox "Password" [invalid]',
+        '  - button "Sign in"',
+      ].join('\n'),
+    );
+    expect(await email().getAttribute('autocomplete')).toBe('username');
+    expect(await email().getAttribute('inputmode')).toBe('email');
+    expect(await password().getAttribute('autocomplete')).toBe('current-password');
+    expect(await page.locator('html').getAttribute('lang')).toBe('en');
+  });
+
+  it('has contrast enough in every state, and fits a narrow screen whatever the name', async () => {
+    const institution = await newInstitution({ name: `Narrow ${'X'.repeat(240)}` });
+    const start = await openNew();
+    await page.setViewportSize({ width: 320, height: 568 });
+    const expectReadable = async () => {
+      const contrasts = await page.evaluate<[string, number][]>(CONTRASTS);
+      expect(contrasts.length).toBeGreaterThan(4);
+      expect(contrasts.filter(([, ratio]) => ratio < 4.5)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+    };
+    for (const state of ['', '?q=narrow', '?q=absent', `?institution=${institution.id}`]) {
+      await page.goto(`${start}${state}`);
+      await expectReadable();
+      for (const part of await page.locator('input:not([type=hidden]), button, li a').all()) {
+        expect((await part.boundingBox())?.height).toBeGreaterThanOrEqual(40);
+      }
+    }
+    await fillIn('nobody@example.org');
+    await page.getByText(WRONG).waitFor();
+    await expectReadable();
+    await page.setViewportSize({ width: 1024, height: 768 });
+  });
+
+  it('gets through to a url that redirects within its own origin, or whose host no policy can name', async () => {
+    const visitor = await signUp(server);
+    for (const [url, end] of [
+      ['http://publisher.test/here', LANDING],
+      ['http://my_publisher.test/read', 'http://my_publisher.test/read'],
+    ]) {
+      await openNew(url, '?institution=none');
+      await fillIn(visitor.email);
+      expect((await landed(end)).email).toBe(visitor.email);
+    }
+  });
+
+  it('gets through to a url that redirects to another origin, against which Chromium holds form-action too', async () => {
+    const visitor = await signUp(server);
+    await openNew('http://publisher.test/away', '?institution=none');
+    await fillIn(visitor.email);
+    await page.waitForURL((url) => url.host !== 'latchkey.test' && url.host !== 'publisher.test');
+    const hosts = sites.visits.map(({ url }) => new URL(url).host);
+    expect(hosts.slice(0, 2)).toEqual(['publisher.test', 'reader.test']);
+  });
+
+  it.each([
+    ['latchkey.test', 'http://evil.test/evil', ''],
+    ['latchkey.test', 'http://evil.test/evil', '<meta name="referrer" content="no-referrer">'],
+    ['latchkey.localhost', 'http://evil.test/evil', ''],
+    ['latchkey.localhost', 'http://evil.localhost/evil', '<meta name="referrer" content="no-referrer">'],
+  ])('at %s signs nobody in with a form that %s sends by itself %s', async (host, evil, referrer) => {
+    const attacker = await signUp(server);
+    const identification = await identify({ url: LANDING });
+    const before = await countIdentifications();
+    sites.evil = `${referrer}<form method="post" action="${wayfOf(identification).replace('latchkey.test', host)}">
+      <input name="email" value="${attacker.email}"><input name="password" value="${PASSWORD}">
+      <input name="institution" value="none"></form><script>document.forms[0].submit()</script>`;
+    page = withScripts;
+    await page.goto(evil);
+    await page.getByRole('heading', { name: 'Forbidden' }).waitFor();
+    expect(new URL(page.url()).host).toBe(host);
+    expect(await alert().textContent()).toBe('This form was not sent from this site. Open the page again.');
+    expect(await countIdentifications()).toBe(before);
+    expect(complaints.splice(0)).toEqual([
+      'Failed to load resource: the server responded with a status of 403 (Forbidden)',
+    ]);
+  });
+});
