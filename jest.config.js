@@ -1,5 +1,5 @@
-// Those that start the whole program again and again, or have a browser draw every route: `npm run test:long`.
-const LONG = 'test/(start-and-stop|swagger-ui|seed)\\.test\\.ts$';
+// Suites named so start the whole program again and again, or have a browser draw every route: `npm run test:long`.
+const LONG = '\\.long\\.test\\.ts$';
 const isLong = process.env.TESTS === 'long';
 
 /** @type {import('jest').Config} */
@@ -16,7 +16,6 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^@latchkey/([\\w-]+)$': '<rootDir>/packages/$1/src/index.ts',
   },
-  testSequencer: '<rootDir>/test/support/sequencer.js',
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   // Many suites wait for processes of their own: one more than the cores of a small machine.
