@@ -75,6 +75,8 @@ interface AppOptions {
   connection?: DatabaseConnection;
   /** The process dies between the server's answer and its note of it. */
   diesBeforeMarking?: boolean;
+  /** Its next poll comes after the tests. */
+  neverPolls?: boolean;
 }
 
 const defaultRenderer: MailRenderer = () => Promise.resolve(content);
@@ -92,6 +94,10 @@ async function startApp({ url, render = defaultRenderer, ...options }: AppOption
   if (options.diesBeforeMarking) module.get(OutgoingMailStore).markDone = () => Promise.reject(new Error('killed'));
   const queue = module.get(MailQueue);
   queue.register('reset', render);
+  if (options.neverPolls) {
+    const sleep = queue.wakeSignal.sleep.bind(queue.wakeSignal);
+    queue.wakeSignal.sleep = () => sleep(86_400_000);
+  }
   await module.init();
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= module.close());
@@ -117,7 +123,7 @@ async function onlyRow(): Promise<Row> {
 
 /** Waits until a value is as wanted, and gives it back. */
 async function eventually<T>(read: () => T | Promise<T>, wanted: (value: T) => boolean): Promise<T> {
-  for (const deadline = Date.now() + 8_000; ;) {
+  for (const deadline = Date.now() + 30_000; ;) {
     const value = await read();
     if (wanted(value)) return value;
     if (Date.now() > deadline) throw new Error(`It stayed ${JSON.stringify(value)}\n${log.join('')}`);
@@ -303,10 +309,8 @@ describe('The worker', () => {
        SELECT 'reset', gen_random_uuid(), $1 FROM generate_series(1, 60)`,
       [RECIPIENT],
     );
-    const start = Date.now();
-    await startApp({ url: server.url() });
+    await startApp({ url: server.url(), neverPolls: true });
     await eventually(rows, (all) => all.every(isDone));
-    expect(Date.now() - start).toBeLessThan(5_000);
     expect(server.mails).toHaveLength(60);
   });
 

@@ -54,7 +54,7 @@ async function liveSessions(accountId: string): Promise<number> {
 
 /** Waits until a value is as wanted, and gives it back. */
 async function eventually<T>(read: () => Promise<T>, wanted: (value: T) => boolean): Promise<T> {
-  for (const deadline = Date.now() + 8_000; ;) {
+  for (const deadline = Date.now() + 30_000; ;) {
     const value = await read();
     if (wanted(value)) return value;
     if (Date.now() > deadline) throw new Error(`It stayed ${JSON.stringify(value)}`);

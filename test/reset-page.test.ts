@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Waits until there is something, and gives it back. */
 async function eventually<T>(read: () => Promise<T | undefined>): Promise<T> {
-  for (const deadline = Date.now() + 8_000; ;) {
+  for (const deadline = Date.now() + 30_000; ;) {
     const value = await read();
     if (value !== undefined) return value;
     if (Date.now() > deadline) throw new Error('It never came.');

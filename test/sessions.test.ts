@@ -10,6 +10,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { SigningKeys } from '../src/keys/signing-keys.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { waiting, whileLocked } from './support/locks.js';
 import { newClient, postForm, type Client } from './support/oauth.js';
 import { bearer, claimsOf, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 
@@ -393,15 +394,13 @@ describe('Races', () => {
   it('refuses a sign-in whose password was changed between its check and the opening of its session', async () => {
     const { id, email, password } = await signUp(server);
     // Holds the account's row, as a password change does until it commits.
-    const change = database.query(
-      `WITH changed AS (
-         UPDATE accounts SET credential_epoch = credential_epoch + 1 WHERE id = $1 RETURNING id
-       ) SELECT pg_sleep(0.5) FROM changed`,
-      [id],
-    );
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const late = await signIn(email, password);
-    await change;
+    const changed = 'UPDATE accounts SET credential_epoch = credential_epoch + 1 WHERE id = $1';
+    const { signingIn } = await whileLocked(database, changed, [id], async () => {
+      const signingIn = signIn(email, password);
+      await waiting(database, 1);
+      return { signingIn };
+    });
+    const late = await signingIn;
     expect(late.status).toBe(401);
     expect((await signIn(email, password)).status).toBe(200);
   });

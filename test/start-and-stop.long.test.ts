@@ -25,6 +25,9 @@ import { bearer, claimsOf, startServer, TEST_SECRET_KEY, testConfig } from './su
 
 jest.setTimeout(60_000);
 
+/** In seconds: far longer than any stop takes on a machine that is not busy, and less than what it must not wait for. */
+const STOPS_WITHIN = 30;
+
 const LABELS = {
   email: 'Admin email',
   password: 'Admin password',
@@ -72,7 +75,7 @@ describe('on the embedded database', () => {
     const postmaster = postmasterOf(dataDir);
     const { code, seconds } = await server.stop(signal);
     expect({ code, log: server.log.at(-1)?.msg }).toEqual({ code: 0, log: 'stopped' });
-    expect(seconds).toBeLessThan(10);
+    expect(seconds).toBeLessThan(STOPS_WITHIN);
     expect(isAlive(postmaster)).toBe(false);
     expect(processesNaming(dataDir)).toEqual([]);
     await expect(server.call('GET', '/readyz')).rejects.toThrow();
@@ -346,7 +349,7 @@ describe('on an outside database', () => {
       }
       const { code, seconds } = await impatient.stop();
       expect(code).toBe(0);
-      expect(seconds).toBeLessThan(3);
+      expect(seconds).toBeLessThan(STOPS_WITHIN);
 
       await gate.listen();
       await eventually(() => {
@@ -461,16 +464,16 @@ describe('five replicas that start at once on an empty outside database', () => 
     expect([status, claimsOf((body as { token: string }).token).sub]).toEqual([200, 'account']);
     const { code, seconds } = await stopped;
     expect(code).toBe(0);
-    expect(seconds).toBeLessThan(10);
-    // The connection of the answered request is not waited for.
-    expect(Date.now() - (answeredAt ?? 0)).toBeLessThan(2_000);
+    expect(seconds).toBeLessThan(STOPS_WITHIN);
+    // The connection of the answered request is not waited for: it would last 72 seconds.
+    expect(Date.now() - (answeredAt ?? 0)).toBeLessThan(30_000);
   });
 
   it('stop when npm is told to, which passes SIGTERM on', async () => {
     const family = descendantsOf(child.pid);
     expect(family.length).toBeGreaterThan(0);
     const { seconds } = await child.stop();
-    expect(seconds).toBeLessThan(10);
+    expect(seconds).toBeLessThan(STOPS_WITHIN);
     expect(child.log.at(-1)?.msg).toBe('stopped');
     await eventually(() => {
       expect(family.filter(isAlive)).toEqual([]);

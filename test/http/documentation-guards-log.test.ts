@@ -551,8 +551,8 @@ describe('The log', () => {
 });
 
 async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition());) {
-    if (Date.now() > deadline) throw new Error('It did not happen within ten seconds.');
+  for (const deadline = Date.now() + 30_000; !(await condition());) {
+    if (Date.now() > deadline) throw new Error('It did not happen within half a minute.');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { Revocations } from '../../src/revocations/revocations.service.js';
@@ -528,8 +527,10 @@ describe('Revocation', () => {
         expect(remembered).toBe(true);
       });
       await revoke(client, token);
-      await sleep(100);
-      expect(await accepted()).toBe(false);
+      // A busy machine may take longer; what is never heard of is accepted all the same.
+      await eventually(async () => {
+        expect(await accepted()).toBe(false);
+      });
     } finally {
       await there.close();
     }

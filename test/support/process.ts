@@ -89,7 +89,7 @@ export class ServerProcess {
   }
 
   /** Waits until it can serve. Throws, with what it said, when it ends before that or takes too long. */
-  async ready(limit = 20_000): Promise<this> {
+  async ready(limit = 45_000): Promise<this> {
     const end = Date.now() + limit;
     while (!(await this.isReady())) {
       if (this.hasExited) throw new Error(`The server has ended:\n${this.output}`);
@@ -193,8 +193,8 @@ export function isAlive(pid: number): boolean {
   return state !== '' && !state.startsWith('Z');
 }
 
-/** Tries again until `check` passes, or throws its last failure after the limit. */
-export async function eventually<T>(check: () => T | Promise<T>, limit = 10_000): Promise<T> {
+/** Tries again until `check` passes, or throws its last failure after the limit, which no machine is to come near. */
+export async function eventually<T>(check: () => T | Promise<T>, limit = 30_000): Promise<T> {
   const end = Date.now() + limit;
   for (;;) {
     try {
