@@ -1,6 +1,6 @@
 // Builds unless the last build is newer than everything it was made from.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -15,5 +15,10 @@ const settings = ['', `${supervisor}/`].flatMap((folder) => [`${folder}tsconfig.
 const inputs = [...folders, ...sources, ...settings, `${supervisor}/package.json`, 'package-lock.json'];
 const newest = Math.max(...inputs.map((file) => statSync(`${root}/${file}`).mtimeMs));
 if (!built.every((file) => existsSync(file)) || statSync(built[1]).mtimeMs < newest) {
-  execFileSync('npm', ['run', 'build'], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync('npm', ['run', 'build'], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) {
+    // The compiler leaves what it could make, which must not pass for a good build the next time.
+    rmSync(built[1], { force: true });
+    process.exit(1);
+  }
 }
