@@ -18,6 +18,7 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
+  collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts'],
   // Many suites wait for processes of their own: one more than the cores of a small machine.
   maxWorkers: 3,
   testTimeout: 60_000,
