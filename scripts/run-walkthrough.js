@@ -1,4 +1,5 @@
-// Runs the commands of a walk-through as they are printed, against a server of its own, and compares what they print.
+// Runs the commands of a document as they are printed, against a server of its own, and compares what they print.
+// What starts or installs something (npm, docker) is left out.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,9 +8,9 @@ import { join, resolve } from 'node:path';
 
 const START_LIMIT = 60_000;
 const main = resolve('dist/src/main.js');
-const text = readFileSync(process.argv[2] ?? 'docs/walkthrough.md', 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-walkthrough-'));
 const url = `http://127.0.0.1:${await freePort()}`;
+const text = readFileSync(process.argv[2] ?? 'docs/walkthrough.md', 'utf8').replaceAll('http://127.0.0.1:3000', url);
 const server = spawn(process.execPath, [main], {
   cwd: folder,
   env: { ...process.env, PORT: new URL(url).port },
@@ -27,10 +28,9 @@ try {
 
 /** The blocks of commands, each with what it is said to print. */
 function steps() {
-  return [...text.matchAll(/^```bash\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms)].map(([, commands, expected]) => ({
-    commands,
-    expected,
-  }));
+  return [...text.matchAll(/^```bash\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms)]
+    .map(([, commands, expected]) => ({ commands, expected }))
+    .filter(({ commands }) => !/^(npm|docker) /.test(commands));
 }
 
 /** @returns what each block printed; one shell runs them all, as a person would */
