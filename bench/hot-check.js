@@ -71,6 +71,7 @@ async function measure() {
 async function startApp(dataDir) {
   const { startEmbeddedPostgres } = await import('../dist/src/database/embedded-postgres.js');
   const { migrate } = await import('../dist/src/database/migrate.js');
+  const { withoutPooler } = await import('../dist/src/database/connection.js');
   const { loadConfig } = await import('../dist/src/config/config.js');
   const { createLogger } = await import('../dist/src/logging/logger.js');
   const { createServer, stopServer } = await import('../dist/src/server.js');
@@ -79,7 +80,7 @@ async function startApp(dataDir) {
   await migrate(connection);
   const secretKeys = ['a secret key for benchmarks only and nowhere else'];
   const config = loadConfig({ DATA_DIR: dataDir, RATE_LIMIT_PER_MINUTE: '0' });
-  const app = await createServer({ config, connection, secretKeys }, createLogger('error'));
+  const app = await createServer({ config, database: withoutPooler(connection), secretKeys }, createLogger('error'));
   await app.listen({ host: '127.0.0.1', port: 0 });
   const stop = async () => {
     await stopServer(app);

@@ -9,7 +9,7 @@ import { AuditLogModule } from './audit-log/audit-log.module.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
-import type { DatabaseConnection } from './database/connection.js';
+import type { DatabaseAccess } from './database/connection.js';
 import { DatabaseModule } from './database/database.module.js';
 import { GuardsModule } from './guards/guards.module.js';
 import { HealthModule } from './health/health.module.js';
@@ -27,19 +27,19 @@ import { TokensModule } from './tokens/tokens.module.js';
 /** What a server is made of: its settings, where its database is, and its keys. */
 export interface ServerOptions {
   config: Config;
-  connection: DatabaseConnection;
+  database: DatabaseAccess;
   secretKeys: string[];
 }
 
 /** The whole server, from the plain modules at the bottom to the guards on top. */
 @Module({})
 export class AppModule {
-  static with({ config, connection, secretKeys }: ServerOptions): DynamicModule {
+  static with({ config, database, secretKeys }: ServerOptions): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.with(config),
-        DatabaseModule.with(connection, config.databasePoolSize),
+        DatabaseModule.with(database, config.databasePoolSize),
         KeysModule.with(secretKeys),
         LimitsModule,
         RevocationsModule,

@@ -5,9 +5,11 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { announce, updateAnnouncement } from './bootstrap/announcement.js';
 import { Bootstrap } from './bootstrap/bootstrap.service.js';
 import type { Config } from './config/config.js';
-import type { DatabaseConnection } from './database/connection.js';
+import type { DatabaseConnection } from './config/database-url.js';
+import { withoutPooler, type DatabaseAccess } from './database/connection.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { migrate, waitForDatabase } from './database/migrate.js';
+import { inspectAccess } from './database/pooler.js';
 import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
 import { createServer, stopServer } from './server.js';
@@ -38,7 +40,7 @@ export async function start(
   print: (text: string) => void,
   signal?: AbortSignal,
 ): Promise<RunningServer> {
-  if (config.databaseUrl !== undefined && config.smtpUrl === undefined) {
+  if (config.database !== undefined && config.smtpUrl === undefined) {
     logger.warn(`there is no SMTP_URL: mails are only written to ${config.dataDir}/mail, and nobody removes them`);
   }
   const database = await openDatabase(config, logger);
@@ -51,10 +53,10 @@ export async function start(
     }
   };
   try {
-    await prepareSchema(config, database.connection, logger, signal);
+    const access = await prepareSchema(config, database.connection, logger, signal);
     signal?.throwIfAborted();
     const secretKeys = config.secretKeys ?? [keptSecretKey(config.dataDir)];
-    app = await createServer({ config, connection: database.connection, secretKeys }, logger);
+    app = await createServer({ config, database: access, secretKeys }, logger);
     await bootstrap(app, config, logger, print);
     await listen(app, config);
     logger.info(`ready at ${config.publicUrl} (Swagger UI: ${config.publicUrl}/docs)`);
@@ -78,8 +80,8 @@ async function listen(app: NestFastifyApplication, { host, port }: Config): Prom
 
 /** Starts the embedded database, unless there is another. Shared with the seed command. */
 export async function openDatabase(config: Config, logger: Logger): Promise<Database> {
-  if (config.databaseUrl !== undefined) {
-    return { connection: { connectionString: config.databaseUrl }, stop: () => Promise.resolve() };
+  if (config.database !== undefined) {
+    return { connection: config.database, stop: () => Promise.resolve() };
   }
   return startEmbeddedPostgres({
     dataDir: config.dataDir,
@@ -97,23 +99,35 @@ export async function openDatabase(config: Config, logger: Logger): Promise<Data
   });
 }
 
-/** Shared with the bootstrap command. */
+/**
+ * Waits for the database, and migrates it unless somebody else does. Shared with the commands.
+ *
+ * @throws when it does not come in time, or the way to it does not lead to what Latchkey needs
+ */
 export async function prepareSchema(
   config: Config,
   connection: DatabaseConnection,
   logger: Logger,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<DatabaseAccess> {
   const onWait = () => {
     logger.warn('waiting for the database');
   };
-  await waitForDatabase(connection, {
-    migrated: !config.runMigrations,
-    limit: DATABASE_LIMIT,
-    onWait,
-    ...(signal && { signal }),
-  });
-  if (config.runMigrations) await migrate(connection);
+  const wait = { limit: DATABASE_LIMIT, onWait, ...(signal && { signal }) };
+  await waitForDatabase(connection, { migrated: false, ...wait });
+  if (config.directDatabase) await waitForDatabase(config.directDatabase, { migrated: false, ...wait });
+  const access = config.database
+    ? await inspectAccess(config.database, config.directDatabase)
+    : withoutPooler(connection);
+  if (config.runMigrations) {
+    const onWaitFor = (forWhat: string) => {
+      logger.warn(`waiting for ${forWhat}`);
+    };
+    await migrate(access.direct, { onWait: onWaitFor, ...(signal && { signal }) });
+  } else {
+    await waitForDatabase(access.pool, { migrated: true, ...wait });
+  }
+  return access;
 }
 
 /**
@@ -127,7 +141,7 @@ export async function bootstrap(
   print: (text: string) => void,
 ): Promise<void> {
   const service = app.get(Bootstrap);
-  if (config.databaseUrl !== undefined) {
+  if (config.database !== undefined) {
     const made = await service.fromVariables();
     if (!made && (await service.isNeeded())) {
       logger.warn('there is no admin yet: set BOOTSTRAP_* and start again, or run the bootstrap command');

@@ -10,7 +10,8 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { ConfigModule } from '../src/config/config.module.js';
 import { loadConfig } from '../src/config/config.js';
-import type { DatabaseConnection } from '../src/database/connection.js';
+import type { PostgresConnection } from '@latchkey/supervised-postgres';
+import { withoutPooler } from '../src/database/connection.js';
 import { DatabaseModule } from '../src/database/database.module.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
 import { createLogger, NestLogger } from '../src/logging/logger.js';
@@ -72,7 +73,7 @@ afterEach(async () => {
 interface AppOptions {
   url?: string;
   render?: MailRenderer;
-  connection?: DatabaseConnection;
+  connection?: PostgresConnection;
   /** The process dies between the server's answer and its note of it. */
   diesBeforeMarking?: boolean;
   /** Its next poll comes after the tests. */
@@ -88,7 +89,11 @@ async function startApp({ url, render = defaultRenderer, ...options }: AppOption
     SMTP_URL: url,
   });
   const module = await Test.createTestingModule({
-    imports: [ConfigModule.with(config), DatabaseModule.with(options.connection ?? database.connection, 4), MailModule],
+    imports: [
+      ConfigModule.with(config),
+      DatabaseModule.with(withoutPooler(options.connection ?? database.connection), 4),
+      MailModule,
+    ],
   }).compile();
   module.useLogger(new NestLogger(createLogger('trace', { write: (line) => log.push(line) })));
   if (options.diesBeforeMarking) module.get(OutgoingMailStore).markDone = () => Promise.reject(new Error('killed'));
@@ -457,12 +462,12 @@ describe('Without SMTP_URL', () => {
 
 /** A way to the database that can be shut. */
 class Gate {
-  connection!: DatabaseConnection;
+  connection!: PostgresConnection;
   private port = 0;
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
 
-  async open(to: DatabaseConnection): Promise<this> {
+  async open(to: PostgresConnection): Promise<this> {
     const { host, port } = new pg.Client(to);
     const server = createServer((socket) => {
       const target = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
@@ -493,7 +498,7 @@ class Gate {
   }
 }
 
-function through(connection: DatabaseConnection, port: number): DatabaseConnection {
+function through(connection: PostgresConnection, port: number): PostgresConnection {
   const { user, password, database: name } = new pg.Client(connection);
   return { host: '127.0.0.1', port, user: user ?? '', password: password ?? '', database: name ?? '' };
 }

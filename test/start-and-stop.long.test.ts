@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { parseDatabaseUrl } from '../src/config/database-url.js';
 import { loadConfig } from '../src/config/config.js';
 import { migrate } from '../src/database/migrate.js';
 import { createLogger } from '../src/logging/logger.js';
@@ -366,8 +367,8 @@ describe('on an outside database', () => {
   });
 
   it('does not wait for a database that refuses it', async () => {
-    const databaseUrl = urlOf(database).replace(/:[^:@]+@/, ':not-the-password@');
-    const starting = start(testConfig({ databaseUrl }), silent, () => undefined);
+    const url = urlOf(database).replace(/:[^:@]+@/, ':not-the-password@');
+    const starting = start(testConfig({ database: parseDatabaseUrl(url) }), silent, () => undefined);
     await expect(starting).rejects.toThrow('password authentication failed');
   });
 });
@@ -422,7 +423,7 @@ describe('five replicas that start at once on an empty outside database', () => 
       for (const secret of Object.values(bootstrap).slice(1)) expect(replica.output).not.toContain(secret);
     }
 
-    const config = { databaseUrl: urlOf(database), publicUrl: 'https://latchkey.example.org' };
+    const config = { database: parseDatabaseUrl(urlOf(database)), publicUrl: 'https://latchkey.example.org' };
     const { bootstrap: given } = loadConfig({ ...env, BOOTSTRAP_ADMIN_EMAIL: 'other@example.org' });
     const late = await start(testConfig({ ...config, bootstrap: given }), silent, () => undefined);
     await late.stop();

@@ -69,7 +69,10 @@ it('it outlives exports that their readers or the database break off', async () 
 
 it('no connection is without a listener for a moment, whatever it is for', () => {
   const { connection } = database;
-  for (const { extra } of [ormOptions(connection), poolOptions(connection, 1, () => undefined)]) {
+  for (const { extra } of [
+    ormOptions(connection),
+    poolOptions(connection, { size: 1, keepsSession: true, onError: () => undefined }),
+  ]) {
     const { Client } = extra as { Client: typeof DatabaseClient };
     expect(new Client(connection).emit('error', new Error('lost'))).toBe(true);
   }

@@ -4,6 +4,7 @@ import type { UserPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import type { Cursor } from '../database/keyset.js';
+import { extendDeadline } from '../database/deadline.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Callers } from '../tokens/callers.service.js';
@@ -31,7 +32,10 @@ export class AuditLogReader {
 
   /** @returns all that there is behind the cursor, a batch at a time. @throws ApiError as {@link list} */
   async export(caller: UserPrincipal, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
-    return this.batches(caller, filter, await this.begin(caller, filter));
+    const start = await this.begin(caller, filter);
+    // It takes as long as whoever reads it.
+    extendDeadline(Infinity);
+    return this.batches(caller, filter, start);
   }
 
   private async begin(caller: UserPrincipal, filter: AuditFilter): Promise<Cursor | undefined> {

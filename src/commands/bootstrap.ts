@@ -20,15 +20,14 @@ class CommandModule {}
 /** The command that fills an empty outside database, and shows the credentials it made, once. */
 async function run(): Promise<string> {
   const config = loadConfig(process.env);
-  if (config.databaseUrl === undefined || !config.secretKeys) {
+  if (config.database === undefined || !config.secretKeys) {
     return 'Set DATABASE_URL. The first start fills the embedded database by itself.\n';
   }
   const logger = createLogger('warn');
-  const connection = { connectionString: config.databaseUrl };
-  await prepareSchema(config, connection, logger);
+  const access = await prepareSchema(config, config.database, logger);
   const imports = [
     ConfigModule.with(config),
-    DatabaseModule.with(connection, 2),
+    DatabaseModule.with(access, 2),
     KeysModule.with(config.secretKeys),
     LimitsModule,
     RevocationsModule,

@@ -9,6 +9,7 @@ import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
 import { ConfigModule } from '../config/config.module.js';
 import { loadConfig, type Config } from '../config/config.js';
 import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
+import type { DatabaseAccess } from '../database/connection.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { IdentificationsModule } from '../identifications/identifications.module.js';
 import { KeysModule } from '../keys/keys.module.js';
@@ -40,11 +41,11 @@ async function run(args: string[]): Promise<void> {
   const logger = createLogger('warn');
   const { database, isOurs } = await openOrJoin(config, logger);
   try {
-    await prepareSchema(config, database.connection, logger);
-    const context = await createContext(config, database);
+    const access = await prepareSchema(config, database.connection, logger);
+    const context = await createContext(config, access);
     try {
       // A running server and an outside database have seen to their first credentials.
-      if (isOurs && config.databaseUrl === undefined) await bootstrap(context, config, logger, print);
+      if (isOurs && config.database === undefined) await bootstrap(context, config, logger, print);
       await seed(context, config);
     } finally {
       await context.close();
@@ -55,9 +56,9 @@ async function run(args: string[]): Promise<void> {
 }
 
 /** @throws when people may be using the database, whose visitors would be taken for those of made-up organisations */
-function refuseWhereUnsafe({ databaseUrl, publicUrl }: Config): void {
+function refuseWhereUnsafe({ database, publicUrl }: Config): void {
   const reason =
-    databaseUrl !== undefined
+    database !== undefined
       ? 'DATABASE_URL is set'
       : LOOPBACK.test(new URL(publicUrl).hostname)
         ? undefined
@@ -81,10 +82,10 @@ async function openOrJoin(config: Config, logger: Logger): Promise<{ database: D
   }
 }
 
-function createContext(config: Config, { connection }: Database): Promise<INestApplicationContext> {
+function createContext(config: Config, access: DatabaseAccess): Promise<INestApplicationContext> {
   const imports = [
     ConfigModule.with(config),
-    DatabaseModule.with(connection, CONNECTIONS),
+    DatabaseModule.with(access, CONNECTIONS),
     KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
     LimitsModule,
     RevocationsModule,
@@ -103,7 +104,7 @@ function createContext(config: Config, { connection }: Database): Promise<INestA
 }
 
 async function seed(context: INestApplicationContext, config: Config): Promise<void> {
-  const path = config.databaseUrl === undefined ? join(config.dataDir, 'seed.txt') : undefined;
+  const path = config.database === undefined ? join(config.dataDir, 'seed.txt') : undefined;
   const made = await context.get(Seeder).run((seeded) => {
     if (path !== undefined) writePrivate(path, describeSeed(config.publicUrl, seeded));
   });

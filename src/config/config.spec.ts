@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from './config.js';
 
 const KEY = 'k'.repeat(32);
+const DATABASE = { host: 'h', port: 5432, database: 'd', ssl: 'prefer' };
 const OTHER_KEY = 'o'.repeat(40);
 
 /** What loadConfig finds wrong, each problem by the variable that it names. */
@@ -24,7 +25,8 @@ describe('Without any variable', () => {
       host: '127.0.0.1',
       port: 3000,
       publicUrl: 'http://127.0.0.1:3000',
-      databaseUrl: undefined,
+      database: undefined,
+      directDatabase: undefined,
       databasePoolSize: 10,
       dataDir: resolve('.latchkey'),
       secretKeys: undefined,
@@ -88,7 +90,7 @@ describe('A good variable', () => {
     [{ HOST: '0.0.0.0', PUBLIC_URL: 'http://example.org' }, { mailFrom: 'Latchkey <no-reply@example.org>' }],
     [
       { DATABASE_URL: 'postgres://u:p@h/d', SECRET_KEY: KEY },
-      { databaseUrl: 'postgres://u:p@h/d', secretKeys: [KEY] },
+      { database: { ...DATABASE, user: 'u', password: 'p' }, secretKeys: [KEY] },
     ],
     [{ SECRET_KEY: ` ${KEY} , ${OTHER_KEY},` }, { secretKeys: [KEY, OTHER_KEY] }],
     [
@@ -128,7 +130,8 @@ describe('A bad variable', () => {
   const BAD: Record<string, string[]> = {
     PORT: [...WHOLE, '65536'],
     PUBLIC_URL: ['example.org', 'ftp://example.org', '/', 'http://example.org/?a=b', 'http://example.org/#a'],
-    DATABASE_URL: ['mysql://h/d', 'h/d', 'postgres'],
+    DATABASE_URL: ['mysql://h/d', 'h/d', 'postgres', 'postgres://u:p/w@h/d'],
+    DATABASE_DIRECT_URL: ['mysql://h/d'],
     DATABASE_POOL_SIZE: [...WHOLE, '0', '1', '1001'],
     SECRET_KEY: ['short', 'k'.repeat(31), `${KEY},short`, ','],
     SMTP_URL: ['http://h', 'mail.example.org'],
@@ -191,6 +194,7 @@ describe('Variables that belong together', () => {
     [{ HOST: '::' }, 'PUBLIC_URL'],
     [{ PORT: '0' }, 'PUBLIC_URL'],
     [{ DATABASE_URL: 'postgres://h/d' }, 'SECRET_KEY'],
+    [{ DATABASE_DIRECT_URL: 'postgres://h/d' }, 'DATABASE_URL'],
     [{ SMTP_URL: 'smtp://h' }, 'MAIL_FROM'],
     [{ SECRET_KEY: KEY, SECRET_KEY_FILE: '/dev/null' }, 'SECRET_KEY_FILE'],
     [{ PASSWORD_MIN_LENGTH: '12', BOOTSTRAP_ADMIN_PASSWORD: 'elevenchars' }, 'BOOTSTRAP_ADMIN_PASSWORD'],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import type { DatabaseConnection } from './database-url.js';
 import { logLevels, secretKey, SECRET_KEY_RULE, variables, type Variables } from './variables.js';
 
 /** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
@@ -9,8 +10,10 @@ export interface Config {
   port: number;
   /** Where clients reach this server: an absolute URL without a trailing slash. Issuer of tokens, base of links. */
   publicUrl: string;
-  /** Absent: the embedded PostgreSQL under `dataDir`. */
-  databaseUrl: string | undefined;
+  /** DATABASE_URL. Absent: the embedded PostgreSQL under `dataDir`. */
+  database: DatabaseConnection | undefined;
+  /** DATABASE_DIRECT_URL. Absent: `database` keeps sessions. */
+  directDatabase: DatabaseConnection | undefined;
   databasePoolSize: number;
   /** Absolute path. */
   dataDir: string;
@@ -122,6 +125,9 @@ function problemsBetween(present: Present): string[] {
   if (present.DATABASE_URL !== undefined && !present.SECRET_KEY && !present.SECRET_KEY_FILE) {
     problems.push('SECRET_KEY (or SECRET_KEY_FILE) must be given together with DATABASE_URL');
   }
+  if (present.DATABASE_DIRECT_URL !== undefined && present.DATABASE_URL === undefined) {
+    problems.push('DATABASE_URL must be given together with DATABASE_DIRECT_URL');
+  }
   if (present.SMTP_URL !== undefined && present.MAIL_FROM === undefined) {
     problems.push('MAIL_FROM must be given together with SMTP_URL');
   }
@@ -155,7 +161,8 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     host,
     port,
     publicUrl,
-    databaseUrl: values.DATABASE_URL,
+    database: values.DATABASE_URL,
+    directDatabase: values.DATABASE_DIRECT_URL,
     databasePoolSize: values.DATABASE_POOL_SIZE ?? 10,
     dataDir: resolve(values.DATA_DIR),
     secretKeys,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { DatabaseUrlError, parseDatabaseUrl } from './database-url.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -18,6 +19,16 @@ function urlWith(protocols: string[]) {
   const what = `must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`;
   return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), what);
 }
+
+const databaseUrl = z.string().transform((value, context) => {
+  try {
+    return parseDatabaseUrl(value);
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error;
+    context.addIssue(error.message);
+    return z.NEVER;
+  }
+});
 
 const list = (what: string, isValid: (item: string) => boolean) =>
   z
@@ -53,7 +64,8 @@ export const variables = z.object({
   PUBLIC_URL: urlWith(['http:', 'https:'])
     .refine((value) => !/[?#@]/.test(value), 'must have no user, no query and no fragment')
     .optional(),
-  DATABASE_URL: urlWith(['postgres:', 'postgresql:']).optional(),
+  DATABASE_URL: databaseUrl.optional(),
+  DATABASE_DIRECT_URL: databaseUrl.optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
   DATA_DIR: text('must be a path').default('.latchkey'),
   SECRET_KEY: secretKey.optional(),

@@ -1,76 +1,205 @@
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
+import type { DatabaseConnection, DatabaseHost } from '../config/database-url.js';
+import { timeLeft } from './deadline.js';
+import { firstReachable, rememberStandby } from './hosts.js';
 
-/** How to reach PostgreSQL: what `pg` takes, either a connection string or its parts. */
-export type DatabaseConnection =
-  { connectionString: string } | { host: string; port: number; user: string; password: string; database: string };
+/** How this process reaches its database. */
+export interface DatabaseAccess {
+  /** For requests; may lead through a pooler. */
+  pool: DatabaseConnection;
+  /** For what needs a session of PostgreSQL (LISTEN, migrations) and for what revokes. Without a pooler the same as `pool`. */
+  direct: DatabaseConnection;
+  /** Whether a connection of `pool` stays with one session of PostgreSQL: not through a pooler in transaction mode. */
+  keepsSession: boolean;
+  /** Whether a named statement that was prepared on a connection of `pool` is there the next time. */
+  keepsStatements: boolean;
+}
+
+/** The way to a database with nothing in between, such as the embedded one. */
+export function withoutPooler(connection: DatabaseConnection): DatabaseAccess {
+  return { pool: connection, direct: connection, keepsSession: true, keepsStatements: true };
+}
 
 /** Where the database is, for the few that keep a connection of their own. */
-export const DATABASE_CONNECTION = Symbol('DATABASE_CONNECTION');
+export const DATABASE_ACCESS = Symbol('DATABASE_ACCESS');
 
-/** How long a request may wait for a connection and for one statement, in milliseconds: together under 5 s. */
-const CONNECT_TIMEOUT = 2_000;
+/** How long a request may wait for a connection and for one statement, in milliseconds. */
+const CONNECT_TIMEOUT = 1_000;
 const STATEMENT_TIMEOUT = 2_300;
 const READ_TIMEOUT = 2_500;
+
+/** PostgreSQL ends sessions whose client is gone: within half a minute, or ten seconds while it has something to send. */
+const KEEPALIVES = {
+  tcp_keepalives_idle: 10,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 3,
+  tcp_user_timeout: 10_000,
+};
+/**
+ * A pool gives up what has been idle for ten seconds: a session that is idle for longer has lost its client, even if
+ * something in between still keeps its connection open. In milliseconds.
+ */
+export const IDLE_SESSION_TIMEOUT = 60_000;
+/** What statements and transactions of requests may take. */
+const LIMITS = {
+  statement_timeout: STATEMENT_TIMEOUT,
+  idle_in_transaction_session_timeout: STATEMENT_TIMEOUT * 2,
+};
+
+function assignments(command: string, values: Record<string, string | number>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${command} ${name} = ${value}`)
+    .join('; ');
+}
+
+/** Settings of a session, such as `lock_timeout`, after those that end it soon when its client is gone. */
+export function sessionSettings(values: Record<string, string | number> = {}): string {
+  return assignments('SET', { ...KEEPALIVES, idle_session_timeout: IDLE_SESSION_TIMEOUT, ...values });
+}
+
+/** The database's own defaults do not count: all that races here is written for READ COMMITTED. */
+const FOR_REQUESTS = sessionSettings({ ...LIMITS, default_transaction_isolation: `'read committed'` });
+const BEGIN = `START TRANSACTION ISOLATION LEVEL READ COMMITTED; ${assignments('SET LOCAL', LIMITS)}`;
 
 /**
  * What every connection of ours is made with: one that is lost fails what is asked of it next, and ends no process.
  * Whoever borrows it from a pool listens too late, as the server's last word may come in the same packet as an answer.
+ *
+ * Of several hosts it takes the first that is there and not a standby.
  */
 export class DatabaseClient extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
-    super(config);
+  private readonly hosts: DatabaseHost[];
+
+  constructor(config: DatabaseConnection & Omit<pg.ClientConfig, 'ssl'>) {
+    // Pools hide the password from whoever lists what there is.
+    const { ssl = false, otherHosts = [], password } = config;
+    if (ssl === 'prefer') throw new Error('Whether the server offers TLS has to be found out first.');
+    super({ ...config, ...(password !== undefined && { password }), ssl });
+    this.hosts = otherHosts.length > 0 ? [{ host: config.host, port: config.port }, ...otherHosts] : [];
     this.on('error', () => undefined);
   }
+
+  override connect(): Promise<this>;
+  override connect(callback: (error: Error) => void): void;
+  override connect(callback?: (error: Error) => void): Promise<unknown> | undefined {
+    const connected = this.hosts.length > 0 ? this.connectToOne() : super.connect();
+    if (!callback) return connected;
+    connected.then(callback.bind(undefined, null as unknown as Error), callback);
+    return undefined;
+  }
+
+  private async connectToOne(): Promise<void> {
+    const host = await firstReachable(this.hosts);
+    Object.assign(this, host);
+    const status = new Map<string, string>();
+    const { connection } = this as unknown as { connection: NodeJS.EventEmitter };
+    connection.on('parameterStatus', ({ parameterName, parameterValue }: Record<string, string>) => {
+      status.set(parameterName ?? '', parameterValue ?? '');
+    });
+    await super.connect();
+    if (status.get('in_hot_standby') !== 'on') return;
+    rememberStandby(host);
+    await this.end();
+    throw Object.assign(new Error('The database server is a standby.'), { code: '57P03' });
+  }
 }
+
+type Query = (query: pg.QueryConfig) => Promise<pg.QueryResult>;
+type Callback = (error: Error | null, result?: pg.QueryResult) => void;
 
 /**
  * A client that gives up its connection when an answer does not come in time. `pg` itself only fails the query and
  * leaves the dead connection in the pool, where the next request would wait for it.
  */
-class PooledClient extends DatabaseClient {
-  constructor(config?: pg.ClientConfig) {
+export class PooledClient extends DatabaseClient {
+  private readonly ask: Query;
+
+  constructor(config: DatabaseConnection & Omit<pg.ClientConfig, 'ssl'>) {
     super(config);
-    const query = this.query.bind(this) as (...args: unknown[]) => unknown;
-    this.query = ((...args: unknown[]) => {
-      const callback = args.at(-1);
-      if (typeof callback === 'function') {
-        args[args.length - 1] = (error: unknown, ...rest: unknown[]): void => {
-          this.destroyIfTimedOut(error);
-          Reflect.apply(callback, undefined, [error, ...rest]);
-        };
-      }
-      const result = query(...args);
-      if (result instanceof Promise) result.catch(this.destroyIfTimedOut.bind(this));
-      return result;
-    }) as typeof this.query;
+    this.ask = this.query.bind(this) as Query;
+    this.query = ((query: string | pg.QueryConfig, ...rest: unknown[]) => {
+      const callback = typeof rest.at(-1) === 'function' ? (rest.pop() as Callback) : undefined;
+      const values = rest[0] as unknown[] | undefined;
+      const given = typeof query === 'string' ? { text: query } : query;
+      const answered = this.send(values === undefined ? given : { ...given, values });
+      if (!callback) return answered;
+      answered.then((result) => {
+        callback(null, result);
+      }, callback);
+      return undefined;
+    }) as unknown as typeof this.query;
   }
 
-  private destroyIfTimedOut(error: unknown): void {
-    if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
+  /** Asks within the deadline of whatever the caller runs for. What ends a transaction is always asked. */
+  protected async send(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
+    const left = ENDS_TRANSACTION.test(query.text) ? Infinity : timeLeft();
+    if (left <= 0) throw Object.assign(new Error('The request has taken too long.'), { code: '57014' });
+    try {
+      return await this.ask({ query_timeout: Math.ceil(Math.min(READ_TIMEOUT, left)), ...query } as pg.QueryConfig);
+    } catch (error) {
+      if (error instanceof Error && error.message === 'Query read timeout') this.destroy();
+      throw error;
+    }
+  }
+
+  private destroy(): void {
     (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
+}
+
+const ENDS_TRANSACTION = /^(COMMIT|ROLLBACK)$/;
+
+/**
+ * A client behind a pooler that gives each transaction any of its sessions: the limits come with the transaction, and
+ * a statement alone is put into one.
+ */
+export class SessionlessClient extends PooledClient {
+  private isInTransaction = false;
+
+  protected override async send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    if (query.text === 'START TRANSACTION') {
+      const begun = await super.send({ ...query, text: BEGIN });
+      this.isInTransaction = true;
+      return begun;
+    }
+    if (ENDS_TRANSACTION.test(query.text)) this.isInTransaction = false;
+    if (this.isInTransaction || ENDS_TRANSACTION.test(query.text)) return super.send(query);
+    // All three are sent before the first is answered. After a failure COMMIT rolls back.
+    const [, result] = await Promise.all([
+      super.send({ text: BEGIN }),
+      super.send(query),
+      super.send({ text: 'COMMIT' }),
+    ]);
+    return result;
+  }
+}
+
+/** What a pool is made for. */
+export interface PoolOptions {
+  size: number;
+  /** Whether a connection stays with one session of PostgreSQL; see {@link DatabaseAccess}. */
+  keepsSession: boolean;
+  onError: (error: Error) => void;
 }
 
 /** What TypeORM needs to serve requests on a database; see {@link DatabaseModule}. */
 export function poolOptions(
   connection: DatabaseConnection,
-  poolSize: number,
-  onPoolError: (error: Error) => void,
+  { size, keepsSession, onError }: PoolOptions,
 ): DataSourceOptions {
   return {
     ...ormOptions(connection),
-    poolSize,
+    poolSize: size,
     connectTimeoutMS: CONNECT_TIMEOUT,
-    poolErrorHandler: onPoolError,
+    poolErrorHandler: onError,
     extra: {
-      ...connection,
-      Client: PooledClient,
-      statement_timeout: STATEMENT_TIMEOUT,
+      ...clientOptions(connection),
+      ...(keepsSession
+        ? { Client: PooledClient, onConnect: (client: pg.ClientBase) => client.query(FOR_REQUESTS) }
+        : { Client: SessionlessClient }),
       query_timeout: READ_TIMEOUT,
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT * 2,
       keepAlive: true,
-      application_name: 'latchkey',
     },
   };
 }
@@ -82,6 +211,27 @@ export function ormOptions(connection: DatabaseConnection) {
     uuidExtension: 'pgcrypto' as const,
     installExtensions: false,
     logging: false,
-    extra: { ...connection, Client: DatabaseClient },
+    extra: clientOptions(connection),
   };
+}
+
+function clientOptions(connection: DatabaseConnection) {
+  return { application_name: 'latchkey', ...connection, Client: DatabaseClient as typeof pg.Client };
+}
+
+/**
+ * A pool of plain connections, for the few that keep some of their own.
+ *
+ * @param options.keepsSession see {@link DatabaseAccess}
+ */
+export function databasePool(
+  connection: DatabaseConnection,
+  { keepsSession, ...options }: pg.PoolConfig & { keepsSession: boolean },
+): pg.Pool {
+  const onConnect = (client: pg.ClientBase) => client.query(sessionSettings());
+  const config = { ...clientOptions(connection), keepAlive: true, ...(keepsSession && { onConnect }), ...options };
+  // eslint-disable-next-line no-restricted-syntax -- Its clients are DatabaseClients.
+  const pool = new pg.Pool(config as pg.PoolConfig);
+  pool.on('error', () => undefined);
+  return pool;
 }

@@ -1,29 +1,43 @@
-import { Global, Logger, Module, type DynamicModule } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { DATABASE_CONNECTION, poolOptions, type DatabaseConnection } from './connection.js';
+import { Global, Logger, Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { DATABASE_ACCESS, poolOptions, type DatabaseAccess, type PoolOptions } from './connection.js';
+import { DirectDatabase } from './direct-database.service.js';
+import { Statements } from './statements.service.js';
 import { Sweeper } from './sweeper.service.js';
 
-/** The connection pool and what every table needs. Entities come with the modules that own them. */
+/** How many transactions that revoke run at once; requests cannot take their connections. */
+const DIRECT_POOL_SIZE = 4;
+
+/** The connection pools and what every table needs. Entities come with the modules that own them. */
 @Global()
 @Module({})
 export class DatabaseModule {
-  static with(connection: DatabaseConnection, poolSize: number): DynamicModule {
+  static with(access: DatabaseAccess, poolSize: number): DynamicModule {
     const logger = new Logger('Database');
+    const onError = (error: Error) => {
+      logger.warn(`a connection to the database was lost: ${error.message}`);
+    };
+    const options = (size: number, keepsSession: boolean): PoolOptions => ({ size, keepsSession, onError });
+    const direct: FactoryProvider = {
+      provide: DirectDatabase,
+      inject: [getDataSourceToken()],
+      useFactory: ({ options: { entities = [] } }: DataSource) =>
+        new DirectDatabase({ ...poolOptions(access.direct, options(DIRECT_POOL_SIZE, true)), entities }),
+    };
     return {
       module: DatabaseModule,
       imports: [
         TypeOrmModule.forRootAsync({
           useFactory: () => ({
-            ...poolOptions(connection, poolSize, (error) => {
-              logger.warn('a database connection was lost', error);
-            }),
+            ...poolOptions(access.pool, options(poolSize, access.keepsSession)),
             autoLoadEntities: true,
             retryAttempts: 0,
           }),
         }),
       ],
-      providers: [Sweeper, { provide: DATABASE_CONNECTION, useValue: connection }],
-      exports: [Sweeper, DATABASE_CONNECTION],
+      providers: [Sweeper, Statements, direct, { provide: DATABASE_ACCESS, useValue: access }],
+      exports: [Sweeper, Statements, DirectDatabase, DATABASE_ACCESS],
     };
   }
 }

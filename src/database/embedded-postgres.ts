@@ -1,4 +1,4 @@
-import type { DatabaseConnection } from './connection.js';
+import type { DatabaseConnection } from '../config/database-url.js';
 import type { SupervisedPostgres, SupervisedPostgresOptions } from '@latchkey/supervised-postgres';
 
 const ALTERNATIVE = 'set DATABASE_URL to a PostgreSQL server';

@@ -1,20 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, type MigrationInterface } from 'typeorm';
+import { DataSource, QueryFailedError, type MigrationInterface } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
+import type { DatabaseConnection } from '../config/database-url.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { DatabaseClient, ormOptions, type DatabaseConnection } from './connection.js';
+import { DatabaseClient, ormOptions, sessionSettings } from './connection.js';
+import { settleTls } from './hosts.js';
 import { MIGRATION_LOCK } from './locks.js';
 
 /** TypeORM's name for a migration: what its table of applied ones holds. */
 export const migrationNames: string[] = migrations.map((migration) => migration.name);
 
-/** A data source for schema work: no entities, no timeouts, one connection. */
+/** Another process may be at a long migration. In milliseconds. */
+const TURN_LIMIT = 30 * 60_000;
+/** For how long the migrations together may be kept from their locks, in milliseconds. */
+const LOCK_LIMIT = 30 * 60_000;
+/** Between two tries, so that whoever had to wait meanwhile is served. In milliseconds. */
+const RETRY_AFTER = 2_000;
+/** How long DDL waits for its lock: everybody who comes later waits behind it. */
+const LOCK_TIMEOUT = `'1s'`;
+
+/** A data source for schema work: no entities, no limit on statements, one connection. */
 export function migrationDataSource(
   connection: DatabaseConnection,
   list: (new () => MigrationInterface)[] = migrations,
 ): DataSource {
+  const { extra, ...options } = ormOptions(connection);
+  const settings = sessionSettings({ statement_timeout: 0, lock_timeout: LOCK_TIMEOUT });
   return new DataSource({
-    ...ormOptions(connection),
+    ...options,
+    extra: { ...extra, onConnect: (client: DatabaseClient) => client.query(settings) },
     migrations: list,
     migrationsTransactionMode: 'each',
     poolSize: 1,
@@ -25,28 +39,69 @@ export function migrationDataSource(
  * Brings the schema up to date. Replicas that start at once wait for each other on an advisory lock; the first
  * one does the work and the others find it done.
  *
- * @throws when the lock cannot be had within a minute, or a migration fails; a failed one leaves nothing behind
+ * What has to wait for the lock of a table lets go after a second, so that nobody is kept waiting behind it, and tries
+ * again.
+ *
+ * @param connection one that keeps its session
+ * @param onWait told what is waited for
+ * @throws when a lock cannot be had within half an hour, or a migration fails; a failed one leaves nothing behind, but
+ *   for indexes that are built beside the traffic: they are built anew the next time
  */
-export async function migrate(connection: DatabaseConnection): Promise<void> {
-  const lock = new DatabaseClient({
+export async function migrate(
+  connection: DatabaseConnection,
+  { onWait = () => undefined, signal }: { onWait?: (forWhat: string) => void; signal?: AbortSignal } = {},
+): Promise<void> {
+  const turn = new DatabaseClient({
     ...connection,
     application_name: 'latchkey migrations',
     connectionTimeoutMillis: 10_000,
   });
-  await lock.connect();
+  await turn.connect();
   try {
-    await lock.query(`SET lock_timeout = '60s'`);
-    await lock.query('SELECT pg_advisory_lock($1, $2)', [...MIGRATION_LOCK]);
+    await turn.query(sessionSettings({ statement_timeout: 0, idle_session_timeout: 0 }));
+    await takeTurn(turn, onWait, signal);
     const dataSource = await migrationDataSource(connection).initialize();
     try {
-      await dataSource.runMigrations();
+      await runMigrations(dataSource, onWait, signal);
     } finally {
       await dataSource.destroy();
     }
   } finally {
     // Ending the session gives the lock back.
-    await lock.end();
+    await turn.end();
   }
+}
+
+/** Asks again and again: a statement that waits would keep an index from being built beside the traffic. */
+async function takeTurn(client: DatabaseClient, onWait: (forWhat: string) => void, signal?: AbortSignal) {
+  const deadline = performance.now() + TURN_LIMIT;
+  for (let announced = false; ; announced = true) {
+    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS held', [
+      ...MIGRATION_LOCK,
+    ]);
+    if (rows[0]?.held) return;
+    if (performance.now() > deadline) throw new Error('Another Latchkey process has been migrating for half an hour.');
+    if (!announced) onWait('another process that migrates the database');
+    await pause(200, signal);
+  }
+}
+
+async function runMigrations(dataSource: DataSource, onWait: (forWhat: string) => void, signal?: AbortSignal) {
+  const deadline = performance.now() + LOCK_LIMIT;
+  for (;;) {
+    try {
+      await dataSource.runMigrations();
+      return;
+    } catch (error) {
+      if (!isLockTimeout(error) || performance.now() > deadline) throw error;
+      onWait('the lock of a table that a migration changes; whoever holds it may be found in pg_stat_activity');
+      await pause(RETRY_AFTER, signal);
+    }
+  }
+}
+
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof QueryFailedError && (error.driverError as { code?: unknown }).code === '55P03';
 }
 
 /**
@@ -93,8 +148,10 @@ async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> 
 }
 
 async function probe(connection: DatabaseConnection, migrated: boolean): Promise<Error | undefined> {
-  const client = new DatabaseClient({ ...connection, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
+  let client: DatabaseClient | undefined;
   try {
+    const settled = await settleTls(connection);
+    client = new DatabaseClient({ ...settled, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
     await client.connect();
     const problem = await unsuitable(client);
     if (problem || !migrated) return problem;
@@ -104,7 +161,7 @@ async function probe(connection: DatabaseConnection, migrated: boolean): Promise
     if ((error as { code?: string }).code === '42P01') return new NotMigratedError();
     return error instanceof Error ? error : new Error(String(error));
   } finally {
-    await client.end().catch(() => undefined);
+    await client?.end().catch(() => undefined);
   }
 }
 

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { extendDeadline } from './deadline.js';
 
 /**
  * Runs one statement.
@@ -39,24 +40,9 @@ export async function longSql<Row extends pg.QueryResultRow>(
 ): Promise<Row[]> {
   if (!tx.queryRunner) throw new Error('A statement that may take long needs a transaction.');
   if (options.isAllowed !== true) await sql(tx, `SELECT ${ALLOW_LONG}`);
+  extendDeadline(LONG);
   const client = (await tx.queryRunner.connect()) as pg.ClientBase;
   // The pool's own limit is for requests of the usual kind.
   const query = { text: statement, values: parameters, query_timeout: LONG + 1_000 };
   return (await client.query<Row>(query)).rows;
-}
-
-/** A statement that is parsed and planned once for each connection, for the paths that every request takes. */
-export interface PreparedStatement {
-  name: string;
-  text: string;
-}
-
-/** Runs a prepared statement on a connection of the pool. */
-export async function prepared<Row extends pg.QueryResultRow>(
-  dataSource: DataSource,
-  statement: PreparedStatement,
-  values: unknown[],
-): Promise<Row[]> {
-  const pool = (dataSource.driver as unknown as { master: pg.Pool }).master;
-  return (await pool.query<Row>({ ...statement, values })).rows;
 }

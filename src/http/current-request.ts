@@ -1,13 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { withDeadline } from '../database/deadline.js';
 
 const storage = new AsyncLocalStorage<FastifyRequest>();
+
+/** What a request asks of the database it asks within this time, in milliseconds: with what is under way then, 5 s. */
+const REQUEST_LIMIT = 4_000;
 
 /** Lets whatever runs for a request find it; see {@link currentRequest}. */
 export function rememberRequests(fastify: FastifyInstance): void {
   // After the body has been read, which happens in a context of its own.
   fastify.addHook('preValidation', (request, _reply, done) => {
-    storage.run(request, done);
+    withDeadline(REQUEST_LIMIT, () => {
+      storage.run(request, done);
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Inject,
   Injectable,
@@ -6,9 +6,11 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { EntityManager } from 'typeorm';
-import { DATABASE_CONNECTION, DatabaseClient, type DatabaseConnection } from '../database/connection.js';
+import type { EntityManager } from 'typeorm';
+import { DATABASE_ACCESS, DatabaseClient, sessionSettings, type DatabaseAccess } from '../database/connection.js';
+import { DirectDatabase } from '../database/direct-database.service.js';
 import { sql } from '../database/sql.js';
+import { Heartbeat } from './heartbeat.js';
 
 /** What a cached credential depends on: when one of these changes, the credential has to be looked up again. */
 export type RevocationTag =
@@ -24,42 +26,31 @@ export interface RevocationListener {
 const CHANNEL = 'latchkey_revocations';
 /** An SQL expression that announces a revocation when its transaction commits; see {@link Revocations.announcing}. */
 export const ANNOUNCE = 'pg_notify($1, $2)';
-const HEARTBEAT = 1_000;
-/** For how long a heartbeat proves that we hear, counted from when it was sent. In milliseconds. */
-const HEARTBEAT_VALID_FOR = 2_000;
+const ASK_EVERY = 20_000;
 const RECONNECT_AFTER = 500;
 /** A connection that has brought no heartbeat for so long is given up, in milliseconds. */
 const SILENCE_LIMIT = 5_000;
 /** How long PostgreSQL may take to say goodbye, in milliseconds. */
 const CLOSE_LIMIT = 500;
-
-/** A moment on both clocks: the monotonic one may stand still while the machine sleeps, the other one may be set. */
-interface Moment {
-  monotonic: number;
-  wall: number;
-}
-
-const NEVER: Moment = { monotonic: -Infinity, wall: -Infinity };
-const now = (): Moment => ({ monotonic: performance.now(), wall: Date.now() });
+/** How long the first heartbeats may take at start, in milliseconds. */
+const START_LIMIT = 10_000;
 
 /**
  * Tells every replica what has been revoked, by PostgreSQL's NOTIFY in the transaction that revokes it.
  *
  * A connection that is cut without a word would leave a replica disconnected without its knowing. So it sends itself a
- * notification through the pool every second, and trusts what it has cached only while the last of these to arrive was
- * sent less than two seconds ago.
+ * notification every second, over each way on which a revocation can commit, and trusts what it has cached only while the
+ * last of each to arrive was sent less than two seconds ago.
  */
 @Injectable()
 export class Revocations implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Revocations');
   private readonly listeners: RevocationListener[] = [];
-  private readonly self = randomUUID();
   /** What the transactions under way have announced. */
   private readonly announced = new WeakMap<EntityManager, Set<RevocationTag>>();
-  private readonly sentAt = new Map<number, Moment>();
-  private beat = 0;
-  private lastReceivedSentAt = NEVER;
+  private readonly heartbeats: Heartbeat[];
   private connectedAt = 0;
+  private askedAt = 0;
   private client: DatabaseClient | undefined;
   private timer: NodeJS.Timeout | undefined;
   private reconnecting: NodeJS.Timeout | undefined;
@@ -67,23 +58,31 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   private warned = false;
 
   constructor(
-    @Inject(DATABASE_CONNECTION) private readonly connection: DatabaseConnection,
-    private readonly manager: EntityManager,
-  ) {}
+    @Inject(DATABASE_ACCESS) private readonly access: DatabaseAccess,
+    private readonly database: DirectDatabase,
+  ) {
+    this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL)];
+    if (access.pool !== access.direct) {
+      this.heartbeats.push(new Heartbeat(access.pool, access.keepsSession, CHANNEL));
+    }
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.connect();
-    this.timer = setInterval(() => void this.sendHeartbeat(), HEARTBEAT).unref();
+    this.timer = setInterval(() => {
+      this.sendHeartbeats();
+    }, Heartbeat.PERIOD).unref();
+    if (this.heartbeats.length > 1) await this.requireOneDatabase();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     const { client } = this;
     this.stopped = true;
     this.client = undefined;
-    this.lastReceivedSentAt = NEVER;
     clearInterval(this.timer);
     clearTimeout(this.reconnecting);
     if (client) await endConnection(client);
+    await Promise.all(this.heartbeats.map((heartbeat) => heartbeat.stop()));
   }
 
   listen(listener: RevocationListener): void {
@@ -92,8 +91,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** Whether whatever was revoked more than two seconds ago has certainly been heard. */
   isConnected(): boolean {
-    const { monotonic, wall } = this.lastReceivedSentAt;
-    return performance.now() - monotonic < HEARTBEAT_VALID_FOR && Date.now() - wall < HEARTBEAT_VALID_FOR;
+    return this.heartbeats.every((heartbeat) => heartbeat.isHeard());
   }
 
   /**
@@ -119,7 +117,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
    */
   async transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     const announced = new Set<RevocationTag>();
-    const result = await this.manager.transaction((tx) => {
+    const result = await this.database.transaction((tx) => {
       this.announced.set(tx, announced);
       return work(tx);
     });
@@ -150,7 +148,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async connect(): Promise<void> {
     const client = new DatabaseClient({
-      ...this.connection,
+      ...this.access.direct,
       application_name: 'latchkey revocations',
       keepAlive: true,
       connectionTimeoutMillis: 2_000,
@@ -169,19 +167,32 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     this.connectedAt = performance.now();
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`${sessionSettings()}; LISTEN ${CHANNEL}`);
     } catch {
       this.lose(client);
       return;
     }
-    await this.sendHeartbeat();
+    this.sendHeartbeats();
+  }
+
+  /** A revocation that commits in another database than the one that is listened to would never be heard. */
+  private async requireOneDatabase(): Promise<void> {
+    const deadline = performance.now() + START_LIMIT;
+    while (!this.isConnected()) {
+      if (performance.now() > deadline) {
+        throw new Error(
+          'DATABASE_URL and DATABASE_DIRECT_URL do not lead to the same database: ' +
+            'what is announced through one of them is not heard through the other.',
+        );
+      }
+      await sleep(50);
+    }
   }
 
   private lose(client: DatabaseClient): void {
     if (this.client !== client || this.stopped) return;
     this.client = undefined;
-    this.lastReceivedSentAt = NEVER;
-    this.sentAt.clear();
+    for (const heartbeat of this.heartbeats) heartbeat.forget();
     for (const listener of this.listeners) listener.disconnected();
     void endConnection(client);
     if (!this.warned)
@@ -193,32 +204,27 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private receive(payload: string): void {
-    const [, sender, beat] = /^heartbeat (\S+) (\d+)$/.exec(payload) ?? [];
-    if (sender === undefined) {
+    if (!Heartbeat.isOne(payload)) {
       this.dropHere(payload as RevocationTag);
       return;
     }
-    const sentAt = this.sentAt.get(Number(beat));
-    if (sender !== this.self || sentAt === undefined) return;
-    this.lastReceivedSentAt = sentAt;
-    if (this.warned) this.logger.log('the revocation channel is connected again');
+    for (const heartbeat of this.heartbeats) heartbeat.hear(payload);
+    if (!this.warned || !this.isConnected()) return;
+    this.logger.log('the revocation channel is connected again');
     this.warned = false;
-    for (const earlier of this.sentAt.keys()) if (earlier <= Number(beat)) this.sentAt.delete(earlier);
   }
 
-  private async sendHeartbeat(): Promise<void> {
-    const silentSince = Math.max(this.lastReceivedSentAt.monotonic, this.connectedAt);
+  private sendHeartbeats(): void {
+    const silentSince = Math.max(this.connectedAt, Math.min(...this.heartbeats.map((one) => one.heardUntil())));
     if (this.client && performance.now() - silentSince > SILENCE_LIMIT) this.lose(this.client);
-    this.beat += 1;
-    const beat = this.beat;
-    this.sentAt.set(beat, now());
-    // Those that never arrive must not pile up.
-    this.sentAt.delete(beat - 100);
-    try {
-      await sql(this.manager, `SELECT ${ANNOUNCE}`, [CHANNEL, `heartbeat ${this.self} ${beat}`]);
-    } catch {
-      this.sentAt.delete(beat);
-    }
+    for (const heartbeat of this.heartbeats) void heartbeat.send();
+    if (performance.now() - this.askedAt > ASK_EVERY) this.keepSession();
+  }
+
+  /** PostgreSQL ends a session that asks nothing for a minute; see {@link sessionSettings}. */
+  private keepSession(): void {
+    this.askedAt = performance.now();
+    void this.client?.query('SELECT 1').catch(() => undefined);
   }
 }
 

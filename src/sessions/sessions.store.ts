@@ -1,11 +1,12 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { DataSource, EntityManager } from 'typeorm';
+import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.store.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { prepared, sql, type PreparedStatement } from '../database/sql.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
+import { sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import type { Origin } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
@@ -75,7 +76,7 @@ export class SessionStore implements OnModuleInit {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly dataSource: DataSource,
+    private readonly statements: Statements,
     private readonly manager: EntityManager,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
@@ -232,10 +233,7 @@ export class SessionStore implements OnModuleInit {
   /** @returns who a live session belongs to */
   findLive(id: string, accountId: string): Promise<SessionPrincipal | undefined> {
     return this.live.get(`${id} ${accountId}`, async () => {
-      const [row] = await prepared<SessionPrincipal & { expiresIn: number }>(this.dataSource, FIND_LIVE, [
-        id,
-        accountId,
-      ]);
+      const [row] = await this.statements.run<SessionPrincipal & { expiresIn: number }>(FIND_LIVE, [id, accountId]);
       if (!row) return undefined;
       const { expiresIn, ...value } = row;
       return { value, tags: [`session ${id}`, `account ${accountId}`], expiresIn };

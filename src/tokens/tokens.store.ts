@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, EntityManager } from 'typeorm';
-import { prepared, sql, type PreparedStatement } from '../database/sql.js';
+import { EntityManager } from 'typeorm';
 import { keyset, where, type Cursor } from '../database/keyset.js';
+import { sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import type { RevocationTag } from '../revocations/revocations.service.js';
 import type { Verified } from '../revocations/verified-cache.js';
 import { isGoodClient } from './good-client.js';
@@ -117,16 +118,13 @@ const valuesOf = (token: NewToken) => [
 @Injectable()
 export class TokenStore {
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly statements: Statements,
     private readonly manager: EntityManager,
   ) {}
 
   /** @returns the token with this digest, if it and the accounts behind it are good */
   async findGood(kind: TokenKind, digest: Buffer): Promise<Verified<VerifiedToken> | undefined> {
-    const [row] = await prepared<VerifiedToken & { expiresIn: number | null }>(this.dataSource, FIND_GOOD, [
-      digest,
-      kind,
-    ]);
+    const [row] = await this.statements.run<VerifiedToken & { expiresIn: number | null }>(FIND_GOOD, [digest, kind]);
     if (!row) return undefined;
     const { expiresIn, ...value } = row;
     return { value, tags: tagsOf(value), expiresIn };

@@ -7,7 +7,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import 'reflect-metadata';
 import { Clock } from '../../src/config/clock.js';
 import { loadConfig, type Config } from '../../src/config/config.js';
-import type { DatabaseConnection } from '../../src/database/connection.js';
+import type { DatabaseConnection } from '../../src/config/database-url.js';
+import { withoutPooler, type DatabaseAccess } from '../../src/database/connection.js';
 import { describeApi } from '../../src/openapi/docs.js';
 import { createLogger } from '../../src/logging/logger.js';
 import { createServer, stopServer } from '../../src/server.js';
@@ -51,14 +52,17 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
 
 /** Starts a whole server on a port of its own, unless `port` says which. */
 export async function startServer(
-  connection: DatabaseConnection,
+  database: DatabaseConnection | DatabaseAccess,
   overrides: Partial<Config> = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-data-'));
   const config = testConfig({ dataDir, ...overrides });
   const logs: string[] = [];
   const logger = createLogger('debug', { write: (line) => logs.push(line) });
-  const app = await createServer({ config, connection, secretKeys: config.secretKeys ?? [] }, logger);
+  const app = await createServer(
+    { config, database: 'pool' in database ? database : withoutPooler(database), secretKeys: config.secretKeys ?? [] },
+    logger,
+  );
   await app.listen({ host: '127.0.0.1', port: config.port });
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   const answers = new SeenAnswers(() => describeApi(app, config.publicUrl));

@@ -1,0 +1,21 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** When what runs has to be done, on the process's monotonic clock, in milliseconds. */
+const storage = new AsyncLocalStorage<{ at: number }>();
+
+/** Runs work whose statements begin within the limit, and are given up when it ends. Milliseconds; Infinity: no limit. */
+export function withDeadline<T>(limit: number, work: () => T): T {
+  return storage.run({ at: performance.now() + limit }, work);
+}
+
+/** @returns how many milliseconds are left to whatever the caller runs for; Infinity: no limit */
+export function timeLeft(): number {
+  const deadline = storage.getStore();
+  return deadline ? deadline.at - performance.now() : Infinity;
+}
+
+/** Gives whatever the caller runs for so many milliseconds more, for a statement that is known to take long. */
+export function extendDeadline(by: number): void {
+  const deadline = storage.getStore();
+  if (deadline) deadline.at += by;
+}

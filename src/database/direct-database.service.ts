@@ -1,0 +1,27 @@
+import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
+
+/**
+ * A few connections that lead to PostgreSQL past any pooler, and that no crowd of requests can use up: for what must
+ * be done all the same, such as revoking.
+ */
+export class DirectDatabase implements OnModuleInit, OnApplicationShutdown {
+  private readonly dataSource: DataSource;
+
+  constructor(options: DataSourceOptions) {
+    this.dataSource = new DataSource(options);
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.dataSource.initialize();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  /** Runs a transaction, which commits when the work is done and is rolled back when it throws. */
+  transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.dataSource.transaction(work);
+  }
+}

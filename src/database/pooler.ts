@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseConnection } from '../config/database-url.js';
+import { DatabaseClient, type DatabaseAccess } from './connection.js';
+import { settleTls } from './hosts.js';
+
+/** How often is looked whether two connections share sessions: others that use the pooler may get in between. */
+const ROUNDS = 10;
+const LIMIT = 2_000;
+
+type Mode = 'session' | 'transaction' | 'statement';
+
+/**
+ * Finds out, by trying, what stands between this process and its database.
+ *
+ * @param direct from DATABASE_DIRECT_URL
+ * @throws an Error that says what to set, when the way does not lead to what Latchkey needs
+ */
+export async function inspectAccess(
+  pool: DatabaseConnection,
+  direct: DatabaseConnection | undefined,
+): Promise<DatabaseAccess> {
+  const settledPool = await settleTls(pool);
+  const { mode, keepsStatements } = await inspect(settledPool);
+  if (mode === 'statement') {
+    throw new Error('DATABASE_URL leads through a pooler in statement mode. Set it to transaction or session mode.');
+  }
+  if (!direct) {
+    if (mode === 'session') return { pool: settledPool, direct: settledPool, keepsSession: true, keepsStatements };
+    throw new Error(
+      'DATABASE_URL leads through a pooler in transaction mode. ' +
+        'Set DATABASE_DIRECT_URL too, to a URL that leads to PostgreSQL itself, or set the pooler to session mode.',
+    );
+  }
+  const settledDirect = await settleTls(direct);
+  if ((await inspect(settledDirect)).mode !== 'session') {
+    throw new Error('DATABASE_DIRECT_URL leads through a pooler too. Set it to a URL that leads to PostgreSQL itself.');
+  }
+  return { pool: settledPool, direct: settledDirect, keepsSession: mode === 'session', keepsStatements };
+}
+
+async function inspect(connection: DatabaseConnection): Promise<{ mode: Mode; keepsStatements: boolean }> {
+  const options = { ...connection, application_name: 'latchkey', connectionTimeoutMillis: LIMIT, query_timeout: LIMIT };
+  const one = new DatabaseClient(options);
+  const other = new DatabaseClient(options);
+  try {
+    await one.connect();
+    // A pooler makes up keys for canceling of its own.
+    if ((one as unknown as { processID: number }).processID === (await sessionOf(one))) {
+      return { mode: 'session', keepsStatements: true };
+    }
+    await other.connect();
+    return await inspectPooler(one, other);
+  } finally {
+    await Promise.all([one.end(), other.end()].map((ended) => ended.catch(() => undefined)));
+  }
+}
+
+/** The number of the session of PostgreSQL that answers. A pooler takes the one that was given back last. */
+async function sessionOf(client: DatabaseClient, statement?: string): Promise<number> {
+  const query = { text: 'SELECT pg_backend_pid() AS pid', ...(statement !== undefined && { name: statement }) };
+  const { rows } = await client.query<{ pid: number }>(query);
+  return rows[0]?.pid ?? 0;
+}
+
+async function inspectPooler(
+  one: DatabaseClient,
+  other: DatabaseClient,
+): Promise<{ mode: Mode; keepsStatements: boolean }> {
+  const statement = `latchkey ${randomUUID()}`;
+  let mode: Mode = 'session';
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const before = await sessionOf(one);
+    let keptStatement: boolean | undefined;
+    try {
+      const prepared = await sessionOf(one, statement).catch(() => undefined);
+      await other.query('BEGIN');
+      const held = await sessionOf(other);
+      const after = await sessionOf(one);
+      if (held === before || after !== before) mode = 'transaction';
+      if (held === prepared)
+        keptStatement = await sessionOf(one, statement).then(
+          () => true,
+          () => false,
+        );
+      if (prepared === undefined) keptStatement = false;
+    } catch (error) {
+      if (/statement pooling|transaction blocks not allowed/i.test(String(error))) {
+        return { mode: 'statement', keepsStatements: false };
+      }
+      throw error;
+    }
+    await other.query('ROLLBACK');
+    if (mode === 'transaction' && keptStatement !== undefined) return { mode, keepsStatements: keptStatement };
+  }
+  return { mode, keepsStatements: mode === 'session' };
+}

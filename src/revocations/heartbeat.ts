@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import type { DatabaseConnection } from '../config/database-url.js';
+import { databasePool } from '../database/connection.js';
+
+/** For how long a heartbeat proves that we hear, counted from when it was sent. In milliseconds. */
+const VALID_FOR = 2_000;
+const TIME_LIMIT = 1_500;
+/** A database that has moved is found again when the connection is made anew. In seconds. */
+const CONNECTION_LIFETIME = 30;
+
+/** A moment on both clocks: the monotonic one may stand still while the machine sleeps, the other one may be set. */
+interface Moment {
+  monotonic: number;
+  wall: number;
+}
+
+const NEVER: Moment = { monotonic: -Infinity, wall: -Infinity };
+const now = (): Moment => ({ monotonic: performance.now(), wall: Date.now() });
+
+/**
+ * Notifications that this process sends to itself over one way to its database, on a connection that nothing else uses.
+ * While they arrive, so does what others announce over that way.
+ */
+export class Heartbeat {
+  /** How often one should be sent, in milliseconds. */
+  static readonly PERIOD = 1_000;
+
+  private readonly sender = randomUUID();
+  private readonly pool: pg.Pool;
+  private readonly sentAt = new Map<number, Moment>();
+  private beat = 0;
+  private lastHeardSentAt = NEVER;
+
+  constructor(
+    way: DatabaseConnection,
+    keepsSession: boolean,
+    private readonly channel: string,
+  ) {
+    this.pool = databasePool(way, {
+      application_name: 'latchkey heartbeat',
+      max: 1,
+      maxLifetimeSeconds: CONNECTION_LIFETIME,
+      connectionTimeoutMillis: TIME_LIMIT,
+      query_timeout: TIME_LIMIT,
+      keepsSession,
+    });
+  }
+
+  static isOne(payload: string): boolean {
+    return payload.startsWith('heartbeat ');
+  }
+
+  async send(): Promise<void> {
+    this.beat += 1;
+    const { beat } = this;
+    this.sentAt.set(beat, now());
+    // Those that never arrive must not pile up.
+    this.sentAt.delete(beat - 100);
+    try {
+      await this.pool.query('SELECT pg_notify($1, $2)', [this.channel, `heartbeat ${this.sender} ${beat}`]);
+    } catch {
+      this.sentAt.delete(beat);
+    }
+  }
+
+  /** Takes note of a heartbeat, if it is one of these. */
+  hear(payload: string): void {
+    const [, sender, number] = payload.split(' ');
+    const beat = Number(number);
+    const sentAt = this.sentAt.get(beat);
+    if (sender !== this.sender || sentAt === undefined) return;
+    this.lastHeardSentAt = sentAt;
+    for (const earlier of this.sentAt.keys()) if (earlier <= beat) this.sentAt.delete(earlier);
+  }
+
+  /** @returns when the last one to arrive was sent, on the process's monotonic clock */
+  heardUntil(): number {
+    return this.lastHeardSentAt.monotonic;
+  }
+
+  /** Whether what was announced more than two seconds ago over this way has certainly been heard. */
+  isHeard(): boolean {
+    const { monotonic, wall } = this.lastHeardSentAt;
+    return performance.now() - monotonic < VALID_FOR && Date.now() - wall < VALID_FOR;
+  }
+
+  /** What was heard so far proves nothing any more. */
+  forget(): void {
+    this.lastHeardSentAt = NEVER;
+    this.sentAt.clear();
+  }
+
+  async stop(): Promise<void> {
+    this.forget();
+    await this.pool.end().catch(() => undefined);
+  }
+}
