@@ -651,10 +651,8 @@ describe('A server whose listening connection', () => {
   it('was given up is not believed when it speaks again', async () => {
     interface Inside {
       client: pg.Client | undefined;
-      self: string;
-      beat: number;
+      heartbeats: { sender: string; beat: number; send: () => Promise<void> }[];
       isConnected: () => boolean;
-      sendHeartbeat: () => Promise<void>;
     }
     const revocations = here.app.get<Revocations, Inside>(Revocations);
     await eventually(() => {
@@ -662,8 +660,9 @@ describe('A server whose listening connection', () => {
     });
     const old = revocations.client;
     old?.emit('error', new Error('cut'));
-    await revocations.sendHeartbeat();
-    old?.emit('notification', { payload: `heartbeat ${revocations.self} ${revocations.beat}` });
+    const [heartbeat] = revocations.heartbeats;
+    await heartbeat?.send();
+    old?.emit('notification', { payload: `heartbeat ${heartbeat?.sender} ${heartbeat?.beat}` });
     expect([old === undefined, revocations.isConnected()]).toEqual([false, false]);
     await eventually(() => {
       expect(revocations.isConnected()).toBe(true);
@@ -672,10 +671,29 @@ describe('A server whose listening connection', () => {
 });
 
 describe('A server', () => {
-  it('that cannot reach the pool any more answers 503 after two seconds at most, and recovers', async () => {
+  it('whose requests cannot reach the database goes by what it remembers, as revocations are still heard of', async () => {
+    const { account, credential } = await apiToken();
+    const other = await apiToken();
+    for (const each of [credential, other.credential]) await warm(there, each);
+    line.freeze((application) => application === 'latchkey');
+    const frozen = performance.now();
+    await sleep(AT_WORST - (performance.now() - frozen));
+    expect((await credential.present(there)).status).toBe(200);
+    await frontend('DELETE', account, '/revoke-all');
+    await eventually(async () => {
+      expect((await credential.present(there)).status).toBe(503);
+    });
+    expect((await other.credential.present(there)).status).toBe(200);
+    line.thaw();
+    await eventually(async () => {
+      expect((await credential.present(there)).status).toBe(401);
+    });
+  });
+
+  it('that cannot reach the database at all answers 503 after two seconds at most, and recovers', async () => {
     const { credential } = await apiToken();
     await warm(there, credential);
-    line.freeze((application) => application === 'latchkey');
+    line.freeze(() => true);
     const frozen = performance.now();
     const { status } = await credential.present(there);
     // It goes by what it remembers, unless the machine was too busy to ask in time.

@@ -23,7 +23,10 @@ export class DatabaseModule {
       provide: DirectDatabase,
       inject: [getDataSourceToken()],
       useFactory: ({ options: { entities = [] } }: DataSource) =>
-        new DirectDatabase({ ...poolOptions(access.direct, options(DIRECT_POOL_SIZE, true)), entities }),
+        new DirectDatabase({
+          ...poolOptions({ ...access.direct, application_name: 'latchkey direct' }, options(DIRECT_POOL_SIZE, true)),
+          entities,
+        }),
     };
     return {
       module: DatabaseModule,
