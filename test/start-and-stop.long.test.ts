@@ -9,7 +9,7 @@ import { loadConfig } from '../src/config/config.js';
 import { migrate } from '../src/database/migrate.js';
 import { createLogger } from '../src/logging/logger.js';
 import { start } from '../src/start.js';
-import { createDatabase, type TestDatabase } from './support/database.js';
+import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import {
   childrenOf,
   cleanUp,
@@ -367,7 +367,7 @@ describe('on an outside database', () => {
   });
 
   it('does not wait for a database that refuses it', async () => {
-    const url = urlOf(database).replace(/:[^:@]+@/, ':not-the-password@');
+    const url = urlOf(database.connection).replace(/:[^:@]+@/, ':not-the-password@');
     const starting = start(testConfig({ database: parseDatabaseUrl(url) }), silent, () => undefined);
     await expect(starting).rejects.toThrow('password authentication failed');
   });
@@ -423,7 +423,10 @@ describe('five replicas that start at once on an empty outside database', () => 
       for (const secret of Object.values(bootstrap).slice(1)) expect(replica.output).not.toContain(secret);
     }
 
-    const config = { database: parseDatabaseUrl(urlOf(database)), publicUrl: 'https://latchkey.example.org' };
+    const config = {
+      database: parseDatabaseUrl(urlOf(database.connection)),
+      publicUrl: 'https://latchkey.example.org',
+    };
     const { bootstrap: given } = loadConfig({ ...env, BOOTSTRAP_ADMIN_EMAIL: 'other@example.org' });
     const late = await start(testConfig({ ...config, bootstrap: given }), silent, () => undefined);
     await late.stop();
@@ -490,17 +493,12 @@ function startEmbedded(dataDir: string, env: Record<string, string> = {}): Promi
 
 function outside(database: TestDatabase, env: Record<string, string> = {}): Record<string, string> {
   return {
-    DATABASE_URL: urlOf(database),
+    DATABASE_URL: urlOf(database.connection),
     SECRET_KEY: TEST_SECRET_KEY,
     BCRYPT_COST: '4',
     RATE_LIMIT_PER_MINUTE: '0',
     ...env,
   };
-}
-
-function urlOf({ connection }: TestDatabase): string {
-  const { user, password, host, port, database } = connection;
-  return `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`;
 }
 
 /** The credentials in an announcement. */

@@ -165,13 +165,15 @@ export class SessionlessClient extends PooledClient {
     }
     if (ENDS_TRANSACTION.test(query.text)) this.isInTransaction = false;
     if (this.isInTransaction || ENDS_TRANSACTION.test(query.text)) return super.send(query);
-    // All three are sent before the first is answered. After a failure COMMIT rolls back.
-    const [, result] = await Promise.all([
-      super.send({ text: BEGIN }),
-      super.send(query),
-      super.send({ text: 'COMMIT' }),
-    ]);
-    return result;
+    await super.send({ text: BEGIN });
+    try {
+      const result = await super.send(query);
+      await super.send({ text: 'COMMIT' });
+      return result;
+    } catch (error) {
+      await super.send({ text: 'ROLLBACK' }).catch(() => undefined);
+      throw error;
+    }
   }
 }
 

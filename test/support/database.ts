@@ -6,7 +6,14 @@ export interface TestDatabase {
   connection: PostgresConnection;
   /** Asks the database behind the server's back. */
   query<Row extends pg.QueryResultRow>(statement: string, parameters?: unknown[]): Promise<Row[]>;
+  /** Runs a statement in a transaction that stays open until the connection is ended. */
+  hold(statement: string): Promise<{ end(): Promise<void> }>;
   drop(): Promise<void>;
+}
+
+/** @returns the URL of a database, as DATABASE_URL takes it */
+export function urlOf({ user, password, host, port, database }: PostgresConnection): string {
+  return `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`;
 }
 
 /**
@@ -26,6 +33,14 @@ export async function createDatabase(options: { empty?: boolean } = {}): Promise
     connection,
     query: async <Row extends pg.QueryResultRow>(statement: string, parameters: unknown[] = []) =>
       (await pool.query<Row>(statement, parameters)).rows,
+    hold: async (statement) => {
+      const client = new pg.Client(connection);
+      client.on('error', () => undefined);
+      await client.connect();
+      await client.query('BEGIN');
+      await client.query(statement);
+      return { end: () => client.end() };
+    },
     drop: async () => {
       await pool.end();
       await asAdmin(cluster, `DROP DATABASE ${database} WITH (FORCE)`);
