@@ -10,7 +10,8 @@ const describeWith = hasPgBouncer ? describe : describe.skip;
 const LONGEST = 20_000;
 
 let database: TestDatabase;
-let pooler: PgBouncer | undefined;
+/** Started by the test that runs. */
+let pooler: PgBouncer;
 
 beforeAll(async () => {
   database = await createDatabase();
@@ -22,8 +23,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await cleanUp();
-  await pooler?.stop();
-  pooler = undefined;
+  await pooler.stop();
 });
 
 afterAll(() => database.drop());
@@ -78,8 +78,8 @@ describeWith.each([
   ['in session mode, with its defaults', { pool_mode: 'session' }, false],
   ['in transaction mode, beside a direct URL', { pool_mode: 'transaction', default_pool_size: 4 }, true],
 ] as const)('a server behind a PgBouncer %s', (_mode, settings, isBesideDirect) => {
-  const env = () => ({
-    DATABASE_URL: (pooler as PgBouncer).url(),
+  const env = (): Record<string, string> => ({
+    DATABASE_URL: pooler.url(),
     ...(isBesideDirect && { DATABASE_DIRECT_URL: urlOf(database.connection) }),
   });
 

@@ -16,7 +16,7 @@ export class DatabaseModule {
   static with(access: DatabaseAccess, poolSize: number): DynamicModule {
     const logger = new Logger('Database');
     const onError = (error: Error) => {
-      logger.warn(`a connection to the database was lost: ${error.message}`);
+      logger.debug(`a connection to the database was lost: ${error.message}`);
     };
     const options = (size: number, keepsSession: boolean): PoolOptions => ({ size, keepsSession, onError });
     const direct: FactoryProvider = {

@@ -35,6 +35,15 @@ export function migrationDataSource(
   });
 }
 
+export interface MigrateOptions {
+  /** All of them, unless given. */
+  list?: (new () => MigrationInterface)[];
+  /** Told what is waited for. */
+  onWait?: (forWhat: string) => void;
+  /** Breaks off the waiting. */
+  signal?: AbortSignal;
+}
+
 /**
  * Brings the schema up to date. Replicas that start at once wait for each other on an advisory lock; the first
  * one does the work and the others find it done.
@@ -43,13 +52,12 @@ export function migrationDataSource(
  * again.
  *
  * @param connection one that keeps its session
- * @param onWait told what is waited for
  * @throws when a lock cannot be had within half an hour, or a migration fails; a failed one leaves nothing behind, but
  *   for indexes that are built beside the traffic: they are built anew the next time
  */
 export async function migrate(
   connection: DatabaseConnection,
-  { onWait = () => undefined, signal }: { onWait?: (forWhat: string) => void; signal?: AbortSignal } = {},
+  { list = migrations, onWait = () => undefined, signal }: MigrateOptions = {},
 ): Promise<void> {
   const turn = new DatabaseClient({
     ...connection,
@@ -60,7 +68,7 @@ export async function migrate(
   try {
     await turn.query(sessionSettings({ statement_timeout: 0, idle_session_timeout: 0 }));
     await takeTurn(turn, onWait, signal);
-    const dataSource = await migrationDataSource(connection).initialize();
+    const dataSource = await migrationDataSource(connection, list).initialize();
     try {
       await runMigrations(dataSource, onWait, signal);
     } finally {

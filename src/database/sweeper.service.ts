@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { SWEEP_LOCK } from './locks.js';
 import { sql } from './sql.js';
 
@@ -67,7 +68,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await this.sweep();
     } catch (error) {
-      this.logger.warn('sweeping failed; it is tried again', error);
+      this.logger.warn('sweeping failed; it is tried again', isDatabaseUnavailable(error) ? undefined : error);
     }
     if (!this.stopping) this.schedule(PERIOD);
   }

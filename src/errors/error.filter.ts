@@ -1,8 +1,9 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, STATUS_OF, type ErrorCode } from './api-error.js';
 import { bodyTooLarge, databaseAway, notAllowed, unexpected } from './common-errors.js';
 import { isDatabaseUnavailable } from './database-errors.js';
+import { OutageLog } from './outage-log.js';
 import { dialectOfPath, headersOf, statusOf, wordError, type Dialect } from './dialects.js';
 
 declare module 'fastify' {
@@ -52,13 +53,22 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   if (reply.sent) return;
   const error = toApiError(thrown);
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected failure');
-  else if (isDatabaseUnavailable(thrown)) request.log.warn({ err: thrown }, 'the database is unavailable');
+  else if (isDatabaseUnavailable(thrown)) outagesOf(request.server).note(thrown);
   const path = request.url.split('?', 1)[0] ?? '/';
   const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(path);
   void reply
     .code(statusOf(dialect, error))
     .headers({ ...error.details.headers, ...headersOf(dialect), 'cache-control': 'no-store' })
     .send(wordError(dialect, error, request.id));
+}
+
+const outages = new WeakMap<FastifyInstance, OutageLog>();
+
+/** The log of outages of a server. */
+function outagesOf(server: FastifyInstance): OutageLog {
+  const known = outages.get(server) ?? new OutageLog(server.log);
+  outages.set(server, known);
+  return known;
 }
 
 function toApiError(thrown: unknown): ApiError {

@@ -1,0 +1,49 @@
+/** While no request has failed for so long, the outage is over. In milliseconds. */
+const QUIET = 10_000;
+/** How often a long outage is told of again, in milliseconds. */
+const REMINDER = 60_000;
+
+/** Where it is told. */
+export interface OutageLogger {
+  warn(message: string): void;
+  info(message: string): void;
+}
+
+/** Says once that the database is unavailable, whatever the number of requests that fail of it, and how many they were. */
+export class OutageLog {
+  private failures = 0;
+  private beganAt = 0;
+  private failedAt = 0;
+  private remindedAt = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly logger: OutageLogger) {}
+
+  /** A request has failed of it. */
+  note(error: unknown): void {
+    const now = performance.now();
+    this.failures += 1;
+    this.failedAt = now;
+    if (this.timer) return;
+    this.beganAt = now;
+    this.remindedAt = now;
+    this.logger.warn(`the database is unavailable: ${error instanceof Error ? error.message : String(error)}`);
+    this.timer = setInterval(() => {
+      this.look();
+    }, QUIET / 4).unref();
+  }
+
+  private look(): void {
+    const now = performance.now();
+    const soFar = `${this.failures} request(s) failed in ${Math.round((this.failedAt - this.beganAt) / 1_000)} s`;
+    if (now - this.failedAt >= QUIET) {
+      clearInterval(this.timer);
+      this.timer = undefined;
+      this.failures = 0;
+      this.logger.info(`no request fails of the database any more: ${soFar}`);
+    } else if (now - this.remindedAt >= REMINDER) {
+      this.remindedAt = now;
+      this.logger.warn(`the database is still unavailable: ${soFar}`);
+    }
+  }
+}
