@@ -1,6 +1,7 @@
 import { Global, Logger, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DATABASE_CONNECTION, poolOptions, type DatabaseConnection } from './connection.js';
+import { DatabaseClock } from './database-clock.service.js';
 import { Sweeper } from './sweeper.service.js';
 
 /** The connection pool and what every table needs. Entities come with the modules that own them. */
@@ -22,8 +23,8 @@ export class DatabaseModule {
           }),
         }),
       ],
-      providers: [Sweeper, { provide: DATABASE_CONNECTION, useValue: connection }],
-      exports: [Sweeper, DATABASE_CONNECTION],
+      providers: [Sweeper, DatabaseClock, { provide: DATABASE_CONNECTION, useValue: connection }],
+      exports: [Sweeper, DatabaseClock, DATABASE_CONNECTION],
     };
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { DATABASE_CONNECTION, DatabaseClient, type DatabaseConnection } from '../database/connection.js';
+import { DATABASE_TIME, DatabaseClock, type WithDatabaseTime } from '../database/database-clock.service.js';
 import { sql } from '../database/sql.js';
 
 /** What a cached credential depends on: when one of these changes, the credential has to be looked up again. */
@@ -69,6 +70,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   constructor(
     @Inject(DATABASE_CONNECTION) private readonly connection: DatabaseConnection,
     private readonly manager: EntityManager,
+    private readonly clock: DatabaseClock,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -215,7 +217,10 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     // Those that never arrive must not pile up.
     this.sentAt.delete(beat - 100);
     try {
-      await sql(this.manager, `SELECT ${ANNOUNCE}`, [CHANNEL, `heartbeat ${this.self} ${beat}`]);
+      const values = [CHANNEL, `heartbeat ${this.self} ${beat}`];
+      await this.clock.readFrom(() =>
+        sql<WithDatabaseTime>(this.manager, `SELECT ${ANNOUNCE}, ${DATABASE_TIME}`, values),
+      );
     } catch {
       this.sentAt.delete(beat);
     }
