@@ -3,10 +3,11 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { PLACES } from './domain-shares.js';
 import { FileTransport } from './file-transport.js';
 import { MailQueue } from './mail-queue.service.js';
 import { MailTransport } from './mail-transport.js';
-import { CONCURRENCY, MailWorker } from './mail-worker.service.js';
+import { MailWorker } from './mail-worker.service.js';
 import { OutgoingMailEntity } from './outgoing-mails.entity.js';
 import { OutgoingMailStore } from './outgoing-mails.store.js';
 import { SmtpTransport } from './smtp-transport.js';
@@ -31,5 +32,5 @@ export class MailModule {
 function transportFor({ smtpUrl, mailFrom, dataDir }: Config): MailTransport {
   return smtpUrl === undefined
     ? new FileTransport(join(dataDir, 'mail'), mailFrom)
-    : new SmtpTransport(smtpUrl, mailFrom, CONCURRENCY);
+    : new SmtpTransport(smtpUrl, mailFrom, PLACES);
 }
