@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Clock } from '../config/clock.js';
 import { DatabaseClock } from './database-clock.service.js';
@@ -13,6 +14,7 @@ let ahead = 0;
 let clock: DatabaseClock;
 
 beforeEach(() => {
+  Logger.overrideLogger(false);
   elapsed = 0;
   ahead = 0;
   jest.spyOn(performance, 'now').mockImplementation(() => elapsed * 1_000);
