@@ -30,7 +30,8 @@ const DOUBLINGS = 7;
  */
 const PAUSE = `make_interval(secs => least(3600, 30 * 2 ^ least(attempts, ${DOUBLINGS})) * (1 - random() / 10))`;
 
-const DOMAIN = `lower(regexp_replace(recipient, '^.*@', ''))`;
+/** What places are shared by. Cheap, as it is asked of every mail that is due and may not go yet. */
+const DOMAIN = `lower(split_part(recipient, '@', 2))`;
 
 /** How many due mails are looked at for the domains that they go to. */
 const IN_VIEW = 500;
