@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { MetricsModule } from '../metrics/metrics.module.js';
 import { PLACES } from './domain-shares.js';
 import { FileTransport } from './file-transport.js';
 import { MailQueue } from './mail-queue.service.js';
@@ -14,7 +15,8 @@ import { SmtpTransport } from './smtp-transport.js';
 
 /** Outgoing mail: a queue in the database, and the worker that sends what is in it. */
 @Module({
-  imports: [TypeOrmModule.forFeature([OutgoingMailEntity])],
+  // By name, as the commands have no MetricsModule of their own.
+  imports: [MetricsModule, TypeOrmModule.forFeature([OutgoingMailEntity])],
   providers: [
     OutgoingMailStore,
     MailQueue,
