@@ -19,6 +19,7 @@ export const AUDIT_KINDS = [
   'account.verification_requested',
   'audit.read',
   'limit.reached',
+  'mail.refused',
   'oauth_client.changed',
   'oauth_client.created',
   'oauth_client.deleted',

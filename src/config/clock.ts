@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 
-/** The process's time. What is stored goes by the database's clock; this one judges what a client brings along. */
+/** The process's time. Nothing goes by it: the database's clock decides, which `DatabaseClock` compares with this one. */
 @Injectable()
 export class Clock {
-  /** @returns seconds since 1970 */
+  /** @returns seconds since 1970, with a fraction */
   now(): number {
-    return Math.floor(Date.now() / 1000);
+    return Date.now() / 1_000;
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { DatabaseConnection } from './database-url.js';
+import { addressAt, type MailAddress } from './mail-address.js';
 import { logLevels, secretKey, SECRET_KEY_RULE, variables, type Variables } from './variables.js';
 
 /** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
@@ -20,7 +21,7 @@ export interface Config {
   /** The current key first, then older ones that are still accepted. Absent: made and kept in `dataDir`. */
   secretKeys: string[] | undefined;
   smtpUrl: string | undefined;
-  mailFrom: string;
+  mailFrom: MailAddress;
   bcryptCost: number;
   /** How many threads libuv has for hashing, name look-ups and files: UV_THREADPOOL_SIZE, which Node itself reads. */
   threadPoolSize: number;
@@ -167,7 +168,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     dataDir: resolve(values.DATA_DIR),
     secretKeys,
     smtpUrl: values.SMTP_URL,
-    mailFrom: values.MAIL_FROM ?? `Latchkey <no-reply@${new URL(publicUrl).hostname}>`,
+    mailFrom: values.MAIL_FROM ?? { name: 'Latchkey', address: addressAt('no-reply', new URL(publicUrl).hostname) },
     bcryptCost: values.BCRYPT_COST ?? 12,
     threadPoolSize: values.UV_THREADPOOL_SIZE ?? 4,
     passwordMinLength: values.PASSWORD_MIN_LENGTH ?? 7,

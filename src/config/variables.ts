@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { DatabaseUrlError, parseDatabaseUrl } from './database-url.js';
+import { parseMailAddress } from './mail-address.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -50,10 +51,20 @@ function isNetwork(item: string): boolean {
 }
 
 export const SECRET_KEY_RULE = 'must be at least 32 characters (several, separated by commas: the current one first)';
+const MAIL_FROM_RULE =
+  'must be one mail address, with or without a name, such as Latchkey <no-reply@example.org>; ' +
+  "only ASCII letters, digits and .!#$%&'*+/=?^_`{|}~- may stand before the @";
 const seconds = (fallback: number, minimum = 1) =>
   wholeNumber(minimum, 9_999_999_999)
     .optional()
     .transform((value) => value ?? fallback);
+
+const mailAddress = z.string().transform((value, context) => {
+  const address = parseMailAddress(value);
+  if (address) return address;
+  context.addIssue({ code: 'custom', message: MAIL_FROM_RULE });
+  return z.NEVER;
+});
 
 export const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32);
 
@@ -71,10 +82,7 @@ export const variables = z.object({
   SECRET_KEY: secretKey.optional(),
   SECRET_KEY_FILE: text('must be a path').optional(),
   SMTP_URL: urlWith(['smtp:', 'smtps:']).optional(),
-  MAIL_FROM: z
-    .string()
-    .regex(/^[^\r\n]*@[^\r\n]+$/, 'must be a mail address, such as Latchkey <no-reply@example.org>')
-    .optional(),
+  MAIL_FROM: mailAddress.optional(),
   BCRYPT_COST: wholeNumber(4, 20).optional(),
   UV_THREADPOOL_SIZE: wholeNumber(1, 1024).optional(),
   PASSWORD_MIN_LENGTH: wholeNumber(1, 72).optional(),

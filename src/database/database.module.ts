@@ -2,6 +2,7 @@ import { Global, Logger, Module, type DynamicModule, type FactoryProvider } from
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { DATABASE_ACCESS, poolOptions, type DatabaseAccess, type PoolOptions } from './connection.js';
+import { DatabaseClock } from './database-clock.service.js';
 import { DirectDatabase } from './direct-database.service.js';
 import { Statements } from './statements.service.js';
 import { Sweeper } from './sweeper.service.js';
@@ -39,8 +40,8 @@ export class DatabaseModule {
           }),
         }),
       ],
-      providers: [Sweeper, Statements, direct, { provide: DATABASE_ACCESS, useValue: access }],
-      exports: [Sweeper, Statements, DirectDatabase, DATABASE_ACCESS],
+      providers: [Sweeper, DatabaseClock, Statements, direct, { provide: DATABASE_ACCESS, useValue: access }],
+      exports: [Sweeper, DatabaseClock, Statements, DirectDatabase, DATABASE_ACCESS],
     };
   }
 }

@@ -30,7 +30,9 @@ export class HealthController {
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOperation({
     summary: 'Ready to serve',
-    description: 'The database answers, its migrations are current, and the server is not stopping.',
+    description:
+      'The database answers, its migrations are current, and the server is not stopping. `clock` is there, with a message, ' +
+      'while the clock of the process and that of the database differ by more than a few seconds.',
   })
   @ApiOkResponse({ type: ReadinessView })
   @ApiServiceUnavailableResponse({

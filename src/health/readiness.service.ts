@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { EntityManager } from 'typeorm';
+import { DatabaseClock } from '../database/database-clock.service.js';
 import { APPLIED, migrationNames } from '../database/migrate.js';
 import { sql } from '../database/sql.js';
 
@@ -12,6 +13,7 @@ export class Readiness {
   constructor(
     private readonly manager: EntityManager,
     private readonly indicator: HealthIndicatorService,
+    private readonly clock: DatabaseClock,
   ) {}
 
   /** To be called at the first moment of a shutdown: the load balancer should send no more. */
@@ -24,9 +26,16 @@ export class Readiness {
     const database = this.indicator.check('database');
     try {
       const [row] = await sql<{ count: string }>(this.manager, APPLIED, [migrationNames]);
-      return Number(row?.count) === migrationNames.length ? database.up() : database.down('not migrated');
+      if (Number(row?.count) !== migrationNames.length) return database.down('not migrated');
+      return { ...database.up(), ...this.clockIfWrong() };
     } catch {
       return database.down('unreachable');
     }
+  }
+
+  /** A warning: the server serves as well, as it goes by the database's clock. */
+  private clockIfWrong(): HealthIndicatorResult {
+    const warning = this.clock.warning();
+    return warning === undefined ? {} : this.indicator.check('clock').up(warning);
   }
 }

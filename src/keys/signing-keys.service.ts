@@ -27,7 +27,8 @@ const RELOAD_PAUSE = 5_000;
 export class SigningKeys implements OnModuleInit {
   /** Newest first. */
   private keys: SigningKey[] = [];
-  private loadedAt = 0;
+  /** On the monotonic clock: the other one may be set back. */
+  private loadedAt = -Infinity;
   private unreadable = 0;
 
   constructor(
@@ -61,7 +62,7 @@ export class SigningKeys implements OnModuleInit {
   /** @returns the public key with this id; looks in the database, at most every few seconds, if we do not know it */
   async findPublicKey(kid: string): Promise<KeyObject | undefined> {
     const known = this.keys.find((key) => key.kid === kid);
-    if (known || Date.now() - this.loadedAt < RELOAD_PAUSE) return known?.publicKey;
+    if (known || performance.now() - this.loadedAt < RELOAD_PAUSE) return known?.publicKey;
     await this.load();
     return this.keys.find((key) => key.kid === kid)?.publicKey;
   }
@@ -79,7 +80,7 @@ export class SigningKeys implements OnModuleInit {
 
   private async load(): Promise<void> {
     const rows = await this.store.list();
-    this.loadedAt = Date.now();
+    this.loadedAt = performance.now();
     const found = await Promise.all(rows.map((row) => this.decrypt(row)));
     this.keys = found.filter((key) => key !== undefined);
     this.unreadable = found.length - this.keys.length;

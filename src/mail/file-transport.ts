@@ -1,6 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
+import type { MailAddress } from '../config/mail-address.js';
 import { composeMessage, type Mail } from './mail-message.js';
 import { MailTransport } from './mail-transport.js';
 
@@ -13,7 +14,7 @@ export class FileTransport extends MailTransport {
 
   constructor(
     private readonly folder: string,
-    private readonly from: string,
+    private readonly from: MailAddress,
   ) {
     super();
   }

@@ -1,5 +1,5 @@
 import type { SendMailOptions } from 'nodemailer';
-import addressparser from 'nodemailer/lib/addressparser';
+import { domainOf, type MailAddress } from '../config/mail-address.js';
 
 /** What a renderer writes: the same in plain text and in HTML. */
 export interface MailContent {
@@ -18,11 +18,13 @@ export interface Mail extends MailContent {
 /**
  * The message for nodemailer (RFC 5322), with text and HTML as alternatives.
  *
- * @param from MAIL_FROM: an address, or a name and an address
+ * @param from MAIL_FROM. Nodemailer quotes or encodes the name (RFC 5322, RFC 2047) of an object, and takes a string for a
+ *   list of addresses
  */
-export function composeMessage(from: string, { id, recipient, subject, text, html }: Mail): SendMailOptions {
+export function composeMessage(from: MailAddress, { id, recipient, subject, text, html }: Mail): SendMailOptions {
   return {
-    from,
+    // A copy: nodemailer writes into it.
+    from: { ...from },
     // An object is taken as one address; a string would be parsed as a list of them.
     to: { name: '', address: recipient },
     maxRecipients: 1,
@@ -35,9 +37,4 @@ export function composeMessage(from: string, { id, recipient, subject, text, htm
     disableFileAccess: true,
     disableUrlAccess: true,
   };
-}
-
-function domainOf(from: string): string {
-  const address = addressparser(from, { flatten: true })[0]?.address ?? '';
-  return /@([^@\s]+)$/.exec(address)?.[1] ?? 'localhost';
 }

@@ -14,7 +14,7 @@ export type MailRenderer = (subjectId: string) => Promise<MailContent | undefine
 
 /**
  * Mails on their way out. What is added here is sent at least once: a mail outlives restarts, and is tried again with
- * growing pauses until the mail server takes it or its renderer gives it up.
+ * growing pauses until the mail server takes it, refuses it for good, or its renderer gives it up.
  */
 @Injectable()
 export class MailQueue {

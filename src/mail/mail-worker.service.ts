@@ -1,20 +1,20 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { AttemptEnded, describeFailure } from './mail-failure.js';
+import { Metrics, type MailRefusal } from '../metrics/metrics.service.js';
+import { DomainShares, type Ending } from './domain-shares.js';
+import { AttemptEnded, describeFailure, refusalOf, wasSilent } from './mail-failure.js';
 import { MailQueue } from './mail-queue.service.js';
 import { MailTransport } from './mail-transport.js';
 import { OutgoingMailStore, type ClaimedMail } from './outgoing-mails.store.js';
-
-/** How many mails go out at once. */
-export const CONCURRENCY = 5;
 
 /** In milliseconds: how often to look for due mails, the most that one attempt takes, and what stopping waits for. */
 const POLL_PERIOD = 1_000;
 const SEND_LIMIT = 25_000;
 const STOP_LIMIT = 3_000;
 
-/** How an attempt ended: with the mail done, or not. Both are for the log. */
-type Outcome = { done: string } | { failure: string };
+/** How an attempt ended: with the mail done, or not, and why, for the log; a refusal ends it, too. */
+type Outcome = { done: string } | { failure: string; refusal: MailRefusal | undefined; silent: boolean };
 
 /** Sends the queue's mails, from when the application is up until it stops. Any number of processes may do so. */
 @Injectable()
@@ -23,14 +23,15 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly pending = new Map<AbortController, Promise<void>>();
   private running: Promise<void> = Promise.resolve();
   private stopping = false;
-  /** Whether the last claim took all that it could, so that others may be waiting for a free place. */
-  private backlog = false;
+  private readonly shares = new DomainShares();
   private databaseAway = false;
 
   constructor(
     private readonly queue: MailQueue,
     private readonly mails: OutgoingMailStore,
     private readonly transport: MailTransport,
+    private readonly audit: AuditLog,
+    private readonly metrics: Metrics,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -53,17 +54,23 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   /** One loop, so that there are never two rounds at once. */
   private async run(): Promise<void> {
     while (!this.stopping) {
-      const free = CONCURRENCY - this.pending.size;
-      const mails = free > 0 ? await this.claim(free) : [];
-      this.backlog = mails.length === free;
-      for (const mail of mails) this.start(mail);
+      await this.fillPlaces();
       await this.queue.wakeSignal.sleep(POLL_PERIOD);
     }
   }
 
-  private async claim(limit: number): Promise<ClaimedMail[]> {
+  /** A claim takes one mail for each domain: another may find more, for domains that have not had their share yet. */
+  private async fillPlaces(): Promise<void> {
+    for (let next = this.shares.next(); next && !this.stopping; next = this.shares.next()) {
+      const mails = await this.claim(next);
+      if (mails.length === 0) return;
+      for (const mail of mails) this.start(mail);
+    }
+  }
+
+  private async claim({ limit, exceptDomains }: { limit: number; exceptDomains: string[] }): Promise<ClaimedMail[]> {
     try {
-      const mails = await this.mails.claim(this.queue.kinds(), limit);
+      const mails = await this.mails.claim(this.queue.kinds(), limit, exceptDomains);
       if (this.databaseAway) this.logger.log('the database is available again; mails are sent again');
       this.databaseAway = false;
       return mails;
@@ -86,16 +93,24 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     const limit = setTimeout(() => {
       controller.abort(new AttemptEnded('ETIMEDOUT'));
     }, SEND_LIMIT);
-    const work = this.process(mail, controller.signal).finally(() => {
+    const giveBack = this.shares.take(mail.domain);
+    const work = this.process(mail, controller.signal).then((ending) => {
       clearTimeout(limit);
       this.pending.delete(controller);
-      if (this.backlog) this.queue.wake();
+      giveBack(ending);
+      // Others may be waiting for the place.
+      this.queue.wake();
     });
     this.pending.set(controller, work);
   }
 
-  private async process(mail: ClaimedMail, signal: AbortSignal): Promise<void> {
+  private async process(mail: ClaimedMail, signal: AbortSignal): Promise<Ending> {
     const outcome = await this.attempt(mail, signal);
+    await this.tryToNote(mail, outcome);
+    return 'done' in outcome ? 'taken' : outcome.silent ? 'silent' : 'other';
+  }
+
+  private async tryToNote(mail: ClaimedMail, outcome: Outcome): Promise<void> {
     try {
       await this.note(mail, outcome);
     } catch (error) {
@@ -107,7 +122,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       return await Promise.race([this.renderAndDeliver(mail, signal), rejectionOf(signal)]);
     } catch (error) {
-      return { failure: describeFailure(error) };
+      return { failure: describeFailure(error), refusal: refusalOf(error), silent: wasSilent(error) };
     }
   }
 
@@ -124,10 +139,27 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     if ('done' in outcome) {
       this.logger.log(`${nameOf(mail)}: ${outcome.done}`);
       await this.mails.markDone(mail.id);
+    } else if (outcome.refusal) {
+      await this.noteRefusal(mail, outcome.refusal, outcome.failure);
     } else {
       this.logger.warn(`${nameOf(mail)}: not sent (${outcome.failure}), tried again ${nextOf(mail)}`);
       await this.mails.markFailed(mail.id, outcome.failure);
     }
+  }
+
+  private async noteRefusal({ id, ...mail }: ClaimedMail, refusal: MailRefusal, failure: string): Promise<void> {
+    const wasOpen = await this.mails.markRefused(id, failure, (tx) =>
+      this.audit.record(tx, {
+        kind: 'mail.refused',
+        subject: id,
+        outcome: 'failure',
+        email: mail.recipient,
+        details: { kind: mail.kind, reason: refusal, failure },
+      }),
+    );
+    if (!wasOpen) return;
+    this.metrics.countRefusedMail(refusal);
+    this.logger.warn(`${nameOf({ id, ...mail })}: refused for good (${failure}), not tried again`);
   }
 }
 

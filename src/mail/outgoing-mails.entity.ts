@@ -32,11 +32,11 @@ export class OutgoingMailEntity {
   @Column({ name: 'next_attempt_at', type: 'timestamptz', default: () => 'now()' })
   nextAttemptAt!: Date;
 
-  /** When it was sent, or found to be of no use any more. */
+  /** When it was sent, refused for good, or found to be of no use any more. */
   @Column({ name: 'done_at', type: 'timestamptz', nullable: true })
   doneAt!: Date | null;
 
-  /** The class and code of the last failure. */
+  /** The class and code of the last failure; that of the refusal, once it is done. */
   @Column({ name: 'last_error', type: 'text', nullable: true })
   lastError!: string | null;
 }

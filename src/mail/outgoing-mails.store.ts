@@ -14,6 +14,8 @@ export interface NewMail {
 /** A mail that this worker alone may send until `nextAttemptAt`. */
 export interface ClaimedMail extends NewMail {
   id: string;
+  /** What stands behind the `@` of the recipient, in lower case. */
+  domain: string;
   /** This attempt included. */
   attempts: number;
   nextAttemptAt: Date;
@@ -28,14 +30,34 @@ const DOUBLINGS = 7;
  */
 const PAUSE = `make_interval(secs => least(3600, 30 * 2 ^ least(attempts, ${DOUBLINGS})) * (1 - random() / 10))`;
 
-/** Raising `next_attempt_at` before the mail is sent is what has it sent again, should this process die meanwhile. */
+/** What places are shared by. Cheap, as it is asked of every mail that is due and may not go yet. */
+const DOMAIN = `lower(split_part(recipient, '@', 2))`;
+
+/** How many due mails are looked at for the domains that they go to. */
+const IN_VIEW = 500;
+
+/**
+ * At most one mail for each domain, the one that has been due longest; whoever wants more asks again.
+ *
+ * Raising `next_attempt_at` before the mail is sent is what has a mail sent again, should this process die meanwhile. That a mail is due is asked
+ * again where it is locked, as another worker may have taken it up since.
+ */
 const CLAIM = `
+  WITH due AS (
+    SELECT id, next_attempt_at, ${DOMAIN} AS domain FROM outgoing_mails
+    WHERE done_at IS NULL AND next_attempt_at <= now() AND kind = ANY($1) AND ${DOMAIN} <> ALL($3)
+    ORDER BY next_attempt_at LIMIT ${IN_VIEW}
+  ), first AS (
+    SELECT DISTINCT ON (domain) id FROM due ORDER BY domain, next_attempt_at, id
+  ), claimed AS (
+    SELECT m.id FROM outgoing_mails m JOIN first ON first.id = m.id
+    WHERE m.done_at IS NULL AND m.next_attempt_at <= now()
+    ORDER BY m.next_attempt_at LIMIT $2 FOR UPDATE OF m SKIP LOCKED
+  )
   UPDATE outgoing_mails SET attempts = attempts + 1, next_attempt_at = now() + ${PAUSE}
-  WHERE id IN (
-    SELECT id FROM outgoing_mails
-    WHERE done_at IS NULL AND next_attempt_at <= now() AND kind = ANY($1)
-    ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-  RETURNING id, kind, subject_id AS "subjectId", recipient, attempts, next_attempt_at AS "nextAttemptAt"`;
+  WHERE id IN (SELECT id FROM claimed)
+  RETURNING id, kind, subject_id AS "subjectId", recipient, ${DOMAIN} AS domain, attempts,
+    next_attempt_at AS "nextAttemptAt"`;
 
 /** The statements on `outgoing_mails`. All of them go by the database's clock. */
 @Injectable()
@@ -53,18 +75,37 @@ export class OutgoingMailStore {
   }
 
   /**
-   * Takes up mails that are due. No other worker gets them before their `nextAttemptAt`.
+   * Takes up mails that are due, at most one for each domain. No other worker gets them before their `nextAttemptAt`.
    *
    * @param kinds only these: a newer replica may have queued what this one cannot render
+   * @param exceptDomains none that goes to one of these
    */
-  async claim(kinds: string[], limit: number): Promise<ClaimedMail[]> {
-    return sql<ClaimedMail>(this.dataSource.manager, CLAIM, [kinds, limit]);
+  async claim(kinds: string[], limit: number, exceptDomains: string[]): Promise<ClaimedMail[]> {
+    return sql<ClaimedMail>(this.dataSource.manager, CLAIM, [kinds, limit, exceptDomains]);
   }
 
   async markDone(id: string): Promise<void> {
     await sql(this.dataSource.manager, 'UPDATE outgoing_mails SET done_at = now(), last_error = NULL WHERE id = $1', [
       id,
     ]);
+  }
+
+  /**
+   * Ends a mail that was refused for good.
+   *
+   * @param alsoNote runs in the same transaction
+   * @returns whether it was not done yet
+   */
+  async markRefused(id: string, failure: string, alsoNote: (tx: EntityManager) => Promise<void>): Promise<boolean> {
+    return this.dataSource.transaction(async (tx) => {
+      const ended = await sql(
+        tx,
+        'UPDATE outgoing_mails SET done_at = now(), last_error = $2 WHERE id = $1 AND done_at IS NULL RETURNING id',
+        [id, failure],
+      );
+      if (ended.length > 0) await alsoNote(tx);
+      return ended.length > 0;
+    });
   }
 
   async markFailed(id: string, failure: string): Promise<void> {

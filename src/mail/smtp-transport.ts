@@ -1,5 +1,6 @@
 import { createTransport, type SMTPPoolOptions } from 'nodemailer';
 import { parseConnectionUrl } from 'nodemailer/lib/shared';
+import type { MailAddress } from '../config/mail-address.js';
 import { composeMessage, type Mail } from './mail-message.js';
 import { MailTransport } from './mail-transport.js';
 
@@ -12,7 +13,7 @@ export class SmtpTransport extends MailTransport {
 
   constructor(
     url: string,
-    private readonly from: string,
+    private readonly from: MailAddress,
     maxConnections: number,
   ) {
     super();

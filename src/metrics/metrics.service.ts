@@ -1,12 +1,18 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { DatabaseClock } from '../database/database-clock.service.js';
 import { collectProcessMetrics } from './process-metrics.js';
 
 const CREDENTIAL_KINDS = ['app', 'user', 'api', 'oauth', 'session', 'client'] as const;
 
 /** What a request shows to say who it comes from: a token of a kind, the JWT of a session, a client's id and secret. */
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
+const MAIL_REFUSALS = ['recipient', 'message'] as const;
+
+/** What a mail server has refused for good. */
+export type MailRefusal = (typeof MAIL_REFUSALS)[number];
 
 /** Seconds: from a token that is remembered to a password that waits to be hashed. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
@@ -30,9 +36,27 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
     buckets: BUCKETS,
     registers: [this.registry],
   });
+  private readonly refusedMails = new Counter({
+    name: 'latchkey_mails_refused_total',
+    help: 'Mails that the mail server refused for good, by what it refused. They are not tried again.',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
   private stopProcessMetrics?: () => void;
 
+  constructor(databaseClock: DatabaseClock) {
+    new Gauge({
+      name: 'latchkey_clock_offset_seconds',
+      help: "By how much the clock of the process is ahead of the database's (negative: behind), in seconds.",
+      registers: [this.registry],
+      collect() {
+        this.set(databaseClock.offset());
+      },
+    });
+  }
+
   onModuleInit(): void {
+    for (const reason of MAIL_REFUSALS) this.refusedMails.inc({ reason }, 0);
     this.stopProcessMetrics = collectProcessMetrics(this.registry);
   }
 
@@ -63,6 +87,11 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
     const found = await check;
     this.checks[kind][found ? 'accepted' : 'refused'].inc();
     return found;
+  }
+
+  /** Counts a mail that has ended because the mail server refused it for good. */
+  countRefusedMail(reason: MailRefusal): void {
+    this.refusedMails.inc({ reason });
   }
 
   /** @returns all numbers in Prometheus' text format */

@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { DatabaseConnection } from '../config/database-url.js';
 import { databasePool } from '../database/connection.js';
+import { DATABASE_TIME, type DatabaseClock, type WithDatabaseTime } from '../database/database-clock.service.js';
 
 /** For how long a heartbeat proves that we hear, counted from when it was sent. In milliseconds. */
 const VALID_FOR = 2_000;
+/** Reads the database's clock too, as it is asked all the time. */
+const SEND = `SELECT pg_notify($1, $2), ${DATABASE_TIME}`;
 const TIME_LIMIT = 1_500;
 /** A database that has moved is found again when the connection is made anew. In seconds. */
 const CONNECTION_LIFETIME = 30;
@@ -36,6 +39,7 @@ export class Heartbeat {
     way: DatabaseConnection,
     keepsSession: boolean,
     private readonly channel: string,
+    private readonly clock: DatabaseClock,
   ) {
     this.pool = databasePool(way, {
       application_name: 'latchkey heartbeat',
@@ -58,7 +62,10 @@ export class Heartbeat {
     // Those that never arrive must not pile up.
     this.sentAt.delete(beat - 100);
     try {
-      await this.pool.query('SELECT pg_notify($1, $2)', [this.channel, `heartbeat ${this.sender} ${beat}`]);
+      await this.clock.readFrom(async () => {
+        const payload = `heartbeat ${this.sender} ${beat}`;
+        return (await this.pool.query<WithDatabaseTime>(SEND, [this.channel, payload])).rows;
+      });
     } catch {
       this.sentAt.delete(beat);
     }

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { DATABASE_ACCESS, DatabaseClient, sessionSettings, type DatabaseAccess } from '../database/connection.js';
+import { DatabaseClock } from '../database/database-clock.service.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
 import { sql } from '../database/sql.js';
 import { Heartbeat } from './heartbeat.js';
@@ -60,10 +61,11 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   constructor(
     @Inject(DATABASE_ACCESS) private readonly access: DatabaseAccess,
     private readonly database: DirectDatabase,
+    clock: DatabaseClock,
   ) {
-    this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL)];
+    this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL, clock)];
     if (access.pool !== access.direct) {
-      this.heartbeats.push(new Heartbeat(access.pool, access.keepsSession, CHANNEL));
+      this.heartbeats.push(new Heartbeat(access.pool, access.keepsSession, CHANNEL, clock));
     }
   }
 

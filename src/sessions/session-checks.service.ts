@@ -3,8 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { decodeProtectedHeader } from 'jose';
 import jwt from 'jsonwebtoken';
 import type { SessionPrincipal } from '../access/principal.js';
-import { Clock } from '../config/clock.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { DatabaseClock } from '../database/database-clock.service.js';
 import { isUuid } from '../http/validation.js';
 import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
 import type { SessionClaims } from './session-tokens.service.js';
@@ -19,7 +19,7 @@ export class SessionChecks {
     private readonly signingKeys: SigningKeys,
     private readonly sessions: SessionStore,
     private readonly uses: SessionLastUsed,
-    private readonly clock: Clock,
+    private readonly clock: DatabaseClock,
   ) {}
 
   /**

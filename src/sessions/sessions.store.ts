@@ -50,7 +50,7 @@ const REFRESH_TTL = `$4 * interval '1 second'`;
 const OPEN_SESSION = `
   s.id, s.account_id AS "accountId", a.email,
   floor(extract(epoch FROM now()))::float8 AS "issuedAt",
-  floor(extract(epoch FROM least(now() + ${TTL}, s.created_at + ${MAX_AGE})))::float8 AS "accessExpiresAt",
+  floor(extract(epoch FROM least(now() + ${TTL}, s.expires_at, s.created_at + ${MAX_AGE})))::float8 AS "accessExpiresAt",
   s.refresh_counter AS "refreshCounter", s.refresh_expires_at IS NOT NULL AS refreshable`;
 
 const LIVE = 'revoked_at IS NULL AND expires_at > now()';

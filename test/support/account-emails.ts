@@ -29,7 +29,7 @@ export function withTwoServers(): void {
     const overrides = {
       publicUrl: PUBLIC_URL,
       smtpUrl: mailServer.url(),
-      mailFrom: 'Latchkey <no-reply@latchkey.test>',
+      mailFrom: { name: 'Latchkey', address: 'no-reply@latchkey.test' },
     };
     here = await startServer(database.connection, overrides);
     there = await startServer(database.connection, overrides);

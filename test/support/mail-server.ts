@@ -18,6 +18,13 @@ export interface ReceivedMail {
   secure: boolean;
 }
 
+/** A reply to a command: always, or to what goes to one recipient only. */
+export interface Reply {
+  to: 'MAIL' | 'RCPT' | 'DATA';
+  code: number;
+  text: string;
+}
+
 interface MailServerOptions {
   security?: Security;
   /** The one that it takes, for any user. */
@@ -37,6 +44,15 @@ export class MailServer {
   behaviour: Behaviour = 'take';
   /** How many mails it was taking in at once, at the most. */
   mostAtOnce = 0;
+  /** What it answers, in place of taking mails. */
+  reply: Reply | undefined;
+  /** It says nothing more to whoever names a recipient of these domains. */
+  readonly silentAbout = new Set<string>();
+  /** The recipients of whom it was told, and said nothing. */
+  readonly unanswered: string[] = [];
+  private readonly held = new Set<SMTPServerSession>();
+  /** How many connections it has been silent on at once, at the most. */
+  mostHeld = 0;
   private atOnce = 0;
   private port = 0;
   private server: SMTPServer | undefined;
@@ -54,6 +70,21 @@ export class MailServer {
         this.logins.push({ user: login.username, secure: session.secure });
         if (password === login.password) done(null, { user: login.username });
         else done(refusal(535, `5.7.8 ${String(login.password)} is wrong`));
+      },
+      onMailFrom: (_address, _session, done) => {
+        done(this.refusalAt('MAIL'));
+      },
+      onRcptTo: ({ address }, session, done) => {
+        if (!this.silentAbout.has(address.replace(/^.*@/, ''))) {
+          done(this.refusalAt('RCPT'));
+          return;
+        }
+        this.unanswered.push(address);
+        this.held.add(session);
+        this.mostHeld = Math.max(this.mostHeld, this.held.size);
+      },
+      onClose: (session) => {
+        for (const held of this.held) if (held.id === session.id) this.held.delete(held);
       },
       onData: (stream, session, done) => {
         this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
@@ -94,6 +125,8 @@ export class MailServer {
     try {
       let raw = '';
       for await (const chunk of stream) raw += chunk.toString();
+      const refused = this.refusalAt('DATA');
+      if (refused) return refused;
       // The text of a refusal repeats the mail, as some servers do.
       if (this.behaviour === 'refuse for now') return refusal(451, `4.2.0 ${raw}`);
       if (this.behaviour === 'refuse for good') return refusal(550, raw);
@@ -103,6 +136,15 @@ export class MailServer {
     } finally {
       this.atOnce--;
     }
+  }
+
+  /** On how many connections it is silent now. */
+  get heldNow(): number {
+    return this.held.size;
+  }
+
+  private refusalAt(command: Reply['to']): Error | null {
+    return this.reply?.to === command ? refusal(this.reply.code, this.reply.text) : null;
   }
 
   private cutConnections(): void {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import 'reflect-metadata';
 import { Clock } from '../../src/config/clock.js';
+import { DatabaseClock } from '../../src/database/database-clock.service.js';
 import { loadConfig, type Config } from '../../src/config/config.js';
 import type { DatabaseConnection } from '../../src/config/database-url.js';
 import { withoutPooler, type DatabaseAccess } from '../../src/database/connection.js';
@@ -33,8 +34,10 @@ export interface TestServer {
   /** What `call` has been answered. */
   answers: SeenAnswers;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
-  /** Moves the server's clock, not the database's. */
+  /** As though so much time had gone by, for what the server judges without the database: the `exp` of JWTs. */
   advanceClock(seconds: number): void;
+  /** Sets the clock of the server's process, so many seconds ahead of the true time. */
+  setClockAhead(seconds: number): void;
   close(): Promise<void>;
 }
 
@@ -79,9 +82,12 @@ export async function startServer(
       return answer;
     },
     advanceClock: (seconds) => {
-      const clock = app.get(Clock);
+      const clock = app.get(DatabaseClock);
       const now = clock.now.bind(clock);
       clock.now = () => now() + seconds;
+    },
+    setClockAhead: (seconds) => {
+      app.get(Clock).now = () => Date.now() / 1_000 + seconds;
     },
     close: async () => {
       await stopServer(app);
