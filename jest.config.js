@@ -1,12 +1,15 @@
-// Suites named so start the whole program again and again, or have a browser draw every route: `npm run test:long`.
-const LONG = '\\.long\\.test\\.ts$';
-const isLong = process.env.TESTS === 'long';
+/**
+ * What a command of its own runs: the suites that start the whole program again and again, or have a browser draw every
+ * route (`npm run test:long`), and those that do harm to what is around it (`npm run test:faults`).
+ */
+const SPECIAL = { long: '\\.long\\.test\\.ts$', faults: 'test/faults/.*\\.test\\.ts$' };
+const asked = SPECIAL[process.env.TESTS];
 
 /** @type {import('jest').Config} */
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test', '<rootDir>/packages'],
-  ...(isLong ? { testRegex: LONG } : { testMatch: ['**/*.spec.ts', '<rootDir>/{test,packages/*/test}/**/*.test.ts'] }),
-  testPathIgnorePatterns: ['/node_modules/', ...(isLong ? [] : [LONG])],
+  ...(asked ? { testRegex: asked } : { testMatch: ['**/*.spec.ts', '<rootDir>/{test,packages/*/test}/**/*.test.ts'] }),
+  testPathIgnorePatterns: ['/node_modules/', ...(asked ? [] : Object.values(SPECIAL))],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   // Jest cannot require() an ES module before Node 24.9, and @fastify/static requires this one.

@@ -7,6 +7,7 @@ interface Call {
   /** What the client called itself when it connected; undefined before that. */
   application: string | undefined;
   sockets: [client: Socket, database: Socket];
+  hasLost?: boolean;
 }
 
 /**
@@ -15,6 +16,7 @@ interface Call {
  */
 export class Line {
   private readonly calls = new Set<Call>();
+  private lost: 'questions' | 'answers' | undefined;
   private frozen: (application: string) => boolean = () => false;
 
   private constructor(
@@ -56,6 +58,25 @@ export class Line {
     this.freeze(() => false);
   }
 
+  /** Ends the calls that are there as a firewall does that has forgotten them: each side is told that there is none. */
+  reset(which: (application: string) => boolean = () => true): void {
+    for (const { application, sockets } of this.calls) {
+      if (which(application ?? '')) for (const socket of sockets) socket.resetAndDestroy();
+    }
+  }
+
+  /** Lets nothing through in one direction, and all in the other, until {@link deliver}. What is held back is lost. */
+  lose(what: 'questions' | 'answers'): void {
+    this.lost = what;
+  }
+
+  /** Lets everything through again. A call that has lost something is of no use any more. */
+  deliver(): void {
+    if (this.lost === undefined) return;
+    this.lost = undefined;
+    for (const call of [...this.calls]) if (call.hasLost) for (const socket of call.sockets) socket.destroy();
+  }
+
   async close(): Promise<void> {
     for (const { sockets } of this.calls) for (const socket of sockets) socket.destroy();
     this.server.close();
@@ -71,7 +92,10 @@ export class Line {
       this.apply(call);
     });
     for (const [from, to] of [call.sockets, [database, client] as const]) {
-      from.on('data', (chunk: Buffer) => to.write(chunk));
+      from.on('data', (chunk: Buffer) => {
+        if (this.lost === (from === client ? 'questions' : 'answers')) call.hasLost = true;
+        else to.write(chunk);
+      });
       from.on('error', () => from.destroy());
       from.on('close', () => {
         this.calls.delete(call);
