@@ -32,7 +32,7 @@ interface LateShowing extends OpenSession {
 /** For how long the parent gives the same successor: answers get lost, and browsers have tabs. */
 const REPLAY_WINDOW = `interval '10 seconds'`;
 /** How many late showings of one parent are taken for lost answers. */
-export const MOST_LATE_SHOWINGS = 20;
+const MOST_LATE_SHOWINGS = 20;
 /**
  * By how much a late showing raises the counter. Not by one: a server of a release that knows no parents takes the counter
  * before the current one for the parent, and here that is one which nobody was ever given.
