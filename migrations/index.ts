@@ -15,6 +15,7 @@ import { AuditTrail1763900000013 } from './1763900000013-audit-trail.js';
 import { AccountsAdministration1763900000014 } from './1763900000014-accounts-administration.js';
 import { SearchIndexes1763900000015 } from './1763900000015-search-indexes.js';
 import { ClientEpochs1764000000016 } from './1764000000016-client-epochs.js';
+import { SessionParents1764000000017 } from './1764000000017-session-parents.js';
 
 /** Every migration, oldest first. New ones go to the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -34,4 +35,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   AccountsAdministration1763900000014,
   SearchIndexes1763900000015,
   ClientEpochs1764000000016,
+  SessionParents1764000000017,
 ];

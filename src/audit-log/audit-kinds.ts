@@ -33,6 +33,7 @@ export const AUDIT_KINDS = [
   'session.ended',
   'session.listed',
   'session.read',
+  'session.refreshed_late',
   'session.reused',
   'sign_in',
   'sign_out',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressForLimits } from './client-address.js';
+import { addressForLimits, networkOf } from './client-address.js';
 
 describe('The address that limits count by', () => {
   it.each([
@@ -59,5 +59,22 @@ describe('The address that limits count by', () => {
     'x'.repeat(10_000),
   ])('is one and the same for what is no address: %.20s', (address) => {
     expect(addressForLimits(address)).toBe('unknown');
+  });
+});
+
+describe('The network that a client is recognised by', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.0/24'],
+    ['192.0.2.255', '192.0.2.0/24'],
+    ['192.0.3.1', '192.0.3.0/24'],
+    ['192.0.2.1:50123', '192.0.2.0/24'],
+    ['::ffff:192.0.2.1', '192.0.2.0/24'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+    ['1:2:3:4:5:6:192.0.2.1', '1:2:3:4::/64'],
+    ['', 'unknown'],
+    ['_hidden', 'unknown'],
+  ])('is the /24 of an IPv4 address, and the /64 of an IPv6 address: %s', (address, expected) => {
+    expect(networkOf(address)).toBe(expected);
   });
 });

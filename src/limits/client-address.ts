@@ -16,6 +16,15 @@ export function addressForLimits(address: string): string {
   return mapped ?? `${firstFourGroups(plain).join(':')}::/64`;
 }
 
+/**
+ * The network by which a client is taken for the same when its address has changed: the /64 of an IPv6 address, the /24 of
+ * an IPv4 address. What is no address at all is of one network.
+ */
+export function networkOf(address: string): string {
+  const client = addressForLimits(address);
+  return isIPv4(client) ? client.replace(/\d+$/, '0/24') : client;
+}
+
 function firstFourGroups(address: string): string[] {
   const [head = '', tail = ''] = address.split('::');
   const [left, right] = [head, tail].map((part) => part.split(':').filter((group) => group !== '')) as [

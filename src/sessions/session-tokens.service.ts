@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
 import { CONFIG, type Config } from '../config/config.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
-import type { OpenSession } from './sessions.store.js';
+import type { OpenSession } from './open-session.js';
 
 /** What a client is given for an open session. */
 export interface TokenPair {

@@ -59,8 +59,9 @@ export class SessionsController {
     summary: 'Account Get new token',
     description:
       'Exchanges a refresh token for a new JWT. With `remember_me` the next refresh token comes with it; without, ' +
-      'the session cannot be refreshed again. Showing the previous refresh token again within ten seconds gives the ' +
-      'same successor; any other reuse ends the session.',
+      'the session cannot be refreshed again. When the answer is lost, show the same refresh token again: it gives the ' +
+      'same successor for ten seconds, and later a new one, which replaces the one that was lost. Showing a refresh token ' +
+      'that was replaced, or an older one, ends the session.',
   })
   @ApiOkResponse({ type: TokenAnswer })
   @ApiErrors('account', ...BODY_ERRORS, badRefreshToken(), 'rate_limited')

@@ -38,12 +38,30 @@ export class SessionEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt!: Date | null;
 
-  /** The number of the only refresh token that is good. */
+  /** The number of the refresh token that is current. */
   @Column({ name: 'refresh_counter', type: 'integer', default: 0 })
   refreshCounter!: number;
 
+  /** When the current counter was made: by the first showing of its parent, or by its last late one. */
   @Column({ name: 'refreshed_at', type: 'timestamptz', nullable: true })
   refreshedAt!: Date | null;
+
+  /**
+   * The counter that the last late showing of a parent made, and then that parent, how many late showings of it there were,
+   * and the network that this one came from. While the counter is the current one they hold; otherwise they are of the past,
+   * and the parent is the counter before the current one. A release that knows no late showings leaves them as they are.
+   */
+  @Column({ name: 'late_counter', type: 'integer', nullable: true })
+  lateCounter!: number | null;
+
+  @Column({ name: 'late_parent', type: 'integer', nullable: true })
+  lateParent!: number | null;
+
+  @Column({ name: 'late_showings', type: 'integer', nullable: true })
+  lateShowings!: number | null;
+
+  @Column({ name: 'late_network', type: 'text', nullable: true })
+  lateNetwork!: string | null;
 
   /** Null: the session cannot be refreshed (any more). */
   @Column({ name: 'refresh_expires_at', type: 'timestamptz', nullable: true })

@@ -8,6 +8,7 @@ import { AccountSessionsController } from './account-sessions.controller.js';
 import { AccountSessions } from './account-sessions.service.js';
 import { SessionChecks } from './session-checks.service.js';
 import { SessionEntity } from './sessions.entity.js';
+import { SessionRefreshes } from './session-refreshes.store.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionLastUsed } from './session-last-used.service.js';
 import { SessionTokens } from './session-tokens.service.js';
@@ -18,7 +19,7 @@ import { Sessions } from './sessions.service.js';
 @Module({
   imports: [TypeOrmModule.forFeature([SessionEntity]), AccountsModule, EmailLinksModule, PasswordsModule, TokensModule],
   controllers: [SessionsController, AccountSessionsController],
-  providers: [SessionStore, SessionTokens, SessionLastUsed, SessionChecks, Sessions, AccountSessions],
+  providers: [SessionStore, SessionRefreshes, SessionTokens, SessionLastUsed, SessionChecks, Sessions, AccountSessions],
   exports: [SessionChecks, SessionTokens, Sessions, AccountSessions],
 })
 export class SessionsModule {}

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
@@ -15,7 +15,9 @@ import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, CREDENTIALS, SIGN_INS, type Extent } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
-import { SessionStore, type OpenSession } from './sessions.store.js';
+import type { OpenSession } from './open-session.js';
+import { SessionRefreshes } from './session-refreshes.store.js';
+import { SessionStore } from './sessions.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { Credentials, RefreshGrant } from './sessions.dto.js';
 
@@ -31,8 +33,6 @@ export const signupClosed = () =>
 /** Signing up, in and out. */
 @Injectable()
 export class Sessions {
-  private readonly logger = new Logger('Sessions');
-
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
@@ -41,6 +41,7 @@ export class Sessions {
     private readonly passwordChecks: PasswordChecks,
     private readonly hasher: PasswordHasher,
     private readonly store: SessionStore,
+    private readonly refreshes: SessionRefreshes,
     private readonly tokens: SessionTokens,
     private readonly callers: Callers,
     private readonly revocations: Revocations,
@@ -93,23 +94,15 @@ export class Sessions {
   }
 
   /**
-   * Exchanges a refresh token for a JWT and, with `remember_me`, the next refresh token. The one before the current
-   * one gives the same successor for ten seconds; using an older one ends the session.
+   * Exchanges a refresh token for a JWT and, with `remember_me`, the next refresh token; see {@link SessionRefreshes.show}.
    *
    * @throws ApiError `unauthorized`
    */
   async refresh({ refresh_token, remember_me = false }: RefreshGrant): Promise<TokenPair> {
     const grant = this.tokens.readRefreshToken(refresh_token);
-    if (!grant) throw badRefreshToken();
-    const { id, counter } = grant;
-    const session =
-      (await this.store.rotate(id, counter, remember_me, currentOrigin())) ??
-      (await this.store.findJustRotated(id, counter));
-    if (session) return this.tokens.issue({ ...session, refreshable: session.refreshable && remember_me });
-    if (await this.store.endReused(id, counter)) {
-      this.logger.warn(`session ${id} was ended: one of its refresh tokens was used again`);
-    }
-    throw badRefreshToken();
+    const session = grant && (await this.refreshes.show({ ...grant, remember: remember_me, origin: currentOrigin() }));
+    if (!session) throw badRefreshToken();
+    return this.tokens.issue({ ...session, refreshable: session.refreshable && remember_me });
   }
 
   /** Ends every session and every user token of the account. */

@@ -2,7 +2,6 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.store.js';
-import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { sql } from '../database/sql.js';
@@ -11,17 +10,7 @@ import { Sweeper } from '../database/sweeper.service.js';
 import type { Origin } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
-
-/** What tokens are made from. Times are seconds since 1970, by the database's clock. */
-export interface OpenSession {
-  id: string;
-  accountId: string;
-  email: string;
-  issuedAt: number;
-  accessExpiresAt: number;
-  refreshCounter: number;
-  refreshable: boolean;
-}
+import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
 
 /** A session as its account sees it. */
 export interface SessionRecord {
@@ -38,20 +27,6 @@ const RECORD = `
   user_agent AS "userAgent"`;
 
 const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
-
-/** For how long the previous refresh token gives the same successor: answers get lost, and browsers have tabs. */
-const REPLAY_WINDOW = `interval '10 seconds'`;
-
-const TTL = `$2 * interval '1 second'`;
-const MAX_AGE = `$3 * interval '1 second'`;
-const REFRESH_TTL = `$4 * interval '1 second'`;
-
-/** Columns of an {@link OpenSession} from sessions `s` and accounts `a`. A JWT ends at the latest with its session. */
-const OPEN_SESSION = `
-  s.id, s.account_id AS "accountId", a.email,
-  floor(extract(epoch FROM now()))::float8 AS "issuedAt",
-  floor(extract(epoch FROM least(now() + ${TTL}, s.expires_at, s.created_at + ${MAX_AGE})))::float8 AS "accessExpiresAt",
-  s.refresh_counter AS "refreshCounter", s.refresh_expires_at IS NOT NULL AS refreshable`;
 
 const LIVE = 'revoked_at IS NULL AND expires_at > now()';
 
@@ -78,9 +53,8 @@ export class SessionStore implements OnModuleInit {
     @Inject(CONFIG) private readonly config: Config,
     private readonly statements: Statements,
     private readonly manager: EntityManager,
-    private readonly revocations: Revocations,
+    revocations: Revocations,
     private readonly sweeper: Sweeper,
-    private readonly audit: AuditLog,
   ) {
     this.live = new VerifiedCache(revocations, REMEMBERED);
   }
@@ -112,72 +86,18 @@ export class SessionStore implements OnModuleInit {
          FROM a RETURNING *
        )
        SELECT ${OPEN_SESSION} FROM s JOIN a ON a.id = s.account_id`,
-      [account.id, ...this.durations(), this.config.refreshTtl, account.credentialEpoch, remember, address, userAgent],
+      [
+        account.id,
+        this.config.sessionTtl,
+        this.config.sessionMaxAge,
+        this.config.refreshTtl,
+        account.credentialEpoch,
+        remember,
+        address,
+        userAgent,
+      ],
     );
     return row;
-  }
-
-  /**
-   * Moves a session from this refresh token to the next one.
-   *
-   * @param remember false: there is no next one
-   * @returns undefined when the counter is not the current one, or the session has ended or cannot be refreshed
-   */
-  async rotate(
-    id: string,
-    counter: number,
-    remember: boolean,
-    { address, userAgent }: Origin,
-  ): Promise<OpenSession | undefined> {
-    const [row] = await sql<OpenSession>(
-      this.manager,
-      `UPDATE sessions s SET
-         refresh_counter = s.refresh_counter + 1,
-         refreshed_at = now(),
-         last_used_at = now(),
-         address = $7,
-         user_agent = $8,
-         refresh_expires_at = CASE WHEN $6 THEN least(now() + ${REFRESH_TTL}, s.created_at + ${MAX_AGE}) END,
-         expires_at = least(now() + greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), s.created_at + ${MAX_AGE})
-       FROM accounts a
-       WHERE s.id = $1 AND s.refresh_counter = $5 AND s.revoked_at IS NULL
-         AND s.refresh_expires_at > now() AND s.expires_at > now()
-         AND a.id = s.account_id AND a.disabled_at IS NULL
-       RETURNING ${OPEN_SESSION}`,
-      [id, ...this.durations(), this.config.refreshTtl, counter, remember, address, userAgent],
-    );
-    return row;
-  }
-
-  /** @returns the session as the rotation away from this counter left it, if that was only just now */
-  async findJustRotated(id: string, counter: number): Promise<OpenSession | undefined> {
-    const [row] = await sql<OpenSession>(
-      this.manager,
-      `SELECT ${OPEN_SESSION} FROM sessions s JOIN accounts a ON a.id = s.account_id
-       WHERE s.id = $1 AND s.refresh_counter = $4 + 1 AND s.refreshed_at > now() - ${REPLAY_WINDOW}
-         AND s.revoked_at IS NULL AND s.expires_at > now() AND a.disabled_at IS NULL`,
-      [id, ...this.durations(), counter],
-    );
-    return row;
-  }
-
-  /** Ends a session of which a refresh token was used again too late: one of its two users is a thief. */
-  async endReused(id: string, counter: number): Promise<boolean> {
-    return this.revocations.during(
-      (ended) => (ended ? `session ${id}` : undefined),
-      async (tx) => {
-        const [ended] = await sql<{ account_id: string }>(
-          tx,
-          `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND refresh_counter > $2 AND revoked_at IS NULL
-           RETURNING account_id`,
-          [id, counter],
-        );
-        if (!ended) return false;
-        const details = { session: id };
-        await this.audit.record(tx, { kind: 'session.reused', subject: ended.account_id, outcome: 'refused', details });
-        return true;
-      },
-    );
   }
 
   /** @returns whether a live session of the account was ended; its end is announced */
@@ -238,10 +158,5 @@ export class SessionStore implements OnModuleInit {
       const { expiresIn, ...value } = row;
       return { value, tags: [`session ${id}`, `account ${accountId}`], expiresIn };
     });
-  }
-
-  /** `$2` and `$3` of every statement that gives an {@link OpenSession}. */
-  private durations(): [ttl: number, maxAge: number] {
-    return [this.config.sessionTtl, this.config.sessionMaxAge];
   }
 }

@@ -305,7 +305,25 @@ const ACTS: Acts = [
     },
   ],
   [
-    'using a refresh token again too late',
+    'showing a refresh token again late',
+    async () => {
+      const { id, token, refreshToken } = await newAccount({ remember: true });
+      const session = claimsOf(token).sid;
+      await send(refresh(refreshToken), newRequestId());
+      await database.query(
+        `UPDATE sessions SET refreshed_at = now() - interval '11 seconds', address = '192.0.2.9' WHERE id = $1`,
+        [session],
+      );
+      const details = { session, earlier_address: '192.0.2.9', late_showings: 1 };
+      return {
+        request: refresh(refreshToken),
+        status: 200,
+        leaves: () => [{ kind: 'session.refreshed_late', subject: id, details }],
+      };
+    },
+  ],
+  [
+    'using a refresh token again after the next one',
     async () => {
       const { id, token, refreshToken } = await newAccount({ remember: true });
       const next = await send(refresh(refreshToken), newRequestId());

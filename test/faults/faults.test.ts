@@ -254,7 +254,7 @@ const faults: Fault[] = [
   },
   { name: 'connections used up for 4 s', times: 2, inject: connectionsUsedUp },
   { name: 'the table of accounts locked for 4 s', times: 2, inject: () => locked('accounts') },
-  { name: 'the tables of tokens and sessions locked for 4 s', times: 2, inject: () => locked('tokens, sessions') },
+  { name: 'the tables of sessions and tokens locked for 4 s', times: 2, inject: () => locked('sessions, tokens') },
   {
     name: 'a rolling restart',
     times: 2,

@@ -60,6 +60,7 @@ const SHOWN = {
     'password_reset.redeemed',
     'password_reset.requested',
     'session.ended',
+    'session.refreshed_late',
     'session.reused',
     'sign_in',
     'sign_out',

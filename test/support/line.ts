@@ -12,12 +12,13 @@ interface Call {
 
 /**
  * A way to PostgreSQL over TCP on which calls can be frozen, by the `application_name` of their client: nothing comes
- * through any more, in either direction, and nobody is told.
+ * through any more, in either direction, and nobody is told. Or they are muted: what is asked arrives, the answer does not.
  */
 export class Line {
   private readonly calls = new Set<Call>();
   private lost: 'questions' | 'answers' | undefined;
   private frozen: (application: string) => boolean = () => false;
+  private muted: (application: string) => boolean = () => false;
 
   private constructor(
     private readonly server: Server,
@@ -49,19 +50,36 @@ export class Line {
     for (const call of this.calls) this.apply(call);
   }
 
+  /** Loses the answers to these clients, also on calls to come, until {@link thaw}. */
+  mute(muted: (application: string) => boolean): void {
+    this.muted = muted;
+    for (const call of this.calls) this.apply(call);
+  }
+
+  /** Ends the calls of these clients, with what was on its way. */
+  cut(cut: (application: string) => boolean): void {
+    for (const { application, sockets } of this.calls) {
+      if (application !== undefined && cut(application)) for (const socket of sockets) socket.destroy();
+    }
+  }
+
   /** Lets calls to come through; those that are frozen stay so. */
   takeNewCalls(): void {
     this.frozen = () => false;
   }
 
   thaw(): void {
+    this.muted = () => false;
     this.freeze(() => false);
   }
 
-  /** Ends the calls that are there as a firewall does that has forgotten them: each side is told that there is none. */
+  /** Ends the calls that are there as a firewall does that has forgotten them: the client is told that there is none. */
   reset(which: (application: string) => boolean = () => true): void {
     for (const { application, sockets } of this.calls) {
-      if (which(application ?? '')) for (const socket of sockets) socket.resetAndDestroy();
+      if (!which(application ?? '')) continue;
+      const [client, database] = sockets;
+      client.resetAndDestroy();
+      database.destroy();
     }
   }
 
@@ -107,8 +125,12 @@ export class Line {
   private apply({ application, sockets }: Call): void {
     if (application === undefined) return;
     const isFrozen = this.frozen(application);
-    for (const socket of sockets) {
-      if (isFrozen) socket.pause();
+    const [client, database] = sockets;
+    for (const [socket, isPaused] of [
+      [client, isFrozen],
+      [database, isFrozen || this.muted(application)],
+    ] as const) {
+      if (isPaused) socket.pause();
       else socket.resume();
     }
   }

@@ -1,0 +1,207 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { AuditLog } from '../audit-log/audit-log.service.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { sql } from '../database/sql.js';
+import type { Origin } from '../http/current-request.js';
+import { networkOf } from '../limits/client-address.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
+
+/** A refresh token that somebody shows. */
+export interface Showing {
+  /** The session's. */
+  id: string;
+  /** The token's. */
+  counter: number;
+  /** False: there is to be no next refresh token. */
+  remember: boolean;
+  /** From where. */
+  origin: Origin;
+}
+
+interface LateShowing extends OpenSession {
+  /** From where the showing before it came. */
+  earlierAddress: string | null;
+  /** How many of this parent there were, with this one. */
+  lateShowings: number;
+  /** It was one too many. */
+  isEnded: boolean;
+}
+
+/** For how long the parent gives the same successor: answers get lost, and browsers have tabs. */
+const REPLAY_WINDOW = `interval '10 seconds'`;
+/** How many late showings of one parent are taken for lost answers. */
+const MOST_LATE_SHOWINGS = 20;
+/**
+ * By how much a late showing raises the counter. Not by one: a server of a release that knows no parents takes the counter
+ * before the current one for the parent, and here that is one which nobody was ever given.
+ */
+const LATE_STEP = 2;
+
+/** Whether the current counter of sessions `s` was made by a late showing of its parent; see the entity. */
+const IS_LATE = '(s.late_counter IS NOT DISTINCT FROM s.refresh_counter)';
+/** The parent of sessions `s`: the counter whose showing made the current one. -1 before the first refresh. */
+const PARENT = `(CASE WHEN ${IS_LATE} THEN s.late_parent ELSE s.refresh_counter - 1 END)`;
+
+/** Whether a showing of the parent of sessions `s` gives the same successor again. Parameters: from where it is shown. */
+const isReplay = (network: string, userAgent: string) => `coalesce(
+  s.refreshed_at > now() - ${REPLAY_WINDOW}
+  AND (NOT ${IS_LATE} OR (s.late_network, s.user_agent) IS NOT DISTINCT FROM (${network}::text, ${userAgent}::text)),
+  false)`;
+
+/** Whether sessions `s` of accounts `a` answer their parent. Those that cannot be refreshed (any more) do, with a JWT. */
+const ANSWERS_PARENT = `
+  s.revoked_at IS NULL AND s.expires_at > now() AND coalesce(s.refresh_expires_at > now(), true)
+  AND a.id = s.account_id AND a.disabled_at IS NULL`;
+
+/** What a showing of the current counter and a late one of its parent change alike; `$2` to `$4`: see {@link TTL}. */
+const REFRESH = `
+  refreshed_at = now(), last_used_at = now(), address = $6, user_agent = $7,
+  refresh_expires_at = CASE WHEN $5 AND s.refresh_expires_at IS NOT NULL
+    THEN least(now() + ${REFRESH_TTL}, s.created_at + ${MAX_AGE}) END,
+  expires_at = CASE WHEN s.refresh_expires_at IS NULL THEN s.expires_at
+    ELSE least(now() + greatest(${TTL}, CASE WHEN $5 THEN ${REFRESH_TTL} END), s.created_at + ${MAX_AGE}) END`;
+
+/**
+ * Which refresh tokens of a session are good (docs/decisions/refresh-tokens.md). Every change of state is one conditional
+ * statement, so servers need not know of each other.
+ */
+@Injectable()
+export class SessionRefreshes {
+  private readonly logger = new Logger('Sessions');
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly revocations: Revocations,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /**
+   * Takes a refresh token. Its session moves on, gives the same successor as before, stays as it is, or ends.
+   *
+   * @returns the session with its current counter; undefined: the token is refused
+   */
+  async show(showing: Showing): Promise<OpenSession | undefined> {
+    const rotated = await this.rotate(showing);
+    if (rotated) return rotated;
+    for (;;) {
+      const found = await this.findByParent(showing);
+      if (!found) break;
+      if (found.isReplay) return found;
+      const late = await this.showLate(showing);
+      if (late) return late.isEnded ? undefined : late;
+      // Another showing of the parent came first. There are only so many before the session ends.
+    }
+    await this.endReused(showing);
+    return undefined;
+  }
+
+  /** Moves a session from its current refresh token to the next one. */
+  private async rotate({ id, counter, remember, origin }: Showing): Promise<OpenSession | undefined> {
+    const [row] = await sql<OpenSession>(
+      this.manager,
+      `UPDATE sessions s SET refresh_counter = s.refresh_counter + 1, ${REFRESH}
+       FROM accounts a
+       WHERE s.id = $1 AND s.refresh_counter = $8 AND s.revoked_at IS NULL
+         AND s.refresh_expires_at > now() AND s.expires_at > now()
+         AND a.id = s.account_id AND a.disabled_at IS NULL
+       RETURNING ${OPEN_SESSION}`,
+      [id, ...this.durations(), remember, origin.address, origin.userAgent, counter],
+    );
+    return row;
+  }
+
+  /** @returns the session whose parent this is, if it answers it; and whether by the successor that it gave before */
+  private async findByParent(showing: Showing): Promise<(OpenSession & { isReplay: boolean }) | undefined> {
+    const { id, counter, origin } = showing;
+    const [row] = await sql<OpenSession & { isReplay: boolean }>(
+      this.manager,
+      `SELECT ${OPEN_SESSION}, ${isReplay('$4', '$5')} AS "isReplay" FROM sessions s, accounts a
+       WHERE s.id = $1 AND ${PARENT} = $3 AND ${ANSWERS_PARENT}`,
+      [id, this.config.sessionTtl, counter, networkOf(origin.address ?? ''), origin.userAgent],
+    );
+    return row;
+  }
+
+  /**
+   * Moves a session past a successor of its parent that was never shown, as its answer was lost; or ends it, when that has
+   * happened too often.
+   *
+   * @returns undefined when another showing has come first
+   */
+  private async showLate({ id, counter, remember, origin }: Showing): Promise<LateShowing | undefined> {
+    const late = await this.revocations.during<LateShowing | undefined>(
+      (shown) => (shown?.isEnded ? `session ${id}` : undefined),
+      async (tx) => {
+        const [shown] = await sql<LateShowing>(
+          tx,
+          // What is locked first is what the UPDATE finds: it can tell of the showing before this one.
+          `WITH earlier AS (
+             SELECT s.id, s.address, CASE WHEN ${IS_LATE} THEN s.late_showings ELSE 0 END AS late_showings
+             FROM sessions s, accounts a
+             WHERE s.id = $1 AND ${PARENT} = $8 AND NOT ${isReplay('$9', '$7')} AND ${ANSWERS_PARENT}
+             FOR NO KEY UPDATE OF s
+           )
+           UPDATE sessions s SET ${REFRESH},
+             refresh_counter = s.refresh_counter + ${LATE_STEP}, late_counter = s.refresh_counter + ${LATE_STEP},
+             late_parent = $8, late_showings = earlier.late_showings + 1, late_network = $9,
+             revoked_at = CASE WHEN earlier.late_showings >= ${MOST_LATE_SHOWINGS} THEN now() END
+           FROM earlier, accounts a WHERE s.id = earlier.id AND a.id = s.account_id
+           RETURNING ${OPEN_SESSION}, earlier.address AS "earlierAddress", s.late_showings AS "lateShowings",
+             s.revoked_at IS NOT NULL AS "isEnded"`,
+          [
+            id,
+            ...this.durations(),
+            remember,
+            origin.address,
+            origin.userAgent,
+            counter,
+            networkOf(origin.address ?? ''),
+          ],
+        );
+        if (!shown) return undefined;
+        const { accountId, earlierAddress, lateShowings } = shown;
+        const details = { session: id, earlier_address: earlierAddress, late_showings: lateShowings };
+        if (shown.isEnded) await this.noteEnd(tx, accountId, details);
+        else await this.audit.record(tx, { kind: 'session.refreshed_late', subject: accountId, details });
+        return shown;
+      },
+    );
+    if (late?.isEnded) this.reportEnd(id);
+    return late;
+  }
+
+  /** Ends a session of which a skipped or an older refresh token was shown: one of its two users is a thief. */
+  private async endReused({ id, counter }: Showing): Promise<void> {
+    const isEnded = await this.revocations.during(
+      (isEnded) => (isEnded ? `session ${id}` : undefined),
+      async (tx) => {
+        const [ended] = await sql<{ accountId: string }>(
+          tx,
+          `UPDATE sessions s SET revoked_at = now()
+           WHERE s.id = $1 AND s.refresh_counter > $2 AND ${PARENT} <> $2 AND s.revoked_at IS NULL
+           RETURNING s.account_id AS "accountId"`,
+          [id, counter],
+        );
+        if (ended) await this.noteEnd(tx, ended.accountId, { session: id });
+        return ended !== undefined;
+      },
+    );
+    if (isEnded) this.reportEnd(id);
+  }
+
+  private async noteEnd(tx: EntityManager, accountId: string, details: { session: string }): Promise<void> {
+    await this.audit.record(tx, { kind: 'session.reused', subject: accountId, outcome: 'refused', details });
+  }
+
+  private reportEnd(id: string): void {
+    this.logger.warn(`session ${id} was ended: one of its refresh tokens was used again`);
+  }
+
+  /** `$2` to `$4` of what makes a session last. */
+  private durations(): [ttl: number, maxAge: number, refreshTtl: number] {
+    return [this.config.sessionTtl, this.config.sessionMaxAge, this.config.refreshTtl];
+  }
+}
