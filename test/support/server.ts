@@ -9,6 +9,7 @@ import { Clock } from '../../src/config/clock.js';
 import { loadConfig, type Config } from '../../src/config/config.js';
 import type { DatabaseConnection } from '../../src/database/connection.js';
 import { describeApi } from '../../src/openapi/docs.js';
+import type { ConnectionLimits } from '../../src/http/connections.js';
 import { createLogger } from '../../src/logging/logger.js';
 import { createServer, stopServer } from '../../src/server.js';
 import { SeenAnswers } from './openapi.js';
@@ -34,7 +35,8 @@ export interface TestServer {
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Moves the server's clock, not the database's. */
   advanceClock(seconds: number): void;
-  close(): Promise<void>;
+  /** @param delay as SHUTDOWN_DELAY */
+  close(delay?: number): Promise<void>;
 }
 
 /** The settings of tests: cheap hashes and no limit on requests, unless a test says otherwise. */
@@ -49,16 +51,17 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
   return { ...config, ...overrides };
 }
 
-/** Starts a whole server on a port of its own, unless `port` says which. */
+/** Starts a whole server on a port of its own, unless `port` says which. Limits are those of {@link createServer}. */
 export async function startServer(
   connection: DatabaseConnection,
   overrides: Partial<Config> = {},
+  limits: Partial<ConnectionLimits> = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-data-'));
   const config = testConfig({ dataDir, ...overrides });
   const logs: string[] = [];
   const logger = createLogger('debug', { write: (line) => logs.push(line) });
-  const app = await createServer({ config, connection, secretKeys: config.secretKeys ?? [] }, logger);
+  const app = await createServer({ config, connection, secretKeys: config.secretKeys ?? [] }, logger, limits);
   await app.listen({ host: '127.0.0.1', port: config.port });
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   const answers = new SeenAnswers(() => describeApi(app, config.publicUrl));
@@ -79,8 +82,8 @@ export async function startServer(
       const now = clock.now.bind(clock);
       clock.now = () => now() + seconds;
     },
-    close: async () => {
-      await stopServer(app);
+    close: async (delay) => {
+      await stopServer(app, delay);
       await rm(dataDir, { recursive: true, force: true });
     },
   };
