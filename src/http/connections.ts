@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeRefusal } from './parser-errors.js';
 
@@ -112,7 +112,8 @@ export class Connections {
     const end = performance.now() + limit;
     const graceEnd = performance.now() + Math.min(grace, limit);
     await this.quietTurn();
-    for (const server of this.servers) server.close();
+    // That of HTTP servers would end idle connections too, at once.
+    for (const server of this.servers) NetServer.prototype.close.call(server);
     while (this.open.size > 0 && performance.now() < graceEnd) await sleep(LOOK_EVERY);
     this.phase = 'closing';
     while (this.open.size > 0 && performance.now() < end) {
