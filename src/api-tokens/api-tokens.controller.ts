@@ -69,7 +69,7 @@ export class ApiTokensController {
   @ApiParam(ACCOUNT_ID)
   @ApiQuery({
     name: 'state',
-    type: String,
+    enum: ['active', 'revoked'],
     required: false,
     description: '`revoked`, or active ones',
     example: 'active',

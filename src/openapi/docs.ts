@@ -12,7 +12,8 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     .setTitle('Latchkey')
     .setDescription(
       'Accounts, sessions and tokens. Errors are worded as the document that a route comes from has them. ' +
-        'Paths may end in a slash. A GET that may be cached has an `ETag`, and answers 304 to `If-None-Match`.',
+        'Paths may end in a slash. A GET that may be cached has an `ETag`, and answers 304 to `If-None-Match`. ' +
+        'A request that is too slow is answered 408, and one whose head is over 16 KiB 431.',
     )
     .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
