@@ -33,8 +33,7 @@ export const ApiCursor = () =>
     name: 'cursor',
     required: false,
     description: 'From `Link`',
-    schema: { type: 'string', maxLength: LONGEST_CURSOR },
-    example: EXAMPLE_CURSOR,
+    schema: { type: 'string', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR },
   });
 
 /** The same as a field of a query that has others. */
