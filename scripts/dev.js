@@ -25,7 +25,8 @@ function seedOnce() {
 }
 
 function run(args) {
-  return spawn(process.execPath, args, { stdio: 'inherit' });
+  // No load balancer has to notice that it starts again.
+  return spawn(process.execPath, args, { stdio: 'inherit', env: { SHUTDOWN_DELAY: '0', ...process.env } });
 }
 
 /** The watcher ends when the server has, and the server when PostgreSQL has. */

@@ -4,8 +4,10 @@ import { ConfigError, loadConfig, type Config } from './config/config.js';
 import { createLogger, type Logger } from './logging/logger.js';
 import { start } from './start.js';
 
-/** Kubernetes kills after 30 s; nothing here may take a third of it. In milliseconds. */
+/** From the end of SHUTDOWN_DELAY on. Kubernetes kills 30 s after SIGTERM, which leaves room for the delay. In milliseconds. */
 const STOP_LIMIT = 9_000;
+/** A terminal, npm and a supervisor may pass on the same word; what comes later than this is another. In milliseconds. */
+const ECHO = 200;
 
 function readConfig(): Config {
   try {
@@ -17,31 +19,50 @@ function readConfig(): Config {
   }
 }
 
-/** Aborts on the first SIGTERM or SIGINT. From then on the process has a limited time to end. */
-function stopSignal(logger: Logger): AbortSignal {
+interface Stop {
+  /** Aborts on the first SIGTERM, SIGHUP or SIGINT. */
+  signal: AbortSignal;
+  /** For how long the server is to go on serving after that, in seconds: whoever sits at a terminal need not wait. */
+  delay: number;
+}
+
+/** Listens for signals. The first gives the process a limited time to end, a second ends it at once. */
+function stopOnSignal({ shutdownDelay }: Config, logger: Logger): Stop {
   const controller = new AbortController();
-  const stop = (name: string) => {
-    if (controller.signal.aborted) return;
-    logger.info(`stopping on ${name}`);
-    setTimeout(() => {
-      logger.error('stopping took too long');
+  const stop: Stop = { signal: controller.signal, delay: 0 };
+  let first = 0;
+  const onSignal = (name: string) => {
+    if (stop.signal.aborted) {
+      if (performance.now() - first < ECHO) return;
+      logger.warn(`ended by a second signal, ${name}`);
       process.exit(1);
-    }, STOP_LIMIT).unref();
+    }
+    first = performance.now();
+    stop.delay = name === 'SIGINT' ? 0 : shutdownDelay;
+    logger.info(`stopping on ${name}${stop.delay > 0 ? ` after ${stop.delay} s` : ''}`);
+    setTimeout(
+      () => {
+        logger.error('stopping took too long');
+        process.exit(1);
+      },
+      stop.delay * 1_000 + STOP_LIMIT,
+    ).unref();
     controller.abort();
   };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
-  return controller.signal;
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.on(name, onSignal);
+  return stop;
 }
 
 async function run(config: Config, logger: Logger): Promise<void> {
-  const stopping = stopSignal(logger);
+  const stop = stopOnSignal(config, logger);
+  const { signal: stopping } = stop;
   const server = await start(config, logger, (text) => process.stdout.write(text), stopping).catch((error: unknown) => {
     if (stopping.aborted && error === stopping.reason) return undefined;
     throw describe('could not start', error);
   });
   if (server) {
     if (!stopping.aborted) await once(stopping, 'abort');
-    await server.stop().catch((error: unknown) => {
+    await server.stop(stop.delay).catch((error: unknown) => {
       throw describe('could not stop', error);
     });
   }

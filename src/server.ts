@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -5,23 +6,38 @@ import { AppModule, type ServerOptions } from './app.module.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
+import type { ConnectionLimits, Connections } from './http/connections.js';
 import { Readiness } from './health/readiness.service.js';
 import { serveDocs } from './openapi/docs.js';
 import { bodyValidation } from './http/validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
 import { Metrics } from './metrics/metrics.service.js';
 
-/** In-flight requests get this long to finish when the server stops, in milliseconds. */
-const DRAIN_LIMIT = 4_000;
+/** In-flight requests get this long to finish once the server takes no more connections, in milliseconds. */
+const DRAIN_LIMIT = 5_000;
+/** Of this time idle connections are kept so long, for a request that may be on its way, in milliseconds. */
+const IDLE_GRACE = 1_000;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    connections: Connections;
+  }
+}
 
 /**
  * Builds a server that is ready to listen.
  *
+ * @param limits what one peer may take of it, where that is not the usual
  * @throws when a route declares no guard, the database is away, or the signing keys cannot be read
  */
-export async function createServer(options: ServerOptions, logger: Logger): Promise<NestFastifyApplication> {
+export async function createServer(
+  options: ServerOptions,
+  logger: Logger,
+  limits: Partial<ConnectionLimits> = {},
+): Promise<NestFastifyApplication> {
   const { config } = options;
-  const { adapter, routes } = createAdapter(config, logger);
+  const { adapter, routes, connections } = createAdapter(config, logger, limits);
+  adapter.getInstance<FastifyInstance>().decorate('connections', connections);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(options), adapter, {
     logger: new NestLogger(logger),
     bodyParser: false,
@@ -45,29 +61,20 @@ export async function createServer(options: ServerOptions, logger: Logger): Prom
   return app;
 }
 
-/** Stops serving: answers what is in flight, cuts off what takes too long, and closes the pool last. */
-export async function stopServer(app: NestFastifyApplication): Promise<void> {
+/**
+ * Stops serving. First it is not ready any more and goes on serving, each answer being the last of its connection; then it
+ * takes no more connections, answers what is in flight, cuts off what takes too long, and closes the pool last.
+ *
+ * @param delay for how long it goes on serving, in seconds: until every load balancer has noticed. 0: nobody has to notice,
+ *   and idle connections get no grace either
+ */
+export async function stopServer(app: NestFastifyApplication, delay = 0): Promise<void> {
+  const { connections } = app.getHttpAdapter().getInstance();
   app.get(Readiness).stop();
-  await drain(app);
+  connections.leave();
+  await sleep(delay * 1_000);
+  await connections.close(delay > 0 ? IDLE_GRACE : 0, DRAIN_LIMIT);
   await app.close();
-}
-
-/** Closes the listener before anything that requests in flight may need. */
-async function drain(app: NestFastifyApplication): Promise<void> {
-  const http = app.getHttpServer();
-  const cutOff = setTimeout(() => {
-    http.closeAllConnections();
-  }, DRAIN_LIMIT);
-  // What was in flight is answered on a connection that is then kept for the next request.
-  const closeIdle = setInterval(() => {
-    http.closeIdleConnections();
-  }, 50);
-  try {
-    await app.getHttpAdapter().close();
-  } finally {
-    clearTimeout(cutOff);
-    clearInterval(closeIdle);
-  }
 }
 
 function corsOptions(origin: string[]) {

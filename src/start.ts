@@ -10,6 +10,7 @@ import { withoutPooler, type DatabaseAccess } from './database/connection.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { migrate, waitForDatabase } from './database/migrate.js';
 import { inspectAccess } from './database/pooler.js';
+import { portIsTaken, refuseTakenPort } from './http/port.js';
 import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
 import { createServer, stopServer } from './server.js';
@@ -18,7 +19,8 @@ import { createServer, stopServer } from './server.js';
 const DATABASE_LIMIT = 60_000;
 
 export interface RunningServer {
-  stop(): Promise<void>;
+  /** @param delay for how long it goes on serving, in seconds; see {@link stopServer} */
+  stop(delay?: number): Promise<void>;
 }
 
 /** An open database. */
@@ -43,11 +45,12 @@ export async function start(
   if (config.database !== undefined && config.smtpUrl === undefined) {
     logger.warn(`there is no SMTP_URL: mails are only written to ${config.dataDir}/mail, and nobody removes them`);
   }
+  await refuseTakenPort(config.host, config.port);
   const database = await openDatabase(config, logger);
   let app: NestFastifyApplication | undefined;
-  const stop = async () => {
+  const stop = async (delay = 0) => {
     try {
-      if (app) await stopServer(app);
+      if (app) await stopServer(app, delay);
     } finally {
       await database.stop();
     }
@@ -74,7 +77,7 @@ async function listen(app: NestFastifyApplication, { host, port }: Config): Prom
     await app.listen({ host, port });
   } catch (error) {
     if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
-    throw new Error(`Another program is listening on port ${port} of ${host}. Stop it, or set PORT.`, { cause: error });
+    throw portIsTaken(host, port, error);
   }
 }
 

@@ -168,24 +168,50 @@ describe('on the embedded database', () => {
     await expectDataAndKeysOfFirstStart(next);
   });
 
-  it('SIGINT stops all of it too', async () => {
+  it.each(['SIGINT', 'SIGHUP'] as const)('%s stops all of it too', async (signal) => {
+    await expectCleanStop(await theServer(), signal);
+  });
+
+  it('SIGINT does not wait for load balancers', async () => {
+    await running?.stop();
+    running = await startEmbedded(dataDir, { SHUTDOWN_DELAY: '3600' });
     await expectCleanStop(await theServer(), 'SIGINT');
   });
 
-  it('a port that is taken is named, and the database is stopped again', async () => {
+  it.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('a second signal ends it at once: %s', async (second) => {
     await running?.stop();
     running = undefined;
+    const server = await startEmbedded(dataDir, { SHUTDOWN_DELAY: '3600' });
+    await server.ready();
+    const postmaster = postmasterOf(dataDir);
+    server.kill('SIGTERM');
+    await eventually(async () => {
+      expect((await server.call('GET', '/readyz')).status).toBe(503);
+    });
+    // One word may come twice, as npm and terminals pass it on: what comes directly after the first is no second one.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect((await server.call('GET', '/healthz')).status).toBe(200);
+    expect((await server.stop(second)).code).toBe(1);
+    await eventually(() => {
+      expect(isAlive(postmaster)).toBe(false);
+    });
+  });
+
+  it('a port that is taken is named before anything is made', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     try {
       const { port } = other.address() as { port: number };
-      const server = await startEmbedded(dataDir, { PORT: String(port) });
+      const untouched = join(newFolder(), 'data');
+      const server = await startEmbedded(untouched, { PORT: String(port) });
       expect((await server.exited).code).toBe(1);
       expect(server.log.at(-1)).toMatchObject({
         level: 'fatal',
         msg: `could not start: Another program is listening on port ${port} of 127.0.0.1. Stop it, or set PORT.`,
       });
-      expect(processesNaming(dataDir)).toEqual([]);
+      expect(server.log).toHaveLength(1);
+      expect(existsSync(untouched)).toBe(false);
+      expect(processesNaming(untouched)).toEqual([]);
     } finally {
       other.close();
     }

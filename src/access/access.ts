@@ -86,6 +86,9 @@ export const ClientSecretRequired = (scope?: ClientScope): MethodDecorator =>
 /** The route takes what a plain HTML form sends, besides JSON. */
 export const AcceptsForms = (): MethodDecorator => addToRouteConfig({ acceptsForms: true });
 
+/** Bodies of the route may be larger than 64 KiB (BODY_LIMIT). */
+export const TakesLargeBodies = (): MethodDecorator => addToRouteConfig({ takesLargeBodies: true });
+
 /** Every route of the controller words its errors in this dialect. */
 export function SpeaksDialect(dialect: Dialect): ClassDecorator {
   return (controller) => {

@@ -9,7 +9,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { CurrentPrincipal, SpeaksDialect, UserTokenRequired, TakesLargeBodies } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { EMAIL_DOMAINS, NETWORKS } from '../accounts/account-fields.dto.js';
@@ -67,6 +67,7 @@ export class AccountAdminController {
 
   @Post()
   @UserTokenRequired()
+  @TakesLargeBodies()
   @ApiOperation({
     summary: 'Create an account',
     description:
@@ -90,6 +91,7 @@ export class AccountAdminController {
 
   @Patch(':id')
   @UserTokenRequired()
+  @TakesLargeBodies()
   @ApiOperation({
     summary: 'Change, disable or enable an account',
     description:

@@ -81,6 +81,7 @@ export class AccountChanges extends InstitutionFields {
     description: 'null: takes it away, and ends what it opened. Its holder asks for a link and chooses another',
     type: String,
     nullable: true,
+    enum: [null],
     example: null,
   })
   @Optional()

@@ -4,8 +4,8 @@ import { IsEmail, IsString, Matches } from 'class-validator';
 import { Field, Text, type FieldOptions } from '../http/fields.js';
 import { HasAtMostCharacters, IsListOf, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
 import { EXAMPLE_EMAIL } from './accounts.dto.js';
-import { readEmailDomain } from './email-domains.js';
-import { readNetwork } from './networks.js';
+import { LONGEST_DOMAIN, readEmailDomain } from './email-domains.js';
+import { LONGEST_NETWORK, readNetwork } from './networks.js';
 
 /** How many networks, and how many domains, an account can have. */
 const MOST_ENTRIES = 400;
@@ -15,14 +15,14 @@ export const CANNOT_BE_CHANGED = 'cannot be changed';
 export const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
 /** The longest that mail knows (RFC 5321 section 4.5.3.1). */
-const LONGEST_EMAIL = 254;
+export const LONGEST_EMAIL = 254;
 
 /** The text is an email address. */
 export const IsEmailAddress = (): PropertyDecorator =>
   applyDecorators(
     IsString(MUST_BE_STRING),
-    IsEmail({}, MUST_BE_EMAIL),
     HasAtMostCharacters(LONGEST_EMAIL, MUST_BE_EMAIL.message),
+    IsEmail({}, MUST_BE_EMAIL),
   );
 
 /** The email of an account. */
@@ -51,7 +51,8 @@ export class InstitutionFields {
 
   @ApiPropertyOptional({
     description: 'Networks from which visitors belong to the account, IPv4 and IPv6; replaces those that it had',
-    type: [String],
+    type: 'array',
+    items: { type: 'string', maxLength: LONGEST_NETWORK },
     maxItems: MOST_ENTRIES,
     example: NETWORKS,
   })
@@ -63,7 +64,8 @@ export class InstitutionFields {
     description:
       'Domains whose email addresses belong to the account; `*.` stands for all domains below, and not for the domain ' +
       'itself. Replaces those that it had',
-    type: [String],
+    type: 'array',
+    items: { type: 'string', maxLength: LONGEST_DOMAIN },
     maxItems: MOST_ENTRIES,
     example: EMAIL_DOMAINS,
   })

@@ -8,7 +8,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ClientRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import { ClientRequired, CurrentPrincipal, SpeaksDialect, TakesLargeBodies } from '../access/access.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -60,6 +60,7 @@ export class ClientAccountsController {
 
   @Post('api/accounts')
   @ClientRequired('accounts:write')
+  @TakesLargeBodies()
   @ApiOperation({ summary: 'Account Create', description: 'Makes an organisation.' })
   @ApiCreatedResponse({ type: ChangedAccountView })
   @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, takenName())
@@ -83,6 +84,7 @@ export class ClientAccountsController {
 
   @Patch(['accounts/:id', 'api/accounts/:id'])
   @ClientRequired('accounts:write')
+  @TakesLargeBodies()
   @ApiOperation({
     summary: 'Account Update',
     description:

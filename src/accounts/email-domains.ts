@@ -1,6 +1,9 @@
 import { domainToASCII } from 'node:url';
 import type { Reading } from '../http/validation.js';
 
+/** With the `*.` before it, and a dot behind it. */
+export const LONGEST_DOMAIN = 256;
+
 /** At least two labels, the last one no number: an address in brackets is no domain. */
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 

@@ -2,6 +2,9 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Reading } from '../http/validation.js';
 
+/** An address of 45 characters (IPv6 with IPv4 at its end), and a prefix. */
+export const LONGEST_NETWORK = 49;
+
 export const NO_NETWORK = 'is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32';
 
 /**

@@ -69,10 +69,9 @@ export class ApiTokensController {
   @ApiParam(ACCOUNT_ID)
   @ApiQuery({
     name: 'state',
-    type: String,
     required: false,
     description: '`revoked`, or active ones',
-    example: 'active',
+    schema: { type: 'string', enum: ['active', 'revoked'], example: 'active' },
   })
   @ApiOkResponse({ type: ApiTokenList })
   @ApiErrors('publicauth', ...FRONTEND_ERRORS)

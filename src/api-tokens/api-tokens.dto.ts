@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsString, MinLength, ValidateIf } from 'class-validator';
 import { MISSING } from '../errors/dialects.js';
-import { Choice, Text } from '../http/fields.js';
+import { Choice, LONGEST_TOKEN, Text } from '../http/fields.js';
 import { HasAtMostCharacters, IsPresent, MUST_BE_STRING, MUST_NOT_BE_EMPTY } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/tokens.store.js';
 import { dateAndTime, dateOnly } from './dates.js';
@@ -43,7 +43,7 @@ export class NewApiToken {
 }
 
 export class NewDescription {
-  @Text({ example: EXAMPLE_TOKEN_LINK })
+  @Text({ maxLength: LONGEST_TOKEN, example: EXAMPLE_TOKEN_LINK })
   @IsPresent(MISSING)
   token_link!: string;
 
@@ -53,13 +53,23 @@ export class NewDescription {
 }
 
 export class Revocation {
-  @ApiPropertyOptional({ description: 'Required, unless `token` is given', example: EXAMPLE_TOKEN_LINK })
+  @ApiPropertyOptional({
+    description: 'Required, unless `token` is given',
+    maxLength: LONGEST_TOKEN,
+    example: EXAMPLE_TOKEN_LINK,
+  })
   @ValidateIf((body: Revocation) => body.token === undefined)
+  @HasAtMostCharacters(LONGEST_TOKEN)
   @IsString(MUST_BE_STRING)
   @IsPresent(MISSING)
   token_link?: string;
 
-  @Text({ description: 'The token itself, instead of its link', example: EXAMPLE_API_TOKEN, required: false })
+  @Text({
+    description: 'The token itself, instead of its link',
+    maxLength: LONGEST_TOKEN,
+    example: EXAMPLE_API_TOKEN,
+    required: false,
+  })
   token?: string;
 }
 

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Max } from 'class-validator';
 import { Password } from '../passwords/passwords.dto.js';
+import { LONGEST_EMAIL } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Field, Id, Scopes, Text, type FieldOptions } from '../http/fields.js';
 import { INVALID_ID, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
@@ -28,7 +29,7 @@ export const EXAMPLE_APP_TOKEN = '5aa59576866e4167b26c8430fd4e4d29';
 export const EXAMPLE_TOKEN = 'e3bb632cd0d441a2adc9fc47507cf3fe';
 
 export class Login {
-  @Text({ description: 'The email of the account', example: EXAMPLE_EMAIL })
+  @Text({ description: 'The email of the account', maxLength: LONGEST_EMAIL, example: EXAMPLE_EMAIL })
   username!: string;
 
   @Password()

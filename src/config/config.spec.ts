@@ -55,6 +55,7 @@ describe('Without any variable', () => {
       trustProxy: false,
       corsOrigins: [],
       logLevel: 'info',
+      shutdownDelay: 5,
       bodyLimit: 1_048_576,
       runMigrations: true,
       bootstrap: {
@@ -118,6 +119,7 @@ describe('A good variable', () => {
       { RATE_LIMIT_PER_MINUTE: '0', LOGIN_MAX_FAILURES: '1' },
       { rateLimitPerMinute: 0, loginMaxFailures: 1 },
     ],
+    [{ SHUTDOWN_DELAY: '0' }, { shutdownDelay: 0 }],
     [{ TRUST_PROXY: '2' }, { trustProxy: 2 }],
     [{ TRUST_PROXY: '10.0.0.0/8, ::1,192.0.2.1' }, { trustProxy: ['10.0.0.0/8', '::1', '192.0.2.1'] }],
     [{ CORS_ORIGINS: 'https://a.org, http://b.org:8080' }, { corsOrigins: ['https://a.org', 'http://b.org:8080'] }],
@@ -191,6 +193,7 @@ describe('A bad variable', () => {
     TRUST_PROXY: ['true', '0', '-1', 'proxy.example.org', '10.0.0.0/33', '::/129', '10.0.0.0/8/8', ',', '10.0.0.0/'],
     CORS_ORIGINS: ['*', 'app.example.org', 'https://a.org/', 'https://a.org/path', 'https://a.org,x', 'null'],
     LOG_LEVEL: ['loud', 'INFO'],
+    SHUTDOWN_DELAY: [...WHOLE, '3601'],
     BODY_LIMIT: [...WHOLE, '1023'],
     RUN_MIGRATIONS: ['yes', '1', 'TRUE'],
     BOOTSTRAP_ADMIN_EMAIL: ['nobody', `${'a'.repeat(250)}@b.org`],

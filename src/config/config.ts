@@ -54,6 +54,9 @@ export interface Config {
   trustProxy: false | number | string[];
   corsOrigins: string[];
   logLevel: LogLevel;
+  /** For how long the server goes on serving after it was told to stop. */
+  shutdownDelay: number;
+  /** What the largest bodies may have, in bytes: those of the routes that take large ones. */
   bodyLimit: number;
   runMigrations: boolean;
   bootstrap: {
@@ -192,6 +195,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     trustProxy: values.TRUST_PROXY ?? false,
     corsOrigins: values.CORS_ORIGINS ?? [],
     logLevel: values.LOG_LEVEL,
+    shutdownDelay: values.SHUTDOWN_DELAY ?? 5,
     bodyLimit: values.BODY_LIMIT ?? 1_048_576,
     runMigrations: values.RUN_MIGRATIONS === 'true',
     bootstrap: {

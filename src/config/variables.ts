@@ -111,6 +111,7 @@ export const variables = z.object({
     (item) => URL.canParse(item) && new URL(item).origin === item,
   ).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
+  SHUTDOWN_DELAY: wholeNumber(0, 3_600).optional(),
   BODY_LIMIT: wholeNumber(1_024, 104_857_600).optional(),
   RUN_MIGRATIONS: z.enum(['true', 'false'], 'must be true or false').default('true'),
   BOOTSTRAP_ADMIN_EMAIL: z.email('must be an email address').max(254, 'must be an email address').optional(),

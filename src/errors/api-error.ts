@@ -9,11 +9,13 @@ export const STATUS_OF = {
   unverified: 403,
   not_found: 404,
   method_not_allowed: 405,
+  too_slow: 408,
   conflict: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
   invalid_params: 422,
   rate_limited: 429,
+  head_too_large: 431,
   internal: 500,
   unavailable: 503,
 } as const;

@@ -18,6 +18,10 @@ export const wrongMethod = (methods: string[]) =>
 
 export const takenEmail = () => conflict('An account with this email exists.', { email: ['is taken'] });
 
+export const tooSlow = () => new ApiError('too_slow', 'The request took too long to arrive.');
+
+export const headTooLarge = () => new ApiError('head_too_large', 'The headers and the URL are too large.');
+
 export const bodyTooLarge = () => new ApiError('body_too_large', 'The body is too large.');
 
 export const unsupportedType = () => new ApiError('unsupported_media_type', 'Send the body as application/json.');
@@ -25,3 +29,5 @@ export const unsupportedType = () => new ApiError('unsupported_media_type', 'Sen
 export const unexpected = () => new ApiError('internal', 'An internal error occurred.');
 
 export const databaseAway = () => unavailable('The service is temporarily unavailable. Try again.', 1);
+
+export const stopping = () => unavailable('The server is being restarted. Try again.', 1);

@@ -50,6 +50,8 @@ const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | s
 /** The account dialect has a closed list of ids; what is not on it is a kind of bad request. */
 const accountIds: Partial<Record<ApiError['code'], string>> = {
   method_not_allowed: 'bad_request',
+  too_slow: 'bad_request',
+  head_too_large: 'bad_request',
   body_too_large: 'bad_request',
   unsupported_media_type: 'bad_request',
 };
@@ -62,6 +64,8 @@ const oauthCodes: Record<ApiError['code'], string> = {
   unverified: 'invalid_request',
   not_found: 'invalid_request',
   method_not_allowed: 'invalid_request',
+  too_slow: 'invalid_request',
+  head_too_large: 'invalid_request',
   conflict: 'invalid_request',
   body_too_large: 'invalid_request',
   unsupported_media_type: 'invalid_request',

@@ -1,51 +1,59 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { Readable } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
 import { badRequest, type ApiError } from '../errors/api-error.js';
-import { wrongMethod } from '../errors/common-errors.js';
+import { stopping, wrongMethod } from '../errors/common-errors.js';
 import { answerError } from '../errors/error.filter.js';
 import type { Logger } from '../logging/logger.js';
-import { readBodies } from './body.js';
+import { limitBodies, readBodies } from './body.js';
+import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import { rememberRequests } from './current-request.js';
+import { bareHeaders } from './parser-errors.js';
+import { refuseHead } from './request-head.js';
 import { RouteTable } from './routes.js';
 
 /** Long enough for 255 characters of four bytes, percent-encoded. */
-const MAX_PARAMETER = 4_096;
+export const LONGEST_PARAMETER = 4_096;
 
 /** What machines ask for every few seconds, and nobody wants to read about. */
 const QUIET_ROUTES = ['/healthz', '/readyz', '/metrics'];
 
-/** Fastify as Latchkey uses it, and the table of the routes that it will serve. */
-export function createAdapter(config: Config, logger: Logger): { adapter: FastifyAdapter; routes: RouteTable } {
+/** Fastify as Latchkey uses it, the table of the routes that it will serve, and its connections. */
+export function createAdapter(
+  config: Config,
+  logger: Logger,
+  limits: Partial<ConnectionLimits> = {},
+): { adapter: FastifyAdapter; routes: RouteTable; connections: Connections } {
+  const protecting = bareHeaders(config.publicUrl);
+  const connections = new Connections({ ...CONNECTION_LIMITS, ...limits }, protecting);
   const adapter = new FastifyAdapter({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: (raw: IncomingMessage) => acceptedRequestId(raw.headers['x-request-id']) ?? randomUUID(),
-    bodyLimit: config.bodyLimit,
     trustProxy: trustedProxies(config.trustProxy),
-    requestTimeout: 30_000,
-    forceCloseConnections: 'idle',
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER },
+    serverFactory: (handle: RequestListener) => connections.createServer(handle),
+    // `Connections` does that.
+    clientErrorHandler: () => undefined,
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: LONGEST_PARAMETER },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       // Hooks do not run for these.
-      void reply.headers({
-        'x-request-id': request.id,
-        'x-content-type-options': 'nosniff',
-        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-      });
+      void reply.headers({ ...protecting, 'x-request-id': request.id });
       answerError(error, request, reply);
     },
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   const routes = new RouteTable();
   routes.watch(fastify);
+  limitBodies(fastify, config.bodyLimit);
+  addHooks(fastify, config, routes, connections);
   readBodies(fastify);
   rememberRequests(fastify);
-  addHooks(fastify, config, routes);
   outliveRefusedConnections(fastify);
-  return { adapter, routes };
+  return { adapter, routes, connections };
 }
 
 /** The kernel may be unable to hand over a connection, for lack of memory for instance; the next one may succeed. */
@@ -68,7 +76,7 @@ function acceptedRequestId(value: string | string[] | undefined): string | undef
   return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : undefined;
 }
 
-function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable): void {
+function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable, connections: Connections): void {
   let warned = false;
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
@@ -76,10 +84,17 @@ function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable):
       warned = true;
       request.log.warn('a forwarded header from a client that TRUST_PROXY does not list was ignored (reported once)');
     }
-    done(refuseUrl(request, routes));
+    if (connections.isClosing) {
+      void reply.header('connection', 'close');
+      done(stopping());
+      return;
+    }
+    const refusal = refuseHead(request.raw);
+    if (refusal) void reply.header('connection', 'close');
+    done(refusal ?? refuseUrl(request, routes));
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    done(null, setCaching(request, reply, payload));
+    done(null, payload instanceof Readable ? tieToConnection(request, payload) : setCaching(request, reply, payload));
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? null;
@@ -111,19 +126,36 @@ function refuseUrl(request: FastifyRequest, routes: RouteTable): ApiError | unde
   return wrongMethod(methods);
 }
 
+/** A stream ends with the connection of whoever asked for it, however far its answer has got. */
+function tieToConnection({ method, raw: { socket } }: FastifyRequest, stream: Readable): Readable {
+  if (socket.destroyed || method === 'HEAD') {
+    stream.destroy();
+    return Readable.from([]);
+  }
+  const end = () => stream.destroy();
+  socket.once('close', end);
+  stream.once('close', () => socket.off('close', end));
+  return stream;
+}
+
 /** A plain GET may be kept and asked for again with its ETag (RFC 9110 section 8.8.3); nothing else is kept. */
 function setCaching(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   const plain = (request.method === 'GET' || request.method === 'HEAD') && reply.statusCode === 200;
   if (!reply.hasHeader('cache-control')) {
     void reply.header('cache-control', plain ? 'private, no-cache' : 'no-store');
   }
-  if (!plain || typeof payload !== 'string' || String(reply.getHeader('cache-control')).includes('no-store'))
-    return payload;
-  const etag = `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
+  if (!plain || String(reply.getHeader('cache-control')).includes('no-store')) return payload;
+  const etag = reply.getHeader('etag')?.toString() ?? (typeof payload === 'string' ? etagOf(payload) : undefined);
+  if (etag === undefined) return payload;
   void reply.header('etag', etag);
   if (!matches(request.headers['if-none-match'], etag)) return payload;
   void reply.code(304).removeHeader('content-length');
   return '';
+}
+
+/** @returns the entity tag of what is served (RFC 9110 section 8.8.3) */
+export function etagOf(content: string | Buffer): string {
+  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 27)}"`;
 }
 
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {

@@ -8,6 +8,23 @@ const MAX_DEPTH = 32;
 /** So are bodies of more fields and elements than this: what maps and checks them takes its time for each. */
 const MAX_PARTS = 1_000;
 
+/** What a body may have, in bytes, unless its route takes larger ones: every body is read before anybody is asked who it is. */
+const USUAL_LIMIT = 65_536;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether its bodies may have BODY_LIMIT bytes. */
+    takesLargeBodies?: boolean;
+  }
+}
+
+/** Must be called before the first route is registered. @param most what a body may have where it may be large, in bytes */
+export function limitBodies(fastify: FastifyInstance, most: number): void {
+  fastify.addHook('onRoute', (route) => {
+    route.bodyLimit = route.config?.takesLargeBodies ? most : Math.min(USUAL_LIMIT, most);
+  });
+}
+
 /**
  * Makes Fastify read JSON bodies, and forms where a route takes them. No body, or an empty one, counts as `{}` whatever its type.
  * Refuses what is not UTF-8, not JSON, too deep, or holds text that PostgreSQL cannot store.
@@ -26,7 +43,7 @@ export function readBodies(fastify: FastifyInstance): void {
       done(null, {});
       return;
     }
-    const refusal = refuseEncoding(request, body as Buffer);
+    const refusal = refuseEncoding(request, body as Buffer) ?? refuseShape(body as Buffer);
     if (refusal) {
       done(refusal);
       return;
@@ -40,14 +57,18 @@ export function readBodies(fastify: FastifyInstance): void {
       done(unsupportedType());
       return;
     }
-    const refusal = refuseEncoding(request, body as Buffer);
+    const refusal = refuseEncoding(request, body as Buffer) ?? refuseNames(body as Buffer);
+    if (refusal) {
+      done(refusal);
+      return;
+    }
     const form = new URLSearchParams(body.toString());
     const names = [...form.keys()];
     if (new Set(names).size !== names.length) done(badRequest('A field is given twice.'));
     else if (names.includes('__proto__')) done(badRequest('The body is not a valid form.'));
     else {
       const value = Object.fromEntries(form);
-      done(refusal ?? refuseValue(value), value);
+      done(refuseValue(value), value);
     }
   });
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -64,26 +85,69 @@ function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undef
   return isUtf8(body) ? undefined : badRequest('The body is not valid UTF-8.');
 }
 
-/** Walks without recursion: the depth is the sender's choice. */
-function refuseValue(root: unknown): ApiError | null {
-  const pending: [value: unknown, depth: number][] = [[root, 0]];
-  let parts = 0;
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    const [value, depth] = next;
-    if (depth > MAX_DEPTH) return badRequest('The body is nested too deeply.');
-    if (typeof value === 'string' && !isStorable(value)) return unstorable();
-    if (typeof value !== 'object' || value === null) continue;
-    const entries = Object.entries(value);
-    parts += entries.length;
-    if (parts > MAX_PARTS) return badRequest('The body has too many fields.');
-    for (const [key, child] of entries) {
-      if (!isStorable(key)) return unstorable();
-      pending.push([child, depth + 1]);
+const tooDeep = () => badRequest('The body is nested too deeply.');
+const tooMany = () => badRequest('The body has too many fields.');
+
+const [QUOTE, BACKSLASH, COMMA, AMPERSAND] = [0x22, 0x5c, 0x2c, 0x26];
+const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/**
+ * Counts what a JSON text holds before anything is made of it: one look at each byte. In a text that is not JSON it may
+ * count anything; the parser refuses that.
+ */
+function refuseShape(json: Buffer): ApiError | undefined {
+  let [depth, parts] = [0, 0];
+  for (let index = 0; index < json.length; index += 1) {
+    switch (json[index]) {
+      case QUOTE:
+        index = endOfString(json, index);
+        break;
+      case OPEN_BRACKET:
+      case OPEN_BRACE:
+        depth += 1;
+        parts += 1;
+        if (depth > MAX_DEPTH) return tooDeep();
+        break;
+      case CLOSE_BRACKET:
+      case CLOSE_BRACE:
+        depth -= 1;
+        break;
+      case COMMA:
+        parts += 1;
     }
+    if (parts > MAX_PARTS) return tooMany();
   }
-  return typeof root === 'object' && root !== null && !Array.isArray(root)
-    ? null
-    : badRequest('The body must be a JSON object.');
+  return undefined;
+}
+
+/** @returns where the quotation mark is that ends a string */
+function endOfString(json: Buffer, start: number): number {
+  let index = start + 1;
+  while (index < json.length && json[index] !== QUOTE) index += json[index] === BACKSLASH ? 2 : 1;
+  return index;
+}
+
+function refuseNames(form: Buffer): ApiError | undefined {
+  let parts = 1;
+  for (let at = form.indexOf(AMPERSAND); at >= 0; at = form.indexOf(AMPERSAND, at + 1)) {
+    parts += 1;
+    if (parts > MAX_PARTS) return tooMany();
+  }
+  return undefined;
+}
+
+/** What {@link refuseShape} has counted is small enough to be walked. */
+function refuseValue(root: unknown): ApiError | null {
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) {
+    return badRequest('The body must be a JSON object.');
+  }
+  return isStorableInside(root) ? null : unstorable();
+}
+
+function isStorableInside(value: unknown): boolean {
+  if (typeof value === 'string') return isStorable(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([key, child]) => isStorable(key) && isStorableInside(child));
 }
 
 /** PostgreSQL's text has no NUL and no half of a surrogate pair. */

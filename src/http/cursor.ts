@@ -24,13 +24,21 @@ export const badCursor = () => invalidParams({ cursor: ['is not a valid cursor']
 /** From the beginning of a list that is newest first: Swagger UI sends it as it stands. */
 const EXAMPLE_CURSOR = '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff';
 
+/** A time, and an id of whatever list. */
+const LONGEST_CURSOR = 1_024;
+
 /** The route gives a list in pages. */
 export const ApiCursor = () =>
-  ApiQuery({ name: 'cursor', type: String, required: false, description: 'From `Link`', example: EXAMPLE_CURSOR });
+  ApiQuery({
+    name: 'cursor',
+    required: false,
+    description: 'From `Link`',
+    schema: { type: 'string', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR },
+  });
 
 /** The same as a field of a query that has others. */
 export const PageCursor = (options: FieldOptions = {}): PropertyDecorator =>
-  Text({ description: 'From `Link`', example: EXAMPLE_CURSOR, required: false, ...options });
+  Text({ description: 'From `Link`', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR, required: false, ...options });
 
 /** The header that such a route answers with. */
 export const LINK = {

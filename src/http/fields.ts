@@ -37,11 +37,12 @@ export function Field(options: ApiPropertyOptions, ...checks: PropertyDecorator[
   return applyDecorators(ApiProperty(options), ...checks);
 }
 
-/** A text, of at most so many characters if that is given. */
-export function Text(options: FieldOptions & { format?: string; maxLength?: number } = {}): PropertyDecorator {
-  const { maxLength } = options;
-  const checks = maxLength === undefined ? [] : [HasAtMostCharacters(maxLength)];
-  return Field({ ...options, type: String }, IsString(MUST_BE_STRING), ...checks);
+/** How many characters a token may have that we made, or an id that is to be looked up: far more than any has. */
+export const LONGEST_TOKEN = 2_048;
+
+/** A text of at most so many characters. Every text has a maximum: what checks it takes its time for each character. */
+export function Text(options: FieldOptions & { format?: string; maxLength: number }): PropertyDecorator {
+  return Field({ ...options, type: String }, IsString(MUST_BE_STRING), HasAtMostCharacters(options.maxLength));
 }
 
 /** The name of an account or a client. */
@@ -72,7 +73,7 @@ export function Choice(values: readonly string[], message: string, options: Fiel
 /** A list of scopes, none of them twice. */
 export function Scopes(known: readonly string[], options: FieldOptions): PropertyDecorator {
   return Field(
-    described({ isArray: true, enum: [...known] }, options),
+    described({ isArray: true, enum: [...known], maxItems: known.length }, options),
     IsArray(MUST_BE_SCOPES),
     IsIn(known, { each: true, ...MUST_BE_SCOPES }),
     ArrayUnique({ message: 'must not repeat a scope' }),

@@ -7,9 +7,6 @@ interface Route {
   config: FastifyContextConfig | undefined;
 }
 
-/** Swagger UI's own routes, which Nest's guards never see: they only read. */
-const DOCUMENTATION = /^\/docs(-json)?(\/|$)/;
-
 /** Every route that Fastify serves, filled by its `onRoute` hook. */
 export class RouteTable {
   private readonly routes: Route[] = [];
@@ -33,9 +30,7 @@ export class RouteTable {
 
   /** @returns the routes that declare no guard, as `METHOD url`; a server with one of these must not start */
   unguarded(): string[] {
-    return this.routes
-      .filter((route) => !route.config?.access && !DOCUMENTATION.test(route.url))
-      .map((route) => `${route.method} ${route.url}`);
+    return this.routes.filter((route) => !route.config?.access).map((route) => `${route.method} ${route.url}`);
   }
 
   /** All of them, as `METHOD url`. */

@@ -39,7 +39,7 @@ function IsAddress(): PropertyDecorator {
 }
 
 export class NewIdentification {
-  @ApiProperty({ description: "The visitor's address, IPv4 or IPv6", example: '192.0.2.1' })
+  @ApiProperty({ description: "The visitor's address, IPv4 or IPv6", maxLength: 45, example: '192.0.2.1' })
   @IsAddress()
   ip!: string;
 

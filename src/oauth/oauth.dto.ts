@@ -1,43 +1,67 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsNotEmpty, IsString } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { MUST_BE_STRING, MUST_NOT_BE_EMPTY, OptionalOrEmpty } from '../http/validation.js';
+import { LONGEST_TOKEN } from '../http/fields.js';
+import { HasAtMostCharacters, MUST_BE_STRING, MUST_NOT_BE_EMPTY, OptionalOrEmpty } from '../http/validation.js';
 
 const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
+/** All scopes, many times over. */
+const LONGEST_SCOPE = 2_048;
+/** Of whatever service. */
+const LONGEST_JWT = 16_384;
 const EXAMPLE_SCOPE = 'accounts:read identifications';
 
 /** A client that sends its id and secret in the body; better is HTTP Basic (RFC 6749 section 2.3.1). */
 class ClientInBody {
-  @ApiPropertyOptional({ description: 'Instead of HTTP Basic; empty counts as absent', example: '' })
+  @ApiPropertyOptional({
+    description: 'Instead of HTTP Basic; empty counts as absent',
+    maxLength: LONGEST_TOKEN,
+    example: '',
+  })
+  @OptionalOrEmpty()
+  @HasAtMostCharacters(LONGEST_TOKEN)
+  @IsString(MUST_BE_STRING)
   client_id?: string;
 
-  @ApiPropertyOptional({ description: 'Instead of HTTP Basic; empty counts as absent', example: '' })
+  @ApiPropertyOptional({
+    description: 'Instead of HTTP Basic; empty counts as absent',
+    maxLength: LONGEST_TOKEN,
+    example: '',
+  })
+  @OptionalOrEmpty()
+  @HasAtMostCharacters(LONGEST_TOKEN)
+  @IsString(MUST_BE_STRING)
   client_secret?: string;
 }
 
 export class TokenRequestBody extends ClientInBody {
-  @ApiPropertyOptional({ default: 'client_credentials', example: 'client_credentials' })
+  @ApiPropertyOptional({ default: 'client_credentials', maxLength: LONGEST_TOKEN, example: 'client_credentials' })
   @OptionalOrEmpty()
+  @HasAtMostCharacters(LONGEST_TOKEN)
   @IsString(MUST_BE_STRING)
   grant_type?: string;
 
   @ApiPropertyOptional({
     description: 'Separated by spaces; absent: all that the client was registered with',
+    maxLength: LONGEST_SCOPE,
     example: EXAMPLE_SCOPE,
   })
   @OptionalOrEmpty()
+  @HasAtMostCharacters(LONGEST_SCOPE)
   @IsString(MUST_BE_STRING)
   scope?: string;
 }
 
 export class PresentedToken extends ClientInBody {
-  @ApiProperty({ example: EXAMPLE_ACCESS_TOKEN })
+  @ApiProperty({ maxLength: LONGEST_JWT, example: EXAMPLE_ACCESS_TOKEN })
+  @HasAtMostCharacters(LONGEST_JWT)
   @IsNotEmpty(MUST_NOT_BE_EMPTY)
   @IsString(MUST_BE_STRING)
   token!: string;
 
-  @ApiPropertyOptional({ description: 'Accepted and ignored', example: 'access_token' })
+  @ApiPropertyOptional({ description: 'Accepted and ignored', maxLength: LONGEST_TOKEN, example: 'access_token' })
   @OptionalOrEmpty()
+  @HasAtMostCharacters(LONGEST_TOKEN)
   @IsString(MUST_BE_STRING)
   token_type_hint?: string;
 }

@@ -6,9 +6,11 @@ import { ApiError, BEARER, invalidParams, notFound, rateLimited, type ErrorCode 
 import {
   bodyTooLarge,
   databaseAway,
+  headTooLarge,
   notAllowed,
   notJson,
   takenEmail,
+  tooSlow,
   unexpected,
   unsupportedType,
   unverified,
@@ -27,8 +29,13 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
   },
   not_found: { error: notFound(), describe: 'It does not exist, or you have no access to it' },
   method_not_allowed: { error: wrongMethod(['GET']), describe: 'Wrong method; see `Allow`' },
+  too_slow: { error: tooSlow(), describe: 'The request took too long to arrive' },
+  head_too_large: { error: headTooLarge(), describe: 'The headers and the URL are too large' },
   conflict: { error: takenEmail(), describe: 'It conflicts with something that exists' },
-  body_too_large: { error: bodyTooLarge(), describe: 'The body is over the limit (BODY_LIMIT)' },
+  body_too_large: {
+    error: bodyTooLarge(),
+    describe: 'The body is over 64 KiB, or over BODY_LIMIT where it may be larger',
+  },
   unsupported_media_type: { error: unsupportedType(), describe: 'Unknown media type' },
   invalid_params: {
     error: invalidParams({ email: [MUST_BE_EMAIL.message] }),
@@ -38,7 +45,8 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
   internal: { error: unexpected(), describe: 'An unexpected failure, logged under this id' },
   unavailable: {
     error: databaseAway(),
-    describe: 'The database is away, or too many passwords wait to be checked; see `Retry-After`',
+    describe:
+      'The database is away, too many passwords wait to be checked, or the server is being restarted; see `Retry-After`',
   },
 };
 
@@ -58,9 +66,8 @@ const HEADERS: Partial<Record<ErrorCode, Headers>> = {
   unavailable: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 1 } },
 };
 
-/** Every route can fail in these ways; the plain ones ask no database. */
-const commonOf = (dialect: Dialect): ErrorCode[] =>
-  dialect === 'plain' ? ['bad_request', 'internal'] : ['bad_request', 'internal', 'unavailable'];
+/** Every route can fail in these ways. */
+const COMMON: ErrorCode[] = ['bad_request', 'internal', 'unavailable'];
 
 /** Every DELETE without a body can fail in these ways too: one that is sent all the same is read, and left alone. */
 export const UNUSED_BODY_ERRORS: ErrorCode[] = ['body_too_large', 'unsupported_media_type'];
@@ -84,7 +91,7 @@ interface Failure {
 export function ApiErrors(dialect: Dialect | Dialect[], ...given: (ErrorCode | ApiError)[]): MethodDecorator {
   const byStatus = new Map<number, Failure[]>();
   for (const one of [dialect].flat()) {
-    for (const error of shown([...commonOf(one), ...given])) {
+    for (const error of shown([...COMMON, ...given])) {
       const status = statusOf(one, error);
       const failure = { dialect: one, error, body: bodyOf(one, error) };
       byStatus.set(status, [...(byStatus.get(status) ?? []), failure]);

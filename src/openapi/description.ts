@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { LONGEST_PARAMETER } from '../http/adapter.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Content = Record<string, MediaType>;
@@ -23,6 +24,11 @@ interface Schema {
   anyOf?: Schema[];
 }
 
+interface Parameter {
+  in: string;
+  schema?: { type?: string; format?: string; maxLength?: number };
+}
+
 /** Completes what Nest has made of the decorators, so that each operation can be understood and tried by itself. */
 export function completeDescription(document: OpenAPIObject): OpenAPIObject {
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[]);
@@ -30,6 +36,7 @@ export function completeDescription(document: OpenAPIObject): OpenAPIObject {
   giveUniqueIds(operations);
   for (const operation of operations) {
     operation.security ??= [];
+    for (const parameter of operation.parameters ?? []) limitPath(parameter as Parameter);
     for (const [status, response] of Object.entries(operation.responses) as [string, { description: string }][]) {
       response.description ||= STATUS_CODES[status] ?? '';
     }
@@ -39,6 +46,13 @@ export function completeDescription(document: OpenAPIObject): OpenAPIObject {
     }
   }
   return document;
+}
+
+/** As the router does. */
+function limitPath({ in: place, schema }: Parameter): void {
+  if (place === 'path' && schema?.type === 'string' && schema.format === undefined) {
+    schema.maxLength ??= LONGEST_PARAMETER;
+  }
 }
 
 /** A route with two paths is described twice, under one operation id; OpenAPI wants each to be unique. */

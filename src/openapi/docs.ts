@@ -1,8 +1,10 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
 import { CLIENT_SCOPES } from '../access/client-scopes.js';
 import { VERSION } from '../config/version.js';
 import { completeDescription } from './description.js';
+import { serveSwaggerUi } from './swagger-ui.js';
 
 /** @returns the OpenAPI description of every route, made from the decorators of the controllers */
 export function describeApi(app: INestApplication, publicUrl: string): OpenAPIObject {
@@ -10,7 +12,8 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     .setTitle('Latchkey')
     .setDescription(
       'Accounts, sessions and tokens. Errors are worded as the document that a route comes from has them. ' +
-        'Paths may end in a slash. A GET that may be cached has an `ETag`, and answers 304 to `If-None-Match`.',
+        'Paths may end in a slash. A GET that may be cached has an `ETag`, and answers 304 to `If-None-Match`. ' +
+        'A request that is too slow is answered 408, and one whose head is over 16 KiB 431.',
     )
     .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
@@ -51,9 +54,5 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
 
 /** Serves Swagger UI at /docs and the description at /docs-json. */
 export function serveDocs(app: INestApplication, publicUrl: string): void {
-  SwaggerModule.setup('docs', app, () => describeApi(app, publicUrl), {
-    customSiteTitle: 'Latchkey',
-    raw: ['json'],
-    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true },
-  });
+  serveSwaggerUi(app.getHttpAdapter().getInstance() as FastifyInstance, () => describeApi(app, publicUrl));
 }

@@ -6,7 +6,7 @@ import { PASSWORD_MAX_BYTES } from './password-hasher.js';
 /** A password, of an account or only tried. */
 export function Password(options: FieldOptions = {}): PropertyDecorator {
   return Field(
-    { ...options, type: String, example: 'example' },
+    { ...options, type: String, maxLength: PASSWORD_MAX_BYTES, example: 'example' },
     IsString(MUST_BE_STRING),
     HasAtMostBytes(PASSWORD_MAX_BYTES),
   );

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Email } from '../accounts/account-fields.dto.js';
 import { NewPassword } from '../passwords/passwords.dto.js';
-import { Flag, Nested, Text } from '../http/fields.js';
+import { Flag, LONGEST_TOKEN, Nested, Text } from '../http/fields.js';
 
 export const EXAMPLE_JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzUxMiIsImtpZCI6Ik56YiJ9.eyJkYXRhIjp7fX0.SuAAhWPz_7Vf';
 export const EXAMPLE_REFRESH_TOKEN =
@@ -27,7 +27,7 @@ export class CredentialsBody {
 }
 
 export class RefreshGrant extends RememberMe {
-  @Text({ example: EXAMPLE_REFRESH_TOKEN })
+  @Text({ maxLength: LONGEST_TOKEN, example: EXAMPLE_REFRESH_TOKEN })
   refresh_token!: string;
 }
 

@@ -356,7 +356,7 @@ describe('With EMAIL_VERIFICATION=required', () => {
         'for undoing, but signed for this': sign('verify', idIn(undoing)),
         'signed for a reset': sign('reset', linkId),
         'signed for undoing': sign('undo', linkId),
-        endless: 'a.'.repeat(50_000),
+        endless: 'a.'.repeat(1_000),
       };
       for (const [what, candidate] of Object.entries(bad)) {
         const { status, body } = await verify(candidate);

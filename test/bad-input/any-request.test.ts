@@ -215,9 +215,9 @@ describe('A body that is none', () => {
         ['a form with __proto__', 400, { body: '__proto__=1', headers: form }],
         ['a form that is not UTF-8', 400, { body: Buffer.from([0x61, 0x3d, 0xff]), headers: form }],
         [
-          'a form with 90,000 fields',
+          'a form with 5,000 fields',
           400,
-          { body: Array.from({ length: 90_000 }, (_, n) => `a${n}`).join('&'), headers: form },
+          { body: Array.from({ length: 5_000 }, (_, n) => `a${n}`).join('&'), headers: form },
         ],
         ['a form in Latin-1', 415, { body: 'a=1', headers: { 'content-type': `${FORM_TYPE}; charset=latin1` } }],
         ['a form that is gzip', 415, { body: gzipSync('a=1'), headers: { ...form, 'content-encoding': 'gzip' } }],

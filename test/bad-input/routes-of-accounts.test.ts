@@ -127,14 +127,14 @@ const BAD_VALUES: Record<string, [what: string, value: unknown][]> = {
     ['an email with a display name', 'A <a@example.org>'],
     ['an email of 255 characters', emailOf(255)],
     ['an email of 300 characters', emailOf(300)],
-    ['an email of 900,000 characters', `a@${'b.'.repeat(450_000)}org`],
+    ['an email of 60,000 characters', `a@${'b.'.repeat(30_000)}org`],
   ],
   password: [
     ['a password of 80 bytes', 'x'.repeat(80)],
     ['a password of 73 bytes', 'x'.repeat(73)],
     ['a password of 25 characters that take 75 bytes', '€'.repeat(25)],
     ['a password of 19 characters that take 76 bytes', '😀'.repeat(19)],
-    ['a password of 900,000 bytes', 'x'.repeat(900_000)],
+    ['a password of 60,000 bytes', 'x'.repeat(60_000)],
   ],
   remember_me: [
     ['remember_me null', null],
@@ -148,7 +148,7 @@ const BAD_VALUES: Record<string, [what: string, value: unknown][]> = {
     ['a reset token that is empty', ''],
     ['a reset token that is none', 'example'],
     ['a reset token with an emoji', '😀.00000000.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'],
-    ['a reset token of 900,000 characters', `${'a.'.repeat(450_000)}.00000000.${'a'.repeat(43)}`],
+    ['a reset token of 2,000 characters', `${'a.'.repeat(950)}.00000000.${'a'.repeat(43)}`],
   ],
 };
 
@@ -161,7 +161,7 @@ const SHORT_PASSWORDS: [what: string, value: unknown][] = [
 const UNAUTHORIZED_REFRESH_TOKENS = [
   '',
   'example',
-  '.'.repeat(900_000),
+  '.'.repeat(2_000),
   `${'a'.repeat(36)}.0.00000000.${'a'.repeat(43)}`,
 ];
 

@@ -448,7 +448,7 @@ describe('Identification Create', () => {
       [
         'url',
         'must be at most 2048 characters',
-        ['x'.repeat(2_048), 'x'.repeat(100_000), 'x\ufe0f'.repeat(1_020)].map((text) => `${URL_BACK}?${text}`),
+        ['x'.repeat(2_048), 'x'.repeat(50_000), 'x\ufe0f'.repeat(1_020)].map((text) => `${URL_BACK}?${text}`),
       ],
       ['user_agent', 'must be a string', [null, 5, true, ['example'], {}]],
       [

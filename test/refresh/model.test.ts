@@ -175,7 +175,7 @@ function successorsOf(token: Token, history: Shown[]): { next: Token; at: number
 
 /** Two who both go on are found out: at the latest when each has shown twice what it has. */
 function checkDiscovery(world: World): void {
-  const { owner, thief } = world.holds;
+  const { thief } = world.holds;
   if (thief === undefined || !world.model.isRefreshable) return;
   if (world.history.some(({ answer }) => answer === 'refused')) return;
   for (const order of [

@@ -212,10 +212,10 @@ export const UNREADABLE: [what: string, spoil: (good: string) => string | Buffer
   ['a surrogate in UTF-8', (good) => spoilBytes(good, [0xed, 0xa0, 0x80])],
   ['a character cut in two', (good) => spoilBytes(good, [0xe2, 0x82])],
   ['UTF-16', (good) => Buffer.from(good, 'utf16le')],
-  ['arrays 100,000 deep', () => `{"other":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
-  ['objects 100,000 deep', () => `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
-  ['90,000 fields', () => `{"account":{${Array.from({ length: 90_000 }, (_, index) => `"k${index}":1`).join()}}}`],
-  ['100,000 brackets that nobody closes', () => '['.repeat(100_000)],
+  ['arrays 10,000 deep', () => `{"other":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
+  ['objects 10,000 deep', () => `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`],
+  ['5,000 fields', () => `{"account":{${Array.from({ length: 5_000 }, (_, index) => `"k${index}":1`).join()}}}`],
+  ['10,000 brackets that nobody closes', () => '['.repeat(10_000)],
 ];
 
 function spoilBytes(good: string, bytes: number[]): Buffer {

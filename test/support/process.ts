@@ -65,7 +65,7 @@ export class ServerProcess {
     const { PATH, HOME } = process.env;
     const child = spawn(file, args, {
       cwd: options.cwd ?? tmpdir(),
-      env: { PATH, HOME, PORT: String(port), LOG_LEVEL: 'debug', ...env },
+      env: { PATH, HOME, PORT: String(port), LOG_LEVEL: 'debug', SHUTDOWN_DELAY: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: options.group ?? false,
       ...options.user,

@@ -11,6 +11,7 @@ import { loadConfig, type Config } from '../../src/config/config.js';
 import type { DatabaseConnection } from '../../src/config/database-url.js';
 import { withoutPooler, type DatabaseAccess } from '../../src/database/connection.js';
 import { describeApi } from '../../src/openapi/docs.js';
+import type { ConnectionLimits } from '../../src/http/connections.js';
 import { createLogger } from '../../src/logging/logger.js';
 import { createServer, stopServer } from '../../src/server.js';
 import { SeenAnswers } from './openapi.js';
@@ -38,7 +39,8 @@ export interface TestServer {
   advanceClock(seconds: number): void;
   /** Sets the clock of the server's process, so many seconds ahead of the true time. */
   setClockAhead(seconds: number): void;
-  close(): Promise<void>;
+  /** @param delay as SHUTDOWN_DELAY */
+  close(delay?: number): Promise<void>;
 }
 
 /** The settings of tests: cheap hashes and no limit on requests, unless a test says otherwise. */
@@ -53,10 +55,11 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
   return { ...config, ...overrides };
 }
 
-/** Starts a whole server on a port of its own, unless `port` says which. */
+/** Starts a whole server on a port of its own, unless `port` says which. Limits are those of {@link createServer}. */
 export async function startServer(
   database: DatabaseConnection | DatabaseAccess,
   overrides: Partial<Config> = {},
+  limits: Partial<ConnectionLimits> = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-data-'));
   const config = testConfig({ dataDir, ...overrides });
@@ -65,6 +68,7 @@ export async function startServer(
   const app = await createServer(
     { config, database: 'pool' in database ? database : withoutPooler(database), secretKeys: config.secretKeys ?? [] },
     logger,
+    limits,
   );
   await app.listen({ host: '127.0.0.1', port: config.port });
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
@@ -89,8 +93,8 @@ export async function startServer(
     setClockAhead: (seconds) => {
       app.get(Clock).now = () => Date.now() / 1_000 + seconds;
     },
-    close: async () => {
-      await stopServer(app);
+    close: async (delay) => {
+      await stopServer(app, delay);
       await rm(dataDir, { recursive: true, force: true });
     },
   };

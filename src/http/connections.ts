@@ -1,0 +1,217 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { writeRefusal } from './parser-errors.js';
+
+/** What one peer may take of the server. Durations are milliseconds. */
+export interface ConnectionLimits {
+  /** From the first byte of a request, or the opening of a connection, to the end of its head. */
+  head: number;
+  /** The same, to the end of its body. */
+  request: number;
+  /** For how long a connection stays with nothing sent either way while a request is answered. */
+  silence: number;
+  /** For how long one stays between requests. */
+  idle: number;
+  /** How often the first two are looked at, so how late they are at most. */
+  checkEvery: number;
+}
+
+export const CONNECTION_LIMITS: ConnectionLimits = {
+  head: 15_000,
+  request: 30_000,
+  silence: 30_000,
+  // Longer than the 60 s of the usual proxies, which must be the ones to hang up.
+  idle: 72_000,
+  checkEvery: 1_000,
+};
+
+/** How many requests may wait on one connection for the answer before theirs. A piece of 64 KiB can hold thousands. */
+const MOST_WAITING = 256;
+
+/** While it closes, how often it looks for connections that have nothing to do, in milliseconds. */
+const LOOK_EVERY = 50;
+
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  /** Whether the connection could serve another request, were the server not to stop. */
+  lasts: boolean;
+}
+
+interface Connection {
+  current: Exchange | undefined;
+  /** What is to be done on it next, in turn. */
+  waiting: (() => void)[];
+}
+
+/**
+ * The connections of a server: each answers one request at a time, so that a peer that sends many and reads nothing
+ * holds one answer, and all of them can be brought to an end without losing a request.
+ */
+export class Connections {
+  private readonly servers: Server[] = [];
+  private readonly open = new Map<Socket, Connection>();
+  private phase: 'serving' | 'leaving' | 'closing' = 'serving';
+
+  /** @param bareHeaders those of an answer that no hook has seen */
+  constructor(
+    private readonly limits: ConnectionLimits,
+    private readonly bareHeaders: Record<string, string>,
+  ) {}
+
+  /** Whether requests are to be refused, as the server is about to end. */
+  get isClosing(): boolean {
+    return this.phase === 'closing';
+  }
+
+  /** Makes an HTTP server; Fastify asks for one for each address that it listens on. */
+  createServer(handle: RequestListener): Server {
+    const { head, request, silence, idle, checkEvery } = this.limits;
+    const server = createServer({
+      headersTimeout: head,
+      requestTimeout: request,
+      keepAliveTimeout: idle,
+      connectionsCheckingInterval: checkEvery,
+      // Ours is worded (`request-head.ts`).
+      requireHostHeader: false,
+    });
+    server.setTimeout(silence);
+    server.on('connection', (socket) => {
+      this.open.set(socket, { current: undefined, waiting: [] });
+      socket.once('close', () => this.open.delete(socket));
+    });
+    const serve: RequestListener = (incoming, response) => {
+      this.take(incoming, response, handle);
+    };
+    server.on('request', serve);
+    // What we do not expect from it, it may expect all the same (RFC 9110 section 10.1.1).
+    server.on('checkExpectation', serve);
+    server.on('clientError', (error: Error, socket) => {
+      this.refuse(error, socket as Socket);
+    });
+    this.servers.push(server);
+    return server;
+  }
+
+  /** From now on each answer is the last of its connection, unless more requests have come on it already. */
+  leave(): void {
+    this.phase = 'leaving';
+    for (const connection of this.open.values()) this.settle(connection);
+  }
+
+  /**
+   * Takes no more connections, and ends those that there are as they have answered.
+   *
+   * @param grace for how long those that are idle are kept, as a request may be on its way, in milliseconds. Requests
+   *   that come later are refused (see {@link isClosing})
+   * @param limit after how long all of them are cut off, in milliseconds
+   */
+  async close(grace: number, limit: number): Promise<void> {
+    this.leave();
+    const end = performance.now() + limit;
+    const graceEnd = performance.now() + Math.min(grace, limit);
+    await this.quietTurn();
+    // That of HTTP servers would end idle connections too, at once.
+    for (const server of this.servers) NetServer.prototype.close.call(server);
+    while (this.open.size > 0 && performance.now() < graceEnd) await sleep(LOOK_EVERY);
+    this.phase = 'closing';
+    while (this.open.size > 0 && performance.now() < end) {
+      // What has arrived is read first: it may be a request.
+      await nextTurn();
+      this.endIdle();
+      if (this.open.size > 0) await sleep(LOOK_EVERY);
+    }
+    for (const server of this.servers) server.closeAllConnections();
+  }
+
+  private endIdle(): void {
+    // Those on which nothing has been sent yet are not idle for Node.
+    for (const socket of this.open.keys()) if (socket.bytesRead === 0) socket.destroy();
+    for (const server of this.servers) server.closeIdleConnections();
+  }
+
+  /**
+   * The kernel resets the connections that wait to be accepted when the listener is closed. So it is closed directly after
+   * they have been accepted, when little else keeps the process from it.
+   */
+  private async quietTurn(): Promise<void> {
+    for (let turn = 0; turn < 100; turn += 1) {
+      const start = performance.now();
+      await nextTurn();
+      if (performance.now() - start < 0.2) return;
+    }
+  }
+
+  private take(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void {
+    const connection = this.open.get(request.socket);
+    // After an answer with `Connection: close` nothing more is served (RFC 9112 section 9.6).
+    if (!connection || isLast(connection.current)) return;
+    this.queue(request.socket, connection, () => {
+      connection.current = { request, response, lasts: response.shouldKeepAlive };
+      this.settle(connection);
+      response.once('close', () => {
+        connection.current = undefined;
+        this.proceed(request.socket, connection);
+      });
+      handle(request, response);
+    });
+  }
+
+  private queue(socket: Socket, connection: Connection, act: () => void): void {
+    if (!connection.current && connection.waiting.length === 0) {
+      act();
+      return;
+    }
+    if (connection.waiting.length >= MOST_WAITING) {
+      socket.destroy();
+      return;
+    }
+    connection.waiting.push(act);
+    socket.pause();
+    this.settle(connection);
+  }
+
+  private proceed(socket: Socket, connection: Connection): void {
+    if (socket.destroyed) return;
+    const next = connection.waiting.shift();
+    if (connection.waiting.length === 0) socket.resume();
+    next?.();
+  }
+
+  /** Whether the answer that is being made is the last one, which its head says. */
+  private settle({ current, waiting }: Connection): void {
+    if (!current || current.response.headersSent) return;
+    current.response.shouldKeepAlive = current.lasts && (this.phase === 'serving' || waiting.length > 0);
+  }
+
+  /** Answers what the parser could not read, after what it could. */
+  private refuse(error: Error, socket: Socket): void {
+    const connection = this.open.get(socket);
+    if (!connection || !socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const { current } = connection;
+    if (current && !current.request.complete) {
+      // The rest of this request is what could not be read.
+      if (current.response.headersSent) socket.destroy();
+      else writeRefusal(socket, error, this.bareHeaders, current.request.url);
+      return;
+    }
+    this.queue(socket, connection, () => {
+      writeRefusal(socket, error, this.bareHeaders);
+    });
+  }
+}
+
+const isLast = (exchange: Exchange | undefined) =>
+  exchange !== undefined &&
+  exchange.response.headersSent &&
+  (!exchange.response.shouldKeepAlive || exchange.response.getHeader('connection') === 'close');
+
+/** Settles when the event loop has taken everything that had arrived. */
+async function nextTurn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Access } from '../access/access.js';
+import { etagOf } from '../http/adapter.js';
+
+/** What the page loads of Swagger UI. Nothing else of its package is served: maps and logs are none of the page's. */
+const ASSETS: Record<string, string> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'swagger-ui-standalone-preset.js': 'text/javascript; charset=utf-8',
+  'favicon-16x16.png': 'image/png',
+  'favicon-32x32.png': 'image/png',
+};
+
+const INIT = 'swagger-ui-init.js';
+
+/** Open to anyone, like all that only describes the API. */
+const OPEN: Access = { scheme: 'public', limited: false };
+
+/**
+ * Serves Swagger UI at /docs and the description at /docs-json. All of it is in memory: a file that is read for each
+ * request stays open for as long as the peer takes.
+ *
+ * @param describe called once, when somebody looks: it takes a while
+ */
+export function serveSwaggerUi(fastify: FastifyInstance, describe: () => OpenAPIObject): void {
+  const folder = folderOfSwaggerUi();
+  let made: { json: string; init: string } | undefined;
+  const description = () => {
+    const json = made?.json ?? JSON.stringify(describe());
+    return (made ??= { json, init: initScript(json) });
+  };
+  const serve = (path: string, send: (reply: FastifyReply, url: string) => FastifyReply) => {
+    fastify.get(path, { config: { access: OPEN } }, (request, reply) => send(reply, request.url));
+  };
+  for (const path of ['/docs', '/docs/index.html']) {
+    serve(path, (reply, url) => reply.header('content-type', 'text/html').send(page(baseOf(url))));
+  }
+  serve(`/docs/${INIT}`, (reply) => reply.type('text/javascript; charset=utf-8').send(description().init));
+  serve('/docs-json', (reply) => reply.type('application/json; charset=utf-8').send(description().json));
+  for (const [name, type] of Object.entries(ASSETS)) {
+    const content = readFileSync(join(folder, name));
+    const headers = { 'content-type': type, 'cache-control': 'public, max-age=300', etag: etagOf(content) };
+    serve(`/docs/${name}`, (reply) => reply.headers(headers).send(content));
+  }
+}
+
+/** @returns where the page's files are, seen from it: it does not know what stands before /docs in PUBLIC_URL */
+const baseOf = (url: string) => (/^[^?#]*\/docs([?#]|$)/.test(url) ? './docs/' : './');
+
+/** That which Nest's Swagger module brings. */
+function folderOfSwaggerUi(): string {
+  const require = createRequire(createRequire(import.meta.url).resolve('@nestjs/swagger'));
+  return (require('swagger-ui-dist/absolute-path.js') as () => string)();
+}
+
+const page = (base: string) => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Latchkey</title>
+<link rel="stylesheet" href="${base}swagger-ui.css">
+<link rel="icon" type="image/png" href="${base}favicon-32x32.png" sizes="32x32">
+<link rel="icon" type="image/png" href="${base}favicon-16x16.png" sizes="16x16">
+<style>
+  html { box-sizing: border-box; overflow-y: scroll }
+  *, *::before, *::after { box-sizing: inherit }
+  body { margin: 0; background: #fafafa }
+  .swagger-ui .topbar .download-url-wrapper { display: none }
+</style>
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="${base}swagger-ui-bundle.js"></script>
+<script src="${base}swagger-ui-standalone-preset.js"></script>
+<script src="${base}${INIT}"></script>
+</body>
+</html>
+`;
+
+const initScript = (description: string) => `window.ui = SwaggerUIBundle({
+  spec: ${description},
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+  plugins: [SwaggerUIBundle.plugins.DownloadUrl],
+  layout: 'StandaloneLayout',
+  persistAuthorization: false,
+  displayRequestDuration: true,
+});
+`;
