@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, type MigrationInterface } from 'typeorm';
+import { AbstractLogger, DataSource, type Migration, type MigrationInterface } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { DatabaseClient, ormOptions, type DatabaseConnection } from './connection.js';
@@ -8,12 +8,38 @@ import { MIGRATION_LOCK } from './locks.js';
 /** TypeORM's name for a migration: what its table of applied ones holds. */
 export const migrationNames: string[] = migrations.map((migration) => migration.name);
 
+/** TypeORM prints which migration has failed, past our log; here the error says so. */
+class MigrationDataSource extends DataSource {
+  override async runMigrations(options?: Parameters<DataSource['runMigrations']>[0]): Promise<Migration[]> {
+    const log = new MigrationLog();
+    this.logger = log;
+    try {
+      return await super.runMigrations(options);
+    } catch (error) {
+      if (log.failed !== undefined && error instanceof Error) error.message = `${log.failed}: ${error.message}`;
+      throw error;
+    }
+  }
+}
+
+/** Prints nothing, and keeps the name of the migration that has failed. */
+class MigrationLog extends AbstractLogger {
+  failed?: string;
+
+  override logMigration(message: string): void {
+    const [, name] = /^Migration "(\w+)" failed/.exec(message) ?? [];
+    if (name !== undefined) this.failed = name;
+  }
+
+  protected writeLog = () => undefined;
+}
+
 /** A data source for schema work: no entities, no timeouts, one connection. */
 export function migrationDataSource(
   connection: DatabaseConnection,
   list: (new () => MigrationInterface)[] = migrations,
 ): DataSource {
-  return new DataSource({
+  return new MigrationDataSource({
     ...ormOptions(connection),
     migrations: list,
     migrationsTransactionMode: 'each',
