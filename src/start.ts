@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { announce, updateAnnouncement } from './bootstrap/announcement.js';
 import { Bootstrap } from './bootstrap/bootstrap.service.js';
+import { writePrivateFile } from './bootstrap/private-file.js';
 import type { Config } from './config/config.js';
 import type { DatabaseConnection } from './config/database-url.js';
 import { withoutPooler, type DatabaseAccess } from './database/connection.js';
@@ -155,10 +156,7 @@ export async function bootstrap(
   const made = await service.generated((credentials) => {
     // Before the commit: what is in the database must not be lost with a crash.
     const earlier = credentials.adminEmail === undefined && existsSync(path) ? readFileSync(path, 'utf8') : '';
-    const text = updateAnnouncement(earlier, announce(config.publicUrl, credentials));
-    rmSync(`${path}.new`, { force: true });
-    writeFileSync(`${path}.new`, text, { mode: 0o600, flag: 'wx', flush: true });
-    renameSync(`${path}.new`, path);
+    writePrivateFile(path, updateAnnouncement(earlier, announce(config.publicUrl, credentials)));
   });
   const what = made?.adminEmail === undefined ? 'A new App-Token, as no valid one was left' : 'Your first credentials';
   if (made) print(`\n${what}, also in ${path}:\n\n${announce(config.publicUrl, made)}\n`);

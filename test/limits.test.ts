@@ -4,7 +4,7 @@ import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 
-/** DESIGN's numbers. */
+/** The defaults of LOGIN_MAX_FAILURES (ten times that per account) and LOGIN_FAILURE_WINDOW. */
 const PER_ADDRESS = 10;
 const PER_ACCOUNT = 100;
 const WINDOW = 900;

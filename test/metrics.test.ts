@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Metrics, type CredentialKind } from '../src/metrics/metrics.service.js';
+import { TOKEN_KINDS, type TokenKind } from '../src/tokens/token-kinds.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { newAccessToken, newClient, postForm, rawBasic, type Client } from './support/oauth.js';
 import { send } from './support/raw-http.js';
@@ -133,7 +134,9 @@ describe('Checks of credentials are counted', () => {
     const fresh = await startServer(database.connection);
     const numbers = [...(await numbersOf(fresh))].filter(([key]) => key.startsWith('latchkey_credential_checks_total'));
     await fresh.close();
-    expect(numbers).toHaveLength(12);
+    const kinds: CredentialKind[] = [...(Object.keys(TOKEN_KINDS) as TokenKind[]), 'session', 'client'];
+    const all = kinds.flatMap((kind) => [checks(kind, 'accepted'), checks(kind, 'refused')]);
+    expect(numbers.map(([key]) => key).sort()).toEqual(all.sort());
     expect(new Set(numbers.map(([, value]) => value))).toEqual(new Set([0]));
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
 import { OauthClients } from '../src/oauth/oauth-clients.service.js';
 import { FIND_GOOD } from '../src/tokens/tokens.store.js';
+import { TOKEN_KINDS } from '../src/tokens/token-kinds.js';
 import { Tokens } from '../src/tokens/tokens.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { startServer, type TestServer } from './support/server.js';
@@ -33,6 +34,15 @@ async function newClientToken(owner: { ownerId?: string } = {}) {
   if (!issued) throw new Error('No token was issued.');
   return { id, ...issued };
 }
+
+it('The table takes the kinds that are declared, and no other', async () => {
+  const [check] = await database.query<{ definition: string }>(
+    `SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
+     WHERE conname = 'tokens_kind_check' AND conrelid = 'tokens'::regclass`,
+  );
+  const taken = [...(check?.definition ?? '').matchAll(/'(\w+)'/g)].map(([, kind]) => kind);
+  expect(taken.sort()).toEqual(Object.keys(TOKEN_KINDS).sort());
+});
 
 describe('A token of a client', () => {
   it('is good for OAUTH_TOKEN_TTL, as that kind and no other', async () => {

@@ -1,11 +1,11 @@
 import 'reflect-metadata';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { AuditLogModule } from '../audit-log/audit-log.module.js';
 import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
+import { writePrivateFile } from '../bootstrap/private-file.js';
 import { ConfigModule } from '../config/config.module.js';
 import { loadConfig, type Config } from '../config/config.js';
 import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
@@ -106,7 +106,7 @@ function createContext(config: Config, access: DatabaseAccess): Promise<INestApp
 async function seed(context: INestApplicationContext, config: Config): Promise<void> {
   const path = config.database === undefined ? join(config.dataDir, 'seed.txt') : undefined;
   const made = await context.get(Seeder).run((seeded) => {
-    if (path !== undefined) writePrivate(path, describeSeed(config.publicUrl, seeded));
+    if (path !== undefined) writePrivateFile(path, describeSeed(config.publicUrl, seeded));
   });
   if (!made) {
     const where = path === undefined ? '' : ` Its credentials are in ${path}.`;
@@ -115,13 +115,6 @@ async function seed(context: INestApplicationContext, config: Config): Promise<v
   }
   const where = path === undefined ? 'They are shown this once' : `They are also in ${path}`;
   print(`\nMade ${countSeed()}.\n${where}:\n\n${describeSeed(config.publicUrl, made)}\n`);
-}
-
-/** In one step, so that nobody reads half of it. */
-function writePrivate(path: string, text: string): void {
-  rmSync(`${path}.new`, { force: true });
-  writeFileSync(`${path}.new`, text, { mode: 0o600, flag: 'wx', flush: true });
-  renameSync(`${path}.new`, path);
 }
 
 function print(text: string): void {

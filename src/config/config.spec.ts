@@ -20,7 +20,7 @@ function problemsOf(env: Record<string, string>): Record<string, string> {
 }
 
 describe('Without any variable', () => {
-  it('the settings are those of the table in DESIGN', () => {
+  it('every setting has its default', () => {
     expect(loadConfig({})).toEqual({
       host: '127.0.0.1',
       port: 3000,

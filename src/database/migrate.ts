@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, QueryFailedError, type MigrationInterface } from 'typeorm';
+import { AbstractLogger, DataSource, QueryFailedError, type Migration, type MigrationInterface } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseConnection } from '../config/database-url.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
@@ -19,6 +19,32 @@ const RETRY_AFTER = 2_000;
 /** How long DDL waits for its lock: everybody who comes later waits behind it. */
 const LOCK_TIMEOUT = `'1s'`;
 
+/** TypeORM prints which migration has failed, past our log; here the error says so. */
+class MigrationDataSource extends DataSource {
+  override async runMigrations(options?: Parameters<DataSource['runMigrations']>[0]): Promise<Migration[]> {
+    const log = new MigrationLog();
+    this.logger = log;
+    try {
+      return await super.runMigrations(options);
+    } catch (error) {
+      if (log.failed !== undefined && error instanceof Error) error.message = `${log.failed}: ${error.message}`;
+      throw error;
+    }
+  }
+}
+
+/** Prints nothing, and keeps the name of the migration that has failed. */
+class MigrationLog extends AbstractLogger {
+  failed?: string;
+
+  override logMigration(message: string): void {
+    const [, name] = /^Migration "(\w+)" failed/.exec(message) ?? [];
+    if (name !== undefined) this.failed = name;
+  }
+
+  protected writeLog = () => undefined;
+}
+
 /** A data source for schema work: no entities, no limit on statements, one connection. */
 export function migrationDataSource(
   connection: DatabaseConnection,
@@ -26,7 +52,7 @@ export function migrationDataSource(
 ): DataSource {
   const { extra, ...options } = ormOptions(connection);
   const settings = sessionSettings({ statement_timeout: 0, lock_timeout: LOCK_TIMEOUT });
-  return new DataSource({
+  return new MigrationDataSource({
     ...options,
     extra: { ...extra, onConnect: (client: DatabaseClient) => client.query(settings) },
     migrations: list,

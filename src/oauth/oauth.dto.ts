@@ -3,6 +3,7 @@ import { IsNotEmpty, IsString } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { LONGEST_TOKEN } from '../http/fields.js';
 import { HasAtMostCharacters, MUST_BE_STRING, MUST_NOT_BE_EMPTY, OptionalOrEmpty } from '../http/validation.js';
+import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 
 const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
 /** All scopes, many times over. */
@@ -99,7 +100,7 @@ export class IntrospectionAnswer {
   @ApiProperty({ description: 'false: it is not good, and nothing else is told', example: true })
   active!: boolean;
 
-  @ApiPropertyOptional({ enum: ['session', 'app', 'user', 'api', 'oauth'], example: 'oauth' })
+  @ApiPropertyOptional({ enum: ['session', ...Object.keys(TOKEN_KINDS)], example: 'oauth' })
   token_kind?: string;
 
   @ApiPropertyOptional({ description: '`Bearer`, or the header that it belongs in', example: 'Bearer' })

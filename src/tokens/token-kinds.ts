@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.js';
 import { apiSecret, hexSecret, type SecretFormat } from './secret-formats.js';
 
-/** What Latchkey has to know of a kind of token. A new kind is a new entry here (and in the table's checks). */
+/** What Latchkey has to know of a kind of token. A new kind is a new entry here, and a migration of the table's checks. */
 export interface TokenKindDeclaration {
   format: SecretFormat;
   /** Who owns one: an account of ours, an account of the gateway (of which we only know the name), or a client. */

@@ -1,10 +1,12 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, Unique } from 'typeorm';
-import type { TokenKind } from './token-kinds.js';
+import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
+
+const KINDS = Object.keys(TOKEN_KINDS).map((kind) => `'${kind}'`);
 
 /** An opaque secret that Latchkey issued: its digest, never itself. */
 @Entity('tokens')
 @Unique('tokens_digest_key', ['digest'])
-@Check('tokens_kind_check', `kind IN ('app', 'user', 'api', 'oauth')`)
+@Check('tokens_kind_check', `kind IN (${KINDS.join(', ')})`)
 @Check('tokens_hint_check', 'char_length(hint) = 4')
 @Check('tokens_gateway_account_id_check', 'char_length(gateway_account_id) <= 255')
 @Check('tokens_description_check', 'char_length(description) <= 1000')

@@ -218,7 +218,7 @@ describe('The documentation', () => {
 });
 
 describe('Every route declares its guard', () => {
-  it('and the guards are those of the table in DESIGN', () => {
+  it('and it is the one that is listed here', () => {
     const guards = Object.fromEntries(
       routes
         .filter(({ url }) => !/^\/docs(-json)?(\/|$)/.test(url))
