@@ -1,5 +1,10 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SupervisedPostgres } from '@latchkey/supervised-postgres';
+import type { PostgresConnection } from '@latchkey/supervised-postgres';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { Line } from '../support/line.js';
@@ -70,19 +75,57 @@ export class Replica {
   }
 }
 
+/** Where the data of a PostgreSQL is, and how it is reached and stopped. */
+interface Postgres {
+  dataDir: string;
+  connection: PostgresConnection;
+  stop(): Promise<void>;
+}
+
+async function ordinaryPostgres(): Promise<Postgres> {
+  const dataDir = newFolder();
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const postgres = await startEmbeddedPostgres({ dataDir, log });
+  return { dataDir, connection: postgres.connection, stop: () => postgres.stop() };
+}
+
+/** Whether a file system of one's own can be made here: it takes root, and a kernel that lets it. */
+export const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+
+/** One whose disk has room for little more than an empty database. */
+async function postgresOnSmallDisk(): Promise<Postgres> {
+  const folder = newFolder();
+  const script = `mount -t tmpfs -o size=${DISK} none "$1" && exec "$2" "$3" "$1"`;
+  const program = resolve('test/faults/postgres-on-small-disk.js');
+  const child = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const connection = JSON.parse(line) as PostgresConnection;
+  // The file system is seen by that process and its children only; this is how others look through their eyes.
+  const seen = (path: string) => join(`/proc/${child.pid}/root`, path);
+  return {
+    dataDir: seen(folder),
+    connection: { ...connection, host: seen(connection.host) },
+    stop: async () => {
+      child.kill('SIGTERM');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    },
+  };
+}
+
+const DISK = '200m';
+
 /** Two replicas on one PostgreSQL, with a line in between that can be disturbed. */
 export class World {
   private constructor(
-    readonly dataDir: string,
-    readonly postgres: SupervisedPostgres,
+    private readonly postgres: Postgres,
     readonly line: Line,
     readonly replicas: [Replica, Replica],
   ) {}
 
-  static async start(): Promise<World> {
-    const dataDir = newFolder();
-    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-    const postgres = await startEmbeddedPostgres({ dataDir, log });
+  static async start(options: { smallDisk?: boolean } = {}): Promise<World> {
+    const postgres = await (options.smallDisk ? postgresOnSmallDisk() : ordinaryPostgres());
     const line = await Line.open(postgres.connection);
     const env = {
       DATABASE_URL: line.url,
@@ -106,11 +149,11 @@ export class World {
       await replica.start();
       await replica.ready();
     }
-    return new World(dataDir, postgres, line, replicas);
+    return new World(postgres, line, replicas);
   }
 
   get postmaster(): number {
-    return postmasterOf(this.dataDir);
+    return postmasterOf(this.postgres.dataDir);
   }
 
   /** The processes of PostgreSQL, the postmaster first. */
@@ -133,6 +176,23 @@ export class World {
     } finally {
       await client.end().catch(() => undefined);
     }
+  }
+
+  /** Fills the disk of the database. @returns what makes room again */
+  fillDisk(): () => void {
+    const path = join(this.postgres.dataDir, 'filler');
+    const file = openSync(path, 'w');
+    for (let size = 1_048_576; size >= 1;) {
+      try {
+        writeSync(file, Buffer.alloc(size));
+      } catch {
+        size = Math.floor(size / 4);
+      }
+    }
+    closeSync(file);
+    return () => {
+      rmSync(path, { force: true });
+    };
   }
 
   /** Waits until the replicas are ready. @returns after how many seconds */

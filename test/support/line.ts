@@ -16,6 +16,8 @@ interface Call {
  */
 export class Line {
   private readonly calls = new Set<Call>();
+  /** Also of calls that one side has ended: the other may be frozen. */
+  private readonly sockets = new Set<Socket>();
   private lost: 'questions' | 'answers' | undefined;
   private frozen: (application: string) => boolean = () => false;
   private muted: (application: string) => boolean = () => false;
@@ -96,7 +98,7 @@ export class Line {
   }
 
   async close(): Promise<void> {
-    for (const { sockets } of this.calls) for (const socket of sockets) socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
     this.server.close();
     await once(this.server, 'close');
   }
@@ -114,8 +116,10 @@ export class Line {
         if (this.lost === (from === client ? 'questions' : 'answers')) call.hasLost = true;
         else to.write(chunk);
       });
+      this.sockets.add(from);
       from.on('error', () => from.destroy());
       from.on('close', () => {
+        this.sockets.delete(from);
         this.calls.delete(call);
         to.end();
       });
