@@ -39,7 +39,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.with(config),
-        DatabaseModule.with(database, config.databasePoolSize),
+        DatabaseModule.with(database, config),
         KeysModule.with(secretKeys),
         LimitsModule,
         RevocationsModule,

@@ -14,7 +14,7 @@ let server: TestServer;
 
 beforeAll(async () => {
   database = await createDatabase();
-  server = await startServer(database.connection, { databasePoolSize: 3 });
+  server = await startServer(database.connection, { databasePoolSize: 3, databaseConnectTimeout: 1_000 });
 });
 
 afterAll(async () => {

@@ -71,7 +71,7 @@ it('no connection is without a listener for a moment, whatever it is for', () =>
   const { connection } = database;
   for (const { extra } of [
     ormOptions(connection),
-    poolOptions(connection, { size: 1, keepsSession: true, onError: () => undefined }),
+    poolOptions(connection, { size: 1, connectTimeout: 1_000, keepsSession: true, onError: () => undefined }),
   ]) {
     const { Client } = extra as { Client: typeof DatabaseClient };
     expect(new Client(connection).emit('error', new Error('lost'))).toBe(true);

@@ -27,7 +27,7 @@ async function run(): Promise<string> {
   const access = await prepareSchema(config, config.database, logger);
   const imports = [
     ConfigModule.with(config),
-    DatabaseModule.with(access, 2),
+    DatabaseModule.with(access, { ...config, databasePoolSize: 2 }),
     KeysModule.with(config.secretKeys),
     LimitsModule,
     RevocationsModule,

@@ -85,7 +85,7 @@ async function openOrJoin(config: Config, logger: Logger): Promise<{ database: D
 function createContext(config: Config, access: DatabaseAccess): Promise<INestApplicationContext> {
   const imports = [
     ConfigModule.with(config),
-    DatabaseModule.with(access, CONNECTIONS),
+    DatabaseModule.with(access, { ...config, databasePoolSize: CONNECTIONS }),
     KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
     LimitsModule,
     RevocationsModule,

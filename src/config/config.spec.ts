@@ -28,6 +28,7 @@ describe('Without any variable', () => {
       database: undefined,
       directDatabase: undefined,
       databasePoolSize: 10,
+      databaseConnectTimeout: 1_000,
       dataDir: resolve('.latchkey'),
       secretKeys: undefined,
       smtpUrl: undefined,

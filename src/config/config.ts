@@ -16,6 +16,8 @@ export interface Config {
   /** DATABASE_DIRECT_URL. Absent: `database` keeps sessions. */
   directDatabase: DatabaseConnection | undefined;
   databasePoolSize: number;
+  /** How long a request waits for a connection, in milliseconds. */
+  databaseConnectTimeout: number;
   /** Absolute path. */
   dataDir: string;
   /** The current key first, then older ones that are still accepted. Absent: made and kept in `dataDir`. */
@@ -168,6 +170,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     database: values.DATABASE_URL,
     directDatabase: values.DATABASE_DIRECT_URL,
     databasePoolSize: values.DATABASE_POOL_SIZE ?? 10,
+    databaseConnectTimeout: 1_000,
     dataDir: resolve(values.DATA_DIR),
     secretKeys,
     smtpUrl: values.SMTP_URL,

@@ -24,8 +24,7 @@ export function withoutPooler(connection: DatabaseConnection): DatabaseAccess {
 /** Where the database is, for the few that keep a connection of their own. */
 export const DATABASE_ACCESS = Symbol('DATABASE_ACCESS');
 
-/** How long a request may wait for a connection and for one statement, in milliseconds. */
-const CONNECT_TIMEOUT = 1_000;
+/** How long a request may wait for one statement, in milliseconds. */
 const STATEMENT_TIMEOUT = 2_300;
 const READ_TIMEOUT = 2_500;
 
@@ -180,6 +179,8 @@ export class SessionlessClient extends PooledClient {
 /** What a pool is made for. */
 export interface PoolOptions {
   size: number;
+  /** How long a connection is waited for, in milliseconds. */
+  connectTimeout: number;
   /** Whether a connection stays with one session of PostgreSQL; see {@link DatabaseAccess}. */
   keepsSession: boolean;
   onError: (error: Error) => void;
@@ -188,12 +189,12 @@ export interface PoolOptions {
 /** What TypeORM needs to serve requests on a database; see {@link DatabaseModule}. */
 export function poolOptions(
   connection: DatabaseConnection,
-  { size, keepsSession, onError }: PoolOptions,
+  { size, connectTimeout, keepsSession, onError }: PoolOptions,
 ): DataSourceOptions {
   return {
     ...ormOptions(connection),
     poolSize: size,
-    connectTimeoutMS: CONNECT_TIMEOUT,
+    connectTimeoutMS: connectTimeout,
     poolErrorHandler: onError,
     extra: {
       ...clientOptions(connection),

@@ -1,31 +1,37 @@
 import { Global, Logger, Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import type { Config } from '../config/config.js';
 import { DATABASE_ACCESS, poolOptions, type DatabaseAccess, type PoolOptions } from './connection.js';
 import { DatabaseClock } from './database-clock.service.js';
 import { DirectDatabase } from './direct-database.service.js';
 import { Statements } from './statements.service.js';
 import { Sweeper } from './sweeper.service.js';
 
-/** How many transactions that revoke run at once; requests cannot take their connections. */
-const DIRECT_POOL_SIZE = 4;
-
 /** The connection pools and what every table needs. Entities come with the modules that own them. */
 @Global()
 @Module({})
 export class DatabaseModule {
-  static with(access: DatabaseAccess, poolSize: number): DynamicModule {
+  static with(
+    access: DatabaseAccess,
+    config: Pick<Config, 'databasePoolSize' | 'databaseConnectTimeout'>,
+  ): DynamicModule {
     const logger = new Logger('Database');
     const onError = (error: Error) => {
       logger.debug(`a connection to the database was lost: ${error.message}`);
     };
-    const options = (size: number, keepsSession: boolean): PoolOptions => ({ size, keepsSession, onError });
+    const options = (keepsSession: boolean): PoolOptions => ({
+      size: config.databasePoolSize,
+      connectTimeout: config.databaseConnectTimeout,
+      keepsSession,
+      onError,
+    });
     const direct: FactoryProvider = {
       provide: DirectDatabase,
       inject: [getDataSourceToken()],
       useFactory: ({ options: { entities = [] } }: DataSource) =>
         new DirectDatabase({
-          ...poolOptions({ ...access.direct, application_name: 'latchkey direct' }, options(DIRECT_POOL_SIZE, true)),
+          ...poolOptions({ ...access.direct, application_name: 'latchkey direct' }, options(true)),
           entities,
         }),
     };
@@ -34,9 +40,11 @@ export class DatabaseModule {
       imports: [
         TypeOrmModule.forRootAsync({
           useFactory: () => ({
-            ...poolOptions(access.pool, options(poolSize, access.keepsSession)),
+            ...poolOptions(access.pool, options(access.keepsSession)),
             autoLoadEntities: true,
-            retryAttempts: 0,
+            // It has answered just now: a machine that is busy with starting may be slow.
+            retryAttempts: 5,
+            retryDelay: 500,
           }),
         }),
       ],

@@ -1,8 +1,11 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
 
+/** A machine that is busy with starting may be slow to connect. */
+const ATTEMPTS = 5;
+
 /**
- * A few connections that lead to PostgreSQL past any pooler, and that no crowd of requests can use up: for what must
+ * Connections that lead to PostgreSQL past any pooler, and that no crowd of requests can use up: for what must
  * be done all the same, such as revoking.
  */
 export class DirectDatabase implements OnModuleInit, OnApplicationShutdown {
@@ -13,7 +16,11 @@ export class DirectDatabase implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.dataSource.initialize();
+    for (let attempt = 1; !this.dataSource.isInitialized; attempt += 1) {
+      await this.dataSource.initialize().catch((error: unknown) => {
+        if (attempt === ATTEMPTS) throw error;
+      });
+    }
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -94,7 +94,7 @@ export async function startApp({ url, render = defaultRenderer, from, ...options
   const module = await Test.createTestingModule({
     imports: [
       ConfigModule.with(config),
-      DatabaseModule.with(withoutPooler(options.connection ?? database.connection), 4),
+      DatabaseModule.with(withoutPooler(options.connection ?? database.connection), { ...config, databasePoolSize: 4 }),
       AuditLogModule,
       MetricsModule,
       MailModule,

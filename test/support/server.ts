@@ -52,7 +52,8 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
     RATE_LIMIT_PER_MINUTE: '0',
     SECRET_KEY: TEST_SECRET_KEY,
   });
-  return { ...config, ...overrides };
+  // Many suites at once are slow to get a connection.
+  return { ...config, databaseConnectTimeout: 15_000, ...overrides };
 }
 
 /** Starts a whole server on a port of its own, unless `port` says which. Limits are those of {@link createServer}. */
