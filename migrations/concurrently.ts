@@ -15,8 +15,8 @@ export async function createIndexes(runner: QueryRunner, indexes: Record<string,
         [name],
       )) as { valid: boolean }[];
       if (found?.valid) continue;
-      if (found) await runner.query(`DROP INDEX CONCURRENTLY ${name}`);
-      await runner.query(`CREATE INDEX CONCURRENTLY ${name} ${definition}`);
+      if (found) await runner.query(`DROP INDEX ${beside(runner)} ${name}`);
+      await runner.query(`CREATE INDEX ${beside(runner)} ${name} ${definition}`);
     }
   });
 }
@@ -24,8 +24,13 @@ export async function createIndexes(runner: QueryRunner, indexes: Record<string,
 /** The reverse of {@link createIndexes}. */
 export async function dropIndexes(runner: QueryRunner, names: string[]): Promise<void> {
   await withoutLockTimeout(runner, async () => {
-    for (const name of names) await runner.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+    for (const name of names) await runner.query(`DROP INDEX ${beside(runner)} IF EXISTS ${name}`);
   });
+}
+
+/** TypeORM takes a migration back within a transaction, in which it cannot be done beside the traffic. */
+function beside(runner: QueryRunner): string {
+  return runner.isTransactionActive ? '' : 'CONCURRENTLY';
 }
 
 async function withoutLockTimeout(runner: QueryRunner, work: () => Promise<void>): Promise<void> {
@@ -34,6 +39,7 @@ async function withoutLockTimeout(runner: QueryRunner, work: () => Promise<void>
   try {
     await work();
   } finally {
-    await runner.query(`SELECT set_config('lock_timeout', $1, false)`, [before?.value]);
+    // A transaction that has failed takes no statement; it forgets the setting itself.
+    await runner.query(`SELECT set_config('lock_timeout', $1, false)`, [before?.value]).catch(() => undefined);
   }
 }
