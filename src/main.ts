@@ -4,7 +4,7 @@ import { ConfigError, loadConfig, type Config } from './config/config.js';
 import { createLogger, type Logger } from './logging/logger.js';
 import { start } from './start.js';
 
-/** Kubernetes kills after 30 s; nothing here may take a third of it. In milliseconds. */
+/** How long stopping may take, in milliseconds: well below the 30 s after which Kubernetes kills. */
 const STOP_LIMIT = 9_000;
 
 function readConfig(): Config {
@@ -17,7 +17,7 @@ function readConfig(): Config {
   }
 }
 
-/** Aborts on the first SIGTERM or SIGINT. From then on the process has a limited time to end. */
+/** Aborts on the first SIGTERM or SIGINT, and ends the process if stopping takes too long. */
 function stopSignal(logger: Logger): AbortSignal {
   const controller = new AbortController();
   const stop = (name: string) => {
@@ -52,13 +52,13 @@ function describe(what: string, cause: unknown): Error {
   return new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
-// Whoever reads what we print may go away, which is no reason to end.
+// A closed pipe must not end the process.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
 
 const config = readConfig();
 const logger = createLogger(config.logLevel);
 run(config, logger).catch((error: unknown) => {
   logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-  // What has failed may have left connections open, which would keep the process for a while.
+  // Connections that are still open would keep the process alive.
   process.exit(1);
 });

@@ -11,13 +11,13 @@ import { bodyValidation } from './http/validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
 import { Metrics } from './metrics/metrics.service.js';
 
-/** In-flight requests get this long to finish when the server stops, in milliseconds. */
+/** How long requests in flight may take when the server stops, in milliseconds. */
 const DRAIN_LIMIT = 4_000;
 
 /**
  * Builds a server that is ready to listen.
  *
- * @throws when a route declares no guard, the database is away, or the signing keys cannot be read
+ * @throws when a route declares no access, the database is unavailable, or the signing keys cannot be decrypted
  */
 export async function createServer(options: ServerOptions, logger: Logger): Promise<NestFastifyApplication> {
   const { config } = options;
@@ -37,7 +37,7 @@ export async function createServer(options: ServerOptions, logger: Logger): Prom
   try {
     await app.init();
     const unguarded = routes.unguarded();
-    if (unguarded.length > 0) throw new Error(`These routes declare no guard: ${unguarded.join(', ')}`);
+    if (unguarded.length > 0) throw new Error(`These routes declare no access: ${unguarded.join(', ')}`);
   } catch (error) {
     await app.close();
     throw error;
@@ -45,20 +45,20 @@ export async function createServer(options: ServerOptions, logger: Logger): Prom
   return app;
 }
 
-/** Stops serving: answers what is in flight, cuts off what takes too long, and closes the pool last. */
+/** Stops serving: finishes requests in flight, cuts off those that take too long, and closes the pool last. */
 export async function stopServer(app: NestFastifyApplication): Promise<void> {
   app.get(Readiness).stop();
   await drain(app);
   await app.close();
 }
 
-/** Closes the listener before anything that requests in flight may need. */
+/** Closes the listener, before anything that requests in flight may need is closed. */
 async function drain(app: NestFastifyApplication): Promise<void> {
   const http = app.getHttpServer();
   const cutOff = setTimeout(() => {
     http.closeAllConnections();
   }, DRAIN_LIMIT);
-  // What was in flight is answered on a connection that is then kept for the next request.
+  // Connections stay open for the next request after those in flight have been answered.
   const closeIdle = setInterval(() => {
     http.closeIdleConnections();
   }, 50);

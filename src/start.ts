@@ -12,25 +12,23 @@ import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
 import { createServer, stopServer } from './server.js';
 
-/** How long a start waits for an outside database, in milliseconds. */
+/** How long a start waits for the database, in milliseconds. */
 const DATABASE_LIMIT = 60_000;
 
 export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** An open database. */
+/** A database that takes connections. */
 export interface Database {
   connection: DatabaseConnection;
   stop(): Promise<void>;
 }
 
-/**
- * Starts everything: the embedded database if there is no other, migrations, the first credentials, the server.
- *
- * @param print where the first credentials go, once
- * @param signal breaks off the wait for an outside database
- * @throws when anything fails; what had started is stopped again
+/** Starts the embedded database unless DATABASE_URL is set, migrates, creates the first credentials, and starts the server.
+ * @param print receives the first credentials, once
+ * @param signal aborts the wait for the database
+ * @throws when anything fails, after stopping what had been started
  */
 export async function start(
   config: Config,
@@ -39,7 +37,7 @@ export async function start(
   signal?: AbortSignal,
 ): Promise<RunningServer> {
   if (config.databaseUrl !== undefined && config.smtpUrl === undefined) {
-    logger.warn(`there is no SMTP_URL: mails are only written to ${config.dataDir}/mail, and nobody removes them`);
+    logger.warn(`SMTP_URL is not set: mails are written to ${config.dataDir}/mail, and never removed`);
   }
   const database = await openDatabase(config, logger);
   let app: NestFastifyApplication | undefined;
@@ -61,7 +59,7 @@ export async function start(
     return { stop };
   } catch (error) {
     await stop().catch((failure: unknown) => {
-      logger.error({ err: failure }, 'stopping after a failed start failed too');
+      logger.error({ err: failure }, 'stopping after a failed start failed as well');
     });
     throw error;
   }
@@ -72,11 +70,13 @@ async function listen(app: NestFastifyApplication, { host, port }: Config): Prom
     await app.listen({ host, port });
   } catch (error) {
     if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
-    throw new Error(`Another program is listening on port ${port} of ${host}. Stop it, or set PORT.`, { cause: error });
+    throw new Error(`Port ${port} on ${host} is already in use. Stop the other program, or set PORT.`, {
+      cause: error,
+    });
   }
 }
 
-/** Starts the embedded database, unless there is another. Shared with the seed command. */
+/** Starts the embedded database, unless DATABASE_URL is set. Also for the seed command. */
 export async function openDatabase(config: Config, logger: Logger): Promise<Database> {
   if (config.databaseUrl !== undefined) {
     return { connection: { connectionString: config.databaseUrl }, stop: () => Promise.resolve() };
@@ -97,7 +97,7 @@ export async function openDatabase(config: Config, logger: Logger): Promise<Data
   });
 }
 
-/** Shared with the bootstrap command. */
+/** Waits for the database, and migrates it or waits until it is migrated (RUN_MIGRATIONS). Also for the commands. */
 export async function prepareSchema(
   config: Config,
   connection: DatabaseConnection,
@@ -117,8 +117,8 @@ export async function prepareSchema(
 }
 
 /**
- * An embedded database is filled with random credentials; an outside one only with those that it is given. Shared with the
- * seed command.
+ * Creates the first credentials: in the embedded database all of them, in an external one only those in BOOTSTRAP_*.
+ * Also for the seed command.
  */
 export async function bootstrap(
   app: INestApplicationContext,
@@ -130,13 +130,13 @@ export async function bootstrap(
   if (config.databaseUrl !== undefined) {
     const made = await service.fromVariables();
     if (!made && (await service.isNeeded())) {
-      logger.warn('there is no admin yet: set BOOTSTRAP_* and start again, or run the bootstrap command');
+      logger.warn('there is no admin yet: set BOOTSTRAP_* and restart, or run the bootstrap command');
     }
     return;
   }
   const path = join(config.dataDir, 'bootstrap.txt');
   const made = await service.generated((credentials) => {
-    // Before the commit: what is in the database must not be lost with a crash.
+    // Written before the commit, so that a crash cannot lose credentials that are in the database.
     const earlier = credentials.adminEmail === undefined && existsSync(path) ? readFileSync(path, 'utf8') : '';
     const text = updateAnnouncement(earlier, announce(config.publicUrl, credentials));
     rmSync(`${path}.new`, { force: true });

@@ -234,12 +234,12 @@ describe('the migrate command', () => {
     await eventually(() => {
       expect(server.log.map(({ msg }) => msg)).toContain('waiting for the database');
     }, 20_000);
-    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is migrated.\n' });
+    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is up to date.\n' });
     const template = await newDatabase();
     expect(await dump(database)).toEqual(await dump(template));
     await server.ready();
     // Nothing is left to do, which is no failure.
-    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is migrated.\n' });
+    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is up to date.\n' });
     expect((await server.stop()).code).toBe(0);
   });
 
@@ -253,7 +253,7 @@ describe('the migrate command', () => {
       runMigrate(env),
     ]);
     expect(withoutUrl.output).toMatch(/^Set DATABASE_URL\..*\n$/);
-    expect(withoutKey.output).toContain('SECRET_KEY (or SECRET_KEY_FILE) must be given together with DATABASE_URL');
+    expect(withoutKey.output).toContain('SECRET_KEY (or SECRET_KEY_FILE) must be set when DATABASE_URL is set');
     expect(inTheWay.output).toMatch(/^relation "password_resets" already exists\n$/m);
     expect([withoutUrl.code, withoutKey.code, inTheWay.code]).toEqual([1, 1, 1]);
   });

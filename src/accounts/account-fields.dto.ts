@@ -14,7 +14,7 @@ export const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
 export const CANNOT_BE_CHANGED = 'cannot be changed';
 export const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
-/** The longest that mail knows (RFC 5321 section 4.5.3.1). */
+/** The longest address that SMTP can carry (RFC 5321 section 4.5.3.1). */
 const LONGEST_EMAIL = 254;
 
 /** The text is an email address. */
@@ -43,14 +43,14 @@ export function Email({ description, nullable, required }: FieldOptions = {}): P
 
 const ONE_LINE = /^\P{Cc}*$/u;
 
-/** What clients and admins alike say of an account. */
+/** The fields of an account that clients and admins alike can set. */
 export class InstitutionFields {
   @Matches(ONE_LINE, { message: 'must be one line' })
   @Text({ nullable: true, maxLength: 255, example: 'example' })
   publisher_reference?: string | null;
 
   @ApiPropertyOptional({
-    description: 'Networks from which visitors belong to the account, IPv4 and IPv6; replaces those that it had',
+    description: 'Networks whose visitors belong to the account, IPv4 and IPv6. Replaces the current list',
     type: [String],
     maxItems: MOST_ENTRIES,
     example: NETWORKS,
@@ -61,8 +61,8 @@ export class InstitutionFields {
 
   @ApiPropertyOptional({
     description:
-      'Domains whose email addresses belong to the account; `*.` stands for all domains below, and not for the domain ' +
-      'itself. Replaces those that it had',
+      'Domains whose email addresses belong to the account; `*.example.org` matches all subdomains, but not the domain ' +
+      'itself. Replaces the current list',
     type: [String],
     maxItems: MOST_ENTRIES,
     example: EMAIL_DOMAINS,

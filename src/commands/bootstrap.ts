@@ -17,11 +17,11 @@ import { prepareSchema } from '../start.js';
 @Module({})
 class CommandModule {}
 
-/** The command that fills an empty outside database, and shows the credentials it made, once. */
+/** The command that creates the first credentials in an external database and prints them, once. */
 async function run(): Promise<string> {
   const config = loadConfig(process.env);
   if (config.databaseUrl === undefined || !config.secretKeys) {
-    return 'Set DATABASE_URL. The first start fills the embedded database by itself.\n';
+    return 'Set DATABASE_URL. The embedded database gets its first credentials when the server first starts.\n';
   }
   const logger = createLogger('warn');
   const connection = { connectionString: config.databaseUrl };
@@ -43,7 +43,7 @@ async function run(): Promise<string> {
     const made = await context.get(Bootstrap).generated();
     return made
       ? announce(config.publicUrl, made)
-      : 'There already is an admin and an App-Token. Nothing was created.\n';
+      : 'An admin and a valid App-Token already exist. Nothing was created.\n';
   } finally {
     await context.close();
   }

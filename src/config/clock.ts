@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** The process's time. What is stored goes by the database's clock; this one judges what a client brings along. */
+/** The process's clock. It only judges what clients bring along; all that is stored goes by the database's clock. */
 @Injectable()
 export class Clock {
   /** @returns seconds since 1970 */

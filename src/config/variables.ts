@@ -38,7 +38,8 @@ function isNetwork(item: string): boolean {
   );
 }
 
-export const SECRET_KEY_RULE = 'must be at least 32 characters (several, separated by commas: the current one first)';
+export const SECRET_KEY_RULE =
+  'must be at least 32 characters (to rotate: several keys separated by commas, the current one first)';
 const seconds = (fallback: number, minimum = 1) =>
   wholeNumber(minimum, 9_999_999_999)
     .optional()
@@ -46,12 +47,12 @@ const seconds = (fallback: number, minimum = 1) =>
 
 export const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32);
 
-/** What each variable may be, in words that never hold its value. */
+/** The variables. Messages say what a variable must be, and never contain its value. */
 export const variables = z.object({
   HOST: text('must be a host name or an address').default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).optional(),
   PUBLIC_URL: urlWith(['http:', 'https:'])
-    .refine((value) => !/[?#@]/.test(value), 'must have no user, no query and no fragment')
+    .refine((value) => !/[?#@]/.test(value), 'must not contain a user, a query or a fragment')
     .optional(),
   DATABASE_URL: urlWith(['postgres:', 'postgresql:']).optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
@@ -61,7 +62,7 @@ export const variables = z.object({
   SMTP_URL: urlWith(['smtp:', 'smtps:']).optional(),
   MAIL_FROM: z
     .string()
-    .regex(/^[^\r\n]*@[^\r\n]+$/, 'must be a mail address, such as Latchkey <no-reply@example.org>')
+    .regex(/^[^\r\n]*@[^\r\n]+$/, 'must be an email address, such as Latchkey <no-reply@example.org>')
     .optional(),
   BCRYPT_COST: wholeNumber(4, 20).optional(),
   UV_THREADPOOL_SIZE: wholeNumber(1, 1024).optional(),
@@ -84,10 +85,10 @@ export const variables = z.object({
   LOGIN_FAILURE_WINDOW: seconds(900),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
   TRUST_PROXY: z
-    .union([wholeNumber(1, 100), list('must be a number of hops, or networks separated by commas', isNetwork)])
+    .union([wholeNumber(1, 100), list('must be a number of hops or a comma-separated list of networks', isNetwork)])
     .optional(),
   CORS_ORIGINS: list(
-    'must be origins separated by commas, such as https://app.example.org',
+    'must be a comma-separated list of origins, such as https://app.example.org',
     (item) => URL.canParse(item) && new URL(item).origin === item,
   ).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
@@ -100,11 +101,11 @@ export const variables = z.object({
     .optional(),
   BOOTSTRAP_APP_TOKEN: z
     .string()
-    .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hexadecimal characters')
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 lowercase hexadecimal characters')
     .optional(),
   BOOTSTRAP_CLIENT_ID: z
     .string()
-    .regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes and underscores')
+    .regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, hyphens and underscores')
     .optional(),
   BOOTSTRAP_CLIENT_SECRET: z
     .string()

@@ -5,7 +5,7 @@ import type { DataSourceOptions } from 'typeorm';
 export type DatabaseConnection =
   { connectionString: string } | { host: string; port: number; user: string; password: string; database: string };
 
-/** Where the database is, for the few that keep a connection of their own. */
+/** The injection token of the {@link DatabaseConnection}, for what needs a connection outside the pool. */
 export const DATABASE_CONNECTION = Symbol('DATABASE_CONNECTION');
 
 /** How long a request may wait for a connection and for one statement, in milliseconds: together under 5 s. */
@@ -14,8 +14,9 @@ const STATEMENT_TIMEOUT = 2_300;
 const READ_TIMEOUT = 2_500;
 
 /**
- * What every connection of ours is made with: one that is lost fails what is asked of it next, and ends no process.
- * Whoever borrows it from a pool listens too late, as the server's last word may come in the same packet as an answer.
+ * The client of every connection. When the connection is lost, the next query fails; the process does not end. The
+ * listener is there from the start, as the server's last message may arrive in the same packet as an answer, before a
+ * borrower from the pool listens.
  */
 export class DatabaseClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
@@ -25,8 +26,8 @@ export class DatabaseClient extends pg.Client {
 }
 
 /**
- * A client that gives up its connection when an answer does not come in time. `pg` itself only fails the query and
- * leaves the dead connection in the pool, where the next request would wait for it.
+ * A client that closes its connection when a query times out. `pg` itself only fails the query and leaves the dead
+ * connection in the pool, where the next request would wait for it.
  */
 class PooledClient extends DatabaseClient {
   constructor(config?: pg.ClientConfig) {
@@ -52,7 +53,7 @@ class PooledClient extends DatabaseClient {
   }
 }
 
-/** What TypeORM needs to serve requests on a database; see {@link DatabaseModule}. */
+/** The options of the data source that serves requests; see {@link DatabaseModule}. */
 export function poolOptions(
   connection: DatabaseConnection,
   poolSize: number,
@@ -75,7 +76,7 @@ export function poolOptions(
   };
 }
 
-/** The part that requests and migrations share. Without timeouts, as a migration may take its time. */
+/** The options that requests and migrations share. Without timeouts, as a migration may take long. */
 export function ormOptions(connection: DatabaseConnection) {
   return {
     type: 'postgres' as const,

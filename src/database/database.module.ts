@@ -3,7 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { DATABASE_CONNECTION, poolOptions, type DatabaseConnection } from './connection.js';
 import { Sweeper } from './sweeper.service.js';
 
-/** The connection pool and what every table needs. Entities come with the modules that own them. */
+/** The connection pool and the sweeper. Entities are registered by the modules that own them. */
 @Global()
 @Module({})
 export class DatabaseModule {

@@ -18,7 +18,7 @@ export class HealthController {
   @Get('healthz')
   @Public()
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'The process is running', description: 'For liveness probes. Depends on nothing else.' })
+  @ApiOperation({ summary: 'Liveness probe', description: 'The process is running. Does not check the database.' })
   @ApiOkResponse({ type: Liveness })
   @ApiErrors('plain')
   live(): { status: string } {
@@ -29,7 +29,7 @@ export class HealthController {
   @Public()
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOperation({
-    summary: 'Ready to serve',
+    summary: 'Readiness probe',
     description: 'The database answers, its migrations are current, and the server is not stopping.',
   })
   @ApiOkResponse({ type: ReadinessView })

@@ -14,10 +14,10 @@ import { RouteTable } from './routes.js';
 /** Long enough for 255 characters of four bytes, percent-encoded. */
 const MAX_PARAMETER = 4_096;
 
-/** What machines ask for every few seconds, and nobody wants to read about. */
+/** Routes that are polled every few seconds, and are logged at the level `debug`. */
 const QUIET_ROUTES = ['/healthz', '/readyz', '/metrics'];
 
-/** Fastify as Latchkey uses it, and the table of the routes that it will serve. */
+/** @returns Fastify, configured, and the table of the routes that it will serve */
 export function createAdapter(config: Config, logger: Logger): { adapter: FastifyAdapter; routes: RouteTable } {
   const adapter = new FastifyAdapter({
     loggerInstance: logger,
@@ -48,7 +48,7 @@ export function createAdapter(config: Config, logger: Logger): { adapter: Fastif
   return { adapter, routes };
 }
 
-/** The kernel may be unable to hand over a connection, for lack of memory for instance; the next one may succeed. */
+/** Accepting a connection may fail, for instance for lack of memory; the next one may succeed. */
 function outliveRefusedConnections(fastify: FastifyInstance): void {
   fastify.addHook('onListen', (done) => {
     fastify.server.on('error', (error) => {
@@ -58,12 +58,12 @@ function outliveRefusedConnections(fastify: FastifyInstance): void {
   });
 }
 
-/** Fastify takes networks as they are, but trusts no hop count: for that it must be told what it means. */
+/** Fastify accepts networks as they are, but needs a function for a number of hops. */
 function trustedProxies(setting: Config['trustProxy']) {
   return typeof setting === 'number' ? (_address: string, hop: number) => hop < setting : setting;
 }
 
-/** A caller's own request id is kept when it is safe to repeat in headers and logs. */
+/** A client's request id is kept if it is safe to repeat in headers and logs. */
 function acceptedRequestId(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : undefined;
 }
@@ -111,7 +111,7 @@ function refuseUrl(request: FastifyRequest, routes: RouteTable): ApiError | unde
   return wrongMethod(methods);
 }
 
-/** A plain GET may be kept and asked for again with its ETag (RFC 9110 section 8.8.3); nothing else is kept. */
+/** A successful GET may be cached and revalidated by its ETag (RFC 9110 section 8.8.3); nothing else may. */
 function setCaching(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   const plain = (request.method === 'GET' || request.method === 'HEAD') && reply.statusCode === 200;
   if (!reply.hasHeader('cache-control')) {

@@ -7,17 +7,17 @@ interface Route {
   config: FastifyContextConfig | undefined;
 }
 
-/** Swagger UI's own routes, which Nest's guards never see: they only read. */
+/** Swagger UI's own routes, which bypass Nest's guards and only read. */
 const DOCUMENTATION = /^\/docs(-json)?(\/|$)/;
 
-/** Every route that Fastify serves, filled by its `onRoute` hook. */
+/** Every route that Fastify serves, collected by its `onRoute` hook. */
 export class RouteTable {
   private readonly routes: Route[] = [];
 
   /** Must be called before the first route is registered. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', ({ method, url, config }) => {
-      // Preflights of any path, when CORS is on: no route of ours.
+      // The route for preflights, when CORS is enabled.
       if (url === '*') return;
       for (const name of [method].flat()) {
         this.routes.push({ method: name, url, pattern: patternOf(url), config });
@@ -25,20 +25,20 @@ export class RouteTable {
     });
   }
 
-  /** @returns the methods that the path answers to, for `Allow` (RFC 9110 section 10.2.1) */
+  /** @returns the methods that the path accepts, for `Allow` (RFC 9110 section 10.2.1) */
   methodsOf(path: string): string[] {
     const matching = this.routes.filter((route) => route.pattern.test(path));
     return [...new Set(matching.map((route) => route.method))].sort();
   }
 
-  /** @returns the routes that declare no guard, as `METHOD url`; a server with one of these must not start */
+  /** @returns the routes that declare no access, as `METHOD url`; a server with such a route must not start */
   unguarded(): string[] {
     return this.routes
       .filter((route) => !route.config?.access && !DOCUMENTATION.test(route.url))
       .map((route) => `${route.method} ${route.url}`);
   }
 
-  /** All of them, as `METHOD url`. */
+  /** @returns all routes, as `METHOD url` */
   list(): string[] {
     return this.routes.map((route) => `${route.method} ${route.url}`);
   }

@@ -8,22 +8,24 @@ import { OutgoingMailStore, type ClaimedMail } from './outgoing-mails.store.js';
 /** How many mails go out at once. */
 export const CONCURRENCY = 5;
 
-/** In milliseconds: how often to look for due mails, the most that one attempt takes, and what stopping waits for. */
+/**
+ * In milliseconds: how often to look for due mails, how long an attempt may take, and how long to wait when stopping.
+ */
 const POLL_PERIOD = 1_000;
 const SEND_LIMIT = 25_000;
 const STOP_LIMIT = 3_000;
 
-/** How an attempt ended: with the mail done, or not. Both are for the log. */
+/** The outcome of an attempt, in words for the log. */
 type Outcome = { done: string } | { failure: string };
 
-/** Sends the queue's mails, from when the application is up until it stops. Any number of processes may do so. */
+/** Sends the mails in the queue. Any number of processes may do so at the same time. */
 @Injectable()
 export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Mail');
   private readonly pending = new Map<AbortController, Promise<void>>();
   private running: Promise<void> = Promise.resolve();
   private stopping = false;
-  /** Whether the last claim took all that it could, so that others may be waiting for a free place. */
+  /** Whether the last claim filled all free places, so that more mails may be due. */
   private backlog = false;
   private databaseAway = false;
 
@@ -37,7 +39,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     this.running = this.run();
   }
 
-  /** Takes up nothing new, and gives what is under way a few seconds before it is broken off. */
+  /** Claims no more mails, and aborts deliveries that take longer than a few seconds. */
   async onModuleDestroy(): Promise<void> {
     this.stopping = true;
     this.queue.wake();
@@ -50,7 +52,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     this.transport.close();
   }
 
-  /** One loop, so that there are never two rounds at once. */
+  /** A single loop, so that rounds never overlap. */
   private async run(): Promise<void> {
     while (!this.stopping) {
       const free = CONCURRENCY - this.pending.size;
@@ -64,7 +66,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private async claim(limit: number): Promise<ClaimedMail[]> {
     try {
       const mails = await this.mails.claim(this.queue.kinds(), limit);
-      if (this.databaseAway) this.logger.log('the database is available again; mails are sent again');
+      if (this.databaseAway) this.logger.log('the database is available again; mail delivery resumes');
       this.databaseAway = false;
       return mails;
     } catch (error) {
@@ -74,11 +76,10 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Once for each outage, however many polls fail in it. */
+  /** Called once for each outage, however many polls fail. */
   private reportOutage(error: unknown): void {
-    if (isDatabaseUnavailable(error))
-      this.logger.warn('the database is unavailable; no mail is sent until it is back', error);
-    else this.logger.error('looking for mails failed, and none is sent meanwhile', error);
+    if (isDatabaseUnavailable(error)) this.logger.warn('the database is unavailable; mail delivery is paused', error);
+    else this.logger.error('mails could not be read from the queue; mail delivery is paused', error);
   }
 
   private start(mail: ClaimedMail): void {
@@ -99,7 +100,10 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await this.note(mail, outcome);
     } catch (error) {
-      this.logger.warn(`${nameOf(mail)}: how it ended could not be noted, so it is tried again ${nextOf(mail)}`, error);
+      this.logger.warn(
+        `${nameOf(mail)}: the outcome could not be stored, so the mail will be sent again ${nextOf(mail)}`,
+        error,
+      );
     }
   }
 
@@ -113,10 +117,10 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async renderAndDeliver(mail: ClaimedMail, signal: AbortSignal): Promise<Outcome> {
     const content = await this.queue.render(mail).catch((error: unknown) => {
-      this.logger.error(`${nameOf(mail)}: it could not be written`, error);
+      this.logger.error(`${nameOf(mail)}: rendering failed`, error);
       throw error;
     });
-    if (!content) return { done: 'not sent, as it is no longer needed' };
+    if (!content) return { done: 'discarded, as it is no longer needed' };
     return { done: await this.transport.deliver({ ...content, id: mail.id, recipient: mail.recipient }, signal) };
   }
 
@@ -125,7 +129,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
       this.logger.log(`${nameOf(mail)}: ${outcome.done}`);
       await this.mails.markDone(mail.id);
     } else {
-      this.logger.warn(`${nameOf(mail)}: not sent (${outcome.failure}), tried again ${nextOf(mail)}`);
+      this.logger.warn(`${nameOf(mail)}: not sent (${outcome.failure}), next attempt ${nextOf(mail)}`);
       await this.mails.markFailed(mail.id, outcome.failure);
     }
   }
@@ -139,7 +143,7 @@ function nextOf({ nextAttemptAt }: ClaimedMail): string {
   return `at ${nextAttemptAt.toISOString()}`;
 }
 
-/** Holds even a renderer that never answers to the limit. */
+/** Rejects when the signal aborts, even if a renderer never settles. */
 function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => {

@@ -2,16 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 
-/** What a feature asks to have sent. */
+/** A mail to be queued. */
 export interface NewMail {
   kind: string;
-  /** A uuid; the renderer is given it. */
+  /** A uuid that is passed to the renderer. */
   subjectId: string;
   /** One bare address, such as `jane@example.org`. */
   recipient: string;
 }
 
-/** A mail that this worker alone may send until `nextAttemptAt`. */
+/** A mail that only this worker may send until `nextAttemptAt`. */
 export interface ClaimedMail extends NewMail {
   id: string;
   /** This attempt included. */
@@ -19,16 +19,16 @@ export interface ClaimedMail extends NewMail {
   nextAttemptAt: Date;
 }
 
-/** How often the pause doubles before it stays at its longest. */
+/** How often the delay doubles at most. */
 const DOUBLINGS = 7;
 
 /**
- * The pause before the next attempt: 30 s, 60 s, … at most an hour, less up to a tenth, so that mails that failed
- * together do not come back together. It is a lease too: at 27 s, the shortest outlasts `SEND_LIMIT`.
+ * The delay before the next attempt: 30 s, 60 s, … at most an hour, minus up to a tenth as jitter. It is also the lease
+ * of the worker: the shortest, 27 s, is longer than `SEND_LIMIT`.
  */
 const PAUSE = `make_interval(secs => least(3600, 30 * 2 ^ least(attempts, ${DOUBLINGS})) * (1 - random() / 10))`;
 
-/** Raising `next_attempt_at` before the mail is sent is what has it sent again, should this process die meanwhile. */
+/** Raises `next_attempt_at` before the mail is sent, so that it is retried should this process die meanwhile. */
 const CLAIM = `
   UPDATE outgoing_mails SET attempts = attempts + 1, next_attempt_at = now() + ${PAUSE}
   WHERE id IN (
@@ -37,12 +37,12 @@ const CLAIM = `
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
   RETURNING id, kind, subject_id AS "subjectId", recipient, attempts, next_attempt_at AS "nextAttemptAt"`;
 
-/** The statements on `outgoing_mails`. All of them go by the database's clock. */
+/** The table of outgoing mails. */
 @Injectable()
 export class OutgoingMailStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** @param discard whether the mail is done before it is sent; see `MailQueue.add` */
+  /** @param discard whether the mail is done already; see `MailQueue.add` */
   async insert(tx: EntityManager, mail: NewMail, discard: boolean): Promise<void> {
     await sql(
       tx,
@@ -52,10 +52,8 @@ export class OutgoingMailStore {
     );
   }
 
-  /**
-   * Takes up mails that are due. No other worker gets them before their `nextAttemptAt`.
-   *
-   * @param kinds only these: a newer replica may have queued what this one cannot render
+  /** Claims mails that are due. No other worker gets them before their `nextAttemptAt`.
+   * @param kinds the kinds that this process can render; a newer replica may have queued others
    */
   async claim(kinds: string[], limit: number): Promise<ClaimedMail[]> {
     return sql<ClaimedMail>(this.dataSource.manager, CLAIM, [kinds, limit]);

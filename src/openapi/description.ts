@@ -11,7 +11,7 @@ interface MediaType {
   examples?: Record<string, unknown>;
 }
 
-/** What is read of a schema here. */
+/** The part of a schema that is read here. */
 interface Schema {
   $ref?: string;
   title?: string;
@@ -23,7 +23,7 @@ interface Schema {
   anyOf?: Schema[];
 }
 
-/** Completes what Nest has made of the decorators, so that each operation can be understood and tried by itself. */
+/** Completes the document that Nest generates: descriptions, shared schemas, and an example for every body. */
 export function completeDescription(document: OpenAPIObject): OpenAPIObject {
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[]);
   const schemas = ((document.components ??= {}).schemas ??= {}) as Schemas;
@@ -41,7 +41,7 @@ export function completeDescription(document: OpenAPIObject): OpenAPIObject {
   return document;
 }
 
-/** A route with two paths is described twice, under one operation id; OpenAPI wants each to be unique. */
+/** Makes operation ids unique: Nest gives all paths of one method the same id. */
 function giveUniqueIds(operations: Operation[]): void {
   const seen = new Map<string, number>();
   for (const operation of operations) {
@@ -57,18 +57,18 @@ function contentsOf({ requestBody, responses }: Operation): MediaType[] {
   return bodies.flatMap((body) => Object.values(body?.content ?? {}));
 }
 
-/** What is written out in place under a title is one of the named schemas: many operations have it. */
+/** Moves inline schemas with a title, which many operations share, to the named schemas. */
 function shareTitled(schema: Schema, schemas: Schemas): Schema {
   if (schema.anyOf) return { ...schema, anyOf: schema.anyOf.map((one) => shareTitled(one, schemas)) };
   const { title, ...rest } = schema;
   if (title === undefined) return schema;
   if (JSON.stringify((schemas[title] ??= rest)) !== JSON.stringify(rest)) {
-    throw new Error(`Two schemas of the API's description are called ${title}.`);
+    throw new Error(`The API description has two different schemas named ${title}.`);
   }
   return { $ref: `#/components/schemas/${title}` };
 }
 
-/** One example, made of those of the fields; or one for each alternative. */
+/** One example, combined from those of the fields, or one for each alternative. */
 function examplesOf(schema: Schema = {}, schemas: Schemas): Pick<MediaType, 'example' | 'examples'> {
   const alternatives = schema.oneOf ?? schema.anyOf ?? [];
   if (schema.example === undefined && alternatives.length > 1) {

@@ -20,7 +20,7 @@ export class SessionEntity {
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 
-  /** Where it was opened or last refreshed from, and by what. */
+  /** The client's address when it was opened or last refreshed. */
   @Column({ type: 'text', nullable: true })
   address!: string | null;
 
@@ -38,14 +38,14 @@ export class SessionEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt!: Date | null;
 
-  /** The number of the only refresh token that is good. */
+  /** The counter of the current refresh token. */
   @Column({ name: 'refresh_counter', type: 'integer', default: 0 })
   refreshCounter!: number;
 
   @Column({ name: 'refreshed_at', type: 'timestamptz', nullable: true })
   refreshedAt!: Date | null;
 
-  /** Null: the session cannot be refreshed (any more). */
+  /** Null: the session cannot be refreshed. */
   @Column({ name: 'refresh_expires_at', type: 'timestamptz', nullable: true })
   refreshExpiresAt!: Date | null;
 }

@@ -19,9 +19,9 @@ import { SessionStore, type OpenSession } from './sessions.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { Credentials, RefreshGrant } from './sessions.dto.js';
 
-/** Each change of credentials costs a hash: one account must not take them all. */
+/** Each change of credentials costs a hash, and one account must not occupy the hasher. */
 const CHANGES = { most: 10, seconds: 60 };
-/** Each change of email has mails sent to addresses of the account's choice, and keeps the old one from others. */
+/** Each change of email mails an address of the account's choice, and reserves the old email. */
 const EMAIL_CHANGES = { most: 10, seconds: 86_400 };
 
 export const badRefreshToken = () => unauthorized('The refresh token is invalid.');
@@ -50,9 +50,10 @@ export class Sessions {
   ) {}
 
   /**
-   * Makes an account and signs it in; or, if EMAIL_VERIFICATION asks for that, mails a link that verifies its email first.
+   * Creates an account and signs it in or, if EMAIL_VERIFICATION requires it, mails a link that verifies its email.
    *
-   * @throws ApiError `invalid_params`, `forbidden` unless SIGNUP is open, `conflict` when the email is taken, `unavailable`
+   * @throws ApiError `invalid_params`, `forbidden` unless SIGNUP is open, `conflict` when the email is taken,
+   *   `unavailable`
    */
   async signUp({ email, password, remember_me }: Credentials): Promise<TokenPair | AccountView> {
     if (this.config.signup !== 'open') {
@@ -93,8 +94,8 @@ export class Sessions {
   }
 
   /**
-   * Exchanges a refresh token for a JWT and, with `remember_me`, the next refresh token. The one before the current
-   * one gives the same successor for ten seconds; using an older one ends the session.
+   * Exchanges a refresh token for a JWT and, with `remember_me`, the next refresh token. The previous refresh token
+   * returns the same next one for ten seconds; any other reuse ends the session.
    *
    * @throws ApiError `unauthorized`
    */
@@ -107,7 +108,7 @@ export class Sessions {
       (await this.store.findJustRotated(id, counter));
     if (session) return this.tokens.issue({ ...session, refreshable: session.refreshable && remember_me });
     if (await this.store.endReused(id, counter)) {
-      this.logger.warn(`session ${id} was ended: one of its refresh tokens was used again`);
+      this.logger.warn(`session ${id} was ended: one of its refresh tokens was reused`);
     }
     throw badRefreshToken();
   }
@@ -124,8 +125,8 @@ export class Sessions {
   }
 
   /**
-   * Gives the account a new email and password, ends all that was open on it, and opens a new session, unless the new
-   * email has to be verified first. The old address is told.
+   * Sets a new email and password, revokes what the account has open, and opens a new session, unless the new email has
+   * to be verified first. The old address is notified.
    *
    * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
    *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`
@@ -175,7 +176,7 @@ export class Sessions {
     return { id: account.id, email: account.email };
   }
 
-  /** After the commit: gives the tokens of a session, if one was opened, and has the mails sent. */
+  /** To be called after the commit: issues the tokens if a session was opened, and sends queued mails. */
   private answer(opened: OpenSession | AccountView): Promise<TokenPair> | AccountView {
     this.emailLinks.wake();
     return 'refreshCounter' in opened ? this.tokens.issue(opened) : opened;

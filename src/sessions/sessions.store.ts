@@ -11,7 +11,7 @@ import type { Origin } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 
-/** What tokens are made from. Times are seconds since 1970, by the database's clock. */
+/** A session as its tokens are made from it. Times are seconds since 1970, by the database's clock. */
 export interface OpenSession {
   id: string;
   accountId: string;
@@ -22,7 +22,7 @@ export interface OpenSession {
   refreshable: boolean;
 }
 
-/** A session as its account sees it. */
+/** A session as its account and admins see it. */
 export interface SessionRecord {
   id: string;
   createdAt: Date;
@@ -38,14 +38,16 @@ const RECORD = `
 
 const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
 
-/** For how long the previous refresh token gives the same successor: answers get lost, and browsers have tabs. */
+/** How long the previous refresh token returns the same next one, for lost responses and browsers with several tabs. */
 const REPLAY_WINDOW = `interval '10 seconds'`;
 
 const TTL = `$2 * interval '1 second'`;
 const MAX_AGE = `$3 * interval '1 second'`;
 const REFRESH_TTL = `$4 * interval '1 second'`;
 
-/** Columns of an {@link OpenSession} from sessions `s` and accounts `a`. A JWT ends at the latest with its session. */
+/**
+ * Columns of an {@link OpenSession} from sessions `s` and accounts `a`. A JWT expires with its session at the latest.
+ */
 const OPEN_SESSION = `
   s.id, s.account_id AS "accountId", a.email,
   floor(extract(epoch FROM now()))::float8 AS "issuedAt",
@@ -54,7 +56,7 @@ const OPEN_SESSION = `
 
 const LIVE = 'revoked_at IS NULL AND expires_at > now()';
 
-/** The one look-up that every check of a session is. */
+/** The look-up of every check of a session. */
 export const FIND_LIVE: PreparedStatement = {
   name: 'find live session',
   text: `
@@ -65,7 +67,7 @@ export const FIND_LIVE: PreparedStatement = {
       AND a.disabled_at IS NULL`,
 };
 
-/** How many live sessions a process remembers. */
+/** How many live sessions a process caches. */
 const REMEMBERED = 50_000;
 
 /** The session table. Every change of state is one conditional statement. */
@@ -85,13 +87,13 @@ export class SessionStore implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    // Kept for a week, so that an operator can still see what an incident was about.
+    // Kept for a week, for the analysis of incidents.
     this.sweeper.add({ table: 'sessions', where: `least(expires_at, revoked_at) < now() - interval '7 days'` });
   }
 
   /**
-   * Opens a session, unless the account has been disabled or its epoch has moved on since its credential was checked.
-   * The share lock makes this wait for a password change that is under way, and then see it.
+   * Opens a session, unless the account has been disabled or its epoch has been raised since its credential was
+   * checked. The share lock makes this wait for a password change under way, and then see it.
    */
   async open(
     tx: EntityManager,
@@ -116,10 +118,8 @@ export class SessionStore implements OnModuleInit {
     return row;
   }
 
-  /**
-   * Moves a session from this refresh token to the next one.
-   *
-   * @param remember false: there is no next one
+  /** Rotates the refresh token of a session.
+   * @param remember false: there is no next refresh token
    * @returns undefined when the counter is not the current one, or the session has ended or cannot be refreshed
    */
   async rotate(
@@ -148,7 +148,7 @@ export class SessionStore implements OnModuleInit {
     return row;
   }
 
-  /** @returns the session as the rotation away from this counter left it, if that was only just now */
+  /** @returns the session, if its refresh token was rotated from this counter to the next just now */
   async findJustRotated(id: string, counter: number): Promise<OpenSession | undefined> {
     const [row] = await sql<OpenSession>(
       this.manager,
@@ -160,7 +160,7 @@ export class SessionStore implements OnModuleInit {
     return row;
   }
 
-  /** Ends a session of which a refresh token was used again too late: one of its two users is a thief. */
+  /** Ends a session whose refresh token was reused: it may have been stolen. */
   async endReused(id: string, counter: number): Promise<boolean> {
     return this.revocations.during(
       (ended) => (ended ? `session ${id}` : undefined),
@@ -179,7 +179,7 @@ export class SessionStore implements OnModuleInit {
     );
   }
 
-  /** @returns whether a live session of the account was ended; its end is announced */
+  /** @returns whether a live session of the account was ended. The caller announces it */
   async end(tx: EntityManager, accountId: string, id: string): Promise<boolean> {
     const rows = await sql(
       tx,
@@ -189,7 +189,7 @@ export class SessionStore implements OnModuleInit {
     return rows.length === 1;
   }
 
-  /** @returns at most `limit` live sessions of an account, newest first, from behind the cursor */
+  /** @returns at most `limit` live sessions of an account after the cursor, newest first */
   list(accountId: string, limit: number, after: Cursor | undefined): Promise<(SessionRecord & Cursor)[]> {
     const values: unknown[] = [accountId];
     const conditions = ['account_id = $1', LIVE, ...NEWEST_FIRST.behind(after, values)];
@@ -210,8 +210,7 @@ export class SessionStore implements OnModuleInit {
     return row;
   }
 
-  /**
-   * Notes when sessions were used. Rows that somebody else is changing are left out: they are used again soon enough.
+  /** Stores when sessions were last used. Skips locked rows, as the next use stores a newer time.
    *
    * @param uses how many seconds ago each was used
    */
@@ -229,7 +228,7 @@ export class SessionStore implements OnModuleInit {
     );
   }
 
-  /** @returns who a live session belongs to */
+  /** @returns the principal of a live session */
   findLive(id: string, accountId: string): Promise<SessionPrincipal | undefined> {
     return this.live.get(`${id} ${accountId}`, async () => {
       const [row] = await prepared<SessionPrincipal & { expiresIn: number }>(this.dataSource, FIND_LIVE, [
@@ -242,7 +241,7 @@ export class SessionStore implements OnModuleInit {
     });
   }
 
-  /** `$2` and `$3` of every statement that gives an {@link OpenSession}. */
+  /** `$2` and `$3` of every statement that returns an {@link OpenSession}. */
   private durations(): [ttl: number, maxAge: number] {
     return [this.config.sessionTtl, this.config.sessionMaxAge];
   }
