@@ -276,7 +276,7 @@ describeInBrowser('In a browser', () => {
       await page.goto(guest.link.replace('/email', '/auth/email').replace('#', '/#'));
       await page.route(`${PUBLIC_URL}/auth${endpoint}`, (route) => route.abort(), { times: 1 });
       await button().click();
-      await untilSays('The server could not be reached. Try again.');
+      await untilSays('The server could not be reached. Try again later.');
       expect(complaints).toEqual(['Failed to load resource: net::ERR_FAILED']);
       complaints = [];
       requests = [];

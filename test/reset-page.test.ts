@@ -365,7 +365,7 @@ describeInBrowser('The reset page', () => {
     await page.route('**/account/password', (route) => route.abort(), { times: 1 });
     await password().fill(NEW);
     await save().click();
-    await untilSays('The server could not be reached. Try again.');
+    await untilSays('The server could not be reached. Try again later.');
     await focusIsOn('password');
     expect(await password().getAttribute('aria-invalid')).toBeNull();
     expect(complaints).toEqual(['Failed to load resource: net::ERR_FAILED']);

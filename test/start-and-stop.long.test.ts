@@ -111,7 +111,7 @@ describe('on the embedded database', () => {
     const server = await theServer();
     const second = await startEmbedded(dataDir);
     expect((await second.exited).code).toBe(1);
-    expect(second.output).toMatch(/Another Latchkey \(process \d+\) is using DATA_DIR .*Stop it, or give this one/);
+    expect(second.output).toMatch(/Another Latchkey \(process \d+\) is using DATA_DIR .*Stop it, or use another/);
     await expectDataAndKeysOfFirstStart(server);
   });
 

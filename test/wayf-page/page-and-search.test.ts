@@ -155,7 +155,7 @@ describe('The answer is a page of its own', () => {
         expectPage(answer, 503);
         expect(policyOf(answer)).toEqual(policy());
         expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
-        expect(problemIn(answer)).toBe('The service is temporarily unavailable. Try again.');
+        expect(problemIn(answer)).toBe('The service is temporarily unavailable. Try again later.');
       }
     } finally {
       await away.close();
