@@ -1,14 +1,16 @@
-// The audit log with ten million events (EVENTS=… for another number; it needs about a gigabyte of disk for each million):
-// a page for each filter, the first one and one deep down, with the indexes that serve it; then retention, with the
-// server's own sweeper, of what a trail that is swept regularly has too much, and of half of it.
-//
-// Times of pages are what EXPLAIN ANALYZE calls execution time, of one client at a time, of the first time that each is
-// asked for and of the times after that; times of batches are of whole transactions.
+// The audit log with ten million events (or EVENTS=…; each million takes about a gigabyte of disk): the first page and
+// a late
+// page for each filter, with the indexes that serve it; then retention by the server's own sweeper, of one and of ten
+// days,
+// and of half of the log.
+// Times of pages are execution times of EXPLAIN ANALYZE with a single client, for the first request of each page and
+// for
+// later ones. Times of batches are those of whole transactions.
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { listStatement } from '../dist/src/audit-log-reader/audit-log-reader.store.js';
-import { AuditLog } from '../dist/src/audit-log/audit-log.service.js';
+import { AuditEventStore } from '../dist/src/audit-log/audit-events.store.js';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { migrate, migrationDataSource } from '../dist/src/database/migrate.js';
 import { Sweeper } from '../dist/src/database/sweeper.service.js';
@@ -17,19 +19,19 @@ import { inDataDir, ms, quantile } from './support.js';
 Logger.overrideLogger(false);
 
 const EVENTS = Number(process.env.EVENTS ?? 10_000_000);
-/** They are spread evenly over so many days. */
+/** How many days the events are spread over, evenly. */
 const DAYS = 800;
 const PAGE = 100;
 const BATCH = 1_000;
 const ROUNDS = 20;
-/** Batches of a backlog that are measured. */
+/** How many batches of a backlog are measured. */
 const BACKLOG = 400;
 const TABLES = ['audit_events', 'audit_emails'];
 
-/** The id of one of so many accounts, tokens and the like; number 0 is by far the busiest. */
+/** The id of one of `count` accounts, tokens and the like; number 0 is by far the busiest. */
 const id = (prefix, count) => `md5('${prefix}' || floor(${count} * pow(random(), 3)))::uuid`;
 
-/** One of these, in these shares. */
+/** A random one of the kinds, by their shares. */
 const oneOf = (shares) => {
   let sum = 0;
   const cases = Object.entries(shares).map(
@@ -61,7 +63,7 @@ const EMAIL = `
   SELECT id, substr(coalesce(subject, id::text), 1, 12) || '@example.org', at FROM audit_events
   WHERE outcome = 'failure' OR kind = 'account.created'`;
 
-/** Fills the tables without their indexes, and makes these again. */
+/** Fills the tables without their indexes, and recreates these afterwards. */
 async function fill(client) {
   const { rows: keys } = await client.query(
     `SELECT conrelid::regclass::text AS "table", conname AS name, pg_get_constraintdef(oid) AS definition
@@ -87,7 +89,7 @@ async function fill(client) {
 /** Each node of a plan. */
 const nodesOf = (plan) => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-/** @returns how long it took, the indexes that it used, and what it did that it should not */
+/** @returns how long a statement took, the indexes that it used, and sequential scans and sorts in its plan */
 async function explain(client, { statement, values }) {
   const { rows } = await client.query(`EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ${statement}`, values);
   const [{ Plan: plan, 'Execution Time': time }] = rows[0]['QUERY PLAN'];
@@ -108,7 +110,7 @@ async function show(client, name, statement) {
   for (let round = 0; round < ROUNDS; round += 1) times.push((await explain(client, statement)).time);
   const remarks = [
     [...new Set(seen.indexes)].join(' and ') || 'no index',
-    ...(seen.filtered > 0 ? [`${seen.filtered.toLocaleString('en')} rows looked at in vain`] : []),
+    ...(seen.filtered > 0 ? [`${seen.filtered.toLocaleString('en')} rows removed by filters`] : []),
     ...seen.bad,
   ];
   const figures = `first ${ms(first)}, then ${times.length} times: median ${quantile(times, 0.5).toFixed(2)} ms`;
@@ -117,7 +119,7 @@ async function show(client, name, statement) {
   );
 }
 
-/** Somebody with many events, and somebody with few. */
+/** The filters to measure, for actors and subjects with many and with few events. */
 async function filters(client) {
   const common = async (column) => {
     const { rows } = await client.query(
@@ -164,7 +166,7 @@ async function filters(client) {
   };
 }
 
-/** The place of an event four fifths down the audit log. */
+/** The cursor of an event four fifths down the audit log. */
 async function deepCursor(client) {
   const { rows } = await client.query(
     `SELECT (extract(epoch FROM at) * 1000000)::bigint::text AS micros, id FROM audit_events
@@ -173,14 +175,14 @@ async function deepCursor(client) {
   return rows[0];
 }
 
-/** Has the server's sweeper sweep, and prints how long each batch took. */
+/** Runs the server's sweeper, and prints how long the batches took. */
 async function sweep(client, postgres, name, days, most = Infinity) {
   const chosen = `SELECT ctid FROM audit_events WHERE at < now() - interval '${days} days' LIMIT 500`;
   await show(client, `before ${name}, the search for a batch`, { statement: chosen, values: [] });
   const dataSource = await migrationDataSource(postgres.connection).initialize();
   try {
     const sweeper = new Sweeper(dataSource);
-    new Audit({ auditRetention: days * 86_400 }, dataSource.manager, sweeper).onModuleInit();
+    new AuditEventStore({ auditRetention: days * 86_400 }, sweeper).onModuleInit();
     const times = [];
     const transaction = dataSource.transaction.bind(dataSource);
     dataSource.transaction = async (work) => {
@@ -225,7 +227,7 @@ await inDataDir(async (dataDir) => {
     console.log(`The first page of ${PAGE}:`);
     for (const [name, filter] of Object.entries(all)) await show(client, name, listStatement(filter, PAGE + 1));
     const after = await deepCursor(client);
-    console.log(`A page behind a cursor that is ${DAYS * 0.8} days back:`);
+    console.log(`A page after a cursor that is ${DAYS * 0.8} days back:`);
     for (const [name, { from, ...filter }] of Object.entries(all)) {
       if (from === undefined) await show(client, name, listStatement(filter, PAGE + 1, after));
     }
@@ -234,8 +236,8 @@ await inDataDir(async (dataDir) => {
     await show(client, 'outcome failure', listStatement({ outcome: 'failure' }, BATCH + 1, after));
 
     console.log('Retention:');
-    await sweep(client, postgres, 'what a day has too much', DAYS - 1);
-    await sweep(client, postgres, 'what ten days have too much', DAYS - 11);
+    await sweep(client, postgres, 'one day', DAYS - 1);
+    await sweep(client, postgres, 'ten days', DAYS - 11);
     await sweep(client, postgres, `half of all, the first ${BACKLOG} batches`, DAYS / 2, BACKLOG);
     await sweep(client, postgres, `half of all, the next ${BACKLOG} batches`, DAYS / 2, BACKLOG);
   } finally {

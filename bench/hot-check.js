@@ -1,5 +1,5 @@
-// What one hot check of an API token costs this process (GET /v1/api/auth, the token in memory, one connection that is
-// kept): promises made, and bytes allocated on the heap. Neither depends on how fast the machine is.
+// The cost of one check of a cached API token (GET /v1/api/auth over one persistent connection): promises created, and
+// bytes allocated on the heap. Neither depends on the speed of the machine.
 import { spawnSync } from 'node:child_process';
 import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 const ROUNDS = 5;
 const REQUESTS = 2_000;
-/** In MiB: more than a round allocates, so that no garbage is collected in it. */
+/** In MiB: more than a round allocates, so that no garbage is collected during a round. */
 const YOUNG_GENERATION = 256;
 const FLAGS = ['--expose-gc', `--min-semi-space-size=${YOUNG_GENERATION}`, `--max-semi-space-size=${YOUNG_GENERATION}`];
 
@@ -19,10 +19,10 @@ if (!isMainThread) sendRequests(workerData);
 else if (globalThis.gc) await measure();
 else {
   const { status } = spawnSync(process.execPath, [...FLAGS, fileURLToPath(import.meta.url)], { stdio: 'inherit' });
-  if (status !== 0) throw new Error(`Measuring ended with ${status}.`);
+  if (status !== 0) throw new Error(`The measurement exited with code ${status}.`);
 }
 
-/** In a thread of its own, whose promises and heap are not counted: asks as often as it is told, then says so. */
+/** Sends requests in a thread of its own, whose promises and heap are not counted. */
 function sendRequests({ url, token }) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const options = { agent, headers: { authorization: `Bearer ${token}` } };
@@ -127,6 +127,6 @@ async function countBytes(work) {
   const after = process.memoryUsage().heapUsed;
   await turn();
   observer.disconnect();
-  if (collections > 0) throw new Error('Garbage was collected in between; the young generation is too small.');
+  if (collections > 0) throw new Error('Garbage was collected during a round: the young generation is too small.');
   return after - before;
 }

@@ -1,10 +1,11 @@
-// Which account a visitor's address belongs to, among 200,000 networks, IPv4 and IPv6, one inside another.
-//
-// In the database: what EXPLAIN ANALYZE calls execution time, of one client at a time, everything in memory and just
-// vacuumed; planning is told apart. The server's statement is measured as it is (it notes the attempt and locks the
-// accounts too), its search alone beside other ways to search the same networks: the same statement with other indexes
-// or none, and the search for each prefix by itself in a B-tree that knows the ages of the accounts.
-// Over HTTP: POST /api/identifications in turns with bare and with hand-written Fastify.
+// Identifying a visitor by address among 200,000 nested networks, IPv4 and IPv6.
+// In the database: execution times of EXPLAIN ANALYZE with a single client, everything cached and just vacuumed;
+// planning is
+// printed apart. The server's statement is measured as it is, with its INSERT and its locks. Its search alone is
+// compared with
+// other ways to search the same networks: with other indexes or none, and by a look-up for each prefix length in a
+// B-tree.
+// Over HTTP: POST /api/identifications, alternating with bare and with hand-written Fastify.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
@@ -15,7 +16,7 @@ import { inDataDir, quantile } from './support.js';
 const NETWORKS = 200_000;
 const ACCOUNTS = 20_000;
 const ADDRESSES = Number(process.env.ADDRESSES ?? 2_000);
-/** For what takes long. */
+/** The number of addresses for slow searches. */
 const FEW = 50;
 const CLIENT = { id: 'bench', secret: randomBytes(32).toString('base64url') };
 const DATABASE = 'latchkey_bench';
@@ -47,7 +48,7 @@ function inside({ width, first, length }, longer) {
 }
 
 const IPV4 = { width: 32, first: 0n, length: 0 };
-/** 2000::/3, of which addresses are given out. */
+/** 2000::/3, the range of global unicast addresses. */
 const IPV6 = { width: 128, first: 1n << 125n, length: 3 };
 
 function written({ width, first, length }) {
@@ -58,7 +59,7 @@ function written({ width, first, length }) {
   return `${parts.join(separator)}/${length}`;
 }
 
-/** Two thirds of them anywhere, /18 to /30 and /29 to /64; the others inside one of those before. */
+/** Two thirds are anywhere, /18 to /30 and /29 to /64; the others are inside an earlier one. */
 function makeNetworks(count) {
   const networks = new Map();
   const list = [];
@@ -140,7 +141,7 @@ async function timesOf(client, statement, values) {
 
 const figures = (times) => `${quantile(times, 0.5).toFixed(3)} ms, p99 ${quantile(times, 0.99).toFixed(3)} ms`;
 
-/** Each way with each address in turns. */
+/** Measures each way with each address, alternating. */
 async function searchAll(client, name, addresses) {
   const server = "the server's statement, with its INSERT";
   const samples = Object.fromEntries([server, ...Object.keys(WAYS)].map((way) => [way, []]));
@@ -176,7 +177,7 @@ const MORE_ACCOUNTS = `
 const giveTo = (count, network) => `
   INSERT INTO account_networks SELECT id, '${network}' FROM accounts WHERE NOT individual ORDER BY id LIMIT ${count};`;
 
-/** What makes it hard: many networks that hold one address. */
+/** Many networks that contain the same address. */
 const HARD_CASES = {
   'one address in 33 networks': `
     INSERT INTO account_networks
@@ -230,7 +231,7 @@ async function missesAmong(client, count) {
 async function searches(postgres, hits) {
   await inCopy(postgres, '', async (client) => {
     const misses = await missesAmong(client, ADDRESSES);
-    // Once for nothing, to warm up.
+    // Warms up.
     for (const ip of hits.slice(0, 200)) await timesOf(client, IDENTIFY, visit(ip));
     await searchAll(client, `${NETWORKS.toLocaleString('en')} networks, hits`, hits);
     await searchAll(client, `${NETWORKS.toLocaleString('en')} networks, misses`, misses);
@@ -287,7 +288,7 @@ await inDataDir(async (dataDir) => {
         BOOTSTRAP_CLIENT_SECRET: CLIENT.secret,
       });
     await asAdmin(postgres, `CREATE DATABASE ${DATABASE}`);
-    // It makes the tables and the client; a database that is in use cannot be copied.
+    // The first start creates the tables and the client. It is stopped, as a database in use cannot be copied.
     await stopProcess(await startLatchkey());
     const networks = makeNetworks(NETWORKS);
     const client = new pg.Client({ ...postgres.connection, database: DATABASE });

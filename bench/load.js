@@ -13,7 +13,7 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Starts a server that answers /readyz, whatever it answers. `file` is relative to this folder. */
+/** Starts a server and waits until it responds. `file` is relative to this folder. */
 export async function startProcess(file, env) {
   const port = await freePort();
   const child = spawn(
@@ -32,7 +32,7 @@ export async function startProcess(file, env) {
   for (;;) {
     const answer = await fetch(`${url}/readyz`).catch(() => undefined);
     if (answer) break;
-    if (child.exitCode !== null) throw new Error(`${file} stopped with code ${child.exitCode}.`);
+    if (child.exitCode !== null) throw new Error(`${file} exited with code ${child.exitCode}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return { url, child };
@@ -44,10 +44,9 @@ export async function stopProcess({ child }) {
 }
 
 /**
- * Asks Latchkey, bare Fastify and hand-written Fastify in turns, and prints requests a second and the ratios of CPU time
- * a request.
- *
- * @param requests what to ask, for autocannon; called for each turn
+ * Sends requests to Latchkey, bare Fastify and hand-written Fastify in turns, and prints requests per second and ratios
+ * of CPU time per request.
+ * @param requests returns the requests for autocannon; called for each turn
  */
 export async function compare(name, { latchkey, handWritten }, requests) {
   const samples = { bare: [], handWritten: [], latchkey: [] };
@@ -79,12 +78,12 @@ async function load(server, requests) {
   const before = cpuOf(server.child);
   const result = await autocannon({ url: server.url, connections: CONNECTIONS, duration: SECONDS, requests });
   if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${result.non2xx} answers were no success, ${result.errors} requests failed.`);
+    throw new Error(`${result.non2xx} responses were not 2xx, and ${result.errors} requests failed.`);
   const count = result.requests.total;
   return { rate: count / result.duration, cpu: ((cpuOf(server.child) - before) / count) * 1e6 };
 }
 
-/** User and system time of a process so far, in seconds. */
+/** The user and system time of a process so far, in seconds. */
 function cpuOf({ pid }) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;

@@ -1,4 +1,4 @@
-// /healthz while twenty sign-ins at bcrypt cost 12 run at once, beside /healthz of the same idle server.
+// The latency of /healthz during twenty concurrent sign-ins at bcrypt cost 12, compared with the same server idle.
 import { inDataDir, ms, quantile, startServer } from './support.js';
 
 const SIGN_INS = 20;
@@ -49,7 +49,7 @@ await inDataDir(async (dataDir) => {
     busy.push(...(await pollDuring(server.url, signIns)));
     spans.push(performance.now() - begun);
     const refused = (await signIns).filter((status) => status !== 200);
-    if (refused.length > 0) throw new Error(`Sign-ins were answered ${refused.join(', ')}.`);
+    if (refused.length > 0) throw new Error(`Sign-ins failed with ${refused.join(', ')}.`);
   }
   await server.stop();
   const row = (times) => [0.5, 0.99, 1].map((share) => ms(quantile(times, share))).join(', ');

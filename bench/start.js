@@ -1,4 +1,5 @@
-// How long from the start of the process to /readyz, beside PostgreSQL alone: the first start, then later ones.
+// The time from the start of the process until /readyz succeeds, compared with PostgreSQL alone: first and later
+// starts.
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { inDataDir, ms, quantile, startServer } from './support.js';
 

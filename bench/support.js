@@ -27,7 +27,7 @@ export async function startServer(dataDir, env = {}) {
   });
   const url = `http://127.0.0.1:${port}`;
   while (!(await isReady(url))) {
-    if (child.exitCode !== null) throw new Error(`The server stopped with code ${child.exitCode}.`);
+    if (child.exitCode !== null) throw new Error(`The server exited with code ${child.exitCode}.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   const ready = performance.now() - begun;

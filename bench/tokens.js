@@ -1,6 +1,7 @@
-// Checks and issues of tokens, round-robin beside bare Fastify (the upper bound) and hand-written Fastify (one
-// prepared statement a request). Prints requests a second and the ratios of CPU time a request, which do not depend
-// on how fast the load generator is.
+// Checking and issuing tokens, alternating with bare Fastify (the upper bound) and hand-written Fastify (one prepared
+// statement per request). Prints requests per second and ratios of CPU time per request, which do not depend on the
+// load
+// generator.
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { digestOf, hintOf } from '../dist/src/tokens/digest.js';
@@ -32,7 +33,7 @@ async function post(url, body, headers = {}) {
   return answer.json();
 }
 
-/** One request that takes the next secret each time, whichever connection sends it. */
+/** A request that uses the next secret each time, whichever connection sends it. */
 function bearerRequests(secrets) {
   let next = 0;
   const setupRequest = (request) => {
@@ -42,7 +43,7 @@ function bearerRequests(secrets) {
   return [{ method: 'GET', path: '/v1/api/auth', headers: { authorization: `Bearer ${secrets[0]}` }, setupRequest }];
 }
 
-/** Each scenario: what to ask, and whether it has to be asked of other tokens each time. */
+/** The scenarios, with the requests for each turn. */
 async function scenarios(latchkey, client) {
   const hot = await storeApiTokens(client, HOT);
   const { token: jwt } = await post(`${latchkey.url}/account/session`, { account: ADMIN });

@@ -17,7 +17,7 @@ import { SearchIndexes1763900000015 } from './1763900000015-search-indexes.js';
 import { ClientEpochs1764000000016 } from './1764000000016-client-epochs.js';
 import { SessionParents1764000000017 } from './1764000000017-session-parents.js';
 
-/** Every migration, oldest first. New ones go to the end; published ones never change. */
+/** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
   Accounts1763700000001,
   Sessions1763700000002,

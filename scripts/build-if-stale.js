@@ -1,11 +1,11 @@
-// Builds unless the last build is newer than everything it was made from.
+// Builds unless the last build is newer than all of its inputs.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const supervisor = 'packages/supervised-postgres';
-// The build makes the second one last.
+// The second one is the last file that a build writes.
 const built = [`${supervisor}/dist/index.js`, 'dist/tsconfig.build.tsbuildinfo'].map((file) => `${root}/${file}`);
 const folders = ['src', 'migrations', `${supervisor}/src`];
 const sources = folders.flatMap((folder) =>
@@ -17,7 +17,7 @@ const newest = Math.max(...inputs.map((file) => statSync(`${root}/${file}`).mtim
 if (!built.every((file) => existsSync(file)) || statSync(built[1]).mtimeMs < newest) {
   const { status } = spawnSync('npm', ['run', 'build'], { cwd: root, stdio: 'inherit' });
   if (status !== 0) {
-    // The compiler leaves what it could make, which must not pass for a good build the next time.
+    // The compiler writes output in spite of errors, which must not count as a build the next time.
     rmSync(built[1], { force: true });
     process.exit(1);
   }

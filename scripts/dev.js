@@ -1,4 +1,4 @@
-// Runs the server as it is being written: compiles what changes, and starts again. Arguments go to Node (--inspect).
+// Runs the server, and recompiles and restarts it on changes. Arguments are passed to Node (--inspect).
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,11 +13,11 @@ const children = [
   run([tsc, '--watch', '--preserveWatchOutput', '-p', join(root, 'tsconfig.build.json')]),
   run(['--watch', '--watch-preserve-output', '--enable-source-maps', ...process.argv.slice(2), main]),
 ];
-// A terminal tells the children too; a second word does them no harm.
+// A terminal sends the signal to the children too; a second one does no harm.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
 for (const child of children) child.on('exit', stop);
 
-/** Only the embedded database, which is this folder's own, and only while there has been no seed. */
+/** Seeds the embedded database, unless it has been seeded. */
 function seedOnce() {
   const isEmbedded = !process.env.DATABASE_URL;
   if (!isEmbedded || existsSync(join(process.env.DATA_DIR || '.latchkey', 'seed.txt'))) return;
@@ -29,7 +29,7 @@ function run(args) {
   return spawn(process.execPath, args, { stdio: 'inherit', env: { SHUTDOWN_DELAY: '0', ...process.env } });
 }
 
-/** The watcher ends when the server has, and the server when PostgreSQL has. */
+/** The watcher exits when the server has, and the server when PostgreSQL has. */
 function stop() {
   for (const child of children) if (child.exitCode === null) child.kill('SIGTERM');
 }

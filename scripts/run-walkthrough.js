@@ -1,5 +1,6 @@
-// Runs the commands of a document as they are printed, against a server of its own, and compares what they print.
-// What starts or installs something (npm, docker) is left out.
+// Runs the commands in a document against a new server, and compares their output with the document. Blocks that begin
+// with
+// npm or docker are skipped.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -26,14 +27,14 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** The blocks of commands, each with what it is said to print. */
+/** @returns the blocks of commands with their expected output */
 function steps() {
   return [...text.matchAll(/^```bash\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms)]
     .map(([, commands, expected]) => ({ commands, expected }))
     .filter(({ commands }) => !/^(npm|docker) /.test(commands));
 }
 
-/** @returns what each block printed; one shell runs them all, as a person would */
+/** Runs all blocks in one shell. @returns the output of each */
 function run() {
   const mark = '\n-- end of a block --\n';
   const script = steps()
@@ -55,7 +56,7 @@ function compare(outputs) {
     if (!good) console.error(`Commands:\n${commands}\nExpected:\n${expected ?? '(success)'}\nPrinted:\n${output}`);
     return good;
   });
-  console.log(`${results.filter(Boolean).length} of ${results.length} steps of the walk-through did as it says.`);
+  console.log(`${results.filter(Boolean).length} of ${results.length} steps succeeded.`);
   return results.every(Boolean) && results.length > 0 ? 0 : 1;
 }
 

@@ -24,7 +24,7 @@ import { RevocationsModule } from './revocations/revocations.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 
-/** What a server is made of: its settings, where its database is, and its keys. */
+/** What a server is built from: its settings, its database and its keys. */
 export interface ServerOptions {
   config: Config;
   database: DatabaseAccess;

@@ -73,13 +73,13 @@ function describe(what: string, cause: unknown): Error {
   return new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
-// Whoever reads what we print may go away, which is no reason to end.
+// A closed pipe must not end the process.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
 
 const config = readConfig();
 const logger = createLogger(config.logLevel);
 run(config, logger).catch((error: unknown) => {
   logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-  // What has failed may have left connections open, which would keep the process for a while.
+  // Connections that are still open would keep the process alive.
   process.exit(1);
 });

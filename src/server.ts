@@ -53,7 +53,7 @@ export async function createServer(
   try {
     await app.init();
     const unguarded = routes.unguarded();
-    if (unguarded.length > 0) throw new Error(`These routes declare no guard: ${unguarded.join(', ')}`);
+    if (unguarded.length > 0) throw new Error(`These routes declare no access: ${unguarded.join(', ')}`);
   } catch (error) {
     await app.close();
     throw error;

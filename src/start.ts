@@ -16,7 +16,7 @@ import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
 import { createServer, stopServer } from './server.js';
 
-/** How long a start waits for an outside database, in milliseconds. */
+/** How long a start waits for the database, in milliseconds. */
 const DATABASE_LIMIT = 60_000;
 
 export interface RunningServer {
@@ -24,18 +24,16 @@ export interface RunningServer {
   stop(delay?: number): Promise<void>;
 }
 
-/** An open database. */
+/** A database that takes connections. */
 export interface Database {
   connection: DatabaseConnection;
   stop(): Promise<void>;
 }
 
-/**
- * Starts everything: the embedded database if there is no other, migrations, the first credentials, the server.
- *
- * @param print where the first credentials go, once
- * @param signal breaks off the wait for an outside database
- * @throws when anything fails; what had started is stopped again
+/** Starts the embedded database unless DATABASE_URL is set, migrates, creates the first credentials, and starts the server.
+ * @param print receives the first credentials, once
+ * @param signal aborts the wait for the database
+ * @throws when anything fails, after stopping what had been started
  */
 export async function start(
   config: Config,
@@ -67,7 +65,7 @@ export async function start(
     return { stop };
   } catch (error) {
     await stop().catch((failure: unknown) => {
-      logger.error({ err: failure }, 'stopping after a failed start failed too');
+      logger.error({ err: failure }, 'stopping after a failed start failed as well');
     });
     throw error;
   }
@@ -82,7 +80,7 @@ async function listen(app: NestFastifyApplication, { host, port }: Config): Prom
   }
 }
 
-/** Starts the embedded database, unless there is another. Shared with the seed command. */
+/** Starts the embedded database, unless DATABASE_URL is set. Also for the seed command. */
 export async function openDatabase(config: Config, logger: Logger): Promise<Database> {
   if (config.database !== undefined) {
     return { connection: config.database, stop: () => Promise.resolve() };
@@ -135,8 +133,8 @@ export async function prepareSchema(
 }
 
 /**
- * An embedded database is filled with random credentials; an outside one only with those that it is given. Shared with the
- * seed command.
+ * Creates the first credentials: in the embedded database all of them, in an external one only those in BOOTSTRAP_*.
+ * Also for the seed command.
  */
 export async function bootstrap(
   app: INestApplicationContext,
@@ -148,13 +146,13 @@ export async function bootstrap(
   if (config.database !== undefined) {
     const made = await service.fromVariables();
     if (!made && (await service.isNeeded())) {
-      logger.warn('there is no admin yet: set BOOTSTRAP_* and start again, or run the bootstrap command');
+      logger.warn('there is no admin yet: set BOOTSTRAP_* and restart, or run the bootstrap command');
     }
     return;
   }
   const path = join(config.dataDir, 'bootstrap.txt');
   const made = await service.generated((credentials) => {
-    // Before the commit: what is in the database must not be lost with a crash.
+    // Written before the commit, so that a crash cannot lose credentials that are in the database.
     const earlier = credentials.adminEmail === undefined && existsSync(path) ? readFileSync(path, 'utf8') : '';
     writePrivateFile(path, updateAnnouncement(earlier, announce(config.publicUrl, credentials)));
   });

@@ -103,7 +103,7 @@ const KINDS: Kind[] = [
     endpoint: '/account/email',
     prepare: unverified,
     title: 'Verify your email',
-    button: 'Verify the email',
+    button: 'Verify email',
     done: 'Your email is verified. You can sign in now.',
   },
   {
@@ -111,9 +111,9 @@ const KINDS: Kind[] = [
     path: '/email/undo',
     endpoint: '/account/email/undo',
     prepare: changed,
-    title: 'Undo the change of your email',
+    title: 'Undo the change of email',
     button: 'Undo the change',
-    done: 'Your email has been restored and everyone is signed out. You will receive a mail to choose a new password.',
+    done: 'Your email has been restored, and everyone has been signed out. You will receive a mail to choose a new password.',
   },
 ];
 
@@ -260,7 +260,7 @@ describeInBrowser('In a browser', () => {
       for (const rest of ['#token=', '?token=x']) {
         await page.goto('about:blank');
         await page.goto(PUBLIC_URL + path + rest);
-        expect(await problem().textContent()).toBe('This link is incomplete. Open the link in your mail again.');
+        expect(await problem().textContent()).toBe('This link is incomplete. Open the link from the mail again.');
         expect(await button().isVisible()).toBe(false);
       }
     });
@@ -276,7 +276,7 @@ describeInBrowser('In a browser', () => {
       await page.goto(guest.link.replace('/email', '/auth/email').replace('#', '/#'));
       await page.route(`${PUBLIC_URL}/auth${endpoint}`, (route) => route.abort(), { times: 1 });
       await button().click();
-      await untilSays('The server could not be reached. Try again.');
+      await untilSays('The server could not be reached. Try again later.');
       expect(complaints).toEqual(['Failed to load resource: net::ERR_FAILED']);
       complaints = [];
       requests = [];

@@ -237,12 +237,12 @@ describe('the migrate command', () => {
     await eventually(() => {
       expect(server.log.map(({ msg }) => msg)).toContain('waiting for the database');
     }, 20_000);
-    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is migrated.\n' });
+    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is up to date.\n' });
     const template = await newDatabase();
     expect(await dump(database)).toEqual(await dump(template));
     await server.ready();
     // Nothing is left to do, which is no failure.
-    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is migrated.\n' });
+    expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is up to date.\n' });
     expect((await server.stop()).code).toBe(0);
   });
 

@@ -676,7 +676,7 @@ describe('The guard of /v1/frontend/auth', () => {
       expect(warnings).toHaveLength(1);
       expect(JSON.parse(warnings[0] ?? '')).toMatchObject({
         level: 'warn',
-        msg: expect.stringContaining('make, list and revoke the API tokens of every gateway account'),
+        msg: expect.stringContaining('create, list and revoke the API tokens of every gateway account'),
       });
       const account = newAccount();
       const made = await open.call('POST', '/v1/frontend/auth', { account_id: account, description: 'x' });

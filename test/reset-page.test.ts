@@ -175,8 +175,8 @@ describeInBrowser('The reset page', () => {
   const styleOf = (id: string, property: string) =>
     page.evaluate<string>(`getComputedStyle(document.getElementById('${id}')).${property}`);
 
-  const CHANGED = 'Your password is changed. You can sign in with it now.';
-  const UNUSABLE = 'This link has been used or has expired. Ask for a new one.';
+  const CHANGED = 'Your password has been changed. You can now sign in with it.';
+  const UNUSABLE = 'This link has been used or has expired. Request a new one.';
 
   it('sets the password that is typed there', async () => {
     const guest = await forgetful();
@@ -266,7 +266,7 @@ describeInBrowser('The reset page', () => {
     for (const rest of ['', '#', '#token=', '#other=x', '?token=x']) {
       await page.goto('about:blank');
       await page.goto(`${PUBLIC_URL}/password/reset${rest}`);
-      expect(await problem().textContent()).toBe('This link is incomplete. Open the link in your mail again.');
+      expect(await problem().textContent()).toBe('This link is incomplete. Open the link from the mail again.');
       expect(await save().isVisible()).toBe(false);
       expect(page.url()).toBe(`${PUBLIC_URL}/password/reset`);
     }
@@ -365,7 +365,7 @@ describeInBrowser('The reset page', () => {
     await page.route('**/account/password', (route) => route.abort(), { times: 1 });
     await password().fill(NEW);
     await save().click();
-    await untilSays('The server could not be reached. Try again.');
+    await untilSays('The server could not be reached. Try again later.');
     await focusIsOn('password');
     expect(await password().getAttribute('aria-invalid')).toBeNull();
     expect(complaints).toEqual(['Failed to load resource: net::ERR_FAILED']);
@@ -402,8 +402,8 @@ describeInBrowser('The reset page', () => {
         '  - text: New password',
         '  - textbox "New password"',
         '  - paragraph: At least 7 characters.',
-        '  - checkbox "Show the password"',
-        '  - text: Show the password',
+        '  - checkbox "Show password"',
+        '  - text: Show password',
         '  - button "Save"',
         '  - status',
       ].join('\n'),

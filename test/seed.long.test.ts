@@ -57,7 +57,7 @@ describe('npm run seed', () => {
 
   it('fills the database of a running server, and says what it made', async () => {
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    expect(first.stdout).toContain('Made 8 organisations with 12 networks, 10 people, 3 OAuth2 clients,');
+    expect(first.stdout).toContain('Created 8 organisations with 12 networks, 10 people, 3 OAuth2 clients,');
     // One admin, App-Token and client are of the first start.
     expect(await rows()).toMatchObject({
       accounts: 1 + 8 + 10,
@@ -80,7 +80,7 @@ describe('npm run seed', () => {
     const before = { rows: await rows(), file: readFileSync(join(dataDir, 'seed.txt'), 'utf8') };
     const second = await seed({ DATA_DIR: dataDir });
     expect(second).toMatchObject({ code: 0, stderr: '' });
-    expect(second.stdout).toMatch(/^The seed data is there already: nothing was changed\. .*seed\.txt\.\n$/);
+    expect(second.stdout).toMatch(/^The database is already seeded\. Nothing was changed\. .*seed\.txt\.\n$/);
     expect({ rows: await rows(), file: readFileSync(join(dataDir, 'seed.txt'), 'utf8') }).toEqual(before);
   });
 
@@ -114,7 +114,7 @@ describe('npm run seed', () => {
 
   it.each([
     [{ DATABASE_URL: 'postgres://u:p@127.0.0.1:1/d', SECRET_KEY: TEST_SECRET_KEY }, 'DATABASE_URL is set'],
-    [{ PUBLIC_URL: 'https://auth.example.org' }, 'PUBLIC_URL is not an address of this machine only'],
+    [{ PUBLIC_URL: 'https://auth.example.org' }, 'PUBLIC_URL is not a loopback address'],
   ])('is refused where people may be, without --yes: %j', async (env: Record<string, string>, reason) => {
     const { code, stdout, stderr } = await seed({ DATA_DIR: dataDir, ...env });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

@@ -112,7 +112,7 @@ describe('on the embedded database', () => {
     const server = await theServer();
     const second = await startEmbedded(dataDir);
     expect((await second.exited).code).toBe(1);
-    expect(second.output).toMatch(/Another Latchkey \(process \d+\) is using DATA_DIR .*Stop it, or give this one/);
+    expect(second.output).toMatch(/Another Latchkey \(process \d+\) is using DATA_DIR .*Stop it, or use another/);
     await expectDataAndKeysOfFirstStart(server);
   });
 
@@ -207,7 +207,7 @@ describe('on the embedded database', () => {
       expect((await server.exited).code).toBe(1);
       expect(server.log.at(-1)).toMatchObject({
         level: 'fatal',
-        msg: `could not start: Another program is listening on port ${port} of 127.0.0.1. Stop it, or set PORT.`,
+        msg: `could not start: Port ${port} on 127.0.0.1 is already in use. Stop the other program, or set PORT.`,
       });
       expect(server.log).toHaveLength(1);
       expect(existsSync(untouched)).toBe(false);
@@ -295,8 +295,8 @@ describe('on an outside database', () => {
     const server = await ServerProcess.start(outside(database, { DATA_DIR: dataDir }), { command });
     await server.ready();
     expect(server.log.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
-      `there is no SMTP_URL: mails are only written to ${dataDir}/mail, and nobody removes them`,
-      'there is no admin yet: set BOOTSTRAP_* and start again, or run the bootstrap command',
+      `SMTP_URL is not set: mails are written to ${dataDir}/mail, and never removed`,
+      'there is no admin yet: set BOOTSTRAP_* and restart, or run the bootstrap command',
     ]);
 
     // Filled while the server runs, by the command.
@@ -312,7 +312,7 @@ describe('on an outside database', () => {
       ServerProcess.start({ DATA_DIR: newFolder() }, { command }),
     ]);
     expect((await again.exited).code).toBe(0);
-    expect(again.output).toBe('There already is an admin and an App-Token. Nothing was created.\n');
+    expect(again.output).toBe('An admin and a valid App-Token already exist. Nothing was created.\n');
     // Without DATABASE_URL this tree cannot work: the proof that the package was not needed.
     expect((await embedded.exited).code).toBe(1);
     expect(embedded.log.at(-1)?.msg).toContain('is not installed. Install it or set DATABASE_URL');
@@ -465,7 +465,7 @@ describe('five replicas that start at once on an empty outside database', () => 
     const refused = await Promise.all([ServerProcess.start(stranger), ServerProcess.start(stranger, { command })]);
     for (const server of refused) {
       expect((await server.exited).code).toBe(1);
-      expect(server.output).toContain('SECRET_KEY is not the one that the signing keys in the database are encrypted');
+      expect(server.output).toContain('The signing keys in the database are encrypted with another SECRET_KEY');
       expect(server.output).not.toContain(NEXT_SECRET_KEY);
     }
     expect(refused[1].stderr.trim().split('\n')).toHaveLength(1);

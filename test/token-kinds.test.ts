@@ -95,7 +95,7 @@ describe('A token of a client that an admin answers for', () => {
 
 it('A token is not issued without the owner that its kind asks for', async () => {
   const issue = server.app.get(Tokens).issue(server.app.get(EntityManager), 'app', { gatewayAccountId: 'x' });
-  await expect(issue).rejects.toThrow('A token of the kind app is owned by its accountId.');
+  await expect(issue).rejects.toThrow('A token of the kind app needs accountId.');
   expect(await database.query('SELECT 1 FROM tokens WHERE gateway_account_id = $1', ['x'])).toEqual([]);
 });
 

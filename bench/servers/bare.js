@@ -1,4 +1,4 @@
-// The upper bound: bare Fastify that answers every request with one constant.
+// The upper bound: bare Fastify that answers every request with a constant.
 import Fastify from 'fastify';
 
 const body = process.env.BODY ?? '{}';

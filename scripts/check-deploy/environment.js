@@ -1,9 +1,9 @@
-// What a container gets, and what the server's own check says of it.
+// The environment of a container, checked by the server's own configuration.
 import { readFileSync } from 'node:fs';
 import { ConfigError, loadConfig } from '../../dist/src/config/config.js';
 import { variables } from '../../dist/src/config/variables.js';
 
-/** What stands in for a placeholder while the rest is checked. */
+/** Replaces placeholders while the rest is checked. */
 const SAMPLES = {
   PUBLIC_URL: 'https://auth.example.org',
   MAIL_FROM: 'Example <no-reply@example.org>',
@@ -13,7 +13,7 @@ const SAMPLES = {
   SMTP_URL: 'smtps://latchkey:password@mail.example.org:465',
 };
 
-/** The variables that the image itself sets. */
+/** The variables that the image sets. */
 const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
 const IMAGE = Object.fromEntries(
   [...dockerfile.matchAll(/^ENV (.+)$/gm)].flatMap(([, pairs]) => pairs.split(' ').map((pair) => pair.split('='))),
@@ -25,12 +25,14 @@ export const hasPort = (ports, wanted) =>
   wanted !== undefined && ports.some(({ name, containerPort }) => [name, containerPort].includes(wanted));
 
 export function unknownVariables(names) {
-  return names.filter((name) => !(name in variables.shape)).map((name) => `the server knows no variable ${name}`);
+  return names
+    .filter((name) => !(name in variables.shape))
+    .map((name) => `the server does not know the variable ${name}`);
 }
 
 export function leftPlaceholders({ kind, data = {} }) {
   const left = kind === 'ConfigMap' ? Object.keys(data).filter((name) => isPlaceholder(data[name])) : [];
-  return left.map((name) => `${name} is still the placeholder of the base`);
+  return left.map((name) => `${name} is still a placeholder`);
 }
 
 export function containerProblems(container, volumes, all) {
@@ -41,7 +43,7 @@ export function containerProblems(container, volumes, all) {
   const problems = [
     ...probes
       .filter((name) => !hasPort(ports, container[name].httpGet?.port))
-      .map((name) => `the ${name} asks a port that is not declared`),
+      .map((name) => `the ${name} uses a port that is not declared`),
     ...mounts
       .filter(({ name }) => !volumes.some((volume) => volume.name === name))
       .map(({ name }) => `there is no volume ${name}`),
@@ -51,7 +53,7 @@ export function containerProblems(container, volumes, all) {
   return problems.length > 0 ? problems : configProblems(values, ports);
 }
 
-/** Put together as Kubernetes does: `env` wins. */
+/** Combined as by Kubernetes: `env` overrides `envFrom`. */
 function environmentOf({ envFrom = [], env = [] }, all) {
   const values = {};
   const missing = [];
@@ -80,7 +82,7 @@ function configProblems(values, ports) {
   const named = tryConfig({ ...IMAGE, ...values }).refused.map((line) => line.split(' ', 1)[0]);
   const taken = placeholders.filter((name) => !named.includes(name));
   return [
-    ...taken.map((name) => `the server would take the placeholder of ${name}`),
+    ...taken.map((name) => `the server would accept the placeholder of ${name}`),
     ...(ports.length === 0 || hasPort(ports, config.port) ? [] : [`the server's port ${config.port} is not declared`]),
   ];
 }

@@ -1,5 +1,6 @@
-// Renders deploy/ as kubectl does, and checks each object: against the schemas of Kubernetes, and for what no schema
-// knows. Placeholders must be refused by the server, by name, and everything else must be taken.
+// Renders deploy/ with kubectl, and checks each object against the schemas of Kubernetes and for what schemas cannot
+// express.
+// The server must refuse placeholders by name, and accept everything else.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -18,14 +19,14 @@ for (const folder of ['base', ...overlays]) {
   const objects = render(folder);
   for (const object of objects) {
     const problems = await schemaProblems(object);
-    // What follows relies on the schema.
+    // These checks rely on the schema.
     if (problems.length === 0) problems.push(...linkProblems(object, [...objects, secret]));
     if (folder !== 'base') problems.push(...leftPlaceholders(object));
     if (folder === 'overlays/example') problems.push(...otherVersions(object));
     failed += report(folder, object, problems);
   }
 }
-console.log(failed === 0 ? 'The manifests are sound.' : `${failed} object(s) with problems.`);
+console.log(failed === 0 ? 'The manifests are valid.' : `${failed} object(s) with problems.`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 function render(folder) {
@@ -42,12 +43,10 @@ function render(folder) {
   return parseAllDocuments(stdout).map((document) => document.toJS());
 }
 
-/** The example is of this very version. Returns problems. */
+/** The example must use the current version. Returns problems. */
 function otherVersions({ spec }) {
   const images = (spec?.template?.spec?.containers ?? []).map(({ image }) => image);
-  return images
-    .filter((image) => !image.endsWith(`:${version}`))
-    .map((image) => `${image} is not of version ${version}`);
+  return images.filter((image) => !image.endsWith(`:${version}`)).map((image) => `${image} is not version ${version}`);
 }
 
 function fail(text) {

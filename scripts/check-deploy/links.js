@@ -1,10 +1,10 @@
-// What the objects of one rendering say of each other.
+// References between the objects of one rendering.
 import { containerProblems, hasPort, unknownVariables } from './environment.js';
 
 /** @param all the objects of the rendering, and the Secret's template */
 export function linkProblems(object, all) {
   const check = CHECKS[object.kind];
-  return check ? check(object, all) : ['there is no check for this kind: add one'];
+  return check ? check(object, all) : ['there is no check for this kind yet'];
 }
 
 const CHECKS = {
@@ -39,7 +39,7 @@ function serviceProblems({ spec }, all) {
     ...spec.ports
       .map(({ port, targetPort = port }) => targetPort)
       .filter((port) => !hasPort(ports, port))
-      .map((port) => `the targetPort ${port} is no port of its pods`),
+      .map((port) => `the targetPort ${port} is not a port of its pods`),
   ];
 }
 
@@ -55,11 +55,11 @@ function ingressProblems({ spec }, all) {
 
 function networkPolicyProblems({ spec }, all) {
   const ports = portsOf(selectedBy(spec.podSelector, all));
-  // A rule without ports opens them all.
+  // A rule without ports opens all of them.
   const open = (spec.ingress ?? []).flatMap((rule) => rule.ports ?? [{ port: 'all' }]);
   return [
     ...selectionProblems(spec.podSelector, all, ['Deployment', 'Job']),
-    ...open.filter(({ port }) => !hasPort(ports, port)).map(({ port }) => `ingress: ${port} is no port of its pods`),
+    ...open.filter(({ port }) => !hasPort(ports, port)).map(({ port }) => `ingress: ${port} is not a port of its pods`),
   ];
 }
 
@@ -70,7 +70,7 @@ function scalerProblems({ spec }, all) {
   );
   if (!target) return [`its target ${kind} ${name} does not exist`];
   return [
-    ...(target.spec.replicas === undefined ? [] : ['its target has replicas: each apply would set them back']),
+    ...(target.spec.replicas === undefined ? [] : ['its target sets replicas, which each apply would reset']),
     ...(spec.minReplicas > spec.maxReplicas ? ['minReplicas is more than maxReplicas'] : []),
   ];
 }
@@ -78,7 +78,7 @@ function scalerProblems({ spec }, all) {
 /** A selector must select the pods of exactly one workload: of one of these kinds, and of `own` if it is given. */
 function selectionProblems(selector, all, kinds, own) {
   if (!selector?.matchLabels || Object.keys(selector).length > 1)
-    return ['a selector is not made of matchLabels alone'];
+    return ['a selector does not consist of matchLabels alone'];
   const selected = selectedBy(selector, all);
   const [only] = selected;
   if (selected.length === 1 && kinds.includes(only.kind) && (!own || only === own)) return [];

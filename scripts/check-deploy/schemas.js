@@ -1,15 +1,17 @@
-// What the schemas of Kubernetes say of an object by itself.
+// Checks an object against the schemas of Kubernetes.
 
 export async function schemaProblems(object) {
   const problems = await validate(object);
   if (problems.length > 0) return problems;
-  // The library may change. It must still lead us to what is unknown.
+  // Proves that the method below still finds unknown fields with this version of the library.
   const spoiled = structuredClone(object);
   (spoiled.spec ?? spoiled.metadata).unheardOf = 'of';
   return (await validate(spoiled)).length > 0 ? [] : ['the validator would not notice an unknown field'];
 }
 
-/** kubernetes-models lets unknown fields pass. But it reads every field that it knows, so the others are unknown. */
+/**
+ * kubernetes-models accepts unknown fields, but reads every field that it knows: those that it never reads are unknown.
+ */
 async function validate(object) {
   const model = await modelOf(object);
   if (!model) return [`there is no schema for ${object.kind} in ${object.apiVersion}`];
@@ -20,7 +22,7 @@ async function validate(object) {
     return [error.message];
   }
   const isInside = (path) => [...unread].some((other) => path.startsWith(`${other}.`));
-  return [...unread].filter((path) => !isInside(path)).map((path) => `${path.slice(1)} is no known field`);
+  return [...unread].filter((path) => !isInside(path)).map((path) => `${path.slice(1)} is an unknown field`);
 }
 
 async function modelOf({ apiVersion, kind }) {
@@ -32,7 +34,7 @@ async function modelOf({ apiVersion, kind }) {
   }
 }
 
-/** A copy that takes the path of a field out of `unread` when the field is read. */
+/** A copy that removes the path of a field from `unread` when the field is read. */
 function watch(value, path, unread) {
   if (value === null || typeof value !== 'object') return value;
   const copy = Array.isArray(value) ? [] : {};

@@ -1,9 +1,9 @@
-/** Every scope that a client can have (RFC 6749 section 3.3), and what it allows. */
+/** Every scope that a client can have (RFC 6749 section 3.3), with its description in OpenAPI. */
 export const CLIENT_SCOPES = {
-  'accounts:read': 'see accounts',
-  'accounts:write': 'create, change and delete organisations',
-  identifications: 'find out which account a visitor belongs to',
-  'tokens:introspect': 'ask what a token is',
+  'accounts:read': 'Read accounts',
+  'accounts:write': 'Create, update and delete organisations',
+  identifications: 'Identify the account that a visitor belongs to',
+  'tokens:introspect': 'Introspect tokens',
 } as const;
 
 export type ClientScope = keyof typeof CLIENT_SCOPES;

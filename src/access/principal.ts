@@ -21,7 +21,7 @@ export interface UserPrincipal {
   accountId: string;
   isAdmin: boolean;
   credentialEpoch: number;
-  /** Who acts in the account's name, and their epoch; null: the account itself. */
+  /** The account that acts on this one's behalf, and its epoch; null: nobody does. */
   actorId: string | null;
   actorEpoch: number | null;
 }
@@ -35,15 +35,15 @@ export interface GatewayPrincipal {
 export interface ClientPrincipal {
   clientId: string;
   scopes: string[];
-  /** What it showed: an access token, or one of its secrets. */
+  /** The credential that it presented: an access token, or one of its secrets. */
   tokenId?: string;
   secretId?: string;
 }
 
-/** A client that showed its secret, and which one. */
+/** A client that presented one of its secrets. */
 export interface AuthenticatedClient extends ClientPrincipal {
   secretId: string;
 }
 
-/** Who a request's credential proves to be. */
+/** Who makes a request, as its credential proves. */
 export type Principal = SessionPrincipal | AppPrincipal | UserPrincipal | GatewayPrincipal | ClientPrincipal;

@@ -8,20 +8,20 @@ export const badFrontendToken = () => unauthorized('Send an App-Token that has t
 export const noFrontendScope = () => new ApiError('forbidden', 'The App-Token does not have the frontend scope.');
 
 export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
-/** Names each header that is not good. */
+/** Names each header that is missing or invalid. */
 export const badHeaders = ({ app, user } = { app: true, user: true }) =>
   badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });
 
 const REVOKED = 'has been revoked';
 
-/** For whoever acts with a user token that is revoked while they act. */
+/** For a request whose user token is revoked before its transaction commits. */
 export const revokedMeanwhile = ({ app, user } = { app: false, user: true }) =>
   new ApiError('unauthorized', 'The token has been revoked.', {
     fields: { ...(app && { app_token: [REVOKED] }), ...(user && { token: [REVOKED] }) },
     headers: { 'www-authenticate': 'App-Token, Token' },
   });
 
-/** For whoever acts with a session that is ended while they act. */
+/** For a request whose session ends before its transaction commits. */
 export const sessionEnded = () => unauthorized('The session has ended.');
 
 export const adminsOnly = () => new ApiError('forbidden', 'This requires an admin account.');
@@ -35,21 +35,21 @@ export function requireAdmin(caller: UserPrincipal): UserPrincipal {
 /** In the publicauth document's words. */
 export const badApiToken = () => unauthorized('The token does not exist or has been revoked.', INVALID_TOKEN);
 
-/** The same for a client that is unknown, has another secret, or has ended. */
+/** The same message whether the client is unknown, has another secret, or has an owner who is no enabled admin. */
 export const badClient = () => unauthorized('Unknown client or wrong secret.', BASIC);
 
 export const noAccessToken = () => unauthorized('Authenticate with an access token as a Bearer token.');
 export const badAccessToken = () =>
   unauthorized('The access token is invalid or has expired.', `${BEARER}, error="invalid_token"`);
 
-/** @param challenge only for what has shown a Bearer token (RFC 6750 section 3) */
+/** @param challenge whether to send WWW-Authenticate: only to whoever presented a Bearer token (RFC 6750 section 3) */
 export function insufficientScope(scope: ClientScope, challenge = true): ApiError {
   const headers = { 'www-authenticate': `${BEARER}, error="insufficient_scope", scope="${scope}"` };
   return new ApiError('forbidden', `The client does not have the ${scope} scope.`, challenge ? { headers } : {});
 }
 
 /** RFC 6749 section 2.3. */
-export const severalWays = () => new ApiError('bad_request', 'Use one authentication method only.');
+export const severalWays = () => new ApiError('bad_request', 'Use only one authentication method.');
 
 function badHeader(challenge: string, fields: FieldErrors): ApiError {
   return new ApiError('unauthorized', 'A required header is missing or invalid.', {

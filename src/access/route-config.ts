@@ -4,8 +4,8 @@ import type { FastifyContextConfig } from 'fastify';
 const ROUTE_CONFIG = Symbol('latchkey route config');
 
 /**
- * Adds to what Fastify knows of a route. The decorators of a route each add their part; the guard, the error
- * filter and the check at start all read the same object.
+ * Adds to a route's Fastify config. Each decorator of the route adds its part; the guard, the error filter and the
+ * check at start read it.
  */
 export function addToRouteConfig(part: Partial<FastifyContextConfig>): MethodDecorator {
   return (target, key, descriptor: PropertyDescriptor) => {

@@ -4,7 +4,7 @@ import { CREDENTIALS, EVERYTHING, ON_BEHALF, type Extent } from '../revocations/
 import type { AccountChanges } from './account-admin.dto.js';
 import type { AccountBefore } from './account-admin.store.js';
 
-/** What a change comes to, besides what it writes. */
+/** What a change of an account entails, beyond the columns that it writes. */
 export interface Consequences {
   emailChanged: boolean;
   roleChanged: boolean;
@@ -25,7 +25,7 @@ export function consequencesOf(before: AccountBefore, { role, disabled, password
   };
 }
 
-/** @returns how much of what the account has open a change must not leave open; undefined: it revokes nothing */
+/** @returns how much a change revokes of what the account has open; undefined: nothing */
 export function revokedBy({
   disabled,
   enabled,
@@ -40,20 +40,20 @@ export function revokedBy({
   return { ...extent, ...(links && { links }) };
 }
 
-/** Enabling does not bring back what was mailed before. */
+/** Links that were mailed before an account was disabled stay unusable after it is enabled. */
 function linksEndedBy(enabled: boolean, emailChanged: boolean): Extent['links'] {
   if (enabled) return 'all';
   return emailChanged ? 'verify' : undefined;
 }
 
-/** @returns what the audit log has of a change: an event for each thing that somebody would look for */
+/** @returns the audit events of a change: one for each kind that somebody would search for */
 export function eventsOf(
   { email, role }: AccountChanges,
   fields: AccountFields,
   { emailChanged, roleChanged, disabled, enabled, passwordRemoved }: Consequences,
 ): AuditEntry[] {
   const { fields: names, ...lists } = auditedFields(fields) as { fields: string[] };
-  // Another case of the same email is no more than that.
+  // An email that differs only in case is an ordinary change.
   const changed = [...names, ...(email !== undefined && !emailChanged ? ['email'] : [])];
   const isMore = changed.length > 0 || Object.keys(lists).length > 0;
   return [

@@ -31,7 +31,7 @@ import { AccountAdmin, answersForClients, lastAdmin } from './account-admin.serv
 
 export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
-/** Without what ends something: Swagger UI sends it as it stands. */
+/** Revokes nothing, as Swagger UI sends the example unedited. */
 const HARMLESS = {
   change: {
     summary: 'Name, role and networks',
@@ -51,7 +51,7 @@ export class AccountAdminController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'List and search accounts',
-    description: 'For admins. Newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+    description: 'Admins only. Newest first, 100 per page; the `Link` header (RFC 8288) points to the next page.',
   })
   @ApiOkResponse({ type: AdminAccountList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, BAD_ROLE)
@@ -70,8 +70,7 @@ export class AccountAdminController {
   @TakesLargeBodies()
   @ApiOperation({
     summary: 'Create an account',
-    description:
-      'For admins. With a password, or without one: then an invitation is mailed, with which its holder chooses one.',
+    description: 'Admins only. Without a password, the account holder is sent an invitation to choose one.',
   })
   @ApiCreatedResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, takenEmail())
@@ -81,7 +80,7 @@ export class AccountAdminController {
 
   @Get(':id')
   @UserTokenRequired()
-  @ApiOperation({ summary: 'Show one account', description: 'For admins. Disabled or not.' })
+  @ApiOperation({ summary: 'Get an account', description: 'Admins only. Also returns disabled accounts.' })
   @ApiParam(ACCOUNT_ID)
   @ApiOkResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
@@ -93,11 +92,11 @@ export class AccountAdminController {
   @UserTokenRequired()
   @TakesLargeBodies()
   @ApiOperation({
-    summary: 'Change, disable or enable an account',
+    summary: 'Update, disable or enable an account',
     description:
-      'For admins. Changes what is given and leaves the rest. Whoever is disabled loses everything that is open; whoever ' +
-      'gets another email or loses the password, all sessions and user tokens; whoever is no longer an admin, the tokens on behalf of others. ' +
-      'The last enabled admin stays one.',
+      'Admins only. Fields that are not given stay as they are. Disabling an account revokes all its sessions and tokens. ' +
+      'Changing its email or removing its password revokes its sessions and user tokens. Demoting an admin revokes the ' +
+      'tokens they created on behalf of others. The last enabled admin cannot be disabled or demoted.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })
@@ -117,8 +116,8 @@ export class AccountAdminController {
   @ApiOperation({
     summary: 'Delete an account',
     description:
-      'For admins. With all that it held; its emails are taken out of the audit log. Not the last enabled admin, and ' +
-      'nobody who answers for OAuth2 clients.',
+      'Admins only. Deletes everything that belongs to the account, and removes its emails from the audit log. The last ' +
+      'enabled admin and accounts that own OAuth2 clients cannot be deleted.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()
@@ -131,10 +130,11 @@ export class AccountAdminController {
   @HttpCode(204)
   @UserTokenRequired()
   @ApiOperation({
-    summary: 'End everything that an account has open',
+    summary: 'Revoke all sessions and tokens of an account',
     description:
-      'For admins. Its sessions, login and application tokens, tokens on behalf of it and of others that it got, pending ' +
-      'resets, and the access tokens of the clients that it answers for. It may sign in again.',
+      'Admins only. Revokes its sessions, its user and application tokens, the tokens that were created on its behalf or ' +
+      'by it on behalf of others, pending password resets, and the access tokens of the clients that it owns. It can sign ' +
+      'in again.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()

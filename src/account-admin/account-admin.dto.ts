@@ -22,13 +22,13 @@ export const MUST_BE_ROLE = 'must be admin or user';
 const RoleName = (options: FieldOptions = {}): PropertyDecorator =>
   Choice(ROLES, MUST_BE_ROLE, { ...options, example: 'user', required: false });
 
-/** As a query has it. */
+/** A boolean in a query string. */
 const FlagText = (options: FieldOptions): PropertyDecorator =>
   Choice(['true', 'false'], MUST_BE_BOOLEAN.message, { ...options, required: false });
 
 export class NewAccountBody extends InstitutionFields {
   @Email({
-    description: 'Required for a person. Without a password, an invitation is mailed to it',
+    description: 'Required for a person. Without a password, an invitation is sent to it',
     required: false,
   })
   email?: string;
@@ -42,7 +42,12 @@ export class NewAccountBody extends InstitutionFields {
   @RoleName({ default: 'user' })
   role?: Role;
 
-  @Flag({ description: 'A person; false: an organisation', default: true, example: true, required: false })
+  @Flag({
+    description: 'Whether the account is a person; otherwise an organisation',
+    default: true,
+    example: true,
+    required: false,
+  })
   individual?: boolean;
 
   @IsRefused(notYourOwn('id'))
@@ -51,12 +56,14 @@ export class NewAccountBody extends InstitutionFields {
 
 export class AccountChanges extends InstitutionFields {
   @Email({
-    description: 'null: none, for an organisation. The old address is told, with a link that undoes it within 48 hours',
+    description:
+      'The old address is notified, with a link to undo the change within 48 hours. `null` removes the email ' +
+      'of an organisation',
     nullable: true,
   })
   email?: string | null;
 
-  @Name({ description: 'Unique; null: none, for a person', nullable: true })
+  @Name({ description: 'Unique. `null` removes the name of a person', nullable: true })
   name?: string | null;
 
   @RoleName()
@@ -64,8 +71,8 @@ export class AccountChanges extends InstitutionFields {
 
   @Flag({
     description:
-      'true: ends everything that the account has open, and refuses it everywhere. false: it may sign in again; what was ' +
-      'ended stays so',
+      '`true` revokes all sessions and tokens of the account and blocks it. `false` lets it sign in again, but restores ' +
+      'nothing',
     example: false,
     required: false,
   })
@@ -78,35 +85,37 @@ export class AccountChanges extends InstitutionFields {
   individual?: never;
 
   @ApiPropertyOptional({
-    description: 'null: takes it away, and ends what it opened. Its holder asks for a link and chooses another',
+    description:
+      '`null` removes the password and revokes all sessions and user tokens. The account holder can request a link to ' +
+      'choose a new one',
     type: String,
     nullable: true,
     enum: [null],
     example: null,
   })
   @Optional()
-  @IsIn([null], { message: 'can only be removed (null); the account holder chooses it' })
+  @IsIn([null], { message: 'must be null: only the account holder can choose a password' })
   password?: null;
 }
 
-/** Which accounts are asked for: those to which all that is given applies. */
+/** Selects the accounts that match all given filters. */
 export class AccountFilter {
   @Id({ description: 'The id of the account', example: EXAMPLE_ID, required: false })
   id?: string;
 
-  @Text({ description: 'How the email begins, in whatever case', maxLength: 254, example: 'fred@', required: false })
+  @Text({ description: 'Beginning of the email, case-insensitive', maxLength: 254, example: 'fred@', required: false })
   email?: string;
 
-  @Text({ description: 'How the name begins, in whatever case', maxLength: 255, example: 'exa', required: false })
+  @Text({ description: 'Beginning of the name, case-insensitive', maxLength: 255, example: 'exa', required: false })
   name?: string;
 
-  @RoleName({ description: 'Its role' })
+  @RoleName({ description: 'The role of the account' })
   role?: Role;
 
-  @FlagText({ description: 'Persons; false: organisations', example: 'true' })
+  @FlagText({ description: '`true`: only people; `false`: only organisations', example: 'true' })
   individual?: 'true' | 'false';
 
-  @FlagText({ description: 'Disabled ones; false: enabled ones', example: 'false' })
+  @FlagText({ description: '`true`: only disabled accounts; `false`: only enabled ones', example: 'false' })
   disabled?: 'true' | 'false';
 
   @PageCursor()
@@ -122,7 +131,7 @@ export class AdminAccountView {
   email!: string | null;
 
   @ApiProperty({
-    description: 'null: nobody has shown yet that it is theirs',
+    description: 'When the email was verified; `null` if it was not',
     type: String,
     format: 'date-time',
     nullable: true,
@@ -136,13 +145,13 @@ export class AdminAccountView {
   @ApiProperty({ type: String, nullable: true, example: 'example' })
   publisher_reference!: string | null;
 
-  @ApiProperty({ description: 'A person; false: an organisation', example: true })
+  @ApiProperty({ description: 'Whether the account is a person; otherwise an organisation', example: true })
   individual!: boolean;
 
   @ApiProperty({ enum: ROLES, example: 'user' })
   role!: Role;
 
-  @ApiProperty({ description: 'Without one, nobody signs in', example: true })
+  @ApiProperty({ description: 'Whether the account has a password, without which it cannot sign in', example: true })
   has_password!: boolean;
 
   @ApiProperty({ type: [String], example: NETWORKS })
@@ -157,7 +166,13 @@ export class AdminAccountView {
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
   updated_at!: Date;
 
-  @ApiProperty({ description: 'null: it is not', type: String, format: 'date-time', nullable: true, example: null })
+  @ApiProperty({
+    description: 'When the account was disabled; `null` if it is enabled',
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    example: null,
+  })
   disabled_at!: Date | null;
 }
 

@@ -27,7 +27,7 @@ const nameless = () => invalidParams({ name: ['is required for an organisation']
 const unreachable = () => invalidParams({ email: ['is required for a person'] });
 const noInvitations = () => invalidParams({ password: ['is required, as invitations are disabled (SIGNUP=closed)'] });
 
-/** What admins see and do of accounts. Whoever changes one here does it alone: the last admin must stay one. */
+/** How admins see and change accounts. Changes take turns, so that the last enabled admin is never lost. */
 @Injectable()
 export class AccountAdmin {
   constructor(
@@ -49,7 +49,7 @@ export class AccountAdmin {
   async list(caller: UserPrincipal, { cursor, ...search }: AccountFilter): Promise<Page<AdminAccount>> {
     requireAdmin(caller);
     const after = readCursor(cursor);
-    // Not what was searched for, which may be somebody's name or email.
+    // The names of the filters only: their values may be somebody's name or email.
     const entries = Object.entries(search) as [string, unknown][];
     const filters = entries.filter(([, value]) => value !== undefined).map(([name]) => name);
     await this.audit.recordAlone({ kind: 'account.listed', details: { filters } });
@@ -64,8 +64,7 @@ export class AccountAdmin {
     return account;
   }
 
-  /**
-   * Makes an account: with a password, or with an invitation that is mailed to it.
+  /** Creates an account: with a password, or with an invitation that is mailed to its email.
    *
    * @throws ApiError `forbidden`, `invalid_params`, `conflict` when the email or the name is taken, `unavailable`
    */
@@ -90,11 +89,10 @@ export class AccountAdmin {
   }
 
   /**
-   * Changes what is given. Whoever is disabled or demoted, or whose email or password goes, loses what that would leave
-   * open.
+   * Updates the given fields, and revokes what the account must no longer have open.
    *
-   * @throws ApiError `forbidden`, `not_found`, `invalid_params`; `conflict` when the email or the name is taken, or the
-   *   last enabled admin would be one no more
+   * @throws ApiError `forbidden`, `not_found`, `invalid_params`; `conflict` when the email or the name is taken, or no
+   *   enabled admin would be left
    */
   async update(caller: UserPrincipal, id: string, changes: AccountChanges): Promise<AdminAccount> {
     if (Object.values(changes).every((value) => value === undefined)) return this.get(caller, id);
@@ -104,15 +102,14 @@ export class AccountAdmin {
     return account;
   }
 
-  /**
-   * Deletes an account with all that it held, and takes its emails out of the audit log.
+  /** Deletes an account with all that belongs to it, and removes its emails from the audit log.
    *
-   * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while it answers for clients
+   * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while the account owns clients
    */
   async remove(caller: UserPrincipal, id: string): Promise<void> {
     await this.alone(caller, id, async (tx, { id: subject, email, individual, role }) => {
       if (await this.store.answersForClients(tx, subject)) throw answersForClients();
-      // In the order in which others lock them, too: what the deletion does by itself has none.
+      // Also locks the rows in the common order, which the cascade of the deletion would not.
       await this.accountRevocation.revoke(tx, subject, EVERYTHING);
       if (!(await this.store.remove(tx, subject))) throw lastAdmin();
       await this.audit.record(tx, { kind: 'account.deleted', subject, details: { individual, role } });
@@ -120,7 +117,7 @@ export class AccountAdmin {
     });
   }
 
-  /** Ends everything that the account has open. @throws ApiError `forbidden`, `not_found` */
+  /** Revokes everything that the account has open. @throws ApiError `forbidden`, `not_found` */
   async revoke(caller: UserPrincipal, id: string): Promise<void> {
     await this.alone(caller, id, async (tx, { id: subject }) => {
       await this.accountRevocation.revoke(tx, subject, EVERYTHING);
@@ -135,7 +132,7 @@ export class AccountAdmin {
     return account;
   }
 
-  /** One act on one account, alone with it. @param email the one that it is to have, if any */
+  /** Runs one change of one account, under its lock. @param email the new one; undefined: it stays */
   private async alone<T>(
     caller: UserPrincipal,
     id: string,
@@ -170,7 +167,7 @@ export class AccountAdmin {
     if (!changed) throw lastAdmin();
     const extent = revokedBy(comes);
     if (extent) await this.accountRevocation.revoke(tx, before.id, extent);
-    // What is remembered of it holds its email and its role.
+    // What processes have cached of the account includes its email and its role.
     else await this.revocations.announce(tx, `account ${before.id}`);
     if (comes.emailChanged) await this.notifyOfNewEmail(tx, before, email ?? null, comes);
     for (const event of eventsOf(changes, fields, comes)) {
@@ -179,7 +176,7 @@ export class AccountAdmin {
     return changed;
   }
 
-  /** Only whoever could sign in with the old address, and may again, can bring it back. */
+  /** The old address gets a link to undo the change only if it could sign in, and the account is not disabled. */
   private async notifyOfNewEmail(
     tx: EntityManager,
     { id, email: old, hasPassword, isVerified, disabled }: AccountBefore,
@@ -193,8 +190,8 @@ export class AccountAdmin {
   }
 
   /**
-   * To whom has just got an account, or an email: an invitation, if there is no password (and SIGNUP leaves invitations),
-   * or a link to verify it.
+   * Mails the holder of a new account or a new email: a link to verify the email or, if there is no password, an
+   * invitation (unless SIGNUP is closed).
    */
   private async writeTo(
     tx: EntityManager,
@@ -206,7 +203,10 @@ export class AccountAdmin {
   }
 }
 
-/** @throws ApiError `invalid_params`: a person has an email, an organisation a name, and a password is for an email */
+/**
+ * @throws ApiError `invalid_params` for a person without an email, an organisation without a name, a password without
+ * an email
+ */
 function refuseIncomplete({ email, name, password, individual }: NewAccountBody, { signup }: Config): void {
   if (individual === false && name === undefined) throw nameless();
   if (individual !== false && email === undefined) throw unreachable();
@@ -216,7 +216,7 @@ function refuseIncomplete({ email, name, password, individual }: NewAccountBody,
   if (email !== undefined && password === undefined && signup === 'closed') throw noInvitations();
 }
 
-/** @throws ApiError `invalid_params` when a change would take away what the account needs */
+/** @throws ApiError `invalid_params` when a change removes the email of a person or the name of an organisation */
 function refuseEmptying({ individual }: AccountBefore, { email, name }: AccountChanges): void {
   if (individual && email === null) throw unreachable();
   if (!individual && name === null) throw nameless();

@@ -25,23 +25,23 @@ export interface AdminAccount {
   disabledAt: Date | null;
 }
 
-/** What a list is narrowed to; what is absent does not matter. */
+/** The filters of a list; absent ones do not narrow it. */
 export interface AccountSearch {
   id?: string;
-  /** How the email begins, in whatever case. */
+  /** The beginning of the email, in whatever case. */
   email?: string;
-  /** How the name begins, in whatever case. */
+  /** The beginning of the name, in whatever case. */
   name?: string;
   role?: Role;
   individual?: 'true' | 'false';
   disabled?: 'true' | 'false';
 }
 
-/** What decides what a change does, as it was before. */
+/** An account before a change, as far as the consequences of the change depend on it. */
 export interface AccountBefore {
   id: string;
   email: string | null;
-  /** The email that is asked for is this one, but for its case; also when none is asked for. */
+  /** Whether the change leaves the email as it is, except for its case. */
   isSameEmail: boolean;
   hasPassword: boolean;
   isVerified: boolean;
@@ -50,16 +50,16 @@ export interface AccountBefore {
   disabled: boolean;
 }
 
-/** Columns that a change sets; what is absent stays. */
+/** The columns that a change sets; absent ones stay as they are. */
 export interface AccountColumns {
   email?: string | null;
   name?: string | null;
   publisherReference?: string | null;
   role?: Role;
   disabled?: boolean;
-  /** Nobody signs in with a password any more. */
+  /** Sets the password hash to null. */
   passwordRemoved?: boolean;
-  /** The email is another one, which nobody has verified. */
+  /** Sets the time of the email's verification to null, for a new email. */
   emailUnverified?: boolean;
 }
 
@@ -70,7 +70,7 @@ const ACCOUNT = `
 
 const NEWEST_FIRST = keyset('a.created_at', 'a.id', 'DESC');
 
-/** Of the conditions that leave few accounts, an index serves each. */
+/** An index serves each condition that leaves few accounts. */
 const BY_TEXT = { id: 'id =', email: 'lower(email) LIKE lower', name: 'lower(name) LIKE lower' };
 const BY_CHOICE = {
   role: { admin: `role = 'admin'`, user: `role = 'user'` },
@@ -78,7 +78,7 @@ const BY_CHOICE = {
   disabled: { true: 'disabled_at IS NOT NULL', false: 'disabled_at IS NULL' },
 };
 
-/** There is another enabled admin than `$1`, who can sign in: on this condition only an admin may stop being one. */
+/** The condition for demoting, disabling or deleting admin `$1`: another enabled admin exists who can sign in. */
 const anotherAdmin = ({ emailVerification }: Config) => `
   EXISTS (SELECT FROM accounts o WHERE o.role = 'admin' AND o.disabled_at IS NULL AND o.id <> $1
     AND o.email IS NOT NULL AND o.password_hash IS NOT NULL
@@ -97,7 +97,7 @@ export class AccountAdminStore {
     return row;
   }
 
-  /** @returns at most `limit` accounts, newest first, from behind the cursor */
+  /** @returns at most `limit` accounts after the cursor, newest first */
   list(search: AccountSearch, limit: number, after: Cursor | undefined): Promise<(AdminAccount & Cursor)[]> {
     const { conditions, values } = conditionsOf(search);
     conditions.push(...NEWEST_FIRST.behind(after, values));
@@ -110,15 +110,14 @@ export class AccountAdminStore {
     );
   }
 
-  /** Makes admins who change accounts take turns until the transaction ends. */
+  /** Waits for other admins who change accounts, and makes them wait until the transaction ends. */
   async takeTurn(tx: EntityManager): Promise<void> {
     await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [...ADMINISTRATION_LOCK]);
   }
 
   /**
    * Locks an account against every other change until the transaction ends.
-   *
-   * @param email the one that is asked for; undefined: none is
+   * @param email the new one; undefined: it stays
    */
   async lock(tx: EntityManager, id: string, email: string | null | undefined): Promise<AccountBefore | undefined> {
     const [row] = await sql<AccountBefore>(
@@ -132,9 +131,8 @@ export class AccountAdminStore {
   }
 
   /**
-   * Changes an account, unless it is the last enabled admin and would be one no more. The caller has taken its turn.
-   *
-   * @returns the account as it then is; undefined when it is the last
+   * Updates an account, unless no enabled admin would be left. The caller has called {@link takeTurn}.
+   * @returns the updated account; undefined when it is the last enabled admin
    * @throws ApiError `conflict` when the email or the name is taken
    */
   async update(tx: EntityManager, id: string, columns: AccountColumns): Promise<AdminAccount | undefined> {
@@ -162,7 +160,7 @@ export class AccountAdminStore {
     return account;
   }
 
-  /** @returns whether the account was deleted, and all that it held: never the last enabled admin */
+  /** Deletes an account and all that belongs to it. @returns false for the last enabled admin, who is not deleted */
   async remove(tx: EntityManager, id: string): Promise<boolean> {
     const rows = await longSql(
       tx,
@@ -173,7 +171,7 @@ export class AccountAdminStore {
     return rows.length === 1;
   }
 
-  /** @returns whether the account answers for OAuth2 clients, which would be deleted with it */
+  /** @returns whether the account owns OAuth2 clients, which would be deleted with it */
   async answersForClients(tx: EntityManager, id: string): Promise<boolean> {
     return (await sql(tx, 'SELECT id FROM oauth_clients WHERE account_id = $1 LIMIT 1', [id])).length > 0;
   }
@@ -198,5 +196,5 @@ function conditionsOf({ id, email, name, role, individual, disabled }: AccountSe
   return { conditions, values };
 }
 
-/** A pattern for LIKE, in which the text's own signs mean themselves. */
+/** A pattern for LIKE, in which the wildcards of the text are escaped. */
 const beginningWith = (text: string) => `${text.replace(/[\\%_]/g, '\\$&')}%`;

@@ -23,7 +23,7 @@ export class SessionAdminController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'List the open sessions of an account',
-    description: 'For admins. Newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+    description: 'Admins only. Newest first, 100 per page; the `Link` header (RFC 8288) points to the next page.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiCursor()
@@ -42,7 +42,7 @@ export class SessionAdminController {
 
   @Get(':sid')
   @UserTokenRequired()
-  @ApiOperation({ summary: 'Show one open session of an account', description: 'For admins.' })
+  @ApiOperation({ summary: 'Get an open session of an account', description: 'Admins only.' })
   @ApiParam(ACCOUNT_ID)
   @ApiParam(SESSION_ID)
   @ApiOkResponse({ type: SessionView })
@@ -59,8 +59,8 @@ export class SessionAdminController {
   @HttpCode(204)
   @UserTokenRequired()
   @ApiOperation({
-    summary: 'End one session of an account',
-    description: 'For admins. Its JWT and refresh token stop working. Other sessions stay.',
+    summary: 'End a session of an account',
+    description: 'Admins only. Its JWT and refresh token stop working. Other sessions stay open.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiParam(SESSION_ID)

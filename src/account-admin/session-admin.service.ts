@@ -7,7 +7,7 @@ import { AccountSessions } from '../sessions/account-sessions.service.js';
 import type { SessionRecord } from '../sessions/sessions.store.js';
 import { AccountAdmin } from './account-admin.service.js';
 
-/** What admins see and do of the sessions of others. */
+/** How admins see and end the sessions of accounts. */
 @Injectable()
 export class SessionAdmin {
   constructor(

@@ -17,10 +17,10 @@ export class AccountEmailsController {
   @HttpCode(200)
   @Public({ limited: true })
   @ApiOperation({
-    summary: 'Request a link that verifies an email',
+    summary: 'Request an email verification link',
     description:
-      'Mails a link to the account with this email, if it is not verified, at most one for each address and minute. The ' +
-      'answer is the same whether or not there is one.',
+      'Mails a link to the account with this email unless it is verified, at most once a minute. The response is the ' +
+      'same whether or not an account has this email.',
   })
   @ApiOkResponse({ type: AccountView })
   @ApiErrors('account', ...BODY_ERRORS, 'rate_limited')
@@ -30,7 +30,7 @@ export class AccountEmailsController {
 
   @Put()
   @Public({ limited: true })
-  @ApiOperation({ summary: 'Verify an email', description: 'With the token from the link in the mail, once.' })
+  @ApiOperation({ summary: 'Verify an email', description: 'With the single-use token from the link in the mail.' })
   @ApiOkResponse({ type: AccountView })
   @ApiErrors('account', ...BODY_ERRORS, unusableLink('verify'), 'rate_limited')
   verify(@Body() { account }: EmailVerificationBody): Promise<AccountView> {
@@ -42,8 +42,8 @@ export class AccountEmailsController {
   @ApiOperation({
     summary: 'Undo a change of email',
     description:
-      'With the token from the mail that told the old address, once, within 48 hours. Brings the email back, ends every ' +
-      'session and token of the account, takes away its password, and mails a link to choose a new one.',
+      'With the single-use token from the mail that notified the old address, within 48 hours. Restores the email, ' +
+      'revokes every session and token of the account, removes its password, and mails a link to choose a new one.',
   })
   @ApiOkResponse({ type: AccountView })
   @ApiErrors('account', ...BODY_ERRORS, unusableLink('undo'), 'conflict', 'rate_limited')

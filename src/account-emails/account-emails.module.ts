@@ -6,7 +6,7 @@ import { AccountEmailsController } from './account-emails.controller.js';
 import { AccountEmails } from './account-emails.service.js';
 import { EmailLinkPagesController } from './email-link-pages.controller.js';
 
-/** Verifying an email, and undoing its change, by links in mails. */
+/** Verifying an email and undoing a change of email, by links in mails. */
 @Module({
   imports: [AccountsModule, EmailLinksModule, PasswordResetsModule],
   controllers: [AccountEmailsController, EmailLinkPagesController],

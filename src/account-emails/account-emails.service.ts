@@ -13,7 +13,7 @@ import { UNUSABLE_LINK } from '../mail/link-mail.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../password-resets/password-resets.service.js';
 
-/** One mail for each address and minute. */
+/** At most one mail a minute to each address. */
 const MAILS = { most: 1, seconds: 60 };
 
 const FIELDS = { verify: 'verify_email_token', undo: 'undo_email_token' } as const satisfies Record<
@@ -25,7 +25,7 @@ const KINDS = { verify: 'account.email_verified', undo: 'account.email_change_un
 
 export const unusableLink = (purpose: LinkedPurpose) => invalidParams({ [FIELDS[purpose]]: [UNUSABLE_LINK] });
 
-/** What the links about emails do. */
+/** Verifies emails and undoes changes of email, by the tokens of mailed links. */
 @Injectable()
 export class AccountEmails {
   constructor(
@@ -41,12 +41,12 @@ export class AccountEmails {
     private readonly audit: AuditLog,
   ) {}
 
-  /** Mails a link again to whoever has this email and has not verified it. The answer is the same for everybody. */
+  /** Mails a new link to the account with this email unless it is verified. The answer is the same for any email. */
   async requestVerification(email: string): Promise<AccountView> {
     const limit = { key: `verify ${this.accountIds.digest(email).toString('base64url')}`, ...MAILS };
     try {
       await this.manager.transaction(async (tx) => {
-        // In the transaction: when nothing is queued after all, whoever asks again must not be told that something is.
+        // In the transaction: when no mail is queued after all, the attempt must not count against the next one.
         await this.limits.take(limit, tx);
         const { accountId } = await this.links.askAgain(tx, email);
         const subject = accountId === null ? {} : { subject: accountId };
@@ -60,7 +60,7 @@ export class AccountEmails {
     return { id: await this.accountIds.of(email), email };
   }
 
-  /** Notes that an email is its holder's, once. @throws ApiError `invalid_params` when the token is not good (any more) */
+  /** Marks an email as verified. @throws ApiError `invalid_params` when the token is invalid, expired or used */
   async verify(token: string): Promise<AccountView> {
     const id = await this.readLink('verify', token);
     const verified = await this.manager.transaction(async (tx) => {
@@ -75,10 +75,10 @@ export class AccountEmails {
   }
 
   /**
-   * Brings back the email that an account had, ends all that is open on the account, takes away its password, which
-   * whoever changed the email may have chosen, and mails a link to choose another.
+   * Restores the email that an account had, revokes all that the account has open, removes its password, which whoever
+   * changed the email may have chosen, and mails a link to choose a new one.
    *
-   * @throws ApiError `invalid_params` when the token is not good (any more), `conflict` when the email is taken
+   * @throws ApiError `invalid_params` when the token is invalid, expired or used; `conflict` when the email is taken
    */
   async undoChange(token: string): Promise<AccountView> {
     const id = await this.readLink('undo', token);
@@ -98,14 +98,14 @@ export class AccountEmails {
     return account ?? this.refuse('undo', id);
   }
 
-  /** Only saves the work for a link that is spent; the transaction decides. */
+  /** Refuses early a link that is spent already; the transaction decides. */
   private async readLink(purpose: LinkedPurpose, token: string): Promise<string> {
     const id = this.links.readToken(purpose, token);
     if (id === undefined) throw unusableLink(purpose);
     return (await this.store.findLive(purpose, id)) ? id : this.refuse(purpose, id);
   }
 
-  /** A link of ours that is no good any more. */
+  /** Refuses a genuine link that has been used, ended or has expired. */
   private async refuse(purpose: LinkedPurpose, link: string): Promise<never> {
     await this.audit.recordAlone({ kind: KINDS[purpose], outcome: 'failure', details: { link } });
     throw unusableLink(purpose);

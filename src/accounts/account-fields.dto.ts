@@ -43,7 +43,7 @@ export function Email({ description, nullable, required }: FieldOptions = {}): P
 
 const ONE_LINE = /^\P{Cc}*$/u;
 
-/** What clients and admins alike say of an account. */
+/** The fields of an account that clients and admins alike can set. */
 export class InstitutionFields {
   @Matches(ONE_LINE, { message: 'must be one line' })
   @Text({ nullable: true, maxLength: 255, example: 'example' })

@@ -2,7 +2,7 @@ import type { Reading } from '../http/validation.js';
 import { readEmailDomain } from './email-domains.js';
 import { readNetwork } from './networks.js';
 
-/** What is known of an account, apart from what signs anybody in; what is absent stays as it is. */
+/** The fields of an account that no sign-in depends on; absent ones stay as they are. */
 export interface AccountFields {
   name?: string | null;
   publisherReference?: string | null;
@@ -10,7 +10,7 @@ export interface AccountFields {
   emailDomains?: string[];
 }
 
-/** The same as requests have it. */
+/** The same fields as they are named in requests. */
 export interface AccountFieldsBody {
   name?: string | null | undefined;
   publisher_reference?: string | null | undefined;
@@ -28,7 +28,7 @@ export function readFields({ name, publisher_reference, networks, email_domains 
   };
 }
 
-/** @returns what the audit log has of a change: whom visitors count for; of names only that they were changed */
+/** @returns the details of a change for the audit log: lists as they are, of names only that they were changed */
 export function auditedFields({
   networks,
   emailDomains,

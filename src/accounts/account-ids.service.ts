@@ -4,7 +4,7 @@ import { SecretKeys } from '../keys/secret-keys.js';
 import { AccountStore } from './accounts.store.js';
 import { foldEmail } from './email.js';
 
-/** The ids that answers give for emails, so that nobody learns from them which emails have accounts. */
+/** The ids that responses show for emails, so that they do not reveal which emails have accounts. */
 @Injectable()
 export class AccountIds {
   constructor(
@@ -14,15 +14,15 @@ export class AccountIds {
 
   /**
    * @param known the account's id, if it has been looked up already
-   * @returns the id of the enabled account with this email; for none one that looks the same, made from the email with a
-   *   key of ours: the same each time
+   * @returns the id of the enabled account with this email; if there is none, a stable id of the same form that is
+   *   derived from the email with a sub-key of SECRET_KEY
    */
   async of(email: string, known?: string | null): Promise<string> {
     const id = known === undefined ? await this.findEnabled(email) : known;
     return id ?? idOf(this.digest(email));
   }
 
-  /** @returns what stands for an email where the email itself must not */
+  /** @returns a keyed digest of an email, for where the email itself must not appear */
   digest(email: string): Buffer {
     const { key } = this.secretKeys.current('unknown-account');
     return createHmac('sha256', key).update(foldEmail(email)).digest();

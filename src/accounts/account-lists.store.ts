@@ -11,7 +11,7 @@ export const LISTS = `
 /** The networks and the email domains of accounts. */
 @Injectable()
 export class AccountLists {
-  /** Gives an account these instead of those that it had; what is absent stays. The caller holds a lock on the account. */
+  /** Replaces the given lists of an account; absent ones stay. The caller holds a lock on the account. */
   async replace(tx: EntityManager, id: string, { networks, emailDomains }: AccountFields): Promise<void> {
     if (networks) await this.replaceNetworks(tx, id, networks);
     if (emailDomains) await this.replaceEmailDomains(tx, id, emailDomains);

@@ -19,8 +19,8 @@ export class AccountsController {
   @ApiOperation({
     summary: 'Account Info',
     description:
-      'The credential decides: a session sees the account that it belongs to, and no other; a client sees any account, ' +
-      'in the shape that clients know.',
+      'A session can only read its own account. A client with the scope `accounts:read` can read any account, and gets ' +
+      'the representation for clients.',
   })
   @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiExtraModels(AccountAnswer, ClientAccountView)

@@ -25,7 +25,7 @@ export class AccountEntity {
   @Column({ type: 'text', nullable: true })
   email!: string | null;
 
-  /** When its holder has shown that they read its mails; null: not yet, or the email has been changed since. */
+  /** When the email was verified; null: not yet, or it has been changed since. */
   @Column({ name: 'email_verified_at', type: 'timestamptz', nullable: true })
   emailVerifiedAt!: Date | null;
 

@@ -7,7 +7,7 @@ import { isUniqueViolation } from '../errors/database-errors.js';
 import { AccountEntity, type Role } from './accounts.entity.js';
 import { EmailLinkStore } from '../email-links/email-links.store.js';
 
-/** An account, and the epoch that its credential was checked against. */
+/** An account, and the epoch at which its credential was checked. */
 export interface AccountAtEpoch {
   id: string;
   email: string;
@@ -19,13 +19,13 @@ export interface ChangedAccount {
   id: string;
   email: string;
   emailVerified: boolean;
-  /** Whether the email that it had before was. */
+  /** Whether the email before the change was verified. */
   wasVerified: boolean;
-  /** Null: there was none, or only its case is another. */
+  /** The email before the change; null: there was none, or it differs only in case. */
   oldEmail: string | null;
 }
 
-/** What is known of a new account. */
+/** What a new account is created with. */
 export interface NewAccount<Email extends string | null = string> {
   email: Email;
   passwordHash: string | null;
@@ -33,7 +33,7 @@ export interface NewAccount<Email extends string | null = string> {
   name?: string | null;
   publisherReference?: string | null;
   individual?: boolean;
-  /** Whether the email is known to be its holder's. */
+  /** Whether the email counts as verified from the start. */
   verified?: boolean;
 }
 
@@ -66,7 +66,7 @@ export class AccountStore {
     });
   }
 
-  /** @throws ApiError `conflict` when the email is taken, or kept for whom it was taken from, or the name is taken */
+  /** @throws ApiError `conflict` when the email is taken or reserved by an undo link, or the name is taken */
   async create<Email extends string | null>(
     tx: EntityManager,
     account: NewAccount<Email>,
@@ -117,10 +117,9 @@ export class AccountStore {
   }
 
   /**
-   * Gives the account the email that it had, and takes away its password, which somebody else may have chosen. The caller
+   * Restores the email that the account had, and removes its password, which somebody else may have chosen. The caller
    * holds a lock on the account, and revokes what it has open.
-   *
-   * @returns the email that it had in between; null: none
+   * @returns the email that is replaced; null: none
    * @throws ApiError `conflict` when the email is taken
    */
   async restoreEmail(tx: EntityManager, id: string, email: string): Promise<{ oldEmail: string | null }> {
@@ -142,7 +141,7 @@ export class AccountStore {
     return { oldEmail };
   }
 
-  /** Notes that the holder of this email reads its mails. @returns whether it is (still) the account's */
+  /** Marks an email as verified. @returns whether it is still the account's */
   async verifyEmail(tx: EntityManager, id: string, email: string): Promise<boolean> {
     const rows = await sql(
       tx,
@@ -154,8 +153,8 @@ export class AccountStore {
   }
 
   /**
-   * Gives the account a new password by a link that was mailed to it, which verifies the email too. The caller holds a lock
-   * on the account, and revokes what it has open.
+   * Gives the account a new password by a link that was mailed to it, which verifies the email too. The caller holds a
+   * lock on the account, and revokes what it has open.
    *
    * @returns undefined when the account is disabled
    */
@@ -174,7 +173,7 @@ export class AccountStore {
     return row;
   }
 
-  /** Replaces a hash by one of the same password at another cost, unless the password has changed meanwhile. */
+  /** Replaces a hash by one of the same password at another cost, unless the password has been changed meanwhile. */
   async renewHash(id: string, oldHash: string, newHash: string): Promise<void> {
     await sql(
       this.manager,
@@ -184,10 +183,11 @@ export class AccountStore {
   }
 
   /**
-   * Makes sure that an email is not kept for somebody from whom it was taken, and keeps it so until the transaction ends.
+   * Makes sure that an undo link of another account does not reserve an email, and locks the email until the
+   * transaction ends.
    *
    * @param email null: none
-   * @param old the email that is given up for it
+   * @param old the email that it replaces
    * @throws ApiError `conflict`
    */
   async claimEmail(
@@ -202,7 +202,7 @@ export class AccountStore {
   }
 }
 
-/** @throws ApiError `conflict` when what fails is that the email or the name is taken */
+/** @throws ApiError `conflict` when the statement fails because the email or the name is taken */
 export async function namingConflicts<T>(statement: Promise<T>): Promise<T> {
   try {
     return await statement;

@@ -48,7 +48,7 @@ export class ClientAccountsController {
   @ClientRequired('accounts:read')
   @ApiOperation({
     summary: 'Account List',
-    description: 'Oldest first. `Link` (RFC 8288) names the next page.',
+    description: 'Oldest first; the `Link` header (RFC 8288) points to the next page.',
   })
   @ApiOkResponse({ type: ClientAccountList, headers: LINK })
   @ApiErrors('connect', ...READ_ERRORS, BAD_PAGE)
@@ -74,7 +74,7 @@ export class ClientAccountsController {
 
   @Get('api/accounts/:id')
   @ClientRequired('accounts:read')
-  @ApiOperation({ summary: 'Account Info, beside the list' })
+  @ApiOperation({ summary: 'Account Info, at the path of the list' })
   @ApiParam(ID)
   @ApiOkResponse({ type: ClientAccountView })
   @ApiErrors('connect', ...READ_ERRORS, 'not_found')
@@ -88,8 +88,8 @@ export class ClientAccountsController {
   @ApiOperation({
     summary: 'Account Update',
     description:
-      'Changes what is given and leaves the rest. A network that overlaps with that of another account is accepted; ' +
-      '`overlaps` tells of it.',
+      'Fields that are not given stay as they are. Networks may overlap with those of other accounts; `overlaps` lists ' +
+      'where they do.',
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: ChangedAccountView })
@@ -106,7 +106,10 @@ export class ClientAccountsController {
   @Delete('api/accounts/:id')
   @HttpCode(204)
   @ClientRequired('accounts:write')
-  @ApiOperation({ summary: 'Account Delete', description: 'Deletes an organisation, and all that it holds.' })
+  @ApiOperation({
+    summary: 'Account Delete',
+    description: 'Deletes an organisation and everything that belongs to it.',
+  })
   @ApiParam(ID)
   @ApiNoContentResponse()
   @ApiErrors('connect', ...UNUSED_BODY_ERRORS, ...WRITE_ERRORS, organisationsOnly(), 'not_found')

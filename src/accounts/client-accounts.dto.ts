@@ -7,13 +7,13 @@ import { EXAMPLE_ID } from './accounts.dto.js';
 import { CANNOT_BE_CHANGED, EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
 
-/** Deeper pages are reached by following `Link`. */
+/** Later pages are reached by following `Link`. */
 const LAST_PAGE = 1_000;
 export const MOST_PER_PAGE = 100;
 
 const NOT_BY_A_CLIENT = 'cannot be set by a client';
 
-/** What a client can say of an account. */
+/** The fields of an account that clients can set, and those that they cannot. */
 class ClientAccountFields extends InstitutionFields {
   @IsRefused(NOT_BY_A_CLIENT)
   email?: never;
@@ -53,7 +53,7 @@ export class AccountChange extends ClientAccountFields {
 
 export class AccountPage {
   @ApiPropertyOptional({
-    description: 'Counted from the first account, or from `cursor`',
+    description: 'Page number, counted from the first account or from `cursor`',
     type: 'integer',
     minimum: 1,
     maximum: LAST_PAGE,
@@ -65,7 +65,7 @@ export class AccountPage {
   page?: string;
 
   @ApiPropertyOptional({
-    description: 'How many accounts a page has',
+    description: 'Accounts per page',
     type: 'integer',
     minimum: 1,
     maximum: MOST_PER_PAGE,
@@ -77,7 +77,7 @@ export class AccountPage {
   perpage?: string;
 
   @PageCursor({
-    description: 'From `Link`; stays fast at any depth, where `page` does not',
+    description: 'From the `Link` header. Fast for any page, unlike `page`',
     example: '0.00000000-0000-0000-0000-000000000000',
   })
   cursor?: string;
@@ -100,7 +100,7 @@ export class ClientAccountView {
   @ApiProperty({ format: 'date-time', example: '2015-01-01T12:00:00Z' })
   updated_at!: string;
 
-  @ApiProperty({ description: 'A person; false: an organisation', example: false })
+  @ApiProperty({ description: 'Whether the account is a person; otherwise an organisation', example: false })
   individual!: boolean;
 
   @ApiProperty({ type: [String], example: NETWORKS })
@@ -123,13 +123,13 @@ export class Overlap {
 
 export class ChangedAccountView extends ClientAccountView {
   @ApiProperty({
-    description: 'Networks of other accounts that share addresses with those of this one: a hundred at most',
+    description: 'Networks of other accounts that share addresses with networks of this one, at most 100',
     type: [Overlap],
     example: [],
   })
   overlaps!: Overlap[];
 
-  @ApiProperty({ description: 'How many such pairs there are: 1,000 at most', type: 'integer', example: 0 })
+  @ApiProperty({ description: 'The number of overlapping pairs, counted up to 1,000', type: 'integer', example: 0 })
   overlaps_count!: number;
 }
 
@@ -138,7 +138,7 @@ export class ClientAccountList {
   accounts!: ClientAccountView[];
 }
 
-/** To the second, as the document has it. */
+/** To the second, as in the connect document. */
 export const toSeconds = (date: Date) => date.toISOString().replace(/\.\d+Z$/, 'Z');
 
 const viewOf = (account: ClientAccount) => ({

@@ -15,8 +15,8 @@ import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisati
 import { ClientAccountStore, NAME_TAKEN, type ClientAccount, type Overlaps } from './client-accounts.store.js';
 
 /**
- * What OAuth2 clients see and do of accounts. Whatever is changed is refused as `unauthorized` when the client has ended
- * meanwhile, or what it showed.
+ * How OAuth2 clients see and change accounts. A change is refused as `unauthorized` when the client or the credential
+ * that it presented has been revoked meanwhile.
  */
 @Injectable()
 export class ClientAccounts {
@@ -30,7 +30,7 @@ export class ClientAccounts {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @throws ApiError `not_found`, for a disabled one too */
+  /** @throws ApiError `not_found`, also for a disabled account */
   async get(id: string): Promise<ClientAccount> {
     const account = isUuid(id) ? await this.store.find(id) : undefined;
     if (!account) throw notFound();
@@ -83,14 +83,14 @@ export class ClientAccounts {
     return this.changed(id);
   }
 
-  /** @throws ApiError `not_found`; `forbidden` when it is no organisation */
+  /** @throws ApiError `not_found`; `forbidden` when it is not an organisation, is an admin, or owns clients */
   async remove(client: ClientPrincipal, id: string): Promise<void> {
     if (!isUuid(id)) throw notFound();
     const removed = await this.revocations.transaction(async (tx) => {
       const organisation = await this.store.lockOrganisation(tx, id);
       if (!organisation) return false;
       await this.callers.checkClient(tx, client, 'accounts:write');
-      // In the order in which others lock them, too: what the deletion does by itself has none.
+      // Also locks the rows in the common order, which the cascade of the deletion would not.
       await this.accountRevocation.revoke(tx, id.toLowerCase(), EVERYTHING);
       await this.store.remove(tx, id);
       await this.audit.record(tx, { kind: 'account.deleted', subject: id.toLowerCase() });
@@ -98,12 +98,12 @@ export class ClientAccounts {
       return true;
     });
     if (removed) return;
-    // Only to say why: the statement has decided.
+    // Only finds out why the statement refused.
     await this.get(id);
     throw organisationsOnly();
   }
 
-  /** Overlaps are looked for after the commit: of two accounts that get them at once, one finds the other. */
+  /** Overlaps are searched after the commit: of two accounts that get them at the same time, one finds the other. */
   private async changed(id: string): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
     const account = await this.get(id);
     return { account, overlaps: await this.store.overlaps(id) };
@@ -111,4 +111,4 @@ export class ClientAccounts {
 }
 
 export const organisationsOnly = () =>
-  new ApiError('forbidden', 'A client can only delete organisations, and none that is an admin or owns clients.');
+  new ApiError('forbidden', 'Clients can only delete organisations that are not admins and own no clients.');

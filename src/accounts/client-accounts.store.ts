@@ -25,7 +25,7 @@ export interface Overlaps {
   count: number;
 }
 
-/** Where a page begins: behind a cursor, or so many accounts from the first one. */
+/** Where a page begins: after a cursor, after a number of accounts, or both. */
 export interface PageStart {
   after?: Cursor | undefined;
   skip?: number;
@@ -40,10 +40,10 @@ const ACCOUNT = `
 const OLDEST_FIRST = keyset('a.created_at', 'a.id', 'ASC');
 
 const MOST_OVERLAPS = 100;
-/** A network of everybody overlaps with all others: they are not all looked at. */
+/** Not all are counted: a very large network overlaps with most others. */
 const MOST_COUNTED = 1_000;
 
-/** The account table as clients see it: without those that are disabled, and without what signs anybody in. */
+/** The account table as clients see it: without disabled accounts, and without anybody's credentials. */
 @Injectable()
 export class ClientAccountStore {
   constructor(private readonly manager: EntityManager) {}
@@ -123,8 +123,7 @@ export class ClientAccountStore {
 
   /**
    * Locks an account until the transaction ends.
-   *
-   * @returns its email, if it is an enabled organisation that is no admin and answers for no client
+   * @returns its email; undefined unless it is an enabled organisation that is no admin and owns no clients
    */
   async lockOrganisation(tx: EntityManager, id: string): Promise<{ email: string | null } | undefined> {
     const [row] = await sql<{ email: string | null }>(
@@ -138,7 +137,7 @@ export class ClientAccountStore {
     return row;
   }
 
-  /** Deletes an account and all that it held. The caller holds a lock on it. */
+  /** Deletes an account and all that belongs to it. The caller holds a lock on it. */
   async remove(tx: EntityManager, id: string): Promise<void> {
     await longSql(tx, 'DELETE FROM accounts WHERE id = $1', [id]);
   }

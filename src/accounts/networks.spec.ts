@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { readAddress, readNetwork } from './networks.js';
 
 const NO_NETWORK = { problem: 'is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32' };
-const behind = (first: string) => ({ problem: `has bits set behind its prefix: did you mean ${first}?` });
+const behind = (first: string) => ({ problem: `has host bits set: did you mean ${first}?` });
 
 /** What no reader of addresses may take: most of it is taken by some. */
 const NO_ADDRESSES = [
@@ -343,7 +343,7 @@ describe('A network', () => {
         (text) => {
           const reading = readNetwork(text);
           if ('value' in reading) expect(readNetwork(reading.value)).toEqual(reading);
-          else expect(reading.problem).toMatch(/^(is not a valid IP network|has bits set)/);
+          else expect(reading.problem).toMatch(/^(is not a valid IP network|has host bits set)/);
         },
       ),
       { numRuns: 300 },

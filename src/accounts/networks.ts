@@ -10,8 +10,8 @@ export const NO_NETWORK = 'is not a valid IP network, such as 192.0.2.0/24 or 20
 /**
  * Reads an IP address.
  *
- * @returns its one spelling (RFC 5952), an IPv4-mapped one as IPv4; undefined when it is none. Zones are refused: they
- *   mean something on one machine only.
+ * @returns its canonical form (RFC 5952), an IPv4-mapped one as IPv4; undefined when it is not valid. Zones are
+ *   refused, as they only mean something on one machine.
  */
 export function readAddress(text: string): string | undefined {
   if (isIP(text) === 0 || text.includes('%')) return undefined;
@@ -20,8 +20,7 @@ export function readAddress(text: string): string | undefined {
 
 /**
  * Reads a network in CIDR notation (RFC 4632, RFC 4291 section 2.3), or a single address.
- *
- * @returns its one spelling, an IPv4-mapped one as IPv4; or what is wrong with it
+ * @returns its canonical form, an IPv4-mapped one as IPv4; or what is wrong with it
  */
 export function readNetwork(text: string): Reading {
   const [, written = '', bits] = /^([\da-f.:]{1,45})(?:\/(0|[1-9]\d{0,2}))?$/i.exec(text) ?? [];
@@ -32,9 +31,9 @@ export function readNetwork(text: string): Reading {
   const address = withoutShorthand(written);
   const first = networkAddress(address, length);
   if (first.toString() !== ipaddr.parse(address).toString()) {
-    return { problem: `has bits set behind its prefix: did you mean ${first.toString()}/${length}?` };
+    return { problem: `has host bits set: did you mean ${first.toString()}/${length}?` };
   }
-  // Only networks of 96 bits and more can be IPv4-mapped: shorter ones have bits set behind their prefix.
+  // Only prefixes of 96 bits and more can be IPv4-mapped: shorter ones would have host bits set.
   return first instanceof ipaddr.IPv6 && first.isIPv4MappedAddress()
     ? { value: `${first.toIPv4Address().toString()}/${length - 96}` }
     : { value: `${first.toString()}/${length}` };

@@ -65,7 +65,7 @@ export class ApiTokensController {
 
   @Get(':account_id')
   @FrontendOnly()
-  @ApiOperation({ summary: 'Retrieve the tokens of an account', description: 'All of them, newest first.' })
+  @ApiOperation({ summary: 'Retrieve the tokens of an account', description: 'Not paginated, newest first.' })
   @ApiParam(ACCOUNT_ID)
   @ApiQuery({
     name: 'state',
@@ -97,9 +97,9 @@ export class ApiTokensController {
 
   @Get(':account_id/:token_link')
   @FrontendOnly()
-  @ApiOperation({ summary: 'Retrieve one token of an account', description: 'Revoked or not.' })
+  @ApiOperation({ summary: 'Retrieve one token of an account', description: 'Also returns revoked tokens.' })
   @ApiParam(ACCOUNT_ID)
-  @ApiParam({ name: 'token_link', description: 'As the list gives it', example: EXAMPLE_TOKEN_LINK })
+  @ApiParam({ name: 'token_link', description: 'The `token_link` of the token', example: EXAMPLE_TOKEN_LINK })
   @ApiOkResponse({ type: ApiTokenView })
   @ApiErrors('publicauth', ...FRONTEND_ERRORS, notFound())
   async get(@Param('account_id') accountId: string, @Param('token_link') tokenLink: string): Promise<ApiTokenView> {
@@ -108,7 +108,10 @@ export class ApiTokensController {
 
   @Delete(':account_id/revoke-all')
   @FrontendOnly()
-  @ApiOperation({ summary: 'Revoke every token of an account', description: 'Also 200 when there is none.' })
+  @ApiOperation({
+    summary: 'Revoke every token of an account',
+    description: 'Responds with 200 even when there is none.',
+  })
   @ApiParam(ACCOUNT_ID)
   @ApiOkResponse({ schema: { type: 'object', additionalProperties: false, example: {} } })
   @ApiErrors('publicauth', ...UNUSED_BODY_ERRORS, ...FRONTEND_ERRORS)

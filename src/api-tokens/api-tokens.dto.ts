@@ -14,7 +14,7 @@ export const EXAMPLE_API_TOKEN = 'api_live_3s6yr5xw2nq7ab4cd5ef6gh7ijklmnopq';
 
 export class NewApiToken {
   @ApiProperty({
-    description: 'The gateway account to associate the new token to; numbers are kept as text',
+    description: 'The gateway account to associate the new token to; numbers are stored as text',
     oneOf: [{ type: 'string', minLength: 1, maxLength: 255 }, { type: 'integer' }],
     example: 'GATEWAY_ACCOUNT_1',
   })
@@ -22,7 +22,7 @@ export class NewApiToken {
   @MinLength(1, MUST_NOT_BE_EMPTY)
   @IsString(MUST_BE_NAME)
   @IsPresent(MISSING)
-  // A number that JSON did not carry exactly stays a number, and is refused.
+  // A number that JSON does not carry exactly stays a number and is refused.
   @Transform(({ value }: { value: unknown }) => (Number.isSafeInteger(value) ? String(value) : value))
   account_id!: string;
 
@@ -34,7 +34,7 @@ export class NewApiToken {
   created_by?: string;
 
   @Choice(['live', 'test'], 'must be live or test', {
-    description: 'Becomes part of the prefix of the token',
+    description: 'Part of the prefix of the token',
     example: 'live',
     required: false,
   })
@@ -103,7 +103,7 @@ export class ApiTokenView {
   @ApiProperty({ example: 'token 1 description' })
   description!: string;
 
-  @ApiPropertyOptional({ description: 'Of revoked ones', example: '10 Oct 2015' })
+  @ApiPropertyOptional({ description: 'Only for revoked tokens', example: '10 Oct 2015' })
   revoked?: string;
 
   @ApiPropertyOptional({ example: 'test@example.org' })
@@ -112,7 +112,7 @@ export class ApiTokenView {
   @ApiPropertyOptional({ description: 'In UTC', example: '10 Oct 2015 - 12:12' })
   issued_date?: string;
 
-  @ApiPropertyOptional({ description: 'In UTC, to a few seconds', example: '10 Oct 2015 - 12:12' })
+  @ApiPropertyOptional({ description: 'In UTC, accurate to a few seconds', example: '10 Oct 2015 - 12:12' })
   last_used?: string;
 }
 

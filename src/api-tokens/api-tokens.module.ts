@@ -13,8 +13,8 @@ export class ApiTokensModule implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     if (this.config.frontendAuth !== 'none') return;
     new Logger('ApiTokens').warn(
-      'FRONTEND_AUTH is none: whoever can reach /v1/frontend/auth can make, list and revoke the API tokens of every ' +
-        'gateway account. Let only your own network reach it.',
+      'FRONTEND_AUTH is none: whoever can reach /v1/frontend/auth can create, list and revoke the API tokens of every ' +
+        'gateway account. Restrict it to your own network.',
     );
   }
 }

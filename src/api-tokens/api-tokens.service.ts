@@ -17,13 +17,13 @@ export const notUpdated = () => new ApiError('not_found', 'Could not update toke
 export const notFound = () => new ApiError('not_found', 'Could not find token');
 export const notRevoked = () => new ApiError('not_found', 'Could not revoke token');
 
-/** Who asks: an application with the scope `frontend`; undefined: whoever the network lets through (FRONTEND_AUTH). */
+/** The calling application; undefined: anybody, with FRONTEND_AUTH=none. */
 type Frontend = AppPrincipal | undefined;
 
 /**
  * API tokens of gateway accounts. An account id is data: any text of 1 to 255 characters.
  *
- * Whatever is changed is refused as `unauthorized` when the App-Token that asks for it has ended meanwhile.
+ * A change is refused as `unauthorized` when the App-Token of the request has ended meanwhile.
  */
 @Injectable()
 export class ApiTokens {
@@ -53,7 +53,7 @@ export class ApiTokens {
     });
   }
 
-  /** @throws ApiError `not_found`, in the document's words, for none and for a revoked one */
+  /** @throws ApiError `not_found`, in the document's words, for an unknown or revoked token */
   async describe({ token_link, description }: NewDescription, app: Frontend): Promise<TokenRecord> {
     const changed = await this.manager.transaction(async (tx) => {
       const record = await this.tokens.describe(tx, token_link, description);
@@ -89,7 +89,7 @@ export class ApiTokens {
     checkAccountId(accountId);
     await this.tokens.revokeAllGateway(accountId, async (tx, count) => {
       await this.checkCaller(tx, app);
-      // What has no tokens may be a token in the wrong place.
+      // An account id without tokens may be a token that was sent in the wrong place.
       const subject = count > 0 ? { subject: accountId } : {};
       await this.audit.record(tx, { kind: 'token.all_revoked', ...subject, details: { count } });
     });

@@ -32,7 +32,7 @@ export class AppTokensController extends AppTokenRoutes {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'Create an application token',
-    description: 'Expires in about 200 years unless told otherwise.',
+    description: 'Expires in about 200 years by default.',
   })
   @ApiCreatedResponse({ type: AppTokenAnswer })
   @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), scopesForbidden())

@@ -9,20 +9,20 @@ import type { TokenRecord } from '../tokens/tokens.store.js';
 
 const OWN_STRING = notYourOwn('token string');
 
-/** The last second that a date of JavaScript, and so an answer of ours, can hold, with a century to spare. */
+/** The last second that a JavaScript date can hold, with a century to spare. */
 const MAX_SECONDS = 8_636_000_000_000;
 
 const SecondsFromNow = (options: FieldOptions = {}): PropertyDecorator =>
   Field(
     {
-      description: 'From now; zero or less: at once',
+      description: 'Seconds from now; zero or less expires the token immediately',
       type: 'integer',
       maximum: MAX_SECONDS,
       example: 86_400,
       ...options,
     },
     IsSafeInteger(),
-    Max(MAX_SECONDS, { message: 'is later than any date' }),
+    Max(MAX_SECONDS, { message: 'must be at most 8636000000000' }),
   );
 
 export const EXAMPLE_APP_TOKEN = '5aa59576866e4167b26c8430fd4e4d29';
@@ -36,7 +36,7 @@ export class Login {
   password!: string;
 }
 
-/** Nobody chooses a token's string, neither when it is made nor later. */
+/** The string of a token cannot be chosen, neither at its creation nor later. */
 class WithoutOwnString {
   @IsRefused(OWN_STRING)
   token?: never;
@@ -59,7 +59,7 @@ class NewTokenBody extends WithoutOwnString {
 }
 
 export class NewAppToken extends NewTokenBody {
-  @Scopes(['frontend'], { description: 'For admins to give', example: [], required: false })
+  @Scopes(['frontend'], { description: 'Only admins can set scopes', example: [], required: false })
   scopes?: string[];
 }
 
@@ -69,12 +69,12 @@ export class NewToken extends NewTokenBody {
 }
 
 export class LoginAnswer {
-  @ApiProperty({ description: 'For the header `Token`', example: EXAMPLE_TOKEN })
+  @ApiProperty({ description: 'For the `Token` header', example: EXAMPLE_TOKEN })
   token!: string;
 }
 
 export class AppTokenAnswer {
-  @ApiProperty({ description: 'For the header `App-Token`; shown this once', example: EXAMPLE_APP_TOKEN })
+  @ApiProperty({ description: 'For the `App-Token` header; only shown once', example: EXAMPLE_APP_TOKEN })
   app_token!: string;
 }
 
@@ -89,7 +89,7 @@ export class AppTokenView {
   created_at!: Date;
 
   @ApiProperty({
-    description: 'A date-time; after the year 9999 with a sign and six digits (ISO 8601)',
+    description: 'A date-time; years after 9999 have a sign and six digits (ISO 8601)',
     type: String,
     pattern: '^([0-9]{4}|[+][0-9]{6})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$',
     nullable: true,
@@ -97,11 +97,17 @@ export class AppTokenView {
   })
   expires_at!: Date | null;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'To a few seconds', example: null })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Accurate to a few seconds',
+    example: null,
+  })
   last_used_at!: Date | null;
 
   @ApiProperty({
-    description: 'The id of the account',
+    description: 'The id of the account that owns it',
     format: 'uuid',
     nullable: true,
     type: String,
@@ -115,7 +121,7 @@ export class AppTokenView {
 
 export class TokenView extends AppTokenView {
   @ApiProperty({
-    description: 'The id of the account that got it on behalf of the owner',
+    description: 'The id of the account that created it on behalf of the owner',
     type: String,
     format: 'uuid',
     nullable: true,

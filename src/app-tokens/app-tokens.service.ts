@@ -29,7 +29,7 @@ export class AppTokens {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @throws ApiError as {@link PasswordChecks.check}; `unauthorized` when the App-Token has ended meanwhile */
+  /** @throws ApiError as {@link PasswordChecks.check}; `unauthorized` when the App-Token has been revoked meanwhile */
   async logIn({ username, password }: Login, app: AppPrincipal, address: string): Promise<string> {
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, address);
     return this.manager.transaction(async (tx) => {
@@ -41,7 +41,7 @@ export class AppTokens {
     });
   }
 
-  /** @throws ApiError `forbidden` when a scope is asked for by somebody who is not an admin */
+  /** @throws ApiError `forbidden` when scopes are requested by a user who is not an admin */
   async createAppToken(caller: UserPrincipal, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
@@ -52,7 +52,9 @@ export class AppTokens {
     });
   }
 
-  /** @throws ApiError `forbidden` for whoever is not an admin, `invalid_params` when there is no such account */
+  /**
+   * @throws ApiError `forbidden` unless the caller is an admin, `invalid_params` when there is no such enabled account
+   */
   async createToken(caller: UserPrincipal, { seconds_until_expire, user }: NewToken): Promise<string> {
     if (!caller.isAdmin) throw onBehalfForbidden();
     const account = await this.accounts.findEnabled(user);
@@ -65,28 +67,28 @@ export class AppTokens {
     return this.issue(caller, 'user', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
   }
 
-  /** @returns a page of the caller's records, or of all for an admin, and where the next one begins */
+  /** @returns a page of the caller's tokens, for an admin of everybody's, and where the next one begins */
   async list(caller: UserPrincipal, kind: Kind, cursor: string | undefined): Promise<Page<TokenRecord>> {
     const after = readCursor(cursor);
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.listed', details: { kind } });
     return this.tokens.list(kind, ownerFor(caller), { limit: PAGE_SIZE, after });
   }
 
-  /** @throws ApiError `not_found`, the same for none and for somebody else's */
+  /** @throws ApiError `not_found`, also for somebody else's token */
   async get(caller: UserPrincipal, kind: Kind, name: string): Promise<TokenRecord> {
     const record = found(await this.tokens.find(this.nameOf(kind, name), ownerFor(caller)));
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
     return record;
   }
 
-  /** @throws ApiError `not_found`; `forbidden` when a token would lengthen its own life */
+  /** @throws ApiError `not_found`; `forbidden` when a token would extend its own expiration */
   async changeExpiry(caller: UserPrincipal, kind: Kind, name: string, seconds: number): Promise<TokenRecord> {
     const owner = ownerFor(caller);
     const tokenName = this.nameOf(kind, name);
     const inTransaction = this.auditing('token.expiry_changed');
     const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, inTransaction);
     if (changed) return changed;
-    // Only to say why: the statement has decided.
+    // Only finds out why the statement refused.
     found(await this.tokens.find(tokenName, owner));
     throw longerLifeForbidden();
   }
@@ -101,7 +103,7 @@ export class AppTokens {
     return found(this.tokens.nameOf(kind, name));
   }
 
-  /** @param accounts whom the token signs in, besides the caller */
+  /** @param accounts the accounts besides the caller's that the token acts for */
   private issue(caller: UserPrincipal, kind: Kind, request: TokenRequest, accounts: AtEpoch[] = []): Promise<string> {
     return this.manager.transaction(async (tx) => {
       await this.callers.holdUser(tx, caller, { accounts });
@@ -125,7 +127,7 @@ export class AppTokens {
   }
 }
 
-/** A token on behalf of somebody is got by the account that really acts; `via` is whom it was acting for already. */
+/** The audit event of a new token. `via`: the account that the caller was already acting for. */
 function issuing(kind: Kind, { id, accountId, actorId, scopes }: TokenRecord, caller: UserPrincipal): AuditEntry {
   const via = caller.actorId === null ? {} : { via: caller.accountId };
   return {
@@ -136,7 +138,7 @@ function issuing(kind: Kind, { id, accountId, actorId, scopes }: TokenRecord, ca
   };
 }
 
-/** An admin sees everybody's tokens. */
+/** Whose tokens the caller can see; null: everybody's. */
 function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
   return isAdmin ? null : accountId;
 }

@@ -20,7 +20,10 @@ export class LoginController {
   @HttpCode(200)
   @AppTokenRequired()
   @AcceptsForms()
-  @ApiOperation({ summary: 'Login', description: 'Gives a token for the header `Token`, for about a day.' })
+  @ApiOperation({
+    summary: 'Login',
+    description: 'Returns a token for the `Token` header. It expires after USER_TOKEN_TTL seconds, a day by default.',
+  })
   @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
   @ApiOkResponse({ type: LoginAnswer })
   @ApiErrors(

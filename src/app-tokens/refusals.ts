@@ -8,7 +8,7 @@ export const onBehalfForbidden = () =>
   forbidden('user', 'Only an admin can create tokens on behalf of other accounts.');
 export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A token cannot extend its own expiration.');
 
-// The others are refused before a service is asked; what is said of them is here for the description.
+// The validation of the body refuses these; they are here for the API description.
 export const badUsername = () => invalidParams({ username: [MUST_BE_STRING.message] });
 export const badExpiry = () => invalidParams({ seconds_until_expire: [MUST_BE_WHOLE_NUMBER.message] });
 

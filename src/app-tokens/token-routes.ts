@@ -11,11 +11,11 @@ import { Expiry } from './app-tokens.dto.js';
 import { AppTokens, type Kind } from './app-tokens.service.js';
 import { badExpiry, longerLifeForbidden } from './refusals.js';
 
-/** How the routes of one kind of token show it. */
+/** How the routes of one kind of token represent it. */
 export interface ShownTokens<View, List> {
-  /** What summaries call it. */
+  /** Its name in summaries. */
   noun: string;
-  /** A token, for the path. */
+  /** An example of a token, for the path parameter. */
   example: string;
   view: Type<View>;
   list: Type<List>;
@@ -23,10 +23,8 @@ export interface ShownTokens<View, List> {
   toList: (tokens: View[]) => List;
 }
 
-/**
- * The routes that tokens of both kinds have: what their controllers extend.
- *
- * @param kind of the tokens that they are about
+/** The routes that application tokens and user tokens have in common, as a base class for their controllers.
+ * @param kind the kind of the tokens
  */
 export function tokenRoutes<View, List>(
   kind: Kind,
@@ -34,7 +32,7 @@ export function tokenRoutes<View, List>(
 ) {
   const NAME = { name: 'name', description: 'The token itself, or its id', example };
 
-  // The decorator reaches the methods of the very class that it stands on.
+  // The decorator only sees methods of the class itself, not those of a subclass.
   @SpeaksDialect('app-token')
   class TokenRoutes {
     constructor(protected readonly appTokens: AppTokens) {}
@@ -43,7 +41,9 @@ export function tokenRoutes<View, List>(
     @UserTokenRequired()
     @ApiOperation({
       summary: `List ${noun}s`,
-      description: 'Your own, for an admin all, newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+      description:
+        'Your own tokens; for admins, those of all accounts. Newest first, 100 per page; the `Link` header ' +
+        '(RFC 8288) points to the next page.',
     })
     @ApiCursor()
     @ApiOkResponse({ type: list, headers: LINK })
@@ -60,7 +60,7 @@ export function tokenRoutes<View, List>(
 
     @Get(':name')
     @UserTokenRequired()
-    @ApiOperation({ summary: `Show one ${noun}`, description: 'Never the secret.' })
+    @ApiOperation({ summary: `Get one ${noun}`, description: 'The response never contains the token itself.' })
     @ApiParam(NAME)
     @ApiOkResponse({ type: view })
     @ApiErrors('app-token', badHeaders(), 'not_found')
@@ -71,8 +71,8 @@ export function tokenRoutes<View, List>(
     @Patch(':name')
     @UserTokenRequired()
     @ApiOperation({
-      summary: 'Change when one expires',
-      description: 'Counted from now; zero or less expires it at once. A token cannot extend its own expiration.',
+      summary: `Change the expiration of one ${noun}`,
+      description: 'Counted from now; zero or less expires it immediately. A token cannot extend its own expiration.',
     })
     @ApiParam(NAME)
     @ApiOkResponse({ type: view })
@@ -88,7 +88,10 @@ export function tokenRoutes<View, List>(
     @Delete(':name')
     @HttpCode(204)
     @UserTokenRequired()
-    @ApiOperation({ summary: `Delete one ${noun}`, description: 'Deletes all record of it.' })
+    @ApiOperation({
+      summary: `Delete one ${noun}`,
+      description: 'Deletes the token permanently. To keep a record of it, expire it instead.',
+    })
     @ApiParam(NAME)
     @ApiNoContentResponse()
     @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')

@@ -25,7 +25,8 @@ export class UserTokensController extends UserTokenRoutes {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'Create a token on behalf of another user',
-    description: 'For admins. Expires in a day unless told otherwise.',
+    description:
+      'Admins only. Expires after USER_TOKEN_TTL seconds by default, which is a day unless configured ' + 'otherwise.',
   })
   @ApiCreatedResponse({ type: LoginAnswer })
   @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden())

@@ -33,8 +33,8 @@ export class AuditEventsController {
   @ApiOperation({
     summary: 'Read the audit log',
     description:
-      'For admins. Newest first, a hundred a page; `Link` (RFC 8288) names the next one. With ' +
-      `\`Accept: ${NDJSON}\` everything that matches, an event on each line. Reading is in the audit log too.`,
+      'Admins only. Newest first, 100 per page; the `Link` header (RFC 8288) points to the next page. With ' +
+      `\`Accept: ${NDJSON}\` all matching events, one per line. Reading the audit log is recorded in it.`,
   })
   @ApiExtraModels(AuditEventList, AuditEventView)
   @ApiOkResponse({
@@ -42,7 +42,7 @@ export class AuditEventsController {
     content: {
       'application/json': { schema: { $ref: getSchemaPath(AuditEventList) } },
       [NDJSON]: {
-        schema: { type: 'string', description: 'An `AuditEventView` on each line' },
+        schema: { type: 'string', description: 'One `AuditEventView` per line' },
         example: '{"id":"5d0e0b6c-6a1e-4a5f-9f7e-0f1f6f3f7d55","kind":"sign_in","outcome":"failure"}\n',
       },
     },

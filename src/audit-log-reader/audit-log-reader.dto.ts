@@ -11,10 +11,10 @@ const OUTCOMES: Outcome[] = ['success', 'failure', 'refused'];
 export const MUST_BE_OUTCOME = `must be one of ${OUTCOMES.join(', ')}`;
 const EXAMPLE_APP_TOKEN_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 
-/** Which events are asked for: those to which all that is given applies. */
+/** Selects the events that match all given filters. */
 export class AuditFilter {
   @Text({
-    description: 'The id of who acted: an account, a client, or the App-Token where there was nobody else',
+    description: 'The id of the account or client that acted, or of the App-Token if it acted by itself',
     maxLength: 255,
     example: EXAMPLE_ID,
     required: false,
@@ -22,14 +22,14 @@ export class AuditFilter {
   actor?: string;
 
   @Id({
-    description: 'The id of the App-Token that was used, by whomever',
+    description: 'The id of the App-Token that was used',
     example: EXAMPLE_APP_TOKEN_ID,
     required: false,
   })
   app_token?: string;
 
   @Id({
-    description: 'The id of the account that somebody else acted for',
+    description: 'The id of the account on whose behalf another account acted',
     example: EXAMPLE_ID,
     required: false,
   })
@@ -38,18 +38,30 @@ export class AuditFilter {
   @Text({ description: 'The id of what was acted on', maxLength: 255, example: EXAMPLE_ID, required: false })
   subject?: string;
 
-  @Choice(AUDIT_KINDS, 'must be a known kind', { description: 'What was done', example: 'sign_in', required: false })
+  @Choice(AUDIT_KINDS, 'must be a known event kind', {
+    description: 'The kind of event',
+    example: 'sign_in',
+    required: false,
+  })
   kind?: AuditKind;
 
-  @Choice(OUTCOMES, MUST_BE_OUTCOME, { description: 'How it ended', example: 'failure', required: false })
+  @Choice(OUTCOMES, MUST_BE_OUTCOME, { description: 'The outcome of the event', example: 'failure', required: false })
   outcome?: Outcome;
 
-  @ApiPropertyOptional({ description: 'Not before', format: 'date-time', example: '2026-11-22T00:00:00Z' })
+  @ApiPropertyOptional({
+    description: 'The earliest time, inclusive',
+    format: 'date-time',
+    example: '2026-11-22T00:00:00Z',
+  })
   @Optional()
   @IsTime()
   from?: string;
 
-  @ApiPropertyOptional({ description: 'Before', format: 'date-time', example: '2126-11-22T00:00:00Z' })
+  @ApiPropertyOptional({
+    description: 'The latest time, exclusive',
+    format: 'date-time',
+    example: '2126-11-22T00:00:00Z',
+  })
   @Optional()
   @IsTime()
   to?: string;
@@ -65,11 +77,11 @@ export class AuditEventView {
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
   at!: Date;
 
-  @ApiProperty({ description: 'What was done; one of the known kinds', example: 'sign_in' })
+  @ApiProperty({ description: 'The kind of event', example: 'sign_in' })
   kind!: string;
 
   @ApiProperty({
-    description: '`failure`: it was tried, and did not work; `refused`: it was not allowed',
+    description: '`failure`: the attempt failed; `refused`: it was not allowed',
     enum: OUTCOMES,
     example: 'failure',
   })
@@ -91,7 +103,7 @@ export class AuditEventView {
   app_token!: string | null;
 
   @ApiProperty({
-    description: 'The account that was acted for',
+    description: 'The account on whose behalf the actor acted',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -100,18 +112,18 @@ export class AuditEventView {
   on_behalf_of!: string | null;
 
   @ApiProperty({
-    description: 'The id of what was acted on; of a limit its name',
+    description: 'The id of what was acted on, or the name of a limit that was reached',
     type: String,
     nullable: true,
     example: EXAMPLE_ID,
   })
   subject!: string | null;
 
-  @ApiProperty({ description: 'From where', type: String, nullable: true, example: '192.0.2.1' })
+  @ApiProperty({ description: 'The IP address of the client', type: String, nullable: true, example: '192.0.2.1' })
   address!: string | null;
 
   @ApiProperty({
-    description: 'In which request; the log has it too',
+    description: 'The id of the request, which is also in the server log',
     type: String,
     nullable: true,
     example: '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a',
@@ -119,14 +131,19 @@ export class AuditEventView {
   request_id!: string | null;
 
   @ApiProperty({
-    description: 'The email that was given; null when there was none, or its account has been deleted',
+    description: 'The email that the event concerns; `null` if there is none or its account has been deleted',
     type: String,
     nullable: true,
     example: EXAMPLE_EMAIL,
   })
   email!: string | null;
 
-  @ApiProperty({ description: 'What else there is to know', type: 'object', additionalProperties: true, example: {} })
+  @ApiProperty({
+    description: 'Further details, depending on the kind',
+    type: 'object',
+    additionalProperties: true,
+    example: {},
+  })
   details!: Record<string, unknown>;
 }
 

@@ -11,10 +11,10 @@ import { Callers } from '../tokens/callers.service.js';
 import { AuditLogReaderStore, type AuditRecord } from './audit-log-reader.store.js';
 import type { AuditFilter } from './audit-log-reader.dto.js';
 
-/** How many are read at once for an export. */
+/** How many events an export reads at a time. */
 const BATCH = 1_000;
 
-/** Reading the audit log, for admins, which the audit log tells of too. */
+/** Lets admins read the audit log, and records that they did. */
 @Injectable()
 export class AuditLogReader {
   constructor(
@@ -30,7 +30,7 @@ export class AuditLogReader {
     return pageOf(await this.store.list(filter, PAGE_SIZE + 1, after));
   }
 
-  /** @returns all that there is behind the cursor, a batch at a time. @throws ApiError as {@link list} */
+  /** @returns all matching events after the cursor, in batches. @throws ApiError as {@link list} */
   async export(caller: UserPrincipal, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
     const start = await this.begin(caller, filter);
     // It takes as long as whoever reads it.
@@ -45,7 +45,7 @@ export class AuditLogReader {
     return after;
   }
 
-  /** Whoever may read no more meanwhile is cut off. */
+  /** Checks the caller before each batch, and stops when they may no longer read. */
   private async *batches(
     caller: UserPrincipal,
     filter: AuditFilter,
@@ -61,7 +61,9 @@ export class AuditLogReader {
   }
 }
 
-/** What was asked for, as far as it can be no secret and no email: a subject may be any text. */
+/**
+ * The filters for the audit log. `actor` and `subject` may be any text, even a secret or an email, unless they are ids.
+ */
 function noted(filter: AuditFilter): Record<string, unknown> {
   const given = Object.entries(filter).filter(([name, value]) => value !== undefined && name !== 'cursor');
   const free = ['actor', 'subject'];

@@ -8,7 +8,7 @@ import type { AuditFilter } from './audit-log-reader.dto.js';
 
 export type AuditRecord = AuditEventEntity & { email: string | null };
 
-/** Each filter as a condition. An index serves each of them, newest first. */
+/** The SQL condition of each filter. An index serves each of them, newest first. */
 const CONDITIONS = {
   actor: 'coalesce(e.client_id, e.actor_id::text, e.app_token_id::text) =',
   app_token: 'e.app_token_id =',
@@ -29,14 +29,14 @@ const NEWEST_FIRST = keyset('e.at', 'e.id', 'DESC');
 export class AuditLogReaderStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns at most `limit` events, newest first, from behind the cursor */
+  /** @returns at most `limit` events after the cursor, newest first */
   list(filter: AuditFilter, limit: number, after: Cursor | undefined): Promise<(AuditRecord & Cursor)[]> {
     const { statement, values } = listStatement(filter, limit, after);
     return sql<AuditRecord & Cursor>(this.manager, statement, values);
   }
 }
 
-/** The statement for a page, also for the benchmark. */
+/** The statement for a page; exported for the benchmark. */
 export function listStatement(
   filter: AuditFilter,
   limit: number,
@@ -57,12 +57,12 @@ export function listStatement(
   return { statement, values };
 }
 
-/** One spelling: PostgreSQL refuses offsets that JavaScript takes. */
+/** Converts a time to UTC, as PostgreSQL refuses some offsets that JavaScript accepts. */
 const atUtc = (time = '') => new Date(time).toISOString();
 
-/** Behind such a cursor the time is no condition any more. PostgreSQL would go there from it, past all that lies between. */
+/** Whether a cursor makes the condition `to` redundant, with which PostgreSQL would start to scan at `to`. */
 const isBefore = (cursor: Cursor | undefined, time = '') =>
   cursor !== undefined && Number(cursor.micros) < Date.parse(time) * 1_000;
 
-/** As ids are stored; other texts mean what they say. */
+/** Ids are stored in lower case; other texts are compared as they are. */
 const oneCase = (text = '') => (isUuid(text) ? text.toLowerCase() : text);

@@ -1,9 +1,9 @@
 import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** `failure`: it was tried, and did not work; `refused`: it was not allowed. */
+/** `failure`: the attempt failed; `refused`: it was not allowed. */
 export type Outcome = 'success' | 'failure' | 'refused';
 
-/** That somebody did something, or tried. Rows are added, and never changed: a trigger sees to that. */
+/** Something that was done or tried. Append-only, as a trigger enforces. */
 @Entity('audit_events')
 @Check('audit_events_outcome_check', `outcome IN ('success', 'failure', 'refused')`)
 @Index('audit_events_at_idx', { synchronize: false })
@@ -20,7 +20,7 @@ export class AuditEventEntity {
   @Column({ type: 'timestamptz', default: () => 'now()' })
   at!: Date;
 
-  /** What was done, such as `token.issued`. */
+  /** The kind of event, such as `token.issued`. */
   @Column({ type: 'text' })
   kind!: string;
 
@@ -39,11 +39,11 @@ export class AuditEventEntity {
   @Column({ name: 'app_token_id', type: 'uuid', nullable: true })
   appTokenId!: string | null;
 
-  /** For whom, where that is somebody else. */
+  /** The account on whose behalf the actor acted. */
   @Column({ name: 'on_behalf_of', type: 'uuid', nullable: true })
   onBehalfOf!: string | null;
 
-  /** To what. */
+  /** The id of what was acted on. */
   @Column({ type: 'text', nullable: true })
   subject!: string | null;
 
@@ -53,7 +53,7 @@ export class AuditEventEntity {
   @Column({ name: 'request_id', type: 'text', nullable: true })
   requestId!: string | null;
 
-  /** What else there is to know. */
+  /** Further details, depending on the kind. */
   @Column({ type: 'jsonb', default: () => `'{}'` })
   details!: Record<string, unknown>;
 }

@@ -20,15 +20,15 @@ export interface NewAuditEvent extends AuditActor {
   subject?: string;
   /** Absent: success. */
   outcome?: Outcome;
-  /** Goes into a table of its own. */
+  /** Stored in a table of its own. */
   email?: string;
   details?: Record<string, unknown>;
-  /** From where, and in which request. */
+  /** The client's address, and the id of the request. */
   address?: string;
   requestId?: string;
 }
 
-/** The tables of audit events and of their emails: rows are added, and never changed. */
+/** The append-only tables of audit events and of their emails. */
 @Injectable()
 export class AuditEventStore implements OnModuleInit {
   constructor(
@@ -38,7 +38,7 @@ export class AuditEventStore implements OnModuleInit {
 
   onModuleInit(): void {
     const where = `at < now() - interval '${this.config.auditRetention} seconds'`;
-    // The setting that the table's trigger asks for before it lets rows go; see the migration.
+    // The table's trigger only allows deletions while this setting is on; see the migration.
     this.sweeper.add({ table: 'audit_events', where, setting: 'latchkey.audit_retention' });
     this.sweeper.add({ table: 'audit_emails', where });
   }
@@ -70,7 +70,7 @@ export class AuditEventStore implements OnModuleInit {
     );
   }
 
-  /** Deletes the emails of an account, and those that are the same and of no account. */
+  /** Deletes the emails of an account, and the same emails where they belong to no account. */
   async blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
     await longSql(
       tx,

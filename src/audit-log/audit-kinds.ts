@@ -1,4 +1,4 @@
-/** Everything that the audit log tells of. What is only looked at ends in `.read` and `.listed`, and counts for admins only. */
+/** Every kind of audit event. `.read` and `.listed` are recorded for admins only. */
 export const AUDIT_KINDS = [
   'access.refused',
   'account.changed',

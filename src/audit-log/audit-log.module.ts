@@ -5,7 +5,7 @@ import { AuditEventEntity } from './audit-events.entity.js';
 import { AuditEventStore } from './audit-events.store.js';
 import { AuditLog } from './audit-log.service.js';
 
-/** The audit log of who did what, as it is written. */
+/** Writing the audit log. */
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([AuditEventEntity, AuditEmailEntity])],

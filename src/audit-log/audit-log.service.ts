@@ -6,23 +6,23 @@ import type { Outcome } from './audit-events.entity.js';
 import { AuditEventStore, type AuditActor } from './audit-events.store.js';
 import type { AuditKind } from './audit-kinds.js';
 
-/** What happened. Who did it, from where and in which request, the audit log finds out by itself. */
+/** An event to record. The actor, the address and the request id come from the current request. */
 export interface AuditEntry {
   kind: AuditKind;
-  /** The id of what was acted on; never a secret, and no email. */
+  /** The id of what was acted on; never a secret or an email. */
   subject?: string;
   /** Absent: success. */
   outcome?: Outcome;
-  /** The account that acts, where the request does not prove it: somebody who has just signed in. */
+  /** The account that acts, where the request's credential does not prove it, such as at a sign-in. */
   actorId?: string;
   onBehalfOf?: string;
-  /** Kept apart, so that it can be taken away later. */
+  /** Stored apart, so that it can be deleted later. */
   email?: string;
-  /** What else there is to know: ids, names of fields, numbers; no secret, no email, no name of a person. */
+  /** Further details: ids, names of fields, numbers; no secrets, no emails, no names of people. */
   details?: Record<string, unknown>;
 }
 
-/** The audit log of who did what. */
+/** Writes the audit log. */
 @Injectable()
 export class AuditLog {
   constructor(
@@ -30,7 +30,7 @@ export class AuditLog {
     private readonly store: AuditEventStore,
   ) {}
 
-  /** Notes an act in the transaction of the act, so that neither exists without the other. */
+  /** Records an act in its own transaction, so that neither exists without the other. */
   async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
     const request = currentRequest();
     const actor = actorOf(request?.principal);
@@ -43,18 +43,18 @@ export class AuditLog {
     });
   }
 
-  /** Notes what has no transaction: a failure, or that somebody looked at something. */
+  /** Records what has no transaction: a failure, or that somebody read something. */
   recordAlone(entry: AuditEntry): Promise<void> {
     return this.record(this.manager, entry);
   }
 
-  /** Takes an account's emails out of the audit log, which stays whole without them. */
+  /** Removes an account's emails from the audit log; the events stay. */
   blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
     return this.store.blankEmails(tx, accountId, email);
   }
 }
 
-/** Whoever acts on behalf of somebody is the one who acts. */
+/** Of a user on behalf of another, the actor is the one who acts. */
 function actorOf(principal: Principal | undefined): AuditActor {
   if (!principal || 'gatewayAccountId' in principal) return {};
   if ('clientId' in principal) return { clientId: principal.clientId };

@@ -2,7 +2,7 @@ import type { FirstCredentials } from './bootstrap.service.js';
 
 const LABEL = 22;
 
-/** What a person is told once, on paper or on a terminal. */
+/** The first credentials as text, for the terminal and for bootstrap.txt. */
 export function announce(publicUrl: string, credentials: FirstCredentials): string {
   const { adminEmail, adminPassword, appToken, clientId, clientSecret } = credentials;
   const lines: [label: string, value: string | undefined][] = [
@@ -20,7 +20,7 @@ export function announce(publicUrl: string, credentials: FirstCredentials): stri
     .join('');
 }
 
-/** @returns what was announced earlier, with what is announced now in the place of what it replaces */
+/** @returns the earlier text, with the lines that have the same label replaced by the new ones */
 export function updateAnnouncement(earlier: string, now: string): string {
   const lines = `${earlier}${now}`.split('\n').filter((line) => line !== '');
   return [...new Map(lines.map((line) => [line.slice(0, LABEL), `${line}\n`])).values()].join('');

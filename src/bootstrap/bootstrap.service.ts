@@ -12,7 +12,7 @@ import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
-/** The first credentials of an installation. They can be shown once. */
+/** The first credentials of an installation, which can only be shown once. */
 export interface FirstCredentials {
   adminEmail?: string;
   adminPassword?: string;
@@ -26,10 +26,10 @@ interface NewAdmin extends FirstCredentials {
   adminPassword: string;
 }
 
-/** What may call `frontend` routes; the first App-Token has it. */
+/** The scopes of the first App-Token. */
 const APP_TOKEN_SCOPES = ['frontend'];
 
-/** Fills a database that has no admin yet: an admin account, an App-Token of its own and an OAuth2 client. */
+/** Fills a database without an admin: with an admin account, an App-Token and an OAuth2 client. */
 @Injectable()
 export class Bootstrap {
   private readonly logger = new Logger('Bootstrap');
@@ -44,15 +44,13 @@ export class Bootstrap {
     private readonly audit: AuditLog,
   ) {}
 
-  /** Whether there is no admin, and so nobody who could make the rest. */
+  /** Whether there is no admin yet. */
   async isNeeded(manager: EntityManager = this.manager): Promise<boolean> {
     return !(await manager.existsBy(AccountEntity, { role: 'admin' }));
   }
 
-  /**
-   * Makes what the BOOTSTRAP_* variables give, if there is no admin yet.
-   *
-   * @returns what was made; undefined when nothing was
+  /** Creates what the BOOTSTRAP_* variables specify, if there is no admin yet.
+   * @returns what was created; undefined: nothing
    */
   async fromVariables(): Promise<FirstCredentials | undefined> {
     const { adminEmail, adminPassword, appToken, clientId, clientSecret } = this.config.bootstrap;
@@ -66,8 +64,8 @@ export class Bootstrap {
   }
 
   /**
-   * Makes everything, if there is no admin yet; what the BOOTSTRAP_* variables do not give is random. If there is one, but
-   * no good App-Token is left, so that no admin could log in, it makes that.
+   * Creates all first credentials if there is no admin yet; what the BOOTSTRAP_* variables do not specify is random. If
+   * there is an admin but no valid App-Token, without which no admin could log in, it creates one.
    */
   async generated(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
     const given = this.config.bootstrap;
@@ -84,7 +82,7 @@ export class Bootstrap {
     return made ?? this.restoreAppToken(beforeCommit);
   }
 
-  /** The lock makes replicas that start at once take turns: one of them finds no admin. */
+  /** Under a lock, so that of several replicas that start at the same time only one finds no admin. */
   private async run(
     credentials: NewAdmin,
     beforeCommit?: (made: FirstCredentials) => void,

@@ -17,7 +17,7 @@ import { prepareSchema } from '../start.js';
 @Module({})
 class CommandModule {}
 
-/** The command that fills an empty outside database, and shows the credentials it made, once. */
+/** The command that creates the first credentials in an external database and prints them, once. */
 async function run(): Promise<string> {
   const config = loadConfig(process.env);
   if (config.database === undefined || !config.secretKeys) {
@@ -42,7 +42,7 @@ async function run(): Promise<string> {
     const made = await context.get(Bootstrap).generated();
     return made
       ? announce(config.publicUrl, made)
-      : 'There already is an admin and an App-Token. Nothing was created.\n';
+      : 'An admin and a valid App-Token already exist. Nothing was created.\n';
   } finally {
     await context.close();
   }

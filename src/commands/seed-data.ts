@@ -3,8 +3,8 @@ import type { AccountFieldsBody } from '../accounts/account-fields.js';
 import type { NewIdentification } from '../identifications/identifications.dto.js';
 
 /**
- * Networks are documentation ranges (RFC 5737, RFC 9637) and a few private ones. 192.0.2.0/24 and 2001:db8::/32 are left to
- * the examples in the documents, and domains are of RFC 2606.
+ * Networks are from the ranges for documentation (RFC 5737, RFC 9637) and a few private ones, domains from RFC 2606.
+ * 192.0.2.0/24 and 2001:db8::/32 are left to the examples in the documentation.
  */
 export const ORGANISATIONS: (AccountFieldsBody & { name: string })[] = [
   {
@@ -14,7 +14,7 @@ export const ORGANISATIONS: (AccountFieldsBody & { name: string })[] = [
     email_domains: ['northfield.example', '*.northfield.example'],
   },
   {
-    // Within the university's network: the most specific one wins.
+    // Inside the university's network: the most specific one wins.
     name: 'Northfield University Library',
     publisher_reference: 'NFU-1002',
     networks: ['198.51.100.64/27', '3fff:100:40::/48'],
@@ -53,7 +53,7 @@ export const ORGANISATIONS: (AccountFieldsBody & { name: string })[] = [
   { name: 'Fernhill Press', publisher_reference: 'FHP-0001', networks: [], email_domains: ['fernhill-press.example'] },
 ];
 
-/** All users; whoever is no `verified` has not followed the link in their mail. */
+/** All have the role `user`. */
 export const PEOPLE: { email: string; name: string | null; verified: boolean }[] = [
   { email: 'ada.okafor@northfield.example', name: 'Ada Okafor', verified: true },
   { email: 'tomas.lindqvist@cs.northfield.example', name: 'Tomas Lindqvist', verified: true },
@@ -67,9 +67,9 @@ export const PEOPLE: { email: string; name: string | null; verified: boolean }[]
   { email: 'kim.novak@mail.example', name: null, verified: false },
 ];
 
-/** The one who owns the App-Token and the Token that are shown. */
+/** The owner of the App-Token and the Token that are printed. */
 export const APPLICATION_OWNER = 'daniel.achebe@fernhill-press.example';
-/** For whom an admin has a token. */
+/** The account that an admin has a token on behalf of. */
 export const ACTED_FOR = 'joan.whitcombe@harbourcity-library.example';
 
 export const CLIENTS: { id: string; name: string; scopes: ClientScope[] }[] = [
@@ -78,7 +78,7 @@ export const CLIENTS: { id: string; name: string; scopes: ClientScope[] }[] = [
   { id: 'api-gateway', name: 'API gateway', scopes: ['tokens:introspect'] },
 ];
 
-/** The client whose visitors {@link VISITORS} are. */
+/** The client that {@link VISITORS} are visitors of. */
 export const IDENTIFYING_CLIENT = 'reading-room';
 
 export interface SeedApiToken {
@@ -88,7 +88,7 @@ export interface SeedApiToken {
   isRevoked?: boolean;
 }
 
-/** Tokens of the gateway's accounts. */
+/** API tokens of gateway accounts. */
 export const API_TOKENS: SeedApiToken[] = [
   { account: '1042', variant: 'live', description: 'Council tax payments' },
   { account: '1042', variant: 'test', description: 'Council tax payments, staging' },
@@ -99,9 +99,10 @@ export const API_TOKENS: SeedApiToken[] = [
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 const SAFARI =
-  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1';
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) ' +
+  'Version/18.5 Mobile/15E148 Safari/604.1';
 
-/** Each is of another kind: by address, by the more specific network, by a person's email, by a domain, by nothing. */
+/** Identified in different ways: by network, by a more specific network, by email, by email domain, not at all. */
 export const VISITORS: NewIdentification[] = [
   { ip: '198.51.100.17', url: 'https://read.fernhill-press.example/books/tidal-ecology', user_agent: FIREFOX },
   { ip: '198.51.100.70', url: 'https://read.fernhill-press.example/books/cataloguing', user_agent: FIREFOX },

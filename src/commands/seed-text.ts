@@ -1,10 +1,10 @@
 import * as data from './seed-data.js';
 import type { Seeded } from './seeder.js';
 
-/** As wide as what the first start prints. */
+/** The same width as in bootstrap.txt. */
 const LABEL = 22;
 
-/** What there is to try with, one label and value on a line. */
+/** The seeded credentials and networks, one per line. */
 export function describeSeed(publicUrl: string, made: Seeded): string {
   const lines: [label: string, value: string][] = [
     ['API', publicUrl],
@@ -23,7 +23,7 @@ export function describeSeed(publicUrl: string, made: Seeded): string {
   return lines.map(([label, value]) => `${label.padEnd(LABEL)}${value}\n`).join('');
 }
 
-/** What was made, in words. */
+/** How much was seeded, in words. */
 export function countSeed(): string {
   const networks = data.ORGANISATIONS.flatMap((one) => one.networks ?? []).length;
   return (

@@ -29,10 +29,10 @@ class CommandModule {}
 
 const CONNECTIONS = 4;
 
-/** Hosts that only this machine reaches. */
+/** Hosts that only this machine can reach. */
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** The command that fills a database with data to try Latchkey with. A second run changes nothing. */
+/** The command that fills a database with sample data. A second run changes nothing. */
 async function run(args: string[]): Promise<void> {
   const unknown = args.filter((arg) => arg !== '--yes');
   if (unknown.length > 0) throw new Error(`Unknown argument ${unknown.join(' ')}. Usage: npm run seed [-- --yes]`);
@@ -62,11 +62,11 @@ function refuseWhereUnsafe({ database, publicUrl }: Config): void {
       ? 'DATABASE_URL is set'
       : LOOPBACK.test(new URL(publicUrl).hostname)
         ? undefined
-        : 'PUBLIC_URL is not an address of this machine only';
+        : 'PUBLIC_URL is not a loopback address';
   if (reason === undefined) return;
   throw new Error(
     `${reason}: other people may be using this database. The seed adds people, organisations and clients that do not ` +
-      'exist, and there is no command that takes them out again. If that is what you want: npm run seed -- --yes',
+      'exist, and no command removes them again. To seed it anyway, run: npm run seed -- --yes',
   );
 }
 
@@ -77,7 +77,7 @@ async function openOrJoin(config: Config, logger: Logger): Promise<{ database: D
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'DataDirInUseError') throw error;
     const connection = await runningEmbeddedPostgres(config.dataDir);
-    if (!connection) throw new Error('A server is just starting on this DATA_DIR. Try again when it is ready.');
+    if (!connection) throw new Error('A server is starting on this DATA_DIR. Try again when it is ready.');
     return { database: { connection, stop: () => Promise.resolve() }, isOurs: false };
   }
 }
@@ -110,11 +110,11 @@ async function seed(context: INestApplicationContext, config: Config): Promise<v
   });
   if (!made) {
     const where = path === undefined ? '' : ` Its credentials are in ${path}.`;
-    print(`The seed data is there already: nothing was changed.${where}\n`);
+    print(`The database is already seeded. Nothing was changed.${where}\n`);
     return;
   }
-  const where = path === undefined ? 'They are shown this once' : `They are also in ${path}`;
-  print(`\nMade ${countSeed()}.\n${where}:\n\n${describeSeed(config.publicUrl, made)}\n`);
+  const where = path === undefined ? 'These credentials are only shown once' : `These credentials are also in ${path}`;
+  print(`\nCreated ${countSeed()}.\n${where}:\n\n${describeSeed(config.publicUrl, made)}\n`);
 }
 
 function print(text: string): void {

@@ -16,21 +16,21 @@ import type { TokenKind } from '../tokens/token-kinds.js';
 import { Tokens, type TokenRequest } from '../tokens/tokens.service.js';
 import * as data from './seed-data.js';
 
-/** What the seed made, with the secrets that can be shown this once. */
+/** What was seeded, with its secrets, which can only be shown once. */
 export interface Seeded {
   password: string;
   clients: { id: string; secret: string }[];
-  /** The one of an application, and one with the scope `frontend`. */
+  /** One without scopes, and one with the scope `frontend`. */
   appToken: string;
   frontendAppToken: string;
-  /** Of {@link data.APPLICATION_OWNER}. */
+  /** The Token of {@link data.APPLICATION_OWNER}. */
   userToken: string;
   apiToken: string;
 }
 
 /**
- * Fills a database with accounts, clients and tokens that look like those of a real one. All secrets are random,
- * as published ones would be found in other people's databases.
+ * Fills a database with realistic accounts, clients and tokens. All secrets are random, as fixed ones would open every
+ * database that was seeded.
  */
 @Injectable()
 export class Seeder {
@@ -46,9 +46,9 @@ export class Seeder {
   ) {}
 
   /**
-   * @param beforeCommit where the secrets are put down, before they are in the database for good
-   * @returns undefined when something of the seed is there already: then nothing is made
-   * @throws when there is no enabled admin, who has to answer for the clients
+   * @param beforeCommit receives the secrets before they are committed
+   * @returns undefined when the database contains seed data already; then nothing is created
+   * @throws when there is no enabled admin to own the clients
    */
   async run(beforeCommit: (made: Seeded) => void): Promise<Seeded | undefined> {
     if (await this.isThere(this.manager)) return undefined;
@@ -64,7 +64,7 @@ export class Seeder {
       beforeCommit(seeded);
       return seeded;
     });
-    // These commit by themselves.
+    // These have transactions of their own.
     if (made) await this.addHistory();
     return made;
   }
@@ -94,7 +94,7 @@ export class Seeder {
     }
   }
 
-  /** @returns the ids by email */
+  /** @returns the accounts' ids by email */
   private async addPeople(tx: EntityManager, hashes: string[]): Promise<Map<string, string>> {
     const ids = new Map<string, string>();
     for (const [index, person] of data.PEOPLE.entries()) {
@@ -142,7 +142,7 @@ export class Seeder {
     return secret;
   }
 
-  /** What has happened since: a token was revoked, visitors came. */
+  /** Revokes a token, and identifies visitors. */
   private async addHistory(): Promise<void> {
     for (const { account, description } of data.API_TOKENS.filter(({ isRevoked }) => isRevoked)) {
       const record = (await this.tokens.listGateway(account, false)).find((one) => one.description === description);

@@ -2,7 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { Clock } from './clock.js';
 import { CONFIG, type Config } from './config.js';
 
-/** Gives every module the one {@link Config} that was read at start, under the token {@link CONFIG}, and the {@link Clock}. */
+/** Provides the {@link Config}, under the token {@link CONFIG}, and the {@link Clock} to every module. */
 @Global()
 @Module({})
 export class ConfigModule {

@@ -20,39 +20,39 @@ export interface Config {
   databaseConnectTimeout: number;
   /** Absolute path. */
   dataDir: string;
-  /** The current key first, then older ones that are still accepted. Absent: made and kept in `dataDir`. */
+  /** The current key first, then older ones that are still accepted. Absent: generated and kept in `dataDir`. */
   secretKeys: string[] | undefined;
   smtpUrl: string | undefined;
   mailFrom: MailAddress;
   bcryptCost: number;
-  /** How many threads libuv has for hashing, name look-ups and files: UV_THREADPOOL_SIZE, which Node itself reads. */
+  /** The size of libuv's thread pool: UV_THREADPOOL_SIZE, which Node itself reads. */
   threadPoolSize: number;
   passwordMinLength: number;
   sessionTtl: number;
   refreshTtl: number;
   sessionMaxAge: number;
-  /** How long links in mails last, but for invitations and those that undo a change of email. */
+  /** How long links in mails are valid, except for invitations and links that undo a change of email. */
   resetTtl: number;
   invitationTtl: number;
   userTokenTtl: number;
   appTokenTtl: number;
   oauthTokenTtl: number;
-  /** For how long expired and revoked tokens are kept. */
+  /** How long expired and revoked tokens are kept. */
   tokenRetention: number;
   identificationTtl: number;
-  /** For how long the audit log is kept. */
+  /** How long the audit log is kept. */
   auditRetention: number;
-  /** Who may call the routes that issue API tokens: an App-Token with the scope `frontend`, or whoever can reach them. */
+  /** What the routes that issue API tokens require: an App-Token with the scope `frontend`, or nothing. */
   frontendAuth: 'app-token' | 'none';
-  /** Who makes accounts: anyone; admins, with invitations; admins only. */
+  /** Who can create accounts: anyone; admins, with invitations; admins, without invitations. */
   signup: 'open' | 'invite' | 'closed';
-  /** Whether nobody signs in before their email is verified. */
+  /** Whether an email has to be verified before its account can sign in. */
   emailVerification: 'off' | 'required';
   loginMaxFailures: number;
   loginFailureWindow: number;
   /** 0: no limit. */
   rateLimitPerMinute: number;
-  /** `false`, a number of hops, or a list of networks: what Fastify's `trustProxy` takes. */
+  /** `false`, a number of hops, or a list of networks, as Fastify's `trustProxy`. */
   trustProxy: false | number | string[];
   corsOrigins: string[];
   logLevel: LogLevel;
@@ -74,10 +74,10 @@ export const CONFIG = Symbol('CONFIG');
 
 export type LogLevel = (typeof logLevels)[number];
 
-/** Thrown by {@link loadConfig}: one line for each bad variable, with its name and what it should be, never its value. */
+/** Names each invalid variable and what it must be, one per line, and never its value. */
 export class ConfigError extends Error {
   constructor(readonly problems: string[]) {
-    super(`The configuration has ${problems.length} problem(s):\n${problems.map((line) => `  ${line}`).join('\n')}`);
+    super(`Invalid configuration:\n${problems.map((line) => `  ${line}`).join('\n')}`);
   }
 }
 
@@ -85,7 +85,7 @@ export class ConfigError extends Error {
  * Reads and checks every variable in one pass.
  *
  * @param env the process environment; an empty variable counts as absent
- * @throws ConfigError that names every bad variable at once, and no value
+ * @throws ConfigError that names every invalid variable
  */
 export function loadConfig(env: Record<string, string | undefined>): Config {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
@@ -97,7 +97,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   return assemble(parsed.data, secretKeys);
 }
 
-/** A union reports only "Invalid input"; its last member's sentence is the one that names all choices. */
+/** For a union zod only reports "Invalid input"; the message of its last member names all choices. */
 function plainMessage(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_union' ? (issue.errors.at(-1)?.at(0)?.message ?? issue.message) : issue.message;
 }
@@ -107,7 +107,7 @@ type Present = Partial<Record<keyof Variables, string>>;
 function readSecretKeys(present: Present, problems: string[]): string[] | undefined {
   if (present.SECRET_KEY_FILE === undefined) return secretKey.safeParse(present.SECRET_KEY).data;
   if (present.SECRET_KEY !== undefined) {
-    problems.push('SECRET_KEY_FILE must not be given together with SECRET_KEY');
+    problems.push('SECRET_KEY_FILE must not be set together with SECRET_KEY');
     return undefined;
   }
   try {
@@ -115,7 +115,7 @@ function readSecretKeys(present: Present, problems: string[]): string[] | undefi
     if (parsed.success) return parsed.data;
     problems.push(`SECRET_KEY_FILE names a file whose content ${SECRET_KEY_RULE}`);
   } catch {
-    problems.push('SECRET_KEY_FILE must name a file that can be read');
+    problems.push('SECRET_KEY_FILE must be the path of a readable file');
   }
   return undefined;
 }
@@ -123,19 +123,19 @@ function readSecretKeys(present: Present, problems: string[]): string[] | undefi
 function problemsBetween(present: Present): string[] {
   const problems: string[] = [];
   if (isWildcard(present.HOST) && present.PUBLIC_URL === undefined) {
-    problems.push('PUBLIC_URL must be given when HOST is a wildcard: clients need an address that reaches this server');
+    problems.push('PUBLIC_URL must be set when HOST is a wildcard address');
   }
   if (Number(present.PORT) === 0 && present.PUBLIC_URL === undefined) {
-    problems.push('PUBLIC_URL must be given when PORT is 0');
+    problems.push('PUBLIC_URL must be set when PORT is 0');
   }
   if (present.DATABASE_URL !== undefined && !present.SECRET_KEY && !present.SECRET_KEY_FILE) {
-    problems.push('SECRET_KEY (or SECRET_KEY_FILE) must be given together with DATABASE_URL');
+    problems.push('SECRET_KEY (or SECRET_KEY_FILE) must be set when DATABASE_URL is set');
   }
   if (present.DATABASE_DIRECT_URL !== undefined && present.DATABASE_URL === undefined) {
     problems.push('DATABASE_URL must be given together with DATABASE_DIRECT_URL');
   }
   if (present.SMTP_URL !== undefined && present.MAIL_FROM === undefined) {
-    problems.push('MAIL_FROM must be given together with SMTP_URL');
+    problems.push('MAIL_FROM must be set when SMTP_URL is set');
   }
   const minimum = Number(present.PASSWORD_MIN_LENGTH ?? 7);
   if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && Array.from(present.BOOTSTRAP_ADMIN_PASSWORD).length < minimum) {
@@ -146,7 +146,7 @@ function problemsBetween(present: Present): string[] {
     ['BOOTSTRAP_CLIENT_ID', 'BOOTSTRAP_CLIENT_SECRET'],
   ] as const) {
     if (present.DATABASE_URL !== undefined && (present[one] === undefined) !== (present[other] === undefined)) {
-      problems.push(`${one} and ${other} must be given together, or neither`);
+      problems.push(`${one} and ${other} must be set together`);
     }
   }
   return problems;

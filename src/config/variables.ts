@@ -68,12 +68,12 @@ const mailAddress = z.string().transform((value, context) => {
 
 export const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32);
 
-/** What each variable may be, in words that never hold its value. */
+/** The variables. Messages say what a variable must be, and never contain its value. */
 export const variables = z.object({
   HOST: text('must be a host name or an address').default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).optional(),
   PUBLIC_URL: urlWith(['http:', 'https:'])
-    .refine((value) => !/[?#@]/.test(value), 'must have no user, no query and no fragment')
+    .refine((value) => !/[?#@]/.test(value), 'must not contain a user, a query or a fragment')
     .optional(),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_DIRECT_URL: databaseUrl.optional(),
@@ -104,10 +104,10 @@ export const variables = z.object({
   LOGIN_FAILURE_WINDOW: seconds(900),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
   TRUST_PROXY: z
-    .union([wholeNumber(1, 100), list('must be a number of hops, or networks separated by commas', isNetwork)])
+    .union([wholeNumber(1, 100), list('must be a number of hops or a comma-separated list of networks', isNetwork)])
     .optional(),
   CORS_ORIGINS: list(
-    'must be origins separated by commas, such as https://app.example.org',
+    'must be a comma-separated list of origins, such as https://app.example.org',
     (item) => URL.canParse(item) && new URL(item).origin === item,
   ).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
@@ -121,11 +121,11 @@ export const variables = z.object({
     .optional(),
   BOOTSTRAP_APP_TOKEN: z
     .string()
-    .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hexadecimal characters')
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 lowercase hexadecimal characters')
     .optional(),
   BOOTSTRAP_CLIENT_ID: z
     .string()
-    .regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, dashes and underscores')
+    .regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, hyphens and underscores')
     .optional(),
   BOOTSTRAP_CLIENT_SECRET: z
     .string()

@@ -1,4 +1,4 @@
 import { createRequire } from 'node:module';
 
-/** What runs, as `package.json` has it, from the sources and from what was built of them alike. */
+/** The version in `package.json`, found from the sources as well as from the build. */
 export const { version: VERSION } = createRequire(import.meta.url)('#package.json') as { version: string };

@@ -108,8 +108,8 @@ type Query = (query: pg.QueryConfig) => Promise<pg.QueryResult>;
 type Callback = (error: Error | null, result?: pg.QueryResult) => void;
 
 /**
- * A client that gives up its connection when an answer does not come in time. `pg` itself only fails the query and
- * leaves the dead connection in the pool, where the next request would wait for it.
+ * A client that closes its connection when a query times out. `pg` itself only fails the query and leaves the dead
+ * connection in the pool, where the next request would wait for it.
  */
 export class PooledClient extends DatabaseClient {
   private readonly ask: Query;
@@ -207,7 +207,7 @@ export function poolOptions(
   };
 }
 
-/** The part that requests and migrations share. Without timeouts, as a migration may take its time. */
+/** The options that requests and migrations share. Without timeouts, as a migration may take long. */
 export function ormOptions(connection: DatabaseConnection) {
   return {
     type: 'postgres' as const,

@@ -15,7 +15,7 @@ export async function startEmbeddedPostgres(
   return SupervisedPostgres.start({ ...options, app: LATCHKEY });
 }
 
-/** @returns how to reach the PostgreSQL that another process runs on a DATA_DIR; undefined when it takes no connections yet */
+/** @returns the connection to the PostgreSQL that another process runs on a DATA_DIR; undefined while it is starting */
 export async function runningEmbeddedPostgres(dataDir: string): Promise<DatabaseConnection | undefined> {
   const { runningPostgres } = await loadSupervisor();
   return runningPostgres(LATCHKEY, dataDir);

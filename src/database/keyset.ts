@@ -1,27 +1,25 @@
-/** A place in a list that is ordered by a time, in microseconds since 1970, and an id. */
+/** A position in a list that is ordered by a time, in microseconds since 1970, and an id. */
 export interface Cursor {
   micros: string;
   id: string;
 }
 
-/** What a statement is made of that lists rows in the order of a time and an id, from behind a cursor. */
+/** The parts of a statement that lists rows by a time and an id, starting after a cursor. */
 export interface Keyset {
-  /** The column `micros`: with the id it makes the cursor of a row. */
+  /** The column `micros`, which is the cursor of a row together with the id. */
   micros: string;
   orderBy: string;
-  /**
-   * @param cursor undefined: the list is read from its beginning
-   * @param values those of the statement, to which the cursor's are added
-   * @returns the conditions on what is behind the cursor: without one, none
+  /** @param cursor undefined: starts at the beginning
+   * @param values the values of the statement, to which those of the cursor are added
+   * @returns the conditions for rows after the cursor; empty without a cursor
    */
   behind(cursor: Cursor | undefined, values: unknown[]): string[];
 }
 
-/**
- * Paging that stays fast at any depth: an index on the two columns leads to the first row of each page.
+/** Keyset pagination, which is fast for any page: an index on the two columns leads to its first row.
  *
  * @param time the column of type timestamptz that orders the list
- * @param id the column that orders what is of the same time
+ * @param id the column that orders rows of the same time
  * @param direction `DESC`: newest first
  */
 export function keyset(time: string, id: string, direction: 'ASC' | 'DESC'): Keyset {
@@ -38,7 +36,7 @@ export function keyset(time: string, id: string, direction: 'ASC' | 'DESC'): Key
   };
 }
 
-/** @returns the clause for conditions that all must hold; nothing when there is none */
+/** @returns a WHERE clause that requires all conditions; empty without conditions */
 export function where(conditions: string[]): string {
   return conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
 }

@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 
 const FLUSH_EVERY = 5_000;
-/** More different things than this between two flushes are not noted: memory has an end. */
+/** How many different ids are collected between two flushes; others are dropped, to bound the memory. */
 const MOST = 100_000;
-/** How many go into one statement: few enough for a busy database to be done in time. */
+/** How many are written by one statement: few enough to stay within the statement timeout of a busy database. */
 const BATCH = 5_000;
 
-/** When things were last used: collected in memory, and written every few seconds, in one statement unless they are many. */
+/** Collects in memory when rows were last used, and writes it every few seconds, in one statement for each batch. */
 export class LastUsedBuffer {
   private readonly logger = new Logger('LastUsedBuffer');
   /** On the process's monotonic clock, in milliseconds, by id. */
@@ -15,9 +15,8 @@ export class LastUsedBuffer {
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
 
-  /**
-   * @param what the things' name, for the log
-   * @param write is given how many seconds ago each was used, by id
+  /** @param what the name of the rows, for the log
+   * @param write receives how many seconds ago each was used, by id
    */
   constructor(
     private readonly what: string,
@@ -30,7 +29,7 @@ export class LastUsedBuffer {
     }, FLUSH_EVERY).unref();
   }
 
-  /** After the last request has been answered, and before the pool is closed. */
+  /** To be called after the last request has been answered, and before the pool is closed. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.flushing;
@@ -41,7 +40,7 @@ export class LastUsedBuffer {
     if (this.pending.size < MOST || this.pending.has(id)) this.pending.set(id, performance.now());
   }
 
-  /** Writes what has been noted. What cannot be written is noted again, unless it was used since. */
+  /** Writes what has been collected. What cannot be written is collected again, unless it was used since. */
   async flush(): Promise<void> {
     const uses = [...this.pending];
     this.pending = new Map();

@@ -2,30 +2,30 @@ import type { EntityManager } from 'typeorm';
 import { sql } from './sql.js';
 
 /**
- * Keys of PostgreSQL advisory locks. They share one space with every other user of the database server's
- * database, hence the arbitrary first number.
+ * Keys of PostgreSQL advisory locks. All users of the same database share one key space, hence the arbitrary first
+ * number.
  */
 const NAMESPACE = 7_102_024;
 
 /** Held while the schema changes and while an empty database is filled. */
 export const MIGRATION_LOCK = [NAMESPACE, 1] as const;
-/** Held while the first signing key is made. */
+/** Held while the first signing key is created. */
 export const SIGNING_KEY_LOCK = [NAMESPACE, 3] as const;
 /** Held by the replica that sweeps. */
 export const SWEEP_LOCK = [NAMESPACE, 2] as const;
 
-/** Held by whoever changes an account as an admin: they take turns, so that the last one sees that it is. */
+/** Held by admins who change accounts, one at a time, so that no two of them remove the last two admins. */
 export const ADMINISTRATION_LOCK = [NAMESPACE, 4] as const;
 /** The first number of the locks on emails; the second one is a hash of the email. */
 export const EMAIL_LOCKS = NAMESPACE + 1;
 
-/** Requests must not wait long; these may. In milliseconds. */
+/** How long to try for a lock, in milliseconds. No request waits for these. */
 const LOCK_LIMIT = 60_000;
 const RETRY_AFTER = 200;
 
 /**
- * Runs a transaction while it holds an advisory lock. Asks for the lock again and again instead of waiting in
- * PostgreSQL, as the statements of the pool have short limits.
+ * Runs a transaction while it holds an advisory lock. Polls for the lock instead of waiting in PostgreSQL, as
+ * statements of the pool have a short timeout.
  *
  * @throws when the lock cannot be had within a minute
  */

@@ -7,7 +7,7 @@ import { DatabaseClient, ormOptions, sessionSettings } from './connection.js';
 import { settleTls } from './hosts.js';
 import { MIGRATION_LOCK } from './locks.js';
 
-/** TypeORM's name for a migration: what its table of applied ones holds. */
+/** The names of all migrations, as TypeORM stores them in its table. */
 export const migrationNames: string[] = migrations.map((migration) => migration.name);
 
 /** Another process may be at a long migration. In milliseconds. */
@@ -71,8 +71,8 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the schema up to date. Replicas that start at once wait for each other on an advisory lock; the first
- * one does the work and the others find it done.
+ * Brings the schema up to date. Replicas that start at the same time wait for each other on an advisory lock: the first
+ * one migrates, and the others find nothing to do.
  *
  * What has to wait for the lock of a table lets go after a second, so that nobody is kept waiting behind it, and tries
  * again.
@@ -142,7 +142,8 @@ function isLockTimeout(error: unknown): boolean {
  * Waits until PostgreSQL answers and, with `migrated`, until every migration is applied.
  *
  * @param limit in milliseconds
- * @throws the last failure, after the limit; at once when the server answers but refuses us, or the signal comes
+ * @throws the last failure after the limit, or as soon as the server refuses the connection for good; the signal's
+ *   reason when it aborts
  */
 export async function waitForDatabase(
   connection: DatabaseConnection,
@@ -160,22 +161,23 @@ export async function waitForDatabase(
 }
 
 class NotMigratedError extends Error {
-  override message = 'The database is not migrated. Start one Latchkey with RUN_MIGRATIONS=true.';
+  override message =
+    'The database is not migrated. Run `npm run migrate`, or start one server with RUN_MIGRATIONS=true.';
 }
 
-/** Wrong credentials, no such database, no right to connect: waiting changes nothing. */
+/** Wrong credentials, no such database, no permission to connect: waiting does not help. */
 const REFUSALS = /^(28...|3D000|42501)$/;
 
 function isWorthWaiting(failure: Error): boolean {
   return (
     failure instanceof NotMigratedError ||
     (isDatabaseUnavailable(failure) && !REFUSALS.test((failure as { code?: string }).code ?? '')) ||
-    // What a client without a pool says when the other end takes the connection and then keeps silent.
+    // The error of a client outside a pool when the server accepts the connection and then does not respond.
     failure.message === 'timeout expired'
   );
 }
 
-/** @throws the signal's reason as soon as it comes */
+/** @throws the signal's reason as soon as it aborts */
 async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   await sleep(milliseconds, undefined, { ...(signal && { signal }) }).catch(() => undefined);
   signal?.throwIfAborted();
@@ -199,14 +201,16 @@ async function probe(connection: DatabaseConnection, migrated: boolean): Promise
   }
 }
 
-/** What Latchkey relies on, and could not make up for. */
+/** Checks what Latchkey relies on. @returns what is wrong */
 async function unsuitable(client: DatabaseClient): Promise<Error | undefined> {
   const { rows } = await client.query<{ version: number; encoding: string }>(
     `SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`,
   );
   const { version = 0, encoding = '' } = rows[0] ?? {};
   if (version < 150_000) return new Error('The database server is too old: Latchkey needs PostgreSQL 15 or later.');
-  return encoding === 'UTF8' ? undefined : new Error(`The database is in ${encoding}: Latchkey needs UTF8.`);
+  return encoding === 'UTF8'
+    ? undefined
+    : new Error(`The encoding of the database is ${encoding}: Latchkey needs UTF8.`);
 }
 
 /** How many of the given migrations are applied. */

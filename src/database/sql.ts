@@ -16,18 +16,18 @@ export async function sql<Row = unknown>(
   parameters: unknown[] = [],
 ): Promise<Row[]> {
   const result = await manager.query<unknown[]>(statement, parameters);
-  // TypeORM answers [rows, count] for UPDATE and DELETE, and the rows for everything else.
+  // TypeORM returns [rows, count] for UPDATE and DELETE, and the rows for everything else.
   return (Array.isArray(result[0]) && typeof result[1] === 'number' ? result[0] : result) as Row[];
 }
 
-/** How long a statement may take that is known to, in milliseconds. */
+/** How long a statement of {@link longSql} may take, in milliseconds. */
 const LONG = 60_000;
 
-/** An SQL expression that lets the later statements of a transaction take long on the server; see {@link longSql}. */
+/** An SQL expression that raises the server's timeout for later statements of the transaction; see {@link longSql}. */
 export const ALLOW_LONG = `set_config('statement_timeout', '${LONG}', true)`;
 
 /**
- * Like {@link sql}, for the few statements that may take long, such as the deletion of a row that a million others go with.
+ * Like {@link sql}, for the few statements that may take long, such as a deletion that cascades to a million rows.
  *
  * @param tx a transaction's manager
  * @param options.isAllowed an earlier statement of the transaction has selected {@link ALLOW_LONG}
@@ -42,7 +42,7 @@ export async function longSql<Row extends pg.QueryResultRow>(
   if (options.isAllowed !== true) await sql(tx, `SELECT ${ALLOW_LONG}`);
   extendDeadline(LONG);
   const client = (await tx.queryRunner.connect()) as pg.ClientBase;
-  // The pool's own limit is for requests of the usual kind.
+  // Overrides the client's own timeout.
   const query = { text: statement, values: parameters, query_timeout: LONG + 1_000 };
   return (await client.query<Row>(query)).rows;
 }

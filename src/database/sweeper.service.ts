@@ -4,12 +4,12 @@ import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { SWEEP_LOCK } from './locks.js';
 import { sql } from './sql.js';
 
-/** Rows that nobody needs any more. */
+/** Rows of a table to be deleted. */
 export interface ExpiredRows {
   table: string;
-  /** The SQL condition that makes a row expired; of ours, never of a client's. */
+  /** The SQL condition for expired rows; never from user input. */
   where: string;
-  /** A setting that tells the table's trigger who deletes; on for the transaction. */
+  /** A setting that is `on` during the deletion, for a trigger of the table. */
   setting?: string;
 }
 
@@ -18,8 +18,8 @@ const FIRST_AFTER = 60_000;
 const PERIOD = 10 * 60_000;
 
 /**
- * Deletes what has served its time, in small batches that skip locked rows, on whichever replica gets the lock.
- * Modules say which rows of their tables are expired; see {@link add}.
+ * Deletes expired rows, in small batches that skip locked rows, on whichever replica gets the lock. Modules register
+ * which rows of their tables are expired; see {@link add}.
  */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -31,7 +31,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(private readonly dataSource: DataSource) {}
 
-  /** The condition should have an index: it is asked again for each batch. */
+  /** The condition should have an index, as it is evaluated for each batch. */
   add(rows: ExpiredRows): void {
     this.expiredRows.push(rows);
   }
@@ -46,7 +46,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     await this.running;
   }
 
-  /** @returns how many rows were deleted; 0 too when another replica is at it */
+  /** @returns how many rows were deleted; 0 also when another replica is sweeping */
   async sweep(): Promise<number> {
     let deleted = 0;
     for (const rows of this.expiredRows) {
@@ -77,7 +77,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
 async function deleteBatch(tx: EntityManager, { table, where, setting }: ExpiredRows): Promise<number> {
   const [lock] = await sql<{ held: boolean }>(tx, 'SELECT pg_try_advisory_xact_lock($1, $2) AS held', [...SWEEP_LOCK]);
   if (!lock?.held) return 0;
-  // The planner takes half of a table for too much to go by an index, and forgets that the first few are enough.
+  // When much of the table is expired, the planner would not use the index, although the first few rows suffice.
   await sql(tx, 'SET LOCAL enable_seqscan = off');
   if (setting !== undefined) await sql(tx, `SELECT set_config($1, 'on', true)`, [setting]);
   const rows = await sql(

@@ -1,12 +1,12 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 
 /**
- * `verify`: whoever has it reads the mails of this email. `undo`: brings this email back, which the account had. `tell`: no
- * link, only that the account has this email no more.
+ * `verify`: verifies this email. `undo`: restores this email, which the account had before. `tell`: only notifies this
+ * email that it is no longer the account's, without a link.
  */
 export type EmailLinkPurpose = 'verify' | 'undo' | 'tell';
 
-/** A link that was mailed to an address, about that address. Its token is derived from its id, not stored. */
+/** A link about an email that was mailed to it. Its token is derived from its id, not stored. */
 @Entity('email_links')
 @Check('email_links_purpose_check', `purpose IN ('verify', 'undo', 'tell')`)
 @Check('email_links_email_check', 'char_length(email) <= 254')
@@ -20,11 +20,11 @@ export class EmailLinkEntity {
   @Column({ type: 'text' })
   purpose!: EmailLinkPurpose;
 
-  /** Null: nobody has the email, or it is verified. The row is written all the same, so that all cases look alike. */
+  /** Null: no account has the email, or it is verified. The row is inserted anyway, so that all cases take as long. */
   @Column({ name: 'account_id', type: 'uuid', nullable: true })
   accountId!: string | null;
 
-  /** By its name, as accounts stand above this module. */
+  /** By name, as `accounts` is on a higher floor. */
   @ManyToOne('AccountEntity', { onDelete: 'CASCADE', nullable: true })
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'email_links_account_id_fkey' })
   account?: unknown;
@@ -38,7 +38,7 @@ export class EmailLinkEntity {
   @Column({ name: 'expires_at', type: 'timestamptz' })
   expiresAt!: Date;
 
-  /** When it was used, or another change made it worthless. */
+  /** When it was used or ended. */
   @Column({ name: 'ended_at', type: 'timestamptz', nullable: true })
   endedAt!: Date | null;
 }

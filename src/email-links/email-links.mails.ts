@@ -1,22 +1,22 @@
 import { inWords, linkMail } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 
-/** The mail that has somebody show that they read the mails of an address. */
+/** The mail with a link that verifies an email. */
 export function verificationMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
   const { host } = new URL(publicUrl);
   return linkMail({
     subject: `Verify your email for ${host}`,
     before: [
-      `Someone, probably you, has an account with the email ${email} at ${host}.`,
-      `Open this link within ${inWords(lifetime)} to confirm that the email is yours:`,
+      `An account at ${host} was created with, or changed to, the email ${email}.`,
+      `If this was you, open this link within ${inWords(lifetime)} to verify your email:`,
     ],
     link,
-    label: 'Verify the email',
-    after: ['If it was not you, you can ignore this mail.'],
+    label: 'Verify email',
+    after: ['If this was not you, you can ignore this mail.'],
   });
 }
 
-/** The same without a link, where the account's email was changed before, or whoever had this one had no password yet. */
+/** {@link emailChangedMail} without a link, for an address that cannot undo the change. */
 export function emailGoneMail(email: string, publicUrl: string): MailContent {
   const { host } = new URL(publicUrl);
   return linkMail({
@@ -28,14 +28,14 @@ export function emailGoneMail(email: string, publicUrl: string): MailContent {
   });
 }
 
-/** The mail that tells an address that it is no longer that of an account, and lets it have the account back. */
+/** The mail that notifies the old address of a change of email, with a link that undoes the change. */
 export function emailChangedMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
   const { host } = new URL(publicUrl);
   return linkMail({
     subject: `The email of your account at ${host} was changed`,
     before: [
       `The email of your account at ${host} was changed from ${email} to another one. If this was you, no action is needed.`,
-      `If it was not you, open this link within ${inWords(lifetime)} to restore your email, end every session and ` +
+      `If this was not you, open this link within ${inWords(lifetime)} to restore your email, end every session and ` +
         'choose a new password:',
     ],
     link,

@@ -5,7 +5,7 @@ import { EmailLinkEntity } from './email-links.entity.js';
 import { EmailLinks } from './email-links.service.js';
 import { EmailLinkStore } from './email-links.store.js';
 
-/** Links in mails, which verify an email or undo a change of it. */
+/** Links in mails that verify an email or undo a change of email. */
 @Module({
   imports: [TypeOrmModule.forFeature([EmailLinkEntity]), MailModule],
   providers: [EmailLinkStore, EmailLinks],

@@ -8,19 +8,19 @@ import type { EmailLinkPurpose } from './email-links.entity.js';
 import { emailChangedMail, emailGoneMail, verificationMail } from './email-links.mails.js';
 import { EmailLinkStore } from './email-links.store.js';
 
-/** For how long a change of email can be undone, in seconds. */
+/** How long a change of email can be undone, in seconds. */
 export const UNDO_TTL = 172_800;
 
 const VERIFICATION_MAIL = 'email-verification';
 const CHANGE_MAIL = 'email-changed';
 const GONE_MAIL = 'email-gone';
 
-/** Those whose mails have a link. */
+/** The purposes whose mails contain a link. */
 export type LinkedPurpose = Exclude<EmailLinkPurpose, 'tell'>;
 
 const KEYS = { verify: 'email-verification', undo: 'email-undo' } as const satisfies Record<LinkedPurpose, KeyPurpose>;
 
-/** Mails with links about emails: to verify one, and to undo its change. */
+/** Mails links that verify an email or undo a change of email. */
 @Injectable()
 export class EmailLinks implements OnModuleInit {
   constructor(
@@ -44,7 +44,7 @@ export class EmailLinks implements OnModuleInit {
     });
   }
 
-  /** Mails a link that verifies the email of an account, if EMAIL_VERIFICATION asks for that. */
+  /** Mails a link that verifies the email of an account, if EMAIL_VERIFICATION requires it. */
   async askToVerify(tx: EntityManager, accountId: string, email: string): Promise<void> {
     if (this.config.emailVerification === 'off') return;
     const id = await this.store.open(tx, { purpose: 'verify', accountId, email }, this.config.resetTtl);
@@ -52,8 +52,8 @@ export class EmailLinks implements OnModuleInit {
   }
 
   /**
-   * Mails a link that verifies this email to whoever has it and has not verified it yet. Does the same work when there is
-   * nobody.
+   * Mails a link that verifies an email to the account that has it and has not verified it yet. Does the same work when
+   * there is no such account.
    */
   async askAgain(tx: EntityManager, email: string): Promise<{ accountId: string | null }> {
     const link = await this.store.openForUnverified(tx, email, this.config.resetTtl);
@@ -63,10 +63,10 @@ export class EmailLinks implements OnModuleInit {
   }
 
   /**
-   * Tells an address that it is no longer that of an account, with a link that undoes it. Without one, if the email was
-   * changed a short while ago: whoever had the account before that has the last word, and their link lasts on.
-   *
-   * @param undoable false: nobody could do anything with the account through this address
+   * Notifies the old address of a change of email, with a link that undoes it. There is no link if an earlier change
+   * can still be undone: that earlier link is extended instead, so that whoever had the account first has the last
+   * word.
+   * @param undoable false: no link, as the old address could not sign in
    */
   async notifyOldAddress(tx: EntityManager, accountId: string, email: string, undoable = true): Promise<void> {
     const earlier = await this.store.renewUndo(tx, accountId, email, UNDO_TTL);
@@ -78,12 +78,14 @@ export class EmailLinks implements OnModuleInit {
     await this.mailQueue.add(tx, { kind: isLinked ? CHANGE_MAIL : GONE_MAIL, subjectId: id, recipient: email });
   }
 
-  /** Has the mails sent now that are queued in a transaction which has been committed. */
+  /** Sends queued mails now. To be called after the commit. */
   wake(): void {
     this.mailQueue.wake();
   }
 
-  /** @returns the id of the link that a token is for, if it is one of ours; whether it is still good the store knows */
+  /**
+   * @returns the id of the link that a token is for, if the token is genuine; whether the link is live the store knows
+   */
   readToken(purpose: LinkedPurpose, token: string): string | undefined {
     return this.secretKeys.verify(KEYS[purpose], token);
   }

@@ -5,7 +5,7 @@ import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import type { EmailLinkPurpose } from './email-links.entity.js';
 
-/** A link that can still be used, and the account that it is for. */
+/** The account and the email of a link that can still be used. */
 export interface LiveEmailLink {
   accountId: string;
   email: string;
@@ -25,7 +25,7 @@ export class EmailLinkStore implements OnModuleInit {
     this.sweeper.add({ table: 'email_links', where: `expires_at < now() - interval '7 days'` });
   }
 
-  /** Makes those who give, take or keep one of these emails take turns, until the transaction ends. */
+  /** Locks emails until the transaction ends, for whatever assigns, releases or reserves one of them. */
   async lockEmails(tx: EntityManager, emails: string[]): Promise<void> {
     await sql(
       tx,
@@ -35,7 +35,7 @@ export class EmailLinkStore implements OnModuleInit {
     );
   }
 
-  /** @returns whether a link can bring this email back to another account. The caller holds a lock on the email. */
+  /** @returns whether an undo link of another account reserves this email. The caller holds a lock on the email. */
   async isKept(tx: EntityManager, email: string, accountId: string | null): Promise<boolean> {
     const rows = await sql(
       tx,
@@ -47,10 +47,9 @@ export class EmailLinkStore implements OnModuleInit {
   }
 
   /**
-   * Lets the link that undoes an earlier change of the account's email last as long as a new one.
-   *
-   * @param email the one that is given up now
-   * @returns the link, if there is one, and whether it brings back this very email
+   * Extends the link that undoes an earlier change of the account's email.
+   * @param email the email that is replaced now
+   * @returns the link, if there is one, and whether it restores this very email
    */
   async renewUndo(
     tx: EntityManager,
@@ -68,7 +67,7 @@ export class EmailLinkStore implements OnModuleInit {
     return row;
   }
 
-  /** @returns the email that a link is about, whatever has become of it */
+  /** @returns the email of a link, live or not */
   async findEmail(id: string): Promise<string | undefined> {
     const [row] = await sql<{ email: string }>(this.manager, 'SELECT email FROM email_links WHERE id = $1', [id]);
     return row?.email;
@@ -90,7 +89,9 @@ export class EmailLinkStore implements OnModuleInit {
     return row.id;
   }
 
-  /** Opens a link for whoever has this email and has not verified it, or for nobody: the same statement either way. */
+  /**
+   * Opens a link for the account that has this email and has not verified it, or for none: the same work either way.
+   */
   async openForUnverified(
     tx: EntityManager,
     email: string,
@@ -111,7 +112,7 @@ export class EmailLinkStore implements OnModuleInit {
     return row;
   }
 
-  /** @returns a link that can still be used; one that verifies only while its email is the account's */
+  /** @returns a link that can still be used; a `verify` link only while the account has its email */
   async findLive(purpose: EmailLinkPurpose, id: string): Promise<LiveEmailLink | undefined> {
     const [row] = await sql<LiveEmailLink>(
       this.manager,
@@ -124,9 +125,9 @@ export class EmailLinkStore implements OnModuleInit {
   }
 
   /**
-   * Spends a link: of several at once, one. Locks the account first, as every change of a credential does.
-   *
-   * @returns undefined when it has been used, ended or has expired, or the account is disabled
+   * Marks a link as used: of several calls at once, one succeeds. Locks the account first, as every change of a
+   * credential does.
+   * @returns undefined when the link has been used, ended or has expired, or the account is disabled
    */
   async spend(tx: EntityManager, purpose: EmailLinkPurpose, id: string): Promise<LiveEmailLink | undefined> {
     const enabled = await sql(
@@ -145,7 +146,7 @@ export class EmailLinkStore implements OnModuleInit {
     return row;
   }
 
-  /** Ends the account's links that verify: its email has been changed, or verified. */
+  /** Ends the account's `verify` links, after its email has been verified. */
   async endVerifications(tx: EntityManager, accountId: string): Promise<void> {
     await sql(
       tx,

@@ -1,7 +1,7 @@
 /** One or more messages for each bad field of a request. */
 export type FieldErrors = Record<string, string[]>;
 
-/** The kinds of failure that a client can be told about, each with its HTTP status. */
+/** The kinds of failure that clients can see, each with its HTTP status. */
 export const STATUS_OF = {
   bad_request: 400,
   unauthorized: 401,
@@ -25,13 +25,13 @@ export type ErrorCode = keyof typeof STATUS_OF;
 export interface ErrorDetails {
   fields?: FieldErrors;
   headers?: Record<string, string>;
-  /** A code of RFC 6749 section 5.2 that says more than ours. */
+  /** A more specific error code of RFC 6749 section 5.2. */
   oauthCode?: 'invalid_scope' | 'unsupported_grant_type';
 }
 
 /**
- * A failure that a client may know everything about. Services throw it; the error filter words it in the dialect
- * of the route. Anything else that is thrown is an internal error, of which a client learns the request id only.
+ * A failure whose message and details clients may see. Services throw it; the error filter writes it in the dialect of
+ * the route. Of anything else that is thrown, clients only see the request id.
  */
 export class ApiError extends Error {
   readonly status: number;
@@ -51,9 +51,9 @@ export const badRequest = (message: string) => new ApiError('bad_request', messa
 export const invalidParams = (fields: FieldErrors) =>
   new ApiError('invalid_params', 'One or more parameters are invalid.', { fields });
 
-/** Challenges: never the scheme alone (RFC 6750 section 3, RFC 7617 section 2). */
+/** Values of WWW-Authenticate, never the scheme alone (RFC 6750 section 3, RFC 7617 section 2). */
 export const BEARER = 'Bearer realm="latchkey"';
-/** For a token that is shown and not good (RFC 6750 section 3.1). */
+/** For a token that was presented and is not valid (RFC 6750 section 3.1). */
 export const INVALID_TOKEN = 'Bearer error="invalid_token"';
 export const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
 

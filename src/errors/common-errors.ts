@@ -1,16 +1,16 @@
 import { ApiError, badRequest, conflict, unavailable } from './api-error.js';
 
-// What many routes answer. The description shows each of them for its code (`openapi.ts`).
+// Errors that many routes have in common. The API description shows each as the example of its code.
 
 export const notJson = () => badRequest('The body is not valid JSON.');
 
 export const notAllowed = () => new ApiError('forbidden', 'This is not allowed.');
 
-/** Said to whoever knows the password, and to nobody else. */
+/** Only for whoever has given the right password. */
 export const unverified = () =>
   new ApiError('unverified', 'Verify your email first. Open the link that was sent to it.');
 
-/** @param methods those that the address does answer to */
+/** @param methods the methods that the URL accepts */
 export const wrongMethod = (methods: string[]) =>
   new ApiError('method_not_allowed', `This URL only accepts ${methods.join(', ')}.`, {
     headers: { allow: methods.join(', ') },

@@ -20,36 +20,38 @@ const UNAVAILABLE_SYSTEM_CODES = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
 ]);
-/** What `pg` and its pool say without a code. */
+/** Messages of `pg` and its pool that come without a code. */
 const UNAVAILABLE_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable|after calling end on the pool|Connection ended/;
 
-/** Whether an error says that PostgreSQL is away, starting, stopping or too busy: the client should try again. */
+/**
+ * Whether an error means that PostgreSQL is unreachable, starting, stopping or too busy, so that a retry may succeed.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  // What TypeORM says when the connection was lost between two statements of a transaction.
+  // TypeORM's errors when the connection was lost between two statements of a transaction.
   if (error instanceof QueryRunnerAlreadyReleasedError || error instanceof QueryRunnerProviderAlreadyReleasedError) {
     return true;
   }
   const cause = driverError(error);
   if (!cause) return false;
   if (cause.syscall === 'connect' && cause.code === 'ENOENT') return true;
-  // PostgreSQL's word for what ends the connection, or lets none begin.
+  // PostgreSQL's severity for errors that end the connection or refuse it.
   if (cause.severity === 'FATAL') return true;
   return (
     UNAVAILABLE_STATES.test(cause.code ?? '') ||
-    // With the name of the call: a client of ours that hangs up is an ECONNRESET without one.
+    // Only with the name of a system call: an HTTP client that hangs up is an ECONNRESET without one.
     (cause.syscall !== undefined && UNAVAILABLE_SYSTEM_CODES.has(cause.code ?? '')) ||
     UNAVAILABLE_MESSAGES.test(cause.message ?? '')
   );
 }
 
-/** Whether a statement failed because it would have broken the named unique index. */
+/** Whether a statement failed because it would have violated the named unique index. */
 export function isUniqueViolation(error: unknown, constraint: string): boolean {
   const cause = driverError(error);
   return cause?.code === '23505' && cause.constraint === constraint;
 }
 
-/** Whether a statement failed because what it refers to by the named foreign key is no longer there. */
+/** Whether a statement failed because the row that the named foreign key refers to does not exist (any more). */
 export function isForeignKeyViolation(error: unknown, constraint: string): boolean {
   const cause = driverError(error);
   return cause?.code === '23503' && cause.constraint === constraint;

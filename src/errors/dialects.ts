@@ -3,8 +3,8 @@ import { escapeHtml, htmlPage, pagePolicy } from '../html/page.js';
 import type { ApiError, FieldErrors } from './api-error.js';
 
 /**
- * The shapes of error bodies. Each of the documents that Latchkey implements has its own; `page` is HTML for people, and
- * `plain` for the operational routes that come from none of them. A new document adds an entry here and in PREFIXES.
+ * The formats of error bodies. Each API document that Latchkey implements has its own; `page` is HTML, and `plain` is
+ * for operational routes, which are in none of the documents. A new document adds an entry here and in PREFIXES.
  */
 export type Dialect = 'account' | 'publicauth' | 'app-token' | 'connect' | 'oauth' | 'page' | 'plain';
 
@@ -47,7 +47,7 @@ const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | s
   }),
 };
 
-/** The account dialect has a closed list of ids; what is not on it is a kind of bad request. */
+/** The account dialect has a fixed list of ids; the codes that are not on it become `bad_request`. */
 const accountIds: Partial<Record<ApiError['code'], string>> = {
   method_not_allowed: 'bad_request',
   too_slow: 'bad_request',
@@ -56,7 +56,7 @@ const accountIds: Partial<Record<ApiError['code'], string>> = {
   unsupported_media_type: 'bad_request',
 };
 
-/** RFC 6749 section 5.2, RFC 6750 section 3.1 and, for what is our fault, RFC 6749 section 4.1.2.1. */
+/** RFC 6749 section 5.2, RFC 6750 section 3.1 and, for server errors, RFC 6749 section 4.1.2.1. */
 const oauthCodes: Record<ApiError['code'], string> = {
   bad_request: 'invalid_request',
   unauthorized: 'invalid_client',
@@ -75,11 +75,11 @@ const oauthCodes: Record<ApiError['code'], string> = {
   unavailable: 'temporarily_unavailable',
 };
 
-/** Dialects with one message a field. */
+/** For dialects with one message for each field. */
 const firstOfEach = (fields: FieldErrors) =>
   Object.fromEntries(Object.entries(fields).map(([field, [first = '']]) => [field, first]));
 
-/** For requests that match no route: the dialect that the path's neighbours speak. */
+/** For requests that match no route: the dialect of the routes with the same prefix. */
 const PREFIXES: [prefix: string, dialect: Dialect][] = [
   ['/accounts', 'account'],
   ['/account', 'account'],
@@ -95,7 +95,7 @@ export function dialectOfPath(path: string): Dialect {
   return match ? match[1] : 'plain';
 }
 
-/** What the publicauth document says of absent fields: their names, in its order. */
+/** Marks absent fields, whose names the publicauth document lists in one message. */
 export const MISSING = 'is missing';
 
 function wordFields(fields: FieldErrors): string {
@@ -106,17 +106,17 @@ function wordFields(fields: FieldErrors): string {
     .join('; ');
 }
 
-/** @returns the status that tells `error` in `dialect`: only the account document knows 422 */
+/** @returns the HTTP status of an error in a dialect: only the account document has 422 */
 export function statusOf(dialect: Dialect, error: ApiError): number {
   return error.code === 'invalid_params' && dialect !== 'account' ? 400 : error.status;
 }
 
-/** @returns the body that tells `error` in `dialect` */
+/** @returns the body of an error in a dialect */
 export function wordError(dialect: Dialect, error: ApiError, requestId: string): object | string {
   return bodies[dialect](error, requestId);
 }
 
-/** @returns the headers that say how to read a body in `dialect` */
+/** @returns the headers of an error body in a dialect */
 export function headersOf(dialect: Dialect): Record<string, string> {
   return dialect === 'page'
     ? { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy({}) }

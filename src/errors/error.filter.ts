@@ -16,10 +16,8 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Told of every failure before it is answered.
- *
- * @throws what is answered in its place
+/** Called with every failure before it is answered.
+ * @throws an error to answer in its place
  */
 export type FailureListener = (request: FastifyRequest, thrown: unknown) => Promise<void>;
 
@@ -28,7 +26,7 @@ export type FailureListener = (request: FastifyRequest, thrown: unknown) => Prom
 export class ErrorFilter implements ExceptionFilter {
   constructor(private readonly listener: FailureListener) {}
 
-  /** Never rejects: nobody would catch it, and the process would end. */
+  /** Never rejects, as nobody would catch it and the process would end. */
   async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -46,8 +44,8 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 /**
- * Answers a request with what the client may know of a failure, in the route's dialect, and logs the rest.
- * Fastify calls it too, for what never reaches Nest (unusable URLs and bodies).
+ * Answers a request with what the client may see of a failure, in the route's dialect, and logs the rest. Fastify also
+ * calls it, for requests that never reach Nest (invalid URLs and bodies).
  */
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (reply.sent) return;
@@ -80,13 +78,13 @@ function toApiError(thrown: unknown): ApiError {
   return status !== undefined && status >= 400 && status < 500 ? ofFramework(status) : unexpected();
 }
 
-/** What Node says when a client goes away in the middle of its request. */
+/** Node's error when a client disconnects in the middle of its request. */
 function isHangUp(thrown: unknown): boolean {
   const { code, message } = (thrown ?? {}) as { code?: unknown; message?: unknown };
   return code === 'ECONNRESET' && message === 'aborted';
 }
 
-/** Frameworks word their own errors with the client's input in them; ours say the same without it. */
+/** In place of the frameworks' own messages, which repeat the client's input. */
 const FRAMEWORK_MESSAGES: Partial<Record<ErrorCode, string>> = {
   bad_request: 'The request could not be understood.',
   unauthorized: 'Authentication is required.',

@@ -7,7 +7,9 @@ import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
-/** The one guard of all routes. It reads what a route declares (see `access`) and denies what declares nothing. */
+/**
+ * The guard of all routes. It enforces what a route declares (see `access`), and denies routes that declare nothing.
+ */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
@@ -25,7 +27,7 @@ export class AccessGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const access = request.routeOptions.config.access;
-    if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no guard.`);
+    if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no access.`);
     switch (access.scheme) {
       case 'public':
         if (access.limited) await this.limit(request.ip);

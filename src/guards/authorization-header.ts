@@ -2,26 +2,26 @@ import type { FastifyRequest } from 'fastify';
 
 type Sent = Pick<FastifyRequest, 'headers'> & { raw: { rawHeaders: string[] } };
 
-/** Whether `Authorization` was sent twice: Node keeps the first, and a proxy before us may have gone by the other. */
+/** Whether `Authorization` was sent twice: Node keeps the first, but a proxy may have checked the other. */
 export function isRepeated({ raw: { rawHeaders } }: Sent): boolean {
   return rawHeaders.filter((text, index) => index % 2 === 0 && /^authorization$/i.test(text)).length > 1;
 }
 
 /**
- * Both documented spellings, `Bearer X` and `Bearer: X`, the scheme in whatever case (RFC 9110 section 11.1). None when
- * the header was sent twice.
+ * Reads both documented spellings, `Bearer X` and `Bearer: X`, with the scheme in any case (RFC 9110 section 11.1).
+ * Null also when the header was sent twice.
  */
 export function bearerToken(request: Sent): string | null {
   const token = /^bearer:? +([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
   return token === undefined || isRepeated(request) ? null : token;
 }
 
-/** Whether a token is shown as Bearer, however malformed. */
+/** Whether a Bearer token is presented, well-formed or not. */
 export function showsBearer({ headers }: Sent): boolean {
   return /^bearer:? +\S/i.test(headers.authorization ?? '');
 }
 
-/** Whether the scheme is Basic, however well-formed the rest is. */
+/** Whether the scheme is Basic, whether or not the rest is well-formed. */
 export function isBasic({ headers }: Sent): boolean {
   return /^basic( |$)/i.test(headers.authorization ?? '');
 }

@@ -26,8 +26,8 @@ export class BearerJwtScheme {
   }
 
   /**
-   * Asks the strategy as passport's own middleware does, without passport's registry: that is one for the whole
-   * process, and a second server in it would take the first one's place.
+   * Runs the strategy as passport's own middleware does, but without passport's registry, which is global: a second
+   * server in the process would replace the strategy of the first.
    */
   private authenticate(request: FastifyRequest): Promise<SessionPrincipal | undefined> {
     return new Promise((resolve, reject) => {

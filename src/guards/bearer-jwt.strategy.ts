@@ -6,20 +6,20 @@ import type { SessionPrincipal } from '../access/principal.js';
 import { SessionChecks } from '../sessions/session-checks.service.js';
 import { bearerToken } from './authorization-header.js';
 
-/** Passport's way to authenticate a request by the JWT of a session. What is good, {@link SessionChecks} says. */
+/** Passport's strategy for the JWT of a session, which {@link SessionChecks} checks. */
 @Injectable()
 export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') {
   constructor(private readonly sessions: SessionChecks) {
     super({
       jwtFromRequest: bearerToken,
-      // Required, and never asked: see `authenticate`.
+      // Required, but never called: see `authenticate`.
       secretOrKeyProvider: (_request: unknown, _token: unknown, done: (error: Error) => void) => {
         done(new Error('Keys are looked up by SessionChecks.'));
       },
     });
   }
 
-  /** In place of passport-jwt's own, which ignores `crit` and answers an outage like a bad token. */
+  /** Replaces passport-jwt's own, which ignores `crit` and reports an outage as an invalid token. */
   override authenticate(request: unknown): void {
     this.validate(bearerToken(request as FastifyRequest)).then(
       (principal) => {
@@ -32,7 +32,7 @@ export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') 
     );
   }
 
-  /** @returns who is signed in by a token. @throws when the database is away */
+  /** @returns the session's principal, if the token is valid. @throws when the database is unavailable */
   async validate(token: string | null): Promise<SessionPrincipal | undefined> {
     return token === null ? undefined : (await this.sessions.ofToken(token))?.principal;
   }

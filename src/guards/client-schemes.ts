@@ -10,7 +10,7 @@ import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { basicCredentials, bearerToken, isBasic, isRepeated, showsBearer } from './authorization-header.js';
 import { TokenAuthenticator } from './token-authenticator.js';
 
-/** A client at the routes of clients: by its access token (RFC 6750), or by its id and secret as HTTP Basic. */
+/** Authenticates a client by its access token (RFC 6750), or by its id and secret as HTTP Basic. */
 @Injectable()
 export class ClientScheme {
   constructor(
@@ -19,7 +19,7 @@ export class ClientScheme {
     private readonly metrics: Metrics,
   ) {}
 
-  /** Whether a request shows what only a client would, good or not. */
+  /** Whether a request presents a client's kind of credential, valid or not. */
   isMeant(request: FastifyRequest): boolean {
     return isBasic(request) || TOKEN_KINDS.oauth.format.recognises(bearerToken(request) ?? '');
   }
@@ -27,7 +27,7 @@ export class ClientScheme {
   /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
   async admits(request: FastifyRequest, scope: ClientScope): Promise<boolean> {
     if (isRepeated(request) || valueOf(request.query, 'access_token') || valueOf(request.body, 'access_token')) {
-      throw new ApiError('bad_request', 'Send one credential only, in the Authorization header.', {
+      throw new ApiError('bad_request', 'Send exactly one credential, in the Authorization header.', {
         headers: { 'www-authenticate': `${BEARER}, error="invalid_request"` },
       });
     }
@@ -54,7 +54,10 @@ export class ClientScheme {
   }
 }
 
-/** A client at the OAuth2 endpoints: by its id and secret, as HTTP Basic or in the body (RFC 6749 section 2.3.1). */
+/**
+ * Authenticates a client at the OAuth2 endpoints by its id and secret, as Basic or in the body (RFC 6749 section
+ * 2.3.1).
+ */
 @Injectable()
 export class ClientSecretScheme {
   constructor(
@@ -65,7 +68,7 @@ export class ClientSecretScheme {
   /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
   async admits(request: FastifyRequest, scope: ClientScope | undefined): Promise<boolean> {
     const shown = shownSecret(request);
-    // Nothing was presented, so there is nothing to count.
+    // Without a credential there is no check to count.
     if (!shown && !isBasic(request)) throw badClient();
     const check = shown && this.clients.authenticate(shown.id, shown.secret, request.ip);
     const client = await this.metrics.counted('client', check);
@@ -76,7 +79,7 @@ export class ClientSecretScheme {
   }
 }
 
-/** @throws ApiError `bad_request` when there is more than one way (section 2.3), or the URL has a secret */
+/** @throws ApiError `bad_request` for more than one authentication method (section 2.3), or credentials in the URL */
 function shownSecret(request: FastifyRequest): { id: string; secret: string } | undefined {
   const [id, secret] = ['client_id', 'client_secret'].map((name) => valueOf(request.body, name));
   if (valueOf(request.query, 'client_secret') || valueOf(request.query, 'client_id')) {
@@ -86,7 +89,7 @@ function shownSecret(request: FastifyRequest): { id: string; secret: string } | 
     return typeof id === 'string' && typeof secret === 'string' ? { id, secret } : undefined;
   }
   const basic = basicCredentials(request);
-  // An id without a secret proves nothing: libraries send it along.
+  // Some libraries repeat the id in the body, which is not a second authentication method.
   if (isRepeated(request) || secret !== undefined || (id !== undefined && basic && id !== basic.id)) {
     throw severalWays();
   }

@@ -11,7 +11,7 @@ import { TokenAuthenticator } from './token-authenticator.js';
 import { Refusals } from './refusals.service.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
-/** What stands before every route. */
+/** The guard of every route, and the schemes that it uses. */
 @Module({
   imports: [SessionsModule, TokensModule, OauthClientsModule],
   providers: [

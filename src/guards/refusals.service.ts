@@ -5,10 +5,10 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 
-/** So many of each principal's are noted: nobody fills the audit log with them. */
+/** How many refusals of one principal are recorded, so that nobody can flood the audit log. */
 const NOTED = { most: 30, seconds: 60 };
 
-/** Notes in the audit log that somebody who is known was not allowed to do something. */
+/** Records in the audit log that an authenticated principal was not allowed to do something. */
 @Injectable()
 export class Refusals {
   constructor(
@@ -16,9 +16,8 @@ export class Refusals {
     private readonly limits: Limits,
   ) {}
 
-  /**
-   * @param error what a request ended with; only refusals are noted
-   * @throws when it could not be noted, for instance as the database is away
+  /** @param error what a request failed with; only `forbidden` is recorded
+   * @throws when it could not be recorded, for instance because the database is unavailable
    */
   async note({ principal, method, routeOptions }: FastifyRequest, error: unknown): Promise<void> {
     if (!principal || !(error instanceof ApiError) || error.code !== 'forbidden') return;

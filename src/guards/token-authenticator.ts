@@ -4,7 +4,7 @@ import type { TokenKind } from '../tokens/token-kinds.js';
 import type { VerifiedToken } from '../tokens/tokens.store.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
-/** Tokens as requests show them. Each check is counted, none is audited: there are too many. */
+/** Checks the tokens that requests present. Checks are counted, and not in the audit log: there are too many. */
 @Injectable()
 export class TokenAuthenticator {
   constructor(
@@ -13,9 +13,9 @@ export class TokenAuthenticator {
   ) {}
 
   /**
-   * @param shown a header; undefined: nothing was presented. One that was sent twice arrives joined by a comma, and so is
-   *   no secret of any format
-   * @returns the token, if it is good
+   * @param shown the value of a header; undefined: it was not sent. A header that was sent twice arrives joined by a
+   *   comma, which no format accepts
+   * @returns the token, if it is valid
    */
   async check(kind: TokenKind, shown: string | string[] | undefined): Promise<VerifiedToken | undefined> {
     return typeof shown === 'string' ? this.metrics.counted(kind, this.tokens.check(kind, shown)) : undefined;

@@ -25,7 +25,7 @@ export class AppTokenScheme {
   }
 }
 
-/** `App-Token` with the scope `frontend`, or, with FRONTEND_AUTH=none, whoever the network lets through. */
+/** `App-Token` with the scope `frontend`, or nothing with FRONTEND_AUTH=none. */
 @Injectable()
 export class FrontendScheme {
   constructor(
@@ -49,7 +49,7 @@ export class FrontendScheme {
 export class UserTokenScheme {
   constructor(private readonly tokens: TokenAuthenticator) {}
 
-  /** @throws ApiError `unauthorized`, which names each header that is not good */
+  /** @throws ApiError `unauthorized`, which names each header that is missing or invalid */
   async admits(request: FastifyRequest): Promise<boolean> {
     const [app, user] = await Promise.all([
       this.tokens.check('app', request.headers[APP_TOKEN]),

@@ -18,7 +18,7 @@ export class HealthController {
   @Get('healthz')
   @Public()
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'The process is running', description: 'For liveness probes. Depends on nothing else.' })
+  @ApiOperation({ summary: 'Liveness probe', description: 'The process is running. Does not check the database.' })
   @ApiOkResponse({ type: Liveness })
   @ApiErrors('plain')
   live(): { status: string } {

@@ -17,19 +17,19 @@ const PARTS = { type: 'object', additionalProperties: { $ref: getSchemaPath(Part
 const UP = { database: { status: 'up' } };
 const DOWN = { database: { status: 'down', message: 'unreachable' } };
 
-/** What Terminus answers. */
+/** The format of Terminus. */
 @ApiExtraModels(PartStatus)
 export class ReadinessView {
   @ApiProperty({ enum: ['ok', 'error', 'shutting_down'], example: 'ok' })
   status!: string;
 
-  @ApiProperty({ description: 'What is up', ...PARTS, example: UP })
+  @ApiProperty({ description: 'The parts that are up', ...PARTS, example: UP })
   info!: object;
 
-  @ApiProperty({ description: 'What is not', ...PARTS, example: {} })
+  @ApiProperty({ description: 'The parts that are down', ...PARTS, example: {} })
   error!: object;
 
-  @ApiProperty({ description: 'Both', ...PARTS, example: UP })
+  @ApiProperty({ description: 'All parts', ...PARTS, example: UP })
   details!: object;
 }
 

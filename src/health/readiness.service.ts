@@ -5,7 +5,7 @@ import { DatabaseClock } from '../database/database-clock.service.js';
 import { APPLIED, migrationNames } from '../database/migrate.js';
 import { sql } from '../database/sql.js';
 
-/** Whether this process can serve: it is not stopping, the database answers, and its schema is the one we know. */
+/** Whether this process can serve: it is not stopping, the database answers, and every migration is applied. */
 @Injectable()
 export class Readiness {
   private stopping = false;
@@ -16,7 +16,7 @@ export class Readiness {
     private readonly clock: DatabaseClock,
   ) {}
 
-  /** To be called at the first moment of a shutdown: the load balancer should send no more. */
+  /** To be called when a shutdown begins, so that load balancers stop sending requests. */
   stop(): void {
     this.stopping = true;
   }

@@ -13,23 +13,22 @@ export const verificationPage = (): string =>
     field: 'verify_email_token',
     done: 'Your email is verified. You can sign in now.',
     used: USED,
-    form: oneButton(
-      'Press the button to confirm that this is your email. You can sign in afterwards.',
-      'Verify the email',
-    ),
+    form: oneButton('Confirm that this is your email. You can then sign in.', 'Verify email'),
   });
 
 /** The page on which a change of email is undone. */
 export const undoPage = (): string =>
   linkPage({
-    title: 'Undo the change of your email',
+    title: 'Undo the change of email',
     endpoint: 'account/email/undo',
     field: 'undo_email_token',
-    done: 'Your email has been restored and everyone is signed out. You will receive a mail to choose a new password.',
+    done:
+      'Your email has been restored, and everyone has been signed out. You will receive a mail to choose a new ' +
+      'password.',
     used: USED,
     form: oneButton(
-      'Press the button to restore your previous email. Everyone is signed out of your account, its password is removed, ' +
-        'and you receive a mail to choose a new one.',
+      'This restores your previous email, signs everyone out of your account and removes its password. You will receive a ' +
+        'mail to choose a new one.',
       'Undo the change',
     ),
   });

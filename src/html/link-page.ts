@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { escapeHtml, htmlPage, pagePolicy } from './page.js';
 
-/** A page that a link in a mail opens. Opening it changes nothing, as mail scanners open links too: only its form does. */
+/** A page that a link in a mail opens. Only its form acts: mail scanners open links too. */
 export interface LinkPage {
   title: string;
-  /** HTML inside the form, with its button. */
+  /** The HTML inside the form, including its button. */
   form: string;
-  /** Where the token goes, below the root, and the field that it goes in. */
+  /** The path to send the token to, relative to the root, and the name of its field. */
   endpoint: string;
   field: string;
-  /** What is said when it was taken, and when it is used or has expired. */
+  /** The messages when the token was accepted, and when it has been used or has expired. */
   done: string;
   used: string;
 }
@@ -22,14 +22,14 @@ export const LINK_PAGE_POLICY = pagePolicy({ script: SCRIPT });
 export function linkPage({ title, form, ...data }: LinkPage): string {
   const attributes = Object.entries({
     ...data,
-    incomplete: 'This link is incomplete. Open the link in your mail again.',
-    unreachable: 'The server could not be reached. Try again.',
+    incomplete: 'This link is incomplete. Open the link from the mail again.',
+    unreachable: 'The server could not be reached. Try again later.',
   }).map(([name, text]) => `data-${name}="${escapeHtml(text)}"`);
   return htmlPage({
     title,
     script: SCRIPT,
     main: `<h1>${title}</h1>
-<noscript><p>This page needs JavaScript: the part of the link that identifies you is only read in your browser.</p></noscript>
+<noscript><p>This page needs JavaScript to read the link from your mail.</p></noscript>
 <p id="problem" role="alert" tabindex="-1"></p>
 <form id="form" hidden ${attributes.join(' ')}>
 ${form}

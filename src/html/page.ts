@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** How all pages look. */
+/** The style of all pages. */
 const STYLE = `
   body { font: 1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem; color: #1a1a1a;
     background: #fff; overflow-wrap: break-word }
@@ -24,12 +24,12 @@ const STYLE = `
 
 export interface Page {
   title: string;
-  /** HTML; whatever comes from outside has been through {@link escapeHtml}. */
+  /** HTML, in which all input has been escaped by {@link escapeHtml}. */
   main: string;
   script?: string;
 }
 
-/** @returns a text as it can stand between tags and in quoted attributes */
+/** @returns a text escaped for use between tags and in quoted attributes */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
@@ -54,11 +54,9 @@ ${main}
 `;
 }
 
-/**
- * The Content-Security-Policy of a page: it runs its own script and style, and may not be framed.
- *
- * @param script that of the page, if it has one: it may talk to its own server
- * @param formTargets where its forms may lead, redirects included; none: nowhere
+/** The Content-Security-Policy of a page: only its own script and style, and no framing.
+ * @param script the page's script, if it has one, which may send requests to its own origin
+ * @param formTargets where its forms may lead, including redirects
  */
 export function pagePolicy({ script, formTargets = [] }: { script?: string; formTargets?: string[] }): string {
   return [

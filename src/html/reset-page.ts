@@ -6,12 +6,12 @@ export function resetPage(passwordMinLength: number): string {
     title: 'Choose a new password',
     endpoint: 'account/password',
     field: 'reset_password_token',
-    done: 'Your password is changed. You can sign in with it now.',
-    used: 'This link has been used or has expired. Ask for a new one.',
+    done: 'Your password has been changed. You can now sign in with it.',
+    used: 'This link has been used or has expired. Request a new one.',
     form: `<label for="password">New password</label>
 <input id="password" type="password" autocomplete="new-password" required aria-describedby="hint problem">
 <p class="hint" id="hint">At least ${passwordMinLength} characters.</p>
-<label><input id="show" type="checkbox"> Show the password</label>
+<label><input id="show" type="checkbox"> Show password</label>
 <button id="save" type="submit">Save</button>`,
   });
 }

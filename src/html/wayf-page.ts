@@ -1,11 +1,11 @@
 import { escapeHtml, htmlPage } from './page.js';
 
-/** Instead of an institution's id: the visitor signs in for themself. */
+/** In place of an institution's id: the visitor signs in with any account. */
 export const NO_INSTITUTION = 'none';
 
 export const LONGEST_SEARCH = 100;
 
-/** An organisation that visitors can say they are from. */
+/** An organisation that visitors can choose. */
 interface Institution {
   id: string;
   name: string;
@@ -18,8 +18,8 @@ interface Search {
 }
 
 /**
- * The page on which a visitor looks for their institution. It needs no script: what a script would announce, the title
- * and the first element in focus say.
+ * The page on which a visitor searches for their institution. It needs no script: the title and the focused element
+ * announce the results to screen readers.
  */
 export function searchPage(search?: Search): string {
   const isFruitless = search?.found.length === 0;
@@ -42,8 +42,8 @@ function results(search: Search): string {
   const { found, more } = search;
   if (found.length === 0) return '<p id="found" role="status">No institution matches this name.</p>';
   const items = found.map(({ id, name }) => `<li><a href="?institution=${id}">${escapeHtml(name)}</a></li>`);
-  const hint = more ? ' Type more of the name to find others.' : '';
-  // The role: without marks, a list is none to Safari.
+  const hint = more ? ' Type more of the name to narrow the search.' : '';
+  // The role is for Safari, to which a list without markers is not a list.
   return `<p id="found" role="status" tabindex="-1" autofocus>${countOf(search)}:${hint}</p>
 <ul role="list">
 ${items.join('\n')}
@@ -56,11 +56,10 @@ function countOf({ found, more }: Search): string {
 }
 
 /**
- * The page on which a visitor signs in. The email's field is not of the type `email`: for that, browsers refuse letters
- * outside ASCII before the @, and rewrite those behind it.
- *
- * @param institution null: with any account
- * @param attempt what was wrong with the last one, and its email
+ * The page on which a visitor signs in. The email's field is not of the type `email`, for which browsers refuse letters
+ * outside ASCII before the @ and rewrite those after it.
+ * @param institution null: any account can sign in
+ * @param attempt the problem of the last attempt, and its email
  */
 export function signInPage(institution: Institution | null, attempt?: { problem: string; email: string }): string {
   const described = attempt ? ' aria-invalid="true" aria-describedby="problem"' : '';

@@ -18,7 +18,7 @@ import { RouteTable } from './routes.js';
 /** Long enough for 255 characters of four bytes, percent-encoded. */
 export const LONGEST_PARAMETER = 4_096;
 
-/** What machines ask for every few seconds, and nobody wants to read about. */
+/** Routes that are polled every few seconds, and are logged at the level `debug`. */
 const QUIET_ROUTES = ['/healthz', '/readyz', '/metrics'];
 
 /** Fastify as Latchkey uses it, the table of the routes that it will serve, and its connections. */
@@ -56,7 +56,7 @@ export function createAdapter(
   return { adapter, routes, connections };
 }
 
-/** The kernel may be unable to hand over a connection, for lack of memory for instance; the next one may succeed. */
+/** Accepting a connection may fail, for instance for lack of memory; the next one may succeed. */
 function outliveRefusedConnections(fastify: FastifyInstance): void {
   fastify.addHook('onListen', (done) => {
     fastify.server.on('error', (error) => {
@@ -66,12 +66,12 @@ function outliveRefusedConnections(fastify: FastifyInstance): void {
   });
 }
 
-/** Fastify takes networks as they are, but trusts no hop count: for that it must be told what it means. */
+/** Fastify accepts networks as they are, but needs a function for a number of hops. */
 function trustedProxies(setting: Config['trustProxy']) {
   return typeof setting === 'number' ? (_address: string, hop: number) => hop < setting : setting;
 }
 
-/** A caller's own request id is kept when it is safe to repeat in headers and logs. */
+/** A client's request id is kept if it is safe to repeat in headers and logs. */
 function acceptedRequestId(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : undefined;
 }

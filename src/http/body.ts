@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import { notJson, unsupportedType } from '../errors/common-errors.js';
 
-/** Deeper bodies than any document describes are refused before recursive code meets them. */
+/** Deeper bodies are refused before recursive code reads them; no API document needs them. */
 const MAX_DEPTH = 32;
-/** So are bodies of more fields and elements than this: what maps and checks them takes its time for each. */
+/** Bodies with more fields and elements are refused, as validation takes time for each. */
 const MAX_PARTS = 1_000;
 
 /** What a body may have, in bytes, unless its route takes larger ones: every body is read before anybody is asked who it is. */
@@ -26,14 +26,15 @@ export function limitBodies(fastify: FastifyInstance, most: number): void {
 }
 
 /**
- * Makes Fastify read JSON bodies, and forms where a route takes them. No body, or an empty one, counts as `{}` whatever its type.
- * Refuses what is not UTF-8, not JSON, too deep, or holds text that PostgreSQL cannot store.
+ * Makes Fastify read JSON bodies, and forms where a route accepts them. A missing or empty body counts as `{}`,
+ * whatever its type. Refuses bodies that are not UTF-8, not JSON or too deep, or that contain text that PostgreSQL
+ * cannot store.
  */
 export function readBodies(fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
   fastify.addHook('onRequest', ({ headers }, _reply, done) => {
-    // Fastify refuses a media type that is none before it looks whether there is a body.
+    // Fastify refuses an invalid media type even when there is no body.
     const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
     if (isEmpty) delete headers['content-type'];
     done();
@@ -64,7 +65,7 @@ export function readBodies(fastify: FastifyInstance): void {
     }
     const form = new URLSearchParams(body.toString());
     const names = [...form.keys()];
-    if (new Set(names).size !== names.length) done(badRequest('A field is given twice.'));
+    if (new Set(names).size !== names.length) done(badRequest('A field is repeated.'));
     else if (names.includes('__proto__')) done(badRequest('The body is not a valid form.'));
     else {
       const value = Object.fromEntries(form);
@@ -150,7 +151,7 @@ function isStorableInside(value: unknown): boolean {
   return Object.entries(value).every(([key, child]) => isStorable(key) && isStorableInside(child));
 }
 
-/** PostgreSQL's text has no NUL and no half of a surrogate pair. */
+/** PostgreSQL's text cannot contain NUL or an unpaired surrogate. */
 function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }

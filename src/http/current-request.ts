@@ -9,7 +9,7 @@ const REQUEST_LIMIT = 4_000;
 
 /** Lets whatever runs for a request find it; see {@link currentRequest}. */
 export function rememberRequests(fastify: FastifyInstance): void {
-  // After the body has been read, which happens in a context of its own.
+  // After the body has been read, which happens in another asynchronous context.
   fastify.addHook('preValidation', (request, _reply, done) => {
     withDeadline(REQUEST_LIMIT, () => {
       storage.run(request, done);
@@ -18,14 +18,14 @@ export function rememberRequests(fastify: FastifyInstance): void {
 }
 
 /**
- * The request on whose behalf the caller runs; undefined outside of any. For the audit log, so that no act has to be
- * told whose it is.
+ * The request that the caller handles; undefined outside of requests. For the audit log, so that callers need not pass
+ * the actor.
  */
 export function currentRequest(): FastifyRequest | undefined {
   return storage.getStore();
 }
 
-/** Where a request comes from, and from what; null: not known. */
+/** The client's address and user agent; null: unknown. */
 export interface Origin {
   address: string | null;
   userAgent: string | null;
@@ -33,7 +33,7 @@ export interface Origin {
 
 const LONGEST_USER_AGENT = 512;
 
-/** @returns where the request comes from on whose behalf the caller runs */
+/** @returns the origin of the current request */
 export function currentOrigin(): Origin {
   const request = currentRequest();
   return {

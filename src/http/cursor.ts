@@ -5,23 +5,23 @@ import { invalidParams } from '../errors/api-error.js';
 import { Text, type FieldOptions } from './fields.js';
 import { isUuid } from './validation.js';
 
-/** How many records a page has, where clients do not choose. */
+/** How many records a page has, unless clients choose. */
 export const PAGE_SIZE = 100;
 
-/** Some of the records of a list, and where the next page begins; undefined: there is none. */
+/** The records of one page, and where the next page begins; undefined: it is the last. */
 export interface Page<Row> {
   records: Row[];
   next: Cursor | undefined;
 }
 
-/** @returns the place in a list as clients pass it back to us */
+/** @returns a cursor as text for clients */
 function writeCursor({ micros, id }: Cursor): string {
   return `${micros}.${id}`;
 }
 
 export const badCursor = () => invalidParams({ cursor: ['is not a valid cursor'] });
 
-/** From the beginning of a list that is newest first: Swagger UI sends it as it stands. */
+/** The beginning of a list that is newest first, as Swagger UI sends the example unedited. */
 const EXAMPLE_CURSOR = '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** A time, and an id of whatever list. */
@@ -36,25 +36,24 @@ export const ApiCursor = () =>
     schema: { type: 'string', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR },
   });
 
-/** The same as a field of a query that has others. */
+/** The cursor as a field of a query DTO. */
 export const PageCursor = (options: FieldOptions = {}): PropertyDecorator =>
   Text({ description: 'From `Link`', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR, required: false, ...options });
 
-/** The header that such a route answers with. */
+/** The response header of a paginated route. */
 export const LINK = {
   Link: {
-    description: 'Names the next page, if there is one (RFC 8288)',
+    description: 'Points to the next page, if there is one (RFC 8288)',
     schema: { type: 'string' },
     example: `<?cursor=${EXAMPLE_CURSOR}>; rel="next"`,
   },
 };
 
-/** As PostgreSQL writes them: a cursor is ours to the letter. */
+/** Cursors contain uuids as PostgreSQL writes them. */
 const isWrittenUuid = (text: string) => isUuid(text) && text === text.toLowerCase();
 
-/**
- * @param text from the query; undefined: the list is asked for from its beginning
- * @param isId whether a text can be an id of the list
+/** @param text from the query; undefined: the beginning of the list
+ * @param isId tells whether a text can be an id of the list
  * @throws ApiError `invalid_params` when it is not a valid cursor
  */
 export function readCursor(text: string | undefined, isId = isWrittenUuid): Cursor | undefined {
@@ -64,17 +63,17 @@ export function readCursor(text: string | undefined, isId = isWrittenUuid): Curs
   return { micros, id };
 }
 
-/** Cuts what was read to the size of a page: one row more than that shows that there is another. */
+/**
+ * Makes a page of rows that were selected with a limit of one more than the page, to see whether another one follows.
+ */
 export function pageOf<Row extends Cursor>(rows: Row[], limit = PAGE_SIZE): Page<Row> {
   const records = rows.slice(0, limit);
   const last = records.at(-1);
   return { records, next: rows.length > limit && last ? { micros: last.micros, id: last.id } : undefined };
 }
 
-/**
- * Names the next page of a list, if there is one, in `Link` (RFC 8288), relative to the list itself.
- *
- * @param kept parameters of the query that hold for the next page too
+/** Points to the next page of a list, if there is one, in the `Link` header (RFC 8288), relative to the list itself.
+ * @param kept the parameters of the query to keep
  */
 export function linkToNext(reply: FastifyReply, cursor: Cursor | undefined, kept: object = {}): void {
   if (!cursor) return;

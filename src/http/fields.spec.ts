@@ -71,7 +71,7 @@ describe('fields', () => {
     ['name', 1, 'must be a string'],
     ['name', '\n'.repeat(256), 'must be at most 255 characters'],
     ['name', 'a\nb', 'must be one line of text'],
-    ['id', 'x', 'must be a uuid'],
+    ['id', 'x', 'must be a UUID'],
     ['owner', 'x', 'is not a valid cursor'],
     ['flag', 'true', 'must be true or false'],
     ['choice', 'c', 'must be a or b'],

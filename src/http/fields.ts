@@ -15,21 +15,19 @@ import {
   OptionalOrNull,
 } from './validation.js';
 
-/** What is said of one field among others of its kind. */
+/** The options of one field. */
 export interface FieldOptions {
   description?: string;
   example?: unknown;
   default?: unknown;
   /** false: it may be absent, but not null. */
   required?: false;
-  /** It may be absent, and null. */
+  /** true: it may be absent or null. */
   nullable?: true;
 }
 
-/**
- * A field of a body or of a query: what OpenAPI says of it, and what it is checked for.
- *
- * @param checks in their order: of those that fail, the first is told
+/** A field of a body or a query, with its description in OpenAPI and its validation.
+ * @param checks in order: only the first that fails is reported
  */
 export function Field(options: ApiPropertyOptions, ...checks: PropertyDecorator[]): PropertyDecorator {
   if (options.nullable) return applyDecorators(ApiPropertyOptional(options), OptionalOrNull(), ...checks);
@@ -65,12 +63,12 @@ export function Flag(options: FieldOptions): PropertyDecorator {
   return Field({ ...options, type: Boolean }, IsBoolean(MUST_BE_BOOLEAN));
 }
 
-/** One of a few texts. */
+/** One of the given strings. */
 export function Choice(values: readonly string[], message: string, options: FieldOptions): PropertyDecorator {
   return Field(described({ enum: [...values] }, options), IsIn(values, { message }));
 }
 
-/** A list of scopes, none of them twice. */
+/** A list of scopes, without repetition. */
 export function Scopes(known: readonly string[], options: FieldOptions): PropertyDecorator {
   return Field(
     described({ isArray: true, enum: [...known], maxItems: known.length }, options),
@@ -80,12 +78,12 @@ export function Scopes(known: readonly string[], options: FieldOptions): Propert
   );
 }
 
-/** An object whose own fields are checked. */
+/** An object whose fields are validated. */
 export function Nested(type: () => new () => object): PropertyDecorator {
   return Field({}, IsObject(MUST_BE_OBJECT), ValidateNested(MUST_BE_OBJECT), Type(type));
 }
 
-/** The description comes first, where a reader of the document looks for it. */
+/** Puts the description first in the OpenAPI document. */
 function described(kind: ApiPropertyOptions, { description, ...options }: FieldOptions): ApiPropertyOptions {
   return { ...(description !== undefined && { description }), ...kind, ...options } as ApiPropertyOptions;
 }

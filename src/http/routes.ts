@@ -14,7 +14,7 @@ export class RouteTable {
   /** Must be called before the first route is registered. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', ({ method, url, config }) => {
-      // Preflights of any path, when CORS is on: no route of ours.
+      // The route for preflights, when CORS is enabled.
       if (url === '*') return;
       for (const name of [method].flat()) {
         this.routes.push({ method: name, url, pattern: patternOf(url), config });
@@ -22,18 +22,18 @@ export class RouteTable {
     });
   }
 
-  /** @returns the methods that the path answers to, for `Allow` (RFC 9110 section 10.2.1) */
+  /** @returns the methods that the path accepts, for `Allow` (RFC 9110 section 10.2.1) */
   methodsOf(path: string): string[] {
     const matching = this.routes.filter((route) => route.pattern.test(path));
     return [...new Set(matching.map((route) => route.method))].sort();
   }
 
-  /** @returns the routes that declare no guard, as `METHOD url`; a server with one of these must not start */
+  /** @returns the routes that declare no access, as `METHOD url`; a server with such a route must not start */
   unguarded(): string[] {
     return this.routes.filter((route) => !route.config?.access).map((route) => `${route.method} ${route.url}`);
   }
 
-  /** All of them, as `METHOD url`. */
+  /** @returns all routes, as `METHOD url` */
   list(): string[] {
     return this.routes.map((route) => `${route.method} ${route.url}`);
   }

@@ -2,7 +2,7 @@ import { ValidationPipe, type ValidationError } from '@nestjs/common';
 import { ValidateBy, ValidateIf } from 'class-validator';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 
-/** What class-validator's decorators say of a field, in our words. */
+/** Messages for class-validator's decorators. */
 export const MUST_BE_OBJECT = { message: 'must be an object' };
 export const MUST_BE_STRING = { message: 'must be a string' };
 export const MUST_BE_WHOLE_NUMBER = { message: 'must be a whole number' };
@@ -12,17 +12,17 @@ export const MUST_BE_SCOPES = { message: 'must be a list of known scopes' };
 export const MUST_NOT_BE_EMPTY = { message: 'must not be empty' };
 export const atMostBytes = (most: number) => `must be at most ${most} bytes`;
 export const atMostCharacters = (most: number) => `must be at most ${most} characters`;
-/** @param hint what to do about it */
+/** @param hint what the client can do instead */
 export const wholeNumberFrom = (least: number, most: number, hint = '') =>
   `must be a whole number from ${least} to ${most}${hint}`;
-/** @param place counted from one */
+/** @param place the number of the entry, counted from one */
 export const ofEntry = (place: number, problem: string) => `entry ${place} ${problem}`;
-/** @param what nobody chooses for themselves */
+/** @param what the thing that clients cannot choose */
 export const notYourOwn = (what: string) => `You cannot specify your own ${what}.`;
-/** The app-token document's words for an id that is none, or nobody's. */
+/** The app-token document's message for an invalid or unknown id. */
 export const INVALID_ID = 'One or more IDs are not formatted correctly.';
 
-/** Turns bodies into the DTOs that the routes ask for; what a DTO does not name is left out. */
+/** Turns bodies and queries into the DTOs of the routes; unknown fields are dropped. */
 export function bodyValidation(): ValidationPipe {
   return new ValidationPipe({
     transform: true,
@@ -32,7 +32,7 @@ export function bodyValidation(): ValidationPipe {
   });
 }
 
-/** Fields are named as the client wrote them, without the objects that they are in. */
+/** Fields are named without the objects that contain them. */
 function fieldErrors(errors: ValidationError[]): FieldErrors {
   return Object.assign(
     {},
@@ -43,7 +43,7 @@ function fieldErrors(errors: ValidationError[]): FieldErrors {
   ) as FieldErrors;
 }
 
-/** The text takes at most so many bytes in UTF-8. */
+/** The string has at most this many bytes in UTF-8. */
 export function HasAtMostBytes(most: number): PropertyDecorator {
   return ValidateBy({
     name: 'hasAtMostBytes',
@@ -55,19 +55,19 @@ export function HasAtMostBytes(most: number): PropertyDecorator {
 }
 
 /**
- * How many characters PostgreSQL counts in a text: code points. class-validator's own length leaves out variation
- * selectors, and so would let through what a column refuses.
+ * Counts characters as PostgreSQL does: code points. class-validator's own check ignores variation selectors, and so
+ * would accept what a column refuses.
  */
 export function countCharacters(text: string): number {
   return Array.from(text).length;
 }
 
-/** The text has at most so many characters. */
+/** The string has at most this many characters. */
 export function HasAtMostCharacters(most: number, message = atMostCharacters(most)): PropertyDecorator {
   return ValidateBy({
     name: 'hasAtMostCharacters',
     validator: {
-      // No character takes more than two of JavaScript's: what is far too long need not be counted.
+      // A character takes at most two UTF-16 code units, so that far too long strings need not be counted.
       validate: (value) => typeof value === 'string' && value.length <= most * 2 && countCharacters(value) <= most,
       defaultMessage: () => message,
     },
@@ -85,13 +85,13 @@ export function IsSafeInteger(): PropertyDecorator {
 /** The field may be absent; null is a value like others. */
 export const Optional = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined);
 
-/** The field may be absent, and null. */
+/** The field may be absent or null. */
 export const OptionalOrNull = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined && value !== null);
 
-/** The field may be absent, and without a value, which counts as absent (RFC 6749 section 3.2); null is a bad value. */
+/** The field may be absent or empty, which counts as absent (RFC 6749 section 3.2), but not null. */
 export const OptionalOrEmpty = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined && value !== '');
 
-/** The field may not be there. */
+/** The field must be absent. */
 export function IsRefused(message: string): PropertyDecorator {
   return ValidateBy({
     name: 'isRefused',
@@ -99,7 +99,7 @@ export function IsRefused(message: string): PropertyDecorator {
   });
 }
 
-/** The field is there, and not null. */
+/** The field must be present, and not null. */
 export function IsPresent(message: string): PropertyDecorator {
   return ValidateBy({
     name: 'isPresent',
@@ -107,10 +107,10 @@ export function IsPresent(message: string): PropertyDecorator {
   });
 }
 
-/** What reading a text gives: its one spelling, or what is wrong with it. */
+/** The result of parsing a string: its canonical form, or what is wrong with it. */
 export type Reading = { value: string } | { problem: string };
 
-/** A list of at most so many texts that can be read, none of them given twice in whatever spelling. */
+/** A list of at most this many strings that can be parsed, none of them repeated in any spelling. */
 export function IsListOf(read: (text: string) => Reading, most: number): PropertyDecorator {
   return ValidateBy({
     name: 'isListOf',
@@ -148,8 +148,8 @@ export function IsWholeNumber(least: number, most: number, hint = ''): PropertyD
 }
 
 /**
- * One line with a letter, a digit or a symbol in it, and nothing that turns the direction of what follows (Unicode TR 36),
- * which is not too long in the spelling that it is stored in: a few characters are several there (Unicode TR 15).
+ * One line that contains a letter, a digit or a symbol, and no control of text direction (Unicode TR 36). Its length
+ * counts in NFC, in which it is stored and in which some characters become several (Unicode TR 15).
  */
 export function IsName(): PropertyDecorator {
   return ValidateBy({
@@ -182,20 +182,20 @@ export function IsTime(): PropertyDecorator {
         typeof value === 'string' &&
         /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value) &&
         !Number.isNaN(Date.parse(value)) &&
-        // JavaScript takes the 30th of February for the 2nd of March.
+        // JavaScript reads February 30 as March 2.
         new Date(`${value.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(value.slice(0, 10)),
       defaultMessage: () => 'must be a date and time such as 2026-11-22T12:00:00Z',
     },
   });
 }
 
-/** Whether a text can be the id of a row, in whatever case. */
+/** Whether a string is a uuid, in any case. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
-/** The text can be the id of a row. */
-export function IsUuid(message = 'must be a uuid'): PropertyDecorator {
+/** The string is a uuid. */
+export function IsUuid(message = 'must be a UUID'): PropertyDecorator {
   return ValidateBy({
     name: 'isUuid',
     validator: { validate: (value) => typeof value === 'string' && isUuid(value), defaultMessage: () => message },

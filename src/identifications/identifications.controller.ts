@@ -37,7 +37,7 @@ export class IdentificationsController {
 
   @Get()
   @ClientRequired('identifications')
-  @ApiOperation({ summary: 'Entry point', description: 'Where the rest is.' })
+  @ApiOperation({ summary: 'Entry point', description: 'Links to the other resources.' })
   @ApiOkResponse({ type: EntryPoint })
   @ApiErrors('connect', ...CLIENT_ERRORS)
   entryPoint(): EntryPoint {
@@ -49,8 +49,8 @@ export class IdentificationsController {
   @ApiOperation({
     summary: 'Identification Create',
     description:
-      'Tries to work out which account a visitor belongs to: by the most specific network that holds the address, then ' +
-      "by the email's account, then by the email's domain.",
+      'Identifies the account that a visitor belongs to: by the most specific network that contains the address, then by ' +
+      'the account with the email, then by the domain of the email.',
   })
   @ApiCreatedResponse({ type: IdentificationView })
   @ApiErrors('connect', ...BODY_ERRORS, BAD_VISITOR, ...CLIENT_ERRORS)
@@ -65,7 +65,7 @@ export class IdentificationsController {
   @ClientRequired('identifications')
   @ApiOperation({
     summary: 'Identification Info',
-    description: "The client's own only, for IDENTIFICATION_TTL seconds.",
+    description: 'A client can only read its own identifications, for IDENTIFICATION_TTL seconds.',
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: IdentificationView })

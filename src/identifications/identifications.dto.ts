@@ -12,12 +12,12 @@ const LONGEST = 2_048;
 export const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
 const EXAMPLE_URL = 'https://publisher.example/read';
 
-/** With a host (RFC 9110 section 4.2), and nobody before it. What URLs cannot hold, browsers take out or turn round. */
+/** With a host (RFC 9110 section 4.2) and without a user. Excludes characters that browsers would drop or rewrite. */
 const WEB_URL = /^https?:\/\/[^\s\p{Cc}\\/?#@]+([/?#][^\s\p{Cc}\\]*)?$/iu;
 
-export const MUST_BE_RETURN_URL = 'must be an absolute http or https URL, without a user';
+export const MUST_BE_RETURN_URL = 'must be an absolute http or https URL without user information';
 
-/** An absolute http or https URL without a user, as a browser can be sent to it. */
+/** The string is an absolute http or https URL without user information, to which a browser can be redirected. */
 function IsReturnUrl(): PropertyDecorator {
   return ValidateBy({
     name: 'isReturnUrl',
@@ -45,7 +45,7 @@ export class NewIdentification {
 
   @IsReturnUrl()
   @Text({
-    description: 'Where the visitor is to come back to',
+    description: 'The URL to return the visitor to',
     format: 'uri',
     maxLength: LONGEST,
     example: EXAMPLE_URL,
@@ -94,7 +94,7 @@ class IdentificationLinks {
   self!: Link;
 
   @ApiProperty({
-    description: 'Where to send a visitor who is to say where they are from',
+    description: 'The page on which an unidentified visitor can say where they are from',
     example: { href: `http://127.0.0.1:3000/wayf/${EXAMPLE_IDENTIFICATION}` },
   })
   wayf!: Link;
@@ -108,13 +108,13 @@ export class IdentificationView {
   id!: string;
 
   @ApiProperty({
-    description: '`wayf`: no account was found; send the visitor to `_links.wayf`',
+    description: '`wayf` if no account was found: send the visitor to `_links.wayf`',
     enum: ['identified', 'wayf'],
     example: 'identified',
   })
   status!: 'identified' | 'wayf';
 
-  @ApiProperty({ description: 'An IPv4-mapped IPv6 address as IPv4', example: '192.0.2.1' })
+  @ApiProperty({ description: 'IPv4-mapped IPv6 addresses are shown as IPv4', example: '192.0.2.1' })
   ip!: string;
 
   @ApiProperty({ format: 'uri', example: EXAMPLE_URL })
@@ -126,13 +126,17 @@ export class IdentificationView {
   @ApiProperty({ type: String, format: 'email', nullable: true, example: 'username@example.com' })
   email!: string | null;
 
-  @ApiProperty({ description: 'What was found', type: FoundAccountView, nullable: true })
+  @ApiProperty({ description: 'The account that was found', type: FoundAccountView, nullable: true })
   account!: FoundAccountView | null;
 
   @ApiProperty({ description: 'The same as `account`', type: FoundAccountView, nullable: true })
   target_account!: FoundAccountView | null;
 
-  @ApiProperty({ description: "Whom the email's domain belongs to", type: FoundAccountView, nullable: true })
+  @ApiProperty({
+    description: 'The account that the domain of the email belongs to',
+    type: FoundAccountView,
+    nullable: true,
+  })
   user_institution!: FoundAccountView | null;
 
   @ApiProperty()

@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 
-/** One attempt to work out which account a visitor belongs to. */
+/** One attempt to identify the account that a visitor belongs to. */
 @Entity('identifications')
 @Check('identifications_url_check', 'char_length(url) <= 2048')
 @Check('identifications_user_agent_check', 'char_length(user_agent) <= 2048')
@@ -11,11 +11,11 @@ export class IdentificationEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
-  /** The client that asked, and that alone can see the answer. */
+  /** The client that created it, which alone can read it. */
   @Column({ name: 'client_id', type: 'text' })
   clientId!: string;
 
-  /** By its name, as clients are a neighbour of this module. */
+  /** By name, as `oauth` is on the same floor. */
   @ManyToOne('OauthClientEntity', { onDelete: 'CASCADE' })
   @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'identifications_client_id_fkey' })
   client?: unknown;
@@ -31,7 +31,7 @@ export class IdentificationEntity {
   @Column({ type: 'inet' })
   ip!: string;
 
-  /** Where the client wants its visitor back. */
+  /** The URL to return the visitor to. */
   @Column({ type: 'text' })
   url!: string;
 

@@ -10,7 +10,7 @@ import { InstitutionStore } from './institutions.store.js';
 import { WayfController } from './wayf.controller.js';
 import { Wayf } from './wayf.service.js';
 
-/** Which account does a visitor belong to? */
+/** Identifying the accounts that visitors belong to. */
 @Module({
   imports: [TypeOrmModule.forFeature([IdentificationEntity]), AccountsModule, PasswordsModule],
   controllers: [IdentificationsController, WayfController],

@@ -6,13 +6,12 @@ import { isUuid } from '../http/validation.js';
 import type { NewIdentification } from './identifications.dto.js';
 import { IdentificationStore, type IdentificationRecord } from './identifications.store.js';
 
-/** Works out for clients which account a visitor belongs to. */
+/** Identifies for clients the accounts that visitors belong to. */
 @Injectable()
 export class Identifications {
   constructor(private readonly store: IdentificationStore) {}
 
-  /**
-   * The most specific network that holds the address wins; then the email's account; then its domain's.
+  /** Identifies by the most specific network that contains the address, then by email, then by the email's domain.
    *
    * @throws ApiError `unauthorized` when the client has been deleted meanwhile
    */
@@ -23,7 +22,7 @@ export class Identifications {
     return this.get(client, id);
   }
 
-  /** @throws ApiError `not_found`, for another client's too */
+  /** @throws ApiError `not_found`, also for another client's identification */
   async get({ clientId }: ClientPrincipal, id: string): Promise<IdentificationRecord> {
     const record = isUuid(id) ? await this.store.find(clientId, id) : undefined;
     if (!record) throw notFound();

@@ -34,17 +34,17 @@ export interface WayfSignIn {
   /** The identification that the page was opened with. */
   identificationId: string;
   accountId: string;
-  /** What the password was checked at. */
+  /** The account's epoch when the password was checked. */
   credentialEpoch: number;
   email: string;
   /** The institution that the visitor chose; null: none. */
   institutionId: string | null;
-  /** null: a proxy did not tell; the first identification's is taken. */
+  /** null: unknown; that of the first identification is used. */
   ip: string | null;
   userAgent: string;
 }
 
-/** The account that the most specific network with the address `$1` belongs to; the oldest one of several. */
+/** The account with the most specific network that contains the address `$1`; the oldest of several. */
 export const BY_NETWORK = `
   SELECT a.id FROM account_networks n JOIN accounts a ON a.id = n.account_id
   WHERE n.network >>= $1::inet AND a.disabled_at IS NULL
@@ -52,15 +52,15 @@ export const BY_NETWORK = `
 
 const BY_EMAIL = `SELECT a.id FROM accounts a WHERE lower(a.email) = lower($2) AND a.disabled_at IS NULL`;
 
-/** The account that the most specific of the domains `$3` belongs to; the oldest one of several. */
+/** The account with the most specific of the domains `$3`; the oldest of several. */
 const BY_DOMAIN = `
   SELECT a.id FROM account_email_domains d JOIN accounts a ON a.id = d.account_id
   WHERE d.domain = ANY ($3::text[]) AND a.disabled_at IS NULL
   ORDER BY array_position($3::text[], d.domain), a.created_at, a.id LIMIT 1`;
 
 /**
- * Works out the account, and notes the attempt. The lock is that of the foreign key, taken early: a client that is being
- * deleted gets no answer instead of breaking the statement.
+ * Identifies the account, and stores the attempt. Takes the lock of the foreign key early, so that nothing is inserted
+ * for a client that is being deleted, instead of the statement failing.
  */
 export const IDENTIFY = `
   INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
@@ -73,7 +73,7 @@ const accountJson = (alias: string) => `
   CASE WHEN ${alias}.id IS NOT NULL THEN json_build_object('id', ${alias}.id, 'name', ${alias}.name,
     'publisherReference', ${alias}.publisher_reference, 'individual', ${alias}.individual) END`;
 
-/** The identification table. Accounts that are disabled are not shown, whenever they were found. */
+/** The identification table. Disabled accounts are not shown, even if they were enabled when they were found. */
 @Injectable()
 export class IdentificationStore implements OnModuleInit {
   constructor(
@@ -115,7 +115,7 @@ export class IdentificationStore implements OnModuleInit {
     return row;
   }
 
-  /** @returns where the visitor is wanted back, while the identification and the client are good */
+  /** @returns the URL to return the visitor to, while the identification has not expired and the client is good */
   async findUrl(id: string): Promise<string | undefined> {
     const [row] = await sql<{ url: string }>(
       this.manager,
@@ -126,11 +126,9 @@ export class IdentificationStore implements OnModuleInit {
     return row?.url;
   }
 
-  /**
-   * Makes a new identification, of the same client and for the same URL, that is identified.
+  /** Creates an identified identification for the same client and URL.
    *
-   * @returns its id; undefined when the identification has expired, the account is not of the institution, has been
-   *   disabled, or its credentials have changed since the password was checked
+   * @returns its id; undefined when the identification has expired, or the account does not belong to the institution, has been disabled, or has changed its credentials since the password was checked
    */
   async identifySignedIn(tx: EntityManager, signIn: WayfSignIn): Promise<string | undefined> {
     const domains = domainsOver(signIn.email);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 
-/** An organisation that visitors can say they are from. */
+/** An organisation that visitors can choose. */
 export interface Institution {
   id: string;
   name: string;
@@ -10,15 +10,15 @@ export interface Institution {
 
 const MOST_FOUND = 20;
 
-/** Organisations with a name that somebody can sign in for: with an email of theirs, or with their own. */
+/** Organisations with a name for which somebody can sign in: by an email in their domains, or by their own email. */
 const CHOOSABLE = `
   NOT a.individual AND a.name IS NOT NULL AND a.disabled_at IS NULL
   AND (a.email IS NOT NULL OR (SELECT true FROM account_email_domains d WHERE d.account_id = a.id LIMIT 1))`;
 
-/** Between words, so that PostgreSQL's parser sees no paths, hosts, emails, tags and signed numbers in names. */
+/** Replaced by spaces, so that PostgreSQL's parser sees no paths, hosts, emails, tags and signed numbers in names. */
 const SEPARATORS = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~‐‑‒–—‘’‚“”„…«·»';
 
-/** The words of a text, as the index on names has them. */
+/** The words of a text, as in the index on names. */
 const wordsOf = (text: string) =>
   `to_tsvector('simple', translate(${text}, '${SEPARATORS.replace("'", "''")}', '${' '.repeat(SEPARATORS.length)}'))`;
 
@@ -27,7 +27,7 @@ const wordsOf = (text: string) =>
 export class InstitutionStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns institutions with words in their names that begin with the given ones, and whether there are more */
+  /** @returns institutions whose names contain words that begin with the given ones, and whether there are more */
   async search(text: string): Promise<{ found: Institution[]; more: boolean }> {
     const rows = await sql<Institution>(
       this.manager,

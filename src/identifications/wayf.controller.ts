@@ -26,7 +26,7 @@ export class WayfController {
   @Public()
   @Header('Content-Type', HTML)
   @Header('Cache-Control', 'no-store')
-  // Not `no-referrer`, with which browsers send `Origin: null` even to ourselves.
+  // Not `no-referrer`, with which browsers send `Origin: null` even to the same origin.
   @Header('Referrer-Policy', 'same-origin')
   async show(
     @Param('id') id: string,
@@ -85,30 +85,31 @@ export class WayfController {
 }
 
 /**
- * Browsers hold `form-action` against redirects too, and Chromium against those that follow: `url` may send the visitor
- * on to a site of another origin.
+ * Browsers apply `form-action` to redirects too, and Chromium to further ones: `url` may redirect the visitor to
+ * another origin.
  */
 function allowReturnTo(url: string, reply: FastifyReply): void {
   const { origin, protocol } = new URL(url);
-  // A policy has no word for some hosts: IPv6 addresses, underscores and the like.
+  // A policy cannot express some hosts, such as IPv6 addresses and names with underscores.
   const sources = /^https?:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin) ? [origin, protocol] : [protocol];
   void reply.header('content-security-policy', pagePolicy({ formTargets: ["'self'", ...sources] }));
 }
 
 /**
- * Another site must not sign a visitor in as somebody else. Browsers say where a form was sent from: in
- * `Sec-Fetch-Site` where the connection is secure, in `Origin` always.
+ * Prevents login CSRF. Browsers say where a form was sent from: in `Sec-Fetch-Site` on secure connections, in `Origin`
+ * always.
  *
  * @throws ApiError `forbidden`
  */
 function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void {
   const site = headers['sec-fetch-site'];
   const ours = site === undefined ? headers.origin === new URL(publicUrl).origin : site === 'same-origin';
-  if (!ours) throw new ApiError('forbidden', 'This form was not sent from this site. Open the page again.');
+  if (!ours)
+    throw new ApiError('forbidden', 'This form was submitted from another site. Reload the page and try again.');
 }
 
 /** @throws ApiError `bad_request` */
 function textOf(value: unknown, longest: number): string {
-  if (typeof value !== 'string' || value.length > longest) throw badRequest('A field is missing, or too long.');
+  if (typeof value !== 'string' || value.length > longest) throw badRequest('A field is missing or too long.');
   return value;
 }

@@ -8,7 +8,7 @@ import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identifications.store.js';
 import { InstitutionStore, type Institution } from './institutions.store.js';
 
-/** What a visitor fills in, and from where. */
+/** What a visitor filled in, and the origin of the request. */
 export interface SignInForm {
   email: string;
   password: string;
@@ -17,7 +17,7 @@ export interface SignInForm {
   userAgent: string;
 }
 
-/** "Where are you from?": a visitor says, and proves it by signing in. */
+/** Identifies visitors who choose an institution ("Where are you from?") and sign in. */
 @Injectable()
 export class Wayf {
   constructor(
@@ -28,10 +28,11 @@ export class Wayf {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @returns where the visitor is wanted back. @throws ApiError `not_found` */
+  /** @returns the URL to return the visitor to. @throws ApiError `not_found` */
   async urlOf(id: string): Promise<string> {
     const url = isUuid(id) ? await this.identifications.findUrl(id) : undefined;
-    if (url === undefined) throw new ApiError('not_found', 'This page has expired. Go back to where you came from.');
+    if (url === undefined)
+      throw new ApiError('not_found', 'This page has expired. Go back to the site that sent you here.');
     return url;
   }
 
@@ -42,17 +43,13 @@ export class Wayf {
   /** @throws ApiError `not_found` */
   async institution(id: string): Promise<Institution> {
     const institution = isUuid(id) ? await this.institutions.find(id) : undefined;
-    if (!institution)
-      throw new ApiError('not_found', 'This institution is not available. Go back and choose another one.');
+    if (!institution) throw new ApiError('not_found', 'This institution is not available. Go back and choose another.');
     return institution;
   }
 
-  /**
-   * Signs in with an account of the institution, or with any, if none was chosen.
-   *
-   * @returns the URL to go back to, with a new identification that is identified
-   * @throws ApiError `unauthorized` for a wrong password and the like, `forbidden` when the account is not of the
-   *   institution, `not_found`, `rate_limited`, `unavailable`
+  /** Signs in with an account of the institution, or with any account if none was chosen.
+   * @returns the URL to return the visitor to, with the id of a new, identified identification
+   * @throws ApiError `unauthorized` for a wrong password and the like, `forbidden` when the account does not belong to the institution, `unverified`, `not_found`, `rate_limited`, `unavailable`
    */
   async signIn(id: string, form: SignInForm): Promise<string> {
     const url = await this.urlOf(id);
@@ -88,7 +85,7 @@ export class Wayf {
   }
 }
 
-/** @returns the URL as it was, but with one `identification`: this one */
+/** @returns the URL with this `identification` instead of any other */
 export function withIdentification(url: string, id: string): string {
   const target = new URL(url);
   const kept = target.search
@@ -99,7 +96,7 @@ export function withIdentification(url: string, id: string): string {
   return target.href;
 }
 
-/** However the name is encoded. */
+/** Whether a pair of the query is an `identification`, however its name is encoded. */
 function isIdentification(pair: string): boolean {
   return new URLSearchParams(pair).has('identification');
 }

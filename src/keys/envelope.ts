@@ -6,9 +6,8 @@ const TAG = 16;
 
 /**
  * Encrypts with AES-256-GCM (NIST SP 800-38D).
- *
- * @param name bound to the result: it decrypts under the same name only
- * @returns nonce, tag and cipher text
+ * @param name authenticated, so that the result only decrypts under the same name
+ * @returns nonce, tag and ciphertext
  */
 export function seal(key: Buffer, name: string, plain: Buffer): Buffer {
   const nonce = randomBytes(NONCE);
@@ -17,7 +16,7 @@ export function seal(key: Buffer, name: string, plain: Buffer): Buffer {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
 }
 
-/** @throws when the key, the name or the text is not the one of {@link seal} */
+/** @throws when the key, the name or the ciphertext differs from that of {@link seal} */
 export function open(key: Buffer, name: string, sealed: Buffer): Buffer {
   const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE), { authTagLength: TAG })
     .setAAD(Buffer.from(name))

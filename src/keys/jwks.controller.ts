@@ -14,8 +14,9 @@ export class JwksController {
   @Public()
   @Header('Cache-Control', 'public, max-age=300')
   @ApiOperation({
-    summary: 'The public keys of session tokens',
-    description: 'A JWK Set (RFC 7517). Verify RS512 tokens with the key whose `kid` their header names.',
+    summary: 'Public keys of session tokens',
+    description:
+      'A JWK Set (RFC 7517). Session tokens are signed with RS512; the `kid` in their header identifies the ' + 'key.',
   })
   @ApiOkResponse({ type: JwkSet })
   @ApiErrors('plain')

@@ -6,7 +6,7 @@ import { SigningKeyEntity } from './signing-keys.entity.js';
 import { SigningKeyStore } from './signing-keys.store.js';
 import { SigningKeys } from './signing-keys.service.js';
 
-/** The keys that everything signed, derived or encrypted comes from. */
+/** The keys for signing, deriving and encrypting. */
 @Global()
 @Module({})
 export class KeysModule {

@@ -2,7 +2,9 @@ import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a sub-key of SECRET_KEY is for. Each purpose has a key of its own (RFC 5869), so none can stand in for another. */
+/**
+ * The purposes of sub-keys of SECRET_KEY. Each has a key of its own (RFC 5869), so that none works for another purpose.
+ */
 export type KeyPurpose =
   | 'refresh-token'
   | 'password-reset'
@@ -18,7 +20,7 @@ export interface SubKey {
   key: Buffer;
 }
 
-/** The keys of SECRET_KEY: the first one makes new things, the others still recognise old ones. */
+/** The keys of SECRET_KEY: the first signs and encrypts, the others only verify and decrypt. */
 export class SecretKeys {
   private readonly ids: string[];
   private readonly derived = new Map<string, Buffer>();
@@ -27,7 +29,7 @@ export class SecretKeys {
     this.ids = keys.map((key) => derive(key, 'key-id', 4).toString('hex'));
   }
 
-  /** The sub-key that makes new things. */
+  /** The sub-key to sign and encrypt with. */
   current(purpose: KeyPurpose): SubKey {
     const id = this.ids[0];
     const found = id === undefined ? undefined : this.find(purpose, id);
@@ -35,7 +37,7 @@ export class SecretKeys {
     return found;
   }
 
-  /** @returns the sub-key that comes from the SECRET_KEY with this id, if we (still) have that one */
+  /** @returns the sub-key that is derived from the SECRET_KEY with this id, if that is (still) configured */
   find(purpose: KeyPurpose, id: string): SubKey | undefined {
     const secret = this.keys[this.ids.indexOf(id)];
     if (secret === undefined) return undefined;
@@ -45,10 +47,8 @@ export class SecretKeys {
     return { id, key };
   }
 
-  /**
-   * Appends to a text the key's id and a full HMAC-SHA-256 over all before it.
-   *
-   * @param text without a dot at its end; it stays readable
+  /** Appends to a text the id of the key and an HMAC-SHA-256 over both.
+   * @param text stays readable
    * @returns `text.keyId.mac`
    */
   sign(purpose: KeyPurpose, text: string): string {
@@ -56,7 +56,7 @@ export class SecretKeys {
     return `${text}.${id}.${mac(key, `${text}.${id}`)}`;
   }
 
-  /** @returns the text that {@link sign} was given, or undefined if this is not what it made */
+  /** @returns the text that was signed by {@link sign}; undefined if the signature is not genuine */
   verify(purpose: KeyPurpose, signed: string): string | undefined {
     const [, text, id, tag] = /^(.*)\.([0-9a-f]{8})\.([\w-]{43})$/.exec(signed) ?? [];
     if (text === undefined || id === undefined || tag === undefined) return undefined;
@@ -75,7 +75,7 @@ function mac(key: Buffer, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 
-/** Reads the key that the first embedded start made and kept in `dataDir`, or makes it. */
+/** Reads the key that is kept in `dataDir`, and generates it if there is none. */
 export function keptSecretKey(dataDir: string): string {
   const path = join(dataDir, 'secret.key');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -85,6 +85,6 @@ export function keptSecretKey(dataDir: string): string {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const key = readFileSync(path, 'utf8').trim();
-  if (key.length < 32) throw new Error(`${path} is damaged: it should hold at least 32 characters.`);
+  if (key.length < 32) throw new Error(`${path} is damaged: it must contain at least 32 characters.`);
   return key;
 }

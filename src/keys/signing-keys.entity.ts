@@ -14,7 +14,7 @@ export class SigningKeyEntity {
   @Column({ name: 'encrypted_private_key', type: 'bytea' })
   encryptedPrivateKey!: Buffer;
 
-  /** Which SECRET_KEY it is encrypted with. */
+  /** The id of the SECRET_KEY that it is encrypted with. */
   @Column({ name: 'secret_key_id', type: 'text' })
   secretKeyId!: string;
 

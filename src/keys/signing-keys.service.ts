@@ -19,10 +19,13 @@ interface SigningKey {
   publicJwk: JWK;
 }
 
-/** How often an unknown `kid` may make us look for new keys, in milliseconds: anyone can send one. */
+/** The least time between two searches for an unknown `kid`, in milliseconds, as anyone can send one. */
 const RELOAD_PAUSE = 5_000;
 
-/** The key pairs that sign session tokens: made on the first start, shared by all replicas through the database. */
+/**
+ * The key pairs that sign session tokens: generated on the first start, and shared by all replicas through the
+ * database.
+ */
 @Injectable()
 export class SigningKeys implements OnModuleInit {
   /** Newest first. */
@@ -47,19 +50,19 @@ export class SigningKeys implements OnModuleInit {
     await this.load();
     if (this.unreadable > 0) {
       throw new Error(
-        'SECRET_KEY is not the one that the signing keys in the database are encrypted with. Give the old one too.',
+        'The signing keys in the database are encrypted with another SECRET_KEY. Set SECRET_KEY to `new,old`.',
       );
     }
   }
 
-  /** The newest key, which signs. */
+  /** The newest key, which signs new tokens. */
   get current(): SigningKey {
     const [newest] = this.keys;
     if (!newest) throw new Error('There is no signing key.');
     return newest;
   }
 
-  /** @returns the public key with this id; looks in the database, at most every few seconds, if we do not know it */
+  /** @returns the public key with this id; an unknown one is searched in the database, at most every few seconds */
   async findPublicKey(kid: string): Promise<KeyObject | undefined> {
     const known = this.keys.find((key) => key.kid === kid);
     if (known || performance.now() - this.loadedAt < RELOAD_PAUSE) return known?.publicKey;
@@ -93,8 +96,8 @@ export class SigningKeys implements OnModuleInit {
   }
 
   /**
-   * @returns a key that we know already as we know it: a replica with a newer SECRET_KEY may have encrypted it anew;
-   *   undefined for one that our SECRET_KEY does not open
+   * @returns the key, from memory if it is known, as a replica with a newer SECRET_KEY may have re-encrypted it;
+   *   undefined for one that our SECRET_KEY does not decrypt
    */
   private async decrypt(row: SigningKeyEntity): Promise<SigningKey | undefined> {
     const known = this.keys.find((key) => key.kid === row.kid);
@@ -107,7 +110,7 @@ export class SigningKeys implements OnModuleInit {
     return { kid: row.kid, privateKey, publicKey: createPublicKey(privateKey), publicJwk: row.publicJwk };
   }
 
-  /** Moves a key that an older SECRET_KEY encrypts to the current one, so that the older one can be dropped. */
+  /** Re-encrypts a key with the current SECRET_KEY, so that the older one can be dropped. */
   private async renew(row: SigningKeyEntity, privateKey: KeyObject): Promise<void> {
     if (row.secretKeyId === this.secretKeys.current('signing-key').id) return;
     await this.store.replace(row, this.encrypt(row.kid, privateKey));

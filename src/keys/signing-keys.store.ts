@@ -10,7 +10,7 @@ type EncryptedKey = Pick<SigningKeyEntity, 'encryptedPrivateKey' | 'secretKeyId'
 export class SigningKeyStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns whether there is any */
+  /** @returns whether there is a signing key */
   exists(manager: EntityManager): Promise<boolean> {
     return manager.existsBy(SigningKeyEntity, {});
   }
@@ -24,7 +24,7 @@ export class SigningKeyStore {
     await tx.insert(SigningKeyEntity, key);
   }
 
-  /** Stores a private key encrypted anew, unless another replica has done so meanwhile. */
+  /** Stores a re-encrypted private key, unless another replica has done so meanwhile. */
   async replace({ kid, secretKeyId }: SigningKeyEntity, encrypted: EncryptedKey): Promise<void> {
     await this.manager.update(SigningKeyEntity, { kid, secretKeyId }, encrypted);
   }

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** How often something was tried in a window of time. */
+/** How many attempts were made in a window of time. */
 @Entity('attempt_limits')
 @Index('attempt_limits_window_ends_at_idx', ['windowEndsAt'])
 export class AttemptLimitEntity {
@@ -13,7 +13,7 @@ export class AttemptLimitEntity {
   @Column({ name: 'window_ends_at', type: 'timestamptz' })
   windowEndsAt!: Date;
 
-  /** Whether the audit log has it that the limit was reached: once for each window. */
+  /** Whether the audit log has an event for the limit in this window. */
   @Column({ type: 'boolean', default: false })
   told!: boolean;
 }

@@ -3,7 +3,7 @@ import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 
-/** At most `most` attempts under `key` in `seconds`, counted from the first one. */
+/** At most `most` attempts under `key` in a window of `seconds`, which begins with the first one. */
 export interface Limit {
   key: string;
   most: number;
@@ -22,7 +22,7 @@ export class AttemptLimitStore implements OnModuleInit {
     this.sweeper.add({ table: 'attempt_limits', where: 'window_ends_at < now()' });
   }
 
-  /** Counts an attempt, unless it is one too many. @returns whether it was counted */
+  /** Counts an attempt, unless the limit is reached. @returns whether it was counted */
   async take(manager: EntityManager, { key, most, seconds }: Limit): Promise<boolean> {
     const rows = await sql(
       manager,
@@ -51,7 +51,7 @@ export class AttemptLimitStore implements OnModuleInit {
     await sql(this.manager, 'DELETE FROM attempt_limits WHERE key = ANY($1) RETURNING key', [keys]);
   }
 
-  /** @returns whether this is the first time in the limit's window */
+  /** @returns whether this is the first report in the limit's window */
   async markReported(tx: EntityManager, key: string): Promise<boolean> {
     const rows = await sql(
       tx,
@@ -61,8 +61,7 @@ export class AttemptLimitStore implements OnModuleInit {
     return rows.length > 0;
   }
 
-  /**
-   * @param manager that of whoever counts: they hold the row, and wait for no other connection
+  /** @param manager the one that counted: its transaction has locked the row
    * @returns seconds until the limit's window ends
    */
   async secondsLeft(manager: EntityManager, key: string): Promise<number> {

@@ -1,16 +1,16 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /**
- * The part of a client's address that limits count by: IPv4 whole, IPv6 by its /64, which one subscriber has to
- * themself (RFC 6177 section 2). Some proxies forward ports too, which are left out. What is no address at all is
- * one client: whoever can make up names must not get a fresh limit with each.
+ * The part of a client's address that limits count by: an IPv4 address, or the /64 of an IPv6 address, which belongs to
+ * one subscriber (RFC 6177 section 2). Ports, which some proxies forward, are dropped. All that is not an address
+ * counts as one client, so that made-up names do not get limits of their own.
  */
 export function addressForLimits(address: string): string {
   const host = /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address;
   const bare = host.split('%', 1)[0] ?? host;
   if (isIPv4(bare)) return bare;
   if (!isIPv6(bare)) return 'unknown';
-  // In one spelling only, with an IPv4 address inside it in dots.
+  // The canonical form, with an embedded IPv4 address in dots.
   const plain = new SocketAddress({ address: bare, family: 'ipv6' }).address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];
   return mapped ?? `${firstFourGroups(plain).join(':')}::/64`;

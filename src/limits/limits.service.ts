@@ -6,7 +6,7 @@ import { AttemptLimitStore, type Limit } from './attempt-limits.store.js';
 
 export type { Limit } from './attempt-limits.store.js';
 
-/** Counts attempts in PostgreSQL, so that all replicas agree. A limit ends by itself with its window. */
+/** Counts attempts in PostgreSQL, so that all replicas agree. A limit ends with its window. */
 @Injectable()
 export class Limits {
   constructor(
@@ -15,24 +15,20 @@ export class Limits {
     private readonly audit: AuditLog,
   ) {}
 
-  /**
-   * Counts one attempt; one too many is refused, and not counted.
-   *
-   * @param manager a transaction's, if the attempt is to count only when that commits
-   * @throws ApiError `rate_limited` with how long to wait, when it is refused
+  /** Counts one attempt, and refuses it if the limit is reached.
+   * @param manager a transaction's, if the attempt is only to count when that commits
+   * @throws ApiError `rate_limited`, with the time to wait
    */
   async take({ key, most, seconds }: Limit, manager = this.manager): Promise<void> {
     if (await this.store.take(manager, { key, most, seconds })) return;
-    // A caller's transaction ends with the refusal, and what it would note with it.
+    // In a caller's transaction, which the refusal rolls back, the report would be lost.
     if (manager === this.manager) await this.report({ key });
     throw rateLimited(await this.store.secondsLeft(manager, key));
   }
 
   /**
-   * Counts an attempt under each limit before it is made. What could not be made, was refused, or succeeded does not
-   * count in the end.
-   *
-   * @param work gives undefined when the attempt failed
+   * Counts an attempt under each limit before it is made, and takes it back if it throws or succeeds.
+   * @param work returns undefined when the attempt failed
    * @throws ApiError `rate_limited`
    */
   async attempt<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
@@ -53,10 +49,9 @@ export class Limits {
   }
 
   /**
-   * Like {@link attempt}, for work that is cheap and whose answer nobody can guess: only failures are counted, and only
-   * they are refused. So nobody who fails keeps anybody out who does not.
-   *
-   * @param work gives undefined when the attempt failed
+   * Like {@link attempt}, for cheap work that cannot be guessed: only failures are counted and refused, so that
+   * nobody's failures block somebody else's success.
+   * @param work returns undefined when the attempt failed
    * @throws ApiError `rate_limited`
    */
   async countFailure<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
@@ -69,7 +64,7 @@ export class Limits {
     for (const limit of limits) await this.giveBack(limit);
   }
 
-  /** Takes back one attempt that turned out not to count. */
+  /** Takes back one counted attempt. */
   giveBack({ key }: Limit): Promise<void> {
     return this.store.giveBack(key);
   }
@@ -80,8 +75,8 @@ export class Limits {
   }
 
   /**
-   * Notes in the audit log that a limit was reached: the first time in each window, as whoever floods us fills no disk. For
-   * whoever takes a limit in a transaction of their own, which ends with the refusal.
+   * Records in the audit log that a limit was reached, once in each window, so that a flood does not fill the disk. To
+   * be called after a refused {@link take} in a caller's transaction, which was rolled back.
    */
   async report({ key }: Pick<Limit, 'key'>): Promise<void> {
     await this.manager.transaction(async (tx) => {

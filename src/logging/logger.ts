@@ -7,8 +7,8 @@ export type { Logger } from 'pino';
 /**
  * The server's log: JSON lines on standard output, or readable ones when that is a terminal.
  *
- * Nothing secret is ever handed to it: requests are logged by their route, without URL, headers or body, and errors
- * without the parameters that database errors carry. The redaction list is the second line of defence.
+ * No secrets are passed to it: requests are logged by route, without URL, headers or body, and errors without the
+ * parameters of database statements. The redaction list is the second line of defence.
  *
  * @param destination for tests
  */
@@ -20,17 +20,17 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
-      // By plain names: wildcards would cost every request more than all else that it needs.
+      // Plain names, as wildcards would slow down every request.
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
     },
     destination ?? (process.stdout.isTTY ? pretty(standardOutput()) : standardOutput()),
   );
 }
 
-/** How much is kept while it cannot be written, in bytes. */
+/** How much is buffered while it cannot be written, in bytes. */
 const BACKLOG = 2 ** 20;
 
-/** A full disk or a reader that is gone costs lines of the log, not the server. */
+/** A full disk or a closed pipe loses log lines, but does not end the process. */
 function standardOutput(): DestinationStream {
   return pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined);
 }
@@ -51,7 +51,7 @@ const SECRET_FIELDS = [
   'parameters',
 ];
 
-/** Name, message, code and stack: never the other properties, where drivers keep statements and their values. */
+/** Name, message, code and stack only: drivers keep statements and their parameters in other properties. */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
@@ -59,12 +59,12 @@ function describeError(error: unknown): object {
   return { type: error.constructor.name, message: error.message, ...code, stack: error.stack, ...cause };
 }
 
-/** Nest's own log, and that of every `new Logger(context)`, as lines of ours. */
+/** Writes Nest's log, and that of every `new Logger(context)`, to ours. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
   log(message: unknown, ...rest: unknown[]): void {
-    // Nest announces every module and route at this level; only the services' own lines are news.
+    // Nest logs every module and route at this level.
     const context = rest.at(-1);
     const level = NOISY.has(String(context)) ? 'debug' : 'info';
     this.write(level, message, rest);

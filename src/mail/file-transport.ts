@@ -5,7 +5,7 @@ import type { MailAddress } from '../config/mail-address.js';
 import { composeMessage, type Mail } from './mail-message.js';
 import { MailTransport } from './mail-transport.js';
 
-/** Quoted-printable, nodemailer's own choice, would break a link into lines; whoever opens the file wants to copy it. */
+/** Nodemailer's quoted-printable would break links into lines, so that they could not be copied from the file. */
 const READABLE_TEXT = 'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n';
 
 /** Writes mails to a folder, one `.eml` file each that only our user can read, for servers without SMTP_URL. */

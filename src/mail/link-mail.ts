@@ -1,16 +1,16 @@
 import { escapeHtml } from '../html/page.js';
 import type { MailContent } from './mail-message.js';
 
-/** What is said of the token of a link that is not good. */
+/** The message for the token of a link that cannot be used. */
 export const UNUSABLE_LINK = 'is invalid, has expired or has already been used';
 
-/** A mail of a few paragraphs, which usually has somebody open a link. */
+/** A mail of a few paragraphs, usually with a link. */
 export interface LinkMail {
   subject: string;
   /** Paragraphs of plain text. */
   before: string[];
   link?: string;
-  /** What the link is called in HTML. */
+  /** The text of the link in HTML. */
   label?: string;
   after: string[];
 }
@@ -31,7 +31,7 @@ export function linkMail({ subject, before, link, label = '', after }: LinkMail)
   };
 }
 
-/** @returns a length of time as people say it, in its largest unit */
+/** @returns a duration in words, in its largest unit */
 export function inWords(seconds: number): string {
   for (const [unit, size] of [
     ['day', 86_400],

@@ -58,9 +58,9 @@ function isCode(value: unknown): value is string | number {
   return typeof value === 'number' || (typeof value === 'string' && /^[A-Z0-9_.]{1,60}$/.test(value));
 }
 
-/** Why an attempt was broken off: the reason that its signal gives. */
+/** Why an attempt was aborted, as the reason of its signal. */
 export class AttemptEnded extends Error {
   constructor(readonly code: 'ETIMEDOUT' | 'STOPPED') {
-    super(code === 'STOPPED' ? 'The server is stopping.' : 'The attempt took too long.');
+    super(code === 'STOPPED' ? 'The server is stopping.' : 'The attempt timed out.');
   }
 }

@@ -1,16 +1,16 @@
 import type { SendMailOptions } from 'nodemailer';
 import { domainOf, type MailAddress } from '../config/mail-address.js';
 
-/** What a renderer writes: the same in plain text and in HTML. */
+/** The content of a mail, in plain text and in HTML. */
 export interface MailContent {
   subject: string;
   text: string;
   html: string;
 }
 
-/** A mail with all that is needed to send it. */
+/** A mail that is ready to be sent. */
 export interface Mail extends MailContent {
-  /** A uuid: it becomes the Message-ID, by which a mail server may know a mail that it was given twice. */
+  /** A uuid. Becomes the Message-ID, by which a mail server can detect a mail that it is sent twice. */
   id: string;
   recipient: string;
 }

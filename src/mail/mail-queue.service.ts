@@ -5,10 +5,9 @@ import type { MailContent } from './mail-message.js';
 import { OutgoingMailStore, type NewMail } from './outgoing-mails.store.js';
 
 /**
- * Writes a mail at the moment it is sent, and makes the secrets in it, which are never in the queue. It may be called
- * again for the same subject.
- *
- * @returns undefined when the mail has lost its purpose and is not to be sent, such as that of an expired reset
+ * Renders a mail when it is sent, including its secrets, which are never in the queue. May be called several times for
+ * the same subject.
+ * @returns undefined when the mail is no longer needed, such as that of an expired reset
  */
 export type MailRenderer = (subjectId: string) => Promise<MailContent | undefined>;
 
@@ -18,19 +17,18 @@ export type MailRenderer = (subjectId: string) => Promise<MailContent | undefine
  */
 @Injectable()
 export class MailQueue {
-  /** Rings when there may be something to send. */
+  /** Notified when there may be mails to send. */
   readonly wakeSignal = new WakeSignal();
   private readonly renderers = new Map<string, MailRenderer>();
 
   constructor(private readonly mails: OutgoingMailStore) {}
 
-  /**
-   * Says how mails of a kind are written. To be called in `onModuleInit`, as sending begins when all modules are there.
+  /** Registers the renderer of a kind of mail. To be called in `onModuleInit`, as sending begins after that.
    *
    * @throws when the kind has a renderer already
    */
   register(kind: string, render: MailRenderer): void {
-    if (this.renderers.has(kind)) throw new Error(`Mails of the kind ${kind} have a renderer already.`);
+    if (this.renderers.has(kind)) throw new Error(`Mails of the kind ${kind} already have a renderer.`);
     this.renderers.set(kind, render);
   }
 
@@ -49,14 +47,14 @@ export class MailQueue {
   /**
    * Queues a mail in the caller's transaction. Call {@link wake} after the commit.
    *
-   * @param options.discard queues a mail that counts as done and is never sent, for a caller that must do the same work
-   *   whether or not there is anybody to write to
+   * @param options.discard queues a mail that is done already and never sent, for callers that must do the same work
+   *   whether or not there is a recipient
    */
   async add(tx: EntityManager, mail: NewMail, options: { discard?: boolean } = {}): Promise<void> {
     await this.mails.insert(tx, mail, options.discard ?? false);
   }
 
-  /** Has this process look for due mails now rather than at its next poll. */
+  /** Makes this process look for due mails now instead of at its next poll. */
   wake(): void {
     this.wakeSignal.notify();
   }

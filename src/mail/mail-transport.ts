@@ -1,14 +1,13 @@
 import type { Mail } from './mail-message.js';
 
-/** The way that mails leave by. */
+/** A way to send mails. */
 export abstract class MailTransport {
-  /**
-   * @param signal ends the attempt, which then throws
-   * @returns for the log, where the mail went; never the recipient or what the mail says
+  /** @param signal aborts the attempt, which then throws
+   * @returns where the mail went, for the log; never the recipient or the content
    * @throws when it was not accepted; see `describeFailure`
    */
   abstract deliver(mail: Mail, signal: AbortSignal): Promise<string>;
 
-  /** Ends what is still under way. */
+  /** Closes connections, and ends deliveries under way. */
   abstract close(): void;
 }

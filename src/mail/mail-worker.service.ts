@@ -16,7 +16,7 @@ const STOP_LIMIT = 3_000;
 /** How an attempt ended: with the mail done, or not, and why, for the log; a refusal ends it, too. */
 type Outcome = { done: string } | { failure: string; refusal: MailRefusal | undefined; silent: boolean };
 
-/** Sends the queue's mails, from when the application is up until it stops. Any number of processes may do so. */
+/** Sends the mails in the queue. Any number of processes may do so at the same time. */
 @Injectable()
 export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Mail');
@@ -38,7 +38,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     this.running = this.run();
   }
 
-  /** Takes up nothing new, and gives what is under way a few seconds before it is broken off. */
+  /** Claims no more mails, and aborts deliveries that take longer than a few seconds. */
   async onModuleDestroy(): Promise<void> {
     this.stopping = true;
     this.queue.wake();
@@ -51,7 +51,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     this.transport.close();
   }
 
-  /** One loop, so that there are never two rounds at once. */
+  /** A single loop, so that rounds never overlap. */
   private async run(): Promise<void> {
     while (!this.stopping) {
       await this.fillPlaces();
@@ -81,11 +81,10 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Once for each outage, however many polls fail in it. */
+  /** Called once for each outage, however many polls fail. */
   private reportOutage(error: unknown): void {
-    if (isDatabaseUnavailable(error))
-      this.logger.warn('the database is unavailable; no mail is sent until it is back', error);
-    else this.logger.error('looking for mails failed, and none is sent meanwhile', error);
+    if (isDatabaseUnavailable(error)) this.logger.warn('the database is unavailable; mail delivery is paused', error);
+    else this.logger.error('mails could not be read from the queue; mail delivery is paused', error);
   }
 
   private start(mail: ClaimedMail): void {
@@ -114,7 +113,10 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await this.note(mail, outcome);
     } catch (error) {
-      this.logger.warn(`${nameOf(mail)}: how it ended could not be noted, so it is tried again ${nextOf(mail)}`, error);
+      this.logger.warn(
+        `${nameOf(mail)}: the outcome could not be stored, so the mail will be sent again ${nextOf(mail)}`,
+        error,
+      );
     }
   }
 
@@ -128,10 +130,10 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async renderAndDeliver(mail: ClaimedMail, signal: AbortSignal): Promise<Outcome> {
     const content = await this.queue.render(mail).catch((error: unknown) => {
-      this.logger.error(`${nameOf(mail)}: it could not be written`, error);
+      this.logger.error(`${nameOf(mail)}: rendering failed`, error);
       throw error;
     });
-    if (!content) return { done: 'not sent, as it is no longer needed' };
+    if (!content) return { done: 'discarded, as it is no longer needed' };
     return { done: await this.transport.deliver({ ...content, id: mail.id, recipient: mail.recipient }, signal) };
   }
 
@@ -142,7 +144,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     } else if (outcome.refusal) {
       await this.noteRefusal(mail, outcome.refusal, outcome.failure);
     } else {
-      this.logger.warn(`${nameOf(mail)}: not sent (${outcome.failure}), tried again ${nextOf(mail)}`);
+      this.logger.warn(`${nameOf(mail)}: not sent (${outcome.failure}), next attempt ${nextOf(mail)}`);
       await this.mails.markFailed(mail.id, outcome.failure);
     }
   }
@@ -171,7 +173,7 @@ function nextOf({ nextAttemptAt }: ClaimedMail): string {
   return `at ${nextAttemptAt.toISOString()}`;
 }
 
-/** Holds even a renderer that never answers to the limit. */
+/** Rejects when the signal aborts, even if a renderer never settles. */
 function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => {

@@ -1,9 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/**
- * A mail that is to be sent, or was. It says whom to tell about what; the text, and any secret in it, is made when
- * it is sent.
- */
+/** A mail in the queue. Its text, and any secret in it, is rendered when it is sent. */
 @Entity('outgoing_mails')
 @Index('outgoing_mails_done_at_idx', ['doneAt'], { where: '(done_at IS NOT NULL)' })
 @Index('outgoing_mails_due_idx', ['nextAttemptAt'], { where: '(done_at IS NULL)' })
@@ -15,7 +12,7 @@ export class OutgoingMailEntity {
   @Column({ type: 'text' })
   kind!: string;
 
-  /** What it is about, such as a reset: what the renderer is given. */
+  /** The id of what the mail is about, such as a reset; passed to the renderer. */
   @Column({ name: 'subject_id', type: 'uuid' })
   subjectId!: string;
 
@@ -25,7 +22,7 @@ export class OutgoingMailEntity {
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 
-  /** How often it was taken up for sending. */
+  /** How many attempts were begun. */
   @Column({ type: 'integer', default: 0 })
   attempts!: number;
 

@@ -2,16 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 
-/** What a feature asks to have sent. */
+/** A mail to be queued. */
 export interface NewMail {
   kind: string;
-  /** A uuid; the renderer is given it. */
+  /** A uuid that is passed to the renderer. */
   subjectId: string;
   /** One bare address, such as `jane@example.org`. */
   recipient: string;
 }
 
-/** A mail that this worker alone may send until `nextAttemptAt`. */
+/** A mail that only this worker may send until `nextAttemptAt`. */
 export interface ClaimedMail extends NewMail {
   id: string;
   /** What stands behind the `@` of the recipient, in lower case. */
@@ -21,12 +21,12 @@ export interface ClaimedMail extends NewMail {
   nextAttemptAt: Date;
 }
 
-/** How often the pause doubles before it stays at its longest. */
+/** How often the delay doubles at most. */
 const DOUBLINGS = 7;
 
 /**
- * The pause before the next attempt: 30 s, 60 s, … at most an hour, less up to a tenth, so that mails that failed
- * together do not come back together. It is a lease too: at 27 s, the shortest outlasts `SEND_LIMIT`.
+ * The delay before the next attempt: 30 s, 60 s, … at most an hour, minus up to a tenth as jitter. It is also the lease
+ * of the worker: the shortest, 27 s, is longer than `SEND_LIMIT`.
  */
 const PAUSE = `make_interval(secs => least(3600, 30 * 2 ^ least(attempts, ${DOUBLINGS})) * (1 - random() / 10))`;
 
@@ -59,12 +59,12 @@ const CLAIM = `
   RETURNING id, kind, subject_id AS "subjectId", recipient, ${DOMAIN} AS domain, attempts,
     next_attempt_at AS "nextAttemptAt"`;
 
-/** The statements on `outgoing_mails`. All of them go by the database's clock. */
+/** The table of outgoing mails. */
 @Injectable()
 export class OutgoingMailStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** @param discard whether the mail is done before it is sent; see `MailQueue.add` */
+  /** @param discard whether the mail is done already; see `MailQueue.add` */
   async insert(tx: EntityManager, mail: NewMail, discard: boolean): Promise<void> {
     await sql(
       tx,

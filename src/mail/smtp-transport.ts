@@ -4,10 +4,10 @@ import type { MailAddress } from '../config/mail-address.js';
 import { composeMessage, type Mail } from './mail-message.js';
 import { MailTransport } from './mail-transport.js';
 
-/** In milliseconds. SMTP_URL may name others; none outlasts the limit of the whole attempt. */
+/** In milliseconds, unless SMTP_URL sets others. The limit of the whole attempt applies in any case. */
 const TIMEOUTS = { dnsTimeout: 5_000, connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 15_000 };
 
-/** Hands mails to the server that SMTP_URL names, over a few connections that are kept for the next mail. */
+/** Sends mails to the server in SMTP_URL, over a small pool of connections. */
 export class SmtpTransport extends MailTransport {
   private readonly transporter;
 
@@ -31,12 +31,12 @@ export class SmtpTransport extends MailTransport {
 }
 
 /**
- * What nodemailer makes of SMTP_URL and its query options (https://nodemailer.com/smtp/), with our limits.
+ * Nodemailer's options from SMTP_URL and its query (https://nodemailer.com/smtp/), with our limits.
  *
  * `smtps:` is TLS from the first byte (RFC 8314), `smtp:` STARTTLS where the server offers it. With credentials,
- * STARTTLS is required: they do not travel in the clear unless the URL says `ignoreTLS=true`.
+ * STARTTLS is required, unless the URL says `ignoreTLS=true`.
  *
- * @throws when it is not a URL; without the URL, as it may hold a password
+ * @throws when it is not a valid URL; the message omits the URL, which may contain a password
  */
 export function smtpOptions(url: string): SMTPPoolOptions {
   const options = parse(url);
@@ -44,7 +44,7 @@ export function smtpOptions(url: string): SMTPPoolOptions {
     ...TIMEOUTS,
     maxRequeues: 1,
     ...options,
-    // Each of these could be said in the URL too: the first two would print mails, which hold secrets.
+    // Override the URL: a debug log would contain mails, and so secrets.
     logger: false,
     debug: false,
     ...(options.auth && options.ignoreTLS !== true ? { requireTLS: true } : {}),

@@ -1,4 +1,4 @@
-/** Wakes one sleeper. A notification while nobody sleeps is kept for the next sleep. */
+/** Wakes one sleeper. A notification while nobody sleeps ends the next sleep at once. */
 export class WakeSignal {
   private notified = false;
   private wake: (() => void) | undefined;
@@ -8,7 +8,7 @@ export class WakeSignal {
     this.wake?.();
   }
 
-  /** Resolves when it is notified, or after the limit; a sleep does not keep the process alive. */
+  /** Resolves when notified or after the given time; does not keep the process alive. */
   async sleep(milliseconds: number): Promise<void> {
     if (!this.notified) {
       await new Promise<void>((resolve) => {

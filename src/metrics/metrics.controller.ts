@@ -6,7 +6,7 @@ import { Metrics } from './metrics.service.js';
 
 const FORMAT = 'text/plain; version=0.0.4';
 
-const EXAMPLE = `# HELP latchkey_credential_checks_total Checks of the credentials that requests presented.
+const EXAMPLE = `# HELP latchkey_credential_checks_total Total number of credential checks by kind and outcome.
 # TYPE latchkey_credential_checks_total counter
 latchkey_credential_checks_total{kind="app",outcome="accepted"} 12
 latchkey_credential_checks_total{kind="app",outcome="refused"} 1
@@ -22,7 +22,7 @@ export class MetricsController {
   @Header('Cache-Control', 'no-store')
   @Header('Content-Type', `${FORMAT}; charset=utf-8`)
   @ApiOperation({
-    summary: 'Numbers for Prometheus',
+    summary: 'Prometheus metrics',
     description:
       'Checks of credentials by kind (`app`, `user`, `api`, `oauth`, `session`, `client`) and outcome (`accepted`, ' +
       '`refused`), requests by route and status, how long they took, mails that were refused for good, by how much the ' +
@@ -30,7 +30,7 @@ export class MetricsController {
       'own numbers, from 0 at its start: ask every replica, and add up.',
   })
   @ApiOkResponse({
-    description: 'The text format of Prometheus',
+    description: 'The Prometheus text format',
     content: { [FORMAT]: { schema: { type: 'string' }, example: EXAMPLE } },
   })
   @ApiErrors('plain')

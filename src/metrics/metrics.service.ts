@@ -6,7 +6,7 @@ import { collectProcessMetrics } from './process-metrics.js';
 
 const CREDENTIAL_KINDS = ['app', 'user', 'api', 'oauth', 'session', 'client'] as const;
 
-/** What a request shows to say who it comes from: a token of a kind, the JWT of a session, a client's id and secret. */
+/** The kinds of credentials: the kinds of tokens, the JWT of a session, a client's id and secret. */
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 const MAIL_REFUSALS = ['recipient', 'message'] as const;
@@ -17,21 +17,21 @@ export type MailRefusal = (typeof MAIL_REFUSALS)[number];
 /** Seconds: from a token that is remembered to a password that waits to be hashed. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
 
-/** The numbers of one server. Labels are words of ours: never an id, a URL or anything else that a client has sent. */
+/** The metrics of one server. Labels never contain ids, URLs or other input from clients. */
 @Injectable()
 export class Metrics implements OnModuleInit, OnModuleDestroy {
-  /** Not prom-client's global one: several servers may run in a process. */
+  /** Not prom-client's global registry, as several servers may run in a process. */
   private readonly registry = new Registry();
   private readonly checks = checkCounters(this.registry);
   private readonly requests = new Counter({
     name: 'latchkey_http_requests_total',
-    help: 'Requests that were answered, by the pattern of their route (none: no route) and the status of the answer.',
+    help: 'Total number of HTTP requests by method, route pattern (none if no route matched) and status code.',
     labelNames: ['method', 'route', 'status'],
     registers: [this.registry],
   });
   private readonly durations = new Histogram({
     name: 'latchkey_http_request_seconds',
-    help: 'How long requests took, by the pattern of their route (none: no route).',
+    help: 'Duration of HTTP requests in seconds by method and route pattern (none if no route matched).',
     labelNames: ['method', 'route'],
     buckets: BUCKETS,
     registers: [this.registry],
@@ -76,9 +76,9 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
   /**
    * Counts a check of a credential that was presented.
    *
-   * @param check finds whose it is, or undefined; no check: what was presented cannot be read, and is refused. When it
-   *   throws (the database is away, too many attempts), nothing was found out, and nothing is counted
-   * @returns what `check` found
+   * @param check resolves to what the credential proves, or to undefined; no check: the credential is malformed, and is
+   *   refused. If it rejects (database unavailable, too many attempts), nothing is counted
+   * @returns what `check` resolved to
    */
   async counted<T extends object>(
     kind: CredentialKind,
@@ -100,11 +100,11 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-/** Children are made once, and start at 0: a rate can be taken from the first check on. */
+/** All label combinations exist from the start, so that a rate counts the first check too. */
 function checkCounters(registry: Registry) {
   const counter = new Counter({
     name: 'latchkey_credential_checks_total',
-    help: 'Checks of the credentials that requests presented.',
+    help: 'Total number of credential checks by kind and outcome.',
     labelNames: ['kind', 'outcome'],
     registers: [registry],
   });

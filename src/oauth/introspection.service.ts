@@ -6,10 +6,10 @@ import type { TokenKind } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { IntrospectionAnswer } from './oauth.dto.js';
 
-/** What to present a token of each kind as: a scheme of `Authorization`, or a header of its own. */
+/** How a token of each kind is presented: by a scheme of `Authorization`, or in a header of its own. */
 const TOKEN_TYPES: Record<TokenKind, string> = { app: 'App-Token', user: 'Token', api: 'Bearer', oauth: 'Bearer' };
 
-/** What a token is, for clients that were shown one (RFC 7662). */
+/** Describes tokens to clients that were presented one (RFC 7662). */
 @Injectable()
 export class Introspection {
   constructor(
@@ -18,7 +18,7 @@ export class Introspection {
     private readonly sessions: SessionChecks,
   ) {}
 
-  /** @returns `active: false` and nothing else for whatever is not good, known or not (section 2.2) */
+  /** @returns `active: false` and nothing else for any token that is not valid, known or not (section 2.2) */
   async describe(text: string): Promise<IntrospectionAnswer> {
     const token = await this.tokens.introspect(text);
     if (token) return this.describeToken(token);
@@ -31,7 +31,7 @@ export class Introspection {
       active: true,
       token_kind: kind,
       token_type: TOKEN_TYPES[kind],
-      // The names of the gateway's accounts are not ours: one may look like the id of an account.
+      // Not as `sub`: the id of a gateway account is any text, and might equal the id of an account.
       ...(gatewayAccountId === null ? { sub: accountId ?? clientId ?? '' } : { gateway_account_id: gatewayAccountId }),
       ...(accountId !== null && email !== null && { username: email }),
       ...(clientId !== null && { client_id: clientId }),

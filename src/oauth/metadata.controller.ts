@@ -9,7 +9,7 @@ const METHODS = ['client_secret_basic', 'client_secret_post'];
 
 /** RFC 8414 section 2. */
 class ServerMetadata {
-  @ApiProperty({ description: 'PUBLIC_URL', format: 'uri', example: 'http://127.0.0.1:3000' })
+  @ApiProperty({ description: 'The value of PUBLIC_URL', format: 'uri', example: 'http://127.0.0.1:3000' })
   issuer!: string;
 
   @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/oauth/token' })
@@ -39,7 +39,7 @@ class ServerMetadata {
   @ApiProperty({ type: [String], example: ['client_credentials'] })
   grant_types_supported!: string[];
 
-  @ApiProperty({ description: 'None: there is no authorization endpoint', type: [String], example: [] })
+  @ApiProperty({ description: 'Empty, as there is no authorization endpoint', type: [String], example: [] })
   response_types_supported!: string[];
 
   @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/docs' })
@@ -71,7 +71,7 @@ export class MetadataController {
   @Get('/.well-known/oauth-authorization-server')
   @Public()
   @Header('Cache-Control', 'public, max-age=300')
-  @ApiOperation({ summary: 'Where OAuth2 is', description: 'Authorization server metadata (RFC 8414).' })
+  @ApiOperation({ summary: 'Authorization server metadata', description: 'As in RFC 8414.' })
   @ApiOkResponse({ type: ServerMetadata })
   @ApiErrors('plain')
   show(): ServerMetadata {

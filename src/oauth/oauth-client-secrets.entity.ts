@@ -1,7 +1,7 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import { OauthClientEntity } from './oauth-clients.entity.js';
 
-/** One of the secrets of a client: its digest, never itself. Two can be live at once while one replaces the other. */
+/** A secret of a client, stored as a digest. A client can have two while one replaces the other. */
 @Entity('oauth_client_secrets')
 @Check('oauth_client_secrets_hint_check', 'char_length(hint) = 4')
 @Index('oauth_client_secrets_client_id_idx', ['clientId'])
@@ -20,7 +20,7 @@ export class OauthClientSecretEntity {
   @Column({ type: 'bytea' })
   digest!: Buffer;
 
-  /** The last four characters of the secret; null for one that was made before hints were kept. */
+  /** The last four characters of the secret; null if it is older than this column. */
   @Column({ type: 'text', nullable: true })
   hint!: string | null;
 

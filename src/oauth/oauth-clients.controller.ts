@@ -46,7 +46,7 @@ export class OauthClientsController {
 
   @Post()
   @UserTokenRequired()
-  @ApiOperation({ summary: 'Create an OAuth2 client', description: 'For admins. The secret is shown this once.' })
+  @ApiOperation({ summary: 'Create an OAuth2 client', description: 'Admins only. The secret is only shown once.' })
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS)
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
@@ -57,7 +57,7 @@ export class OauthClientsController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'List OAuth2 clients',
-    description: 'For admins. Newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+    description: 'Admins only. Newest first, 100 per page; the `Link` header (RFC 8288) points to the next page.',
   })
   @ApiCursor()
   @ApiOkResponse({ type: OauthClientList, headers: LINK })
@@ -74,7 +74,7 @@ export class OauthClientsController {
 
   @Get(':id')
   @UserTokenRequired()
-  @ApiOperation({ summary: 'Show one OAuth2 client', description: 'For admins. Never a secret.' })
+  @ApiOperation({ summary: 'Get an OAuth2 client', description: 'Admins only. The response never contains secrets.' })
   @ApiParam(ID)
   @ApiOkResponse({ type: OauthClientView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
@@ -85,8 +85,8 @@ export class OauthClientsController {
   @Patch(':id')
   @UserTokenRequired()
   @ApiOperation({
-    summary: 'Change an OAuth2 client',
-    description: 'For admins. Its tokens lose the scopes that it loses.',
+    summary: 'Update an OAuth2 client',
+    description: 'Admins only. Scopes that are removed from the client are removed from its access tokens too.',
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: OauthClientView })
@@ -105,7 +105,7 @@ export class OauthClientsController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'Delete an OAuth2 client',
-    description: 'For admins. With its secrets, tokens and identifications.',
+    description: 'Admins only. Also deletes its secrets, access tokens and identifications.',
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
@@ -118,8 +118,8 @@ export class OauthClientsController {
   @HttpCode(204)
   @UserTokenRequired()
   @ApiOperation({
-    summary: 'End the access tokens of an OAuth2 client',
-    description: 'For admins. Its secrets stay valid: first delete one that has leaked.',
+    summary: 'Revoke all access tokens of an OAuth2 client',
+    description: 'Admins only. Its secrets stay valid: delete a leaked secret first.',
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
@@ -131,10 +131,10 @@ export class OauthClientsController {
   @Post(':id/secrets')
   @UserTokenRequired()
   @ApiOperation({
-    summary: 'Give an OAuth2 client a second secret',
+    summary: 'Add a secret to an OAuth2 client',
     description:
-      'For admins. Both are good, so that the client can change over; then delete the old one (`last_used_at` tells ' +
-      'when). There are never more than two.',
+      'Admins only. A client can have two secrets, both of them valid, so that it can switch without an outage. Delete ' +
+      'the old one when its `last_used_at` no longer changes.',
   })
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
@@ -151,7 +151,7 @@ export class OauthClientsController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'Delete a secret of an OAuth2 client',
-    description: 'For admins. Tokens issued with it stay valid until they expire; see revoke.',
+    description: 'Admins only. Access tokens that were issued with it stay valid until they expire or are revoked.',
   })
   @ApiParam(ID)
   @ApiParam(SECRET_ID)

@@ -8,10 +8,10 @@ import type { ClientRecord } from './oauth-clients.store.js';
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
 const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';
 
-const NAME = { description: 'A name for people', example: 'Reading room' };
+const NAME = { description: 'A display name', example: 'Reading room' };
 const EXAMPLE_SCOPES: ClientScope[] = ['accounts:read', 'identifications'];
 
-/** Nobody chooses a client's id or secret. */
+/** The id and the secrets of a client cannot be chosen. */
 class WithoutOwnSecret {
   @IsRefused(notYourOwn('id'))
   id?: never;
@@ -35,7 +35,7 @@ export class OauthClientChange extends WithoutOwnSecret {
   @Scopes(CLIENT_SCOPE_NAMES, { example: EXAMPLE_SCOPES, required: false })
   scopes?: ClientScope[];
 
-  @Id({ description: 'The id of the admin who is to own it', example: EXAMPLE_ID, required: false }, INVALID_ID)
+  @Id({ description: 'The id of the new owner, an enabled admin', example: EXAMPLE_ID, required: false }, INVALID_ID)
   owner?: string;
 }
 
@@ -49,12 +49,18 @@ export class ClientSecretView {
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
   created_at!: Date;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'To a minute or two', example: null })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Accurate to about a minute',
+    example: null,
+  })
   last_used_at!: Date | null;
 }
 
 export class OauthClientView {
-  @ApiProperty({ description: 'Its `client_id`', example: EXAMPLE_CLIENT_ID })
+  @ApiProperty({ description: 'The `client_id`', example: EXAMPLE_CLIENT_ID })
   id!: string;
 
   @ApiProperty({ example: 'Reading room' })
@@ -64,7 +70,7 @@ export class OauthClientView {
   scopes!: string[];
 
   @ApiProperty({
-    description: 'The id of the admin who owns it. It works while its owner is an enabled admin',
+    description: 'The id of the account that owns it. A client only works while its owner is an enabled admin',
     type: String,
     format: 'uuid',
     nullable: true,
@@ -80,7 +86,7 @@ export class OauthClientView {
 }
 
 export class NewOauthClientAnswer extends OauthClientView {
-  @ApiProperty({ description: 'Shown this once', example: EXAMPLE_CLIENT_SECRET })
+  @ApiProperty({ description: 'Only shown once', example: EXAMPLE_CLIENT_SECRET })
   client_secret!: string;
 }
 
@@ -112,7 +118,7 @@ function viewOf({ ownerId, createdAt, secrets, ...client }: ClientRecord) {
 
 export const toOauthClientView: (client: ClientRecord) => OauthClientView = viewOf;
 
-/** @param secret to be shown now, or never */
+/** The only representation that contains the secret. */
 export function toNewOauthClientAnswer({ client, secret }: NewSecret): NewOauthClientAnswer {
   return { ...viewOf(client), client_secret: secret };
 }

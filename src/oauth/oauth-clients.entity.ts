@@ -15,7 +15,7 @@ export class OauthClientEntity {
   @Column({ type: 'text', array: true })
   scopes!: string[];
 
-  /** The admin who answers for it: it is good while they are one. */
+  /** The account that owns it: the client is good while this is an enabled admin. */
   @Column({ name: 'account_id', type: 'uuid', nullable: true })
   accountId!: string | null;
 

@@ -6,7 +6,7 @@ import { OauthClientSecretEntity } from './oauth-client-secrets.entity.js';
 import { OauthClientStore } from './oauth-clients.store.js';
 import { OauthClients } from './oauth-clients.service.js';
 
-/** OAuth2 clients and their secrets, without the routes: the bootstrap command needs no more. */
+/** OAuth2 clients and their secrets, without routes, as the bootstrap command needs them. */
 @Module({
   imports: [TypeOrmModule.forFeature([OauthClientEntity, OauthClientSecretEntity]), TokensModule],
   providers: [OauthClients, OauthClientStore],

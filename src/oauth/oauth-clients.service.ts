@@ -20,14 +20,14 @@ import { Tokens } from '../tokens/tokens.service.js';
 import type { NewSecret } from './oauth-clients.dto.js';
 import { OauthClientStore, type ClientChange, type ClientRecord, type LockedClient } from './oauth-clients.store.js';
 
-/** What ids look like: those of ours are uuids, the first one may be the operator's choice. */
+/** Generated ids are uuids; BOOTSTRAP_CLIENT_ID may have another form. */
 const isClientId = (text: string) => /^[\w.-]{1,100}$/.test(text);
 /** 256 random bits. */
 const newSecret = () => randomBytes(32).toString('base64url');
 
-/** How many authenticated clients a process remembers. */
+/** How many authenticated clients a process caches. */
 const REMEMBERED = 10_000;
-/** From one address, for all clients, so many times what is allowed for each. */
+/** How many times the limit for one client and address is allowed for all clients from one address. */
 const CEILING_FACTOR = 10;
 
 /** The life of OAuth2 clients and of their secrets. */
@@ -48,11 +48,9 @@ export class OauthClients {
     this.verified = new VerifiedCache(revocations, REMEMBERED);
   }
 
-  /**
-   * The one place where a client's id and secret become a client.
-   *
-   * @param address where they come from: failed attempts are counted (RFC 6749 section 2.3.1)
-   * @returns the client, if it has this secret and the account that answers for it is an enabled admin
+  /** Authenticates a client by its id and secret. Nothing else does.
+   * @param address of the request, as failed attempts are counted (RFC 6749 section 2.3.1)
+   * @returns the client, if it has this secret and its owner is an enabled admin
    * @throws ApiError `rate_limited`
    */
   async authenticate(id: string, secret: string, address: string): Promise<AuthenticatedClient | undefined> {
@@ -62,19 +60,19 @@ export class OauthClients {
       this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
     );
     if (!client) {
-      // What is nobody's id may be a secret in the wrong place.
+      // An unknown id may be a secret that was sent in the wrong place.
       const subject = (await this.store.exists(id)) ? { subject: id } : {};
       await this.audit.recordAlone({ kind: 'sign_in', outcome: 'failure', ...subject });
     }
     return client;
   }
 
-  /** @returns the scopes of a client, if it is still good and still has the secret that it showed */
+  /** @returns the scopes of a client, if it is still good and still has the secret that it presented */
   scopesOf({ clientId, secretId }: AuthenticatedClient): Promise<string[] | undefined> {
     return this.store.scopesOf(clientId, secretId);
   }
 
-  /** Stores a client with a secret that exists already. */
+  /** Creates a client with the given secret. */
   async add(
     tx: EntityManager,
     client: { id: string; secret: string; name: string; scopes: string[]; ownerId?: string },
@@ -83,7 +81,7 @@ export class OauthClients {
     await this.addSecret(tx, client.id, client.secret);
   }
 
-  /** @returns a new client of the caller's, and its secret, to be shown now or never */
+  /** Creates a client that the caller owns. @returns it and its secret, which cannot be shown again */
   async create(caller: UserPrincipal, { name, scopes }: { name: string; scopes: string[] }): Promise<NewSecret> {
     const { accountId } = requireAdmin(caller);
     const id = randomUUID();
@@ -111,10 +109,9 @@ export class OauthClients {
     return client;
   }
 
-  /**
-   * Scopes that the client loses are taken from its tokens too.
+  /** Updates a client. Scopes that it loses are removed from its tokens too.
    *
-   * @throws ApiError `not_found`; `invalid_params` when the new owner is no enabled admin
+   * @throws ApiError `not_found`; `invalid_params` when the new owner is not an enabled admin
    */
   async update(caller: UserPrincipal, id: string, change: ClientChange): Promise<ClientRecord> {
     const { ownerId, ...others } = change;
@@ -135,14 +132,14 @@ export class OauthClients {
   /** Deletes a client, its secrets and its tokens. @throws ApiError `not_found` */
   async remove(caller: UserPrincipal, id: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.deleted', async (tx) => {
-      // In the order in which others lock them, too: what the deletion does by itself has none.
+      // Also locks the rows in the common order, which the cascade of the deletion would not.
       await this.tokens.revokeClientTokens(tx, id);
       await this.store.remove(tx, id);
       return undefined;
     });
   }
 
-  /** Ends the access tokens of a client; its secrets stay. @throws ApiError `not_found` */
+  /** Revokes the access tokens of a client; its secrets stay. @throws ApiError `not_found` */
   async revokeTokens(caller: UserPrincipal, id: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.revoked', async (tx) => {
       await this.tokens.revokeClientTokens(tx, id);
@@ -150,11 +147,9 @@ export class OauthClients {
     });
   }
 
-  /**
-   * Gives a client a second secret, so that the first one can be replaced without an outage.
-   *
-   * @returns it, to be shown now or never
-   * @throws ApiError `not_found`; `conflict` when it has two already
+  /** Adds a second secret to a client, so that the first can be replaced without an outage.
+   * @returns the client and the secret, which cannot be shown again
+   * @throws ApiError `not_found`; `conflict` when the client has two already
    */
   async rotateSecret(caller: UserPrincipal, id: string): Promise<NewSecret> {
     const secret = newSecret();
@@ -164,7 +159,7 @@ export class OauthClients {
     return { client: await this.find(id), secret };
   }
 
-  /** The tokens that were got with it stay good until they expire. @throws ApiError `not_found` */
+  /** Deletes a secret; tokens that were issued with it stay valid. @throws ApiError `not_found` */
   async removeSecret(caller: UserPrincipal, id: string, secretId: string): Promise<void> {
     await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
       if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
@@ -185,9 +180,8 @@ export class OauthClients {
   }
 
   /**
-   * One change of a client, alone with it, announced to all replicas and written to the audit log.
-   *
-   * @param ownerId the account that is to answer for it
+   * Runs a change of a client under its lock, announces it to all replicas, and records it in the audit log.
+   * @param ownerId the new owner; undefined: it stays
    */
   private async changing(
     caller: UserPrincipal,
@@ -205,7 +199,10 @@ export class OauthClients {
     });
   }
 
-  /** Accounts come before clients. @throws ApiError `not_found`; `invalid_params` when the owner is no enabled admin */
+  /**
+   * Locks the new owner, then the client. @throws ApiError `not_found`, `invalid_params` unless the owner is an enabled
+   * admin
+   */
   private async lock(tx: EntityManager, id: string, ownerId: string | undefined): Promise<LockedClient> {
     const isOwner = ownerId === undefined || (await this.store.holdAdmin(tx, ownerId));
     const client = await this.store.lock(tx, id);
@@ -234,7 +231,7 @@ export class OauthClients {
   }
 }
 
-/** What widens or renames a client, or changes nothing, leaves its tokens alone. */
+/** Whether a change takes scopes from a client or gives it another owner: only that affects its tokens. */
 function isNarrowedOrMoved(before: LockedClient, { scopes, ownerId }: ClientChange): boolean {
   const isNarrowed = scopes !== undefined && before.scopes.some((scope) => !scopes.includes(scope));
   return isNarrowed || (ownerId !== undefined && ownerId.toLowerCase() !== before.ownerId);

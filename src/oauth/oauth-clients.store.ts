@@ -21,7 +21,7 @@ export interface SecretRecord {
   last_used_at: string | null;
 }
 
-/** A client, one of its secrets, and who answers for it. */
+/** A client, its owner, and one of its secrets. */
 export interface ClientSecret {
   clientId: string;
   scopes: string[];
@@ -39,7 +39,7 @@ export interface ClientChange {
 /** A client before it is changed. */
 export type LockedClient = Pick<ClientRecord, 'scopes' | 'ownerId'>;
 
-/** While one secret replaces another. */
+/** A client has two secrets while one replaces the other. */
 const MOST_SECRETS = 2;
 
 const RECORD = `
@@ -70,7 +70,7 @@ export class OauthClientStore {
     return (await sql(this.manager, 'SELECT id FROM oauth_clients WHERE id = $1', [clientId])).length > 0;
   }
 
-  /** Notes that a secret was used, at most once a minute. */
+  /** Stores when a secret was used, at most once a minute. */
   async noteUse(secretId: string): Promise<void> {
     await sql(
       this.manager,
@@ -86,7 +86,7 @@ export class OauthClientStore {
     return clients.find((client) => client.secretId === secretId)?.scopes;
   }
 
-  /** @returns whether there was no such client yet */
+  /** @returns false if there is a client with this id already */
   async insert(
     tx: EntityManager,
     client: { id: string; name: string; scopes: string[]; ownerId?: string },
@@ -100,7 +100,9 @@ export class OauthClientStore {
     return rows.length === 1;
   }
 
-  /** @returns the id of the new secret; undefined when there are two already. The caller holds a lock on the client. */
+  /**
+   * @returns the id of the new secret; undefined if the client has two already. The caller holds a lock on the client.
+   */
   async addSecret(
     tx: EntityManager,
     clientId: string,
@@ -125,7 +127,7 @@ export class OauthClientStore {
     return rows.length === 1;
   }
 
-  /** Locks a client until the transaction ends. @returns it as it is; undefined when there is none */
+  /** Locks a client until the transaction ends. @returns undefined when there is no such client */
   async lock(tx: EntityManager, clientId: string): Promise<LockedClient | undefined> {
     const [row] = await sql<LockedClient>(
       tx,
@@ -157,7 +159,7 @@ export class OauthClientStore {
   }
 
   async remove(tx: EntityManager, id: string): Promise<boolean> {
-    // Its tokens and identifications go with it, and they may be many.
+    // Cascades to its tokens and identifications, which may be many.
     return (await longSql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
   }
 
@@ -166,7 +168,7 @@ export class OauthClientStore {
     return row;
   }
 
-  /** @returns at most `limit` clients, newest first, from behind the cursor */
+  /** @returns at most `limit` clients after the cursor, newest first */
   list(limit: number, after: Cursor | undefined): Promise<(ClientRecord & Cursor)[]> {
     const values: unknown[] = [];
     return sql<ClientRecord & Cursor>(

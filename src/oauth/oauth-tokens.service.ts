@@ -24,16 +24,17 @@ export class OauthTokens {
   /**
    * The client credentials grant (RFC 6749 section 4.4).
    *
-   * @throws ApiError `unsupported_grant_type`, `invalid_scope`; `unauthorized` when the client has ended meanwhile
+   * @throws ApiError `unsupported_grant_type`, `invalid_scope`; `unauthorized` when the client has been deleted or its
+   *   secret revoked meanwhile
    */
   async grant(client: AuthenticatedClient, { grant_type, scope }: TokenRequestBody): Promise<AccessTokenAnswer> {
-    // Optional in the document; RFC 6749 requires it.
+    // RFC 6749 requires it, but the connect document does not.
     if ((grant_type ?? '') !== '' && grant_type !== 'client_credentials') {
       throw badGrantType();
     }
     const asked = scopesAsked(scope ?? '');
     const issued = await this.issue(client, asked);
-    // Only to say why: the statement has decided.
+    // Only finds out why the statement refused.
     if (!issued) throw (await this.clients.scopesOf(client)) ? badScope() : badClient();
     const { secret, record } = issued;
     return {
@@ -44,7 +45,7 @@ export class OauthTokens {
     };
   }
 
-  /** @returns undefined when the client has ended, or what it showed, or it has not all of these scopes */
+  /** @returns undefined when the client or its secret is no longer valid, or the client does not have all scopes */
   private async issue(client: AuthenticatedClient, scopes: string[] | undefined): Promise<IssuedToken | undefined> {
     try {
       return await this.manager.transaction(async (tx) => {
@@ -62,7 +63,7 @@ export class OauthTokens {
     }
   }
 
-  /** RFC 7009: a token of somebody else's is treated as one that does not exist, which is no error. */
+  /** Revokes a token (RFC 7009). Another client's token is treated like an unknown one, which is not an error. */
   async revoke({ clientId }: AuthenticatedClient, token: string): Promise<void> {
     await this.tokens.revokeOwn(clientId, token, (tx, { id }) =>
       this.audit.record(tx, { kind: 'token.revoked', subject: id }),
@@ -70,7 +71,9 @@ export class OauthTokens {
   }
 }
 
-/** @param text separated by spaces (RFC 6749 section 3.3). @returns undefined when none is named: all are asked for */
+/**
+ * @param text scopes separated by spaces (RFC 6749 section 3.3). @returns undefined for none: all scopes are requested
+ */
 function scopesAsked(text: string): string[] | undefined {
   if (text === '') return undefined;
   const names = new Set(text.split(' ').filter((name) => name !== ''));

@@ -36,11 +36,11 @@ export class OauthController {
   @Post('v2/token')
   @ClientSecretRequired()
   @AcceptsForms()
-  // RFC 6749 section 5.1 asks for it, for caches of HTTP/1.0.
+  // Required by RFC 6749 section 5.1, for HTTP/1.0 caches.
   @Header('Pragma', 'no-cache')
   @ApiOperation({
     summary: 'OAuth2 token Create',
-    description: 'Answers as the document has it: 201 with `account_token`.',
+    description: 'Responds as in the connect document: 201 with `account_token`.',
   })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiCreatedResponse({ type: AccountTokenAnswer })
@@ -58,8 +58,8 @@ export class OauthController {
   @AcceptsForms()
   @Header('Pragma', 'no-cache')
   @ApiOperation({
-    summary: 'The token endpoint',
-    description: 'The client credentials grant (RFC 6749 section 4.4), for libraries that go by the RFC.',
+    summary: 'OAuth2 token endpoint',
+    description: 'The client credentials grant (RFC 6749 section 4.4), for standard OAuth2 libraries.',
   })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiOkResponse({ type: AccessTokenAnswer })
@@ -74,7 +74,7 @@ export class OauthController {
   @AcceptsForms()
   @ApiOperation({
     summary: 'Token introspection',
-    description: 'What a token is, of whatever kind, session JWTs included (RFC 7662).',
+    description: 'Describes a token of any kind, including session JWTs (RFC 7662).',
   })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiOkResponse({ type: IntrospectionAnswer })
@@ -89,10 +89,11 @@ export class OauthController {
   @AcceptsForms()
   @ApiOperation({
     summary: 'Token revocation',
-    description: "Ends an access token of the client's own; of any other it says nothing (RFC 7009).",
+    description:
+      'Revokes an access token of the client (RFC 7009). Other tokens are ignored; the response is the same.',
   })
   @ApiConsumes(FORM, JSON_TYPE)
-  @ApiOkResponse({ description: 'The token is not valid now, whether or not it was before' })
+  @ApiOkResponse({ description: 'The token has been revoked, or is not a valid token of the client' })
   @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, BAD_TOKEN)
   async revoke(@CurrentPrincipal() client: AuthenticatedClient, @Body() { token }: PresentedToken): Promise<void> {
     await this.tokens.revoke(client, token);

@@ -12,7 +12,7 @@ const LONGEST_SCOPE = 2_048;
 const LONGEST_JWT = 16_384;
 const EXAMPLE_SCOPE = 'accounts:read identifications';
 
-/** A client that sends its id and secret in the body; better is HTTP Basic (RFC 6749 section 2.3.1). */
+/** The id and the secret of a client in the body; HTTP Basic is preferred (RFC 6749 section 2.3.1). */
 class ClientInBody {
   @ApiPropertyOptional({
     description: 'Instead of HTTP Basic; empty counts as absent',
@@ -75,10 +75,10 @@ export class AccessTokenAnswer {
   @ApiProperty({ enum: ['Bearer'], example: 'Bearer' })
   token_type!: 'Bearer';
 
-  @ApiProperty({ description: 'Seconds', type: 'integer', example: 3600 })
+  @ApiProperty({ description: 'The lifetime of the token in seconds', type: 'integer', example: 3600 })
   expires_in!: number;
 
-  @ApiPropertyOptional({ description: 'Separated by spaces; absent: none', example: EXAMPLE_SCOPE })
+  @ApiPropertyOptional({ description: 'Separated by spaces; absent if there are none', example: EXAMPLE_SCOPE })
   scope?: string;
 }
 
@@ -91,28 +91,28 @@ export class Actor {
   @ApiProperty({ description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   sub!: string;
 
-  @ApiPropertyOptional({ description: 'Its email', example: EXAMPLE_EMAIL })
+  @ApiPropertyOptional({ description: 'The email of the account', example: EXAMPLE_EMAIL })
   username?: string;
 }
 
 /** RFC 7662 section 2.2. */
 export class IntrospectionAnswer {
-  @ApiProperty({ description: 'false: it is not good, and nothing else is told', example: true })
+  @ApiProperty({ description: 'Whether the token is valid; if `false`, there are no other fields', example: true })
   active!: boolean;
 
   @ApiPropertyOptional({ enum: ['session', ...Object.keys(TOKEN_KINDS)], example: 'oauth' })
   token_kind?: string;
 
-  @ApiPropertyOptional({ description: '`Bearer`, or the header that it belongs in', example: 'Bearer' })
+  @ApiPropertyOptional({ description: '`Bearer`, or the header in which it is sent', example: 'Bearer' })
   token_type?: string;
 
   @ApiPropertyOptional({
-    description: 'The account or the client that it stands for',
+    description: 'The id of the account or client that it represents',
     example: EXAMPLE_ID,
   })
   sub?: string;
 
-  @ApiPropertyOptional({ description: 'Of an API token, instead of `sub`', example: 'GATEWAY_ACCOUNT_1' })
+  @ApiPropertyOptional({ description: 'Instead of `sub` for an API token', example: 'GATEWAY_ACCOUNT_1' })
   gateway_account_id?: string;
 
   @ApiPropertyOptional({ description: 'The email of the account', example: EXAMPLE_EMAIL })
@@ -124,22 +124,30 @@ export class IntrospectionAnswer {
   @ApiPropertyOptional({ example: EXAMPLE_SCOPE })
   scope?: string;
 
-  @ApiPropertyOptional({ description: 'Who got it on behalf of `sub` (RFC 8693 section 4.1)' })
+  @ApiPropertyOptional({ description: 'The account that acts on behalf of `sub` (RFC 8693 section 4.1)' })
   act?: Actor;
 
-  @ApiPropertyOptional({ description: 'The session of a session JWT', format: 'uuid', example: EXAMPLE_ID })
+  @ApiPropertyOptional({ description: 'The id of the session, for a session JWT', format: 'uuid', example: EXAMPLE_ID })
   sid?: string;
 
-  @ApiPropertyOptional({ description: 'PUBLIC_URL', example: 'http://127.0.0.1:3000' })
+  @ApiPropertyOptional({ description: 'The value of PUBLIC_URL', example: 'http://127.0.0.1:3000' })
   iss?: string;
 
-  @ApiPropertyOptional({ description: 'Of an opaque token: its id', example: EXAMPLE_ID })
+  @ApiPropertyOptional({ description: 'For an opaque token, its id', example: EXAMPLE_ID })
   jti?: string;
 
-  @ApiPropertyOptional({ description: 'Seconds since 1970', type: 'integer', example: 1795305600 })
+  @ApiPropertyOptional({
+    description: 'When it was issued, in seconds since 1970',
+    type: 'integer',
+    example: 1795305600,
+  })
   iat?: number;
 
-  @ApiPropertyOptional({ description: 'Seconds since 1970; absent: never', type: 'integer', example: 1795309200 })
+  @ApiPropertyOptional({
+    description: 'When it expires, in seconds since 1970; absent if it does not expire',
+    type: 'integer',
+    example: 1795309200,
+  })
   exp?: number;
 }
 

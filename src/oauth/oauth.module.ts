@@ -8,7 +8,7 @@ import { OauthClientsModule } from './oauth-clients.module.js';
 import { OauthTokens } from './oauth-tokens.service.js';
 import { OauthController } from './oauth.controller.js';
 
-/** The routes of OAuth2: access tokens, introspection, revocation, metadata, and the management of clients. */
+/** The OAuth2 routes: access tokens, introspection, revocation, metadata, and the management of clients. */
 @Module({
   imports: [OauthClientsModule, SessionsModule, TokensModule],
   controllers: [OauthController, OauthClientsController, MetadataController],

@@ -18,14 +18,14 @@ import {
 } from '../errors/common-errors.js';
 import { statusOf, wordError, type Dialect } from '../errors/dialects.js';
 
-/** Of each code the example that is shown where no other is given, and what it means. */
+/** For each code the default example, and its description. */
 const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
-  bad_request: { error: notJson(), describe: 'The request could not be understood' },
-  unauthorized: { error: sessionEnded(), describe: 'The credential is missing or not (any longer) valid' },
+  bad_request: { error: notJson(), describe: 'The request is malformed' },
+  unauthorized: { error: sessionEnded(), describe: 'The credential is missing, invalid, expired or revoked' },
   forbidden: { error: notAllowed(), describe: 'The credential does not allow this' },
   unverified: {
     error: unverified(),
-    describe: 'The password is right, but the email is not verified (EMAIL_VERIFICATION)',
+    describe: 'The password is correct, but the email is not verified (EMAIL_VERIFICATION)',
   },
   not_found: { error: notFound(), describe: 'It does not exist, or you have no access to it' },
   method_not_allowed: { error: wrongMethod(['GET']), describe: 'Wrong method; see `Allow`' },
@@ -41,8 +41,8 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
     error: invalidParams({ email: [MUST_BE_EMAIL.message] }),
     describe: 'One or more fields are invalid',
   },
-  rate_limited: { error: rateLimited(60), describe: 'Too many attempts; see `Retry-After`' },
-  internal: { error: unexpected(), describe: 'An unexpected failure, logged under this id' },
+  rate_limited: { error: rateLimited(60), describe: 'Too many attempts; see the `Retry-After` header' },
+  internal: { error: unexpected(), describe: 'An internal error, logged with this request id' },
   unavailable: {
     error: databaseAway(),
     describe:
@@ -57,25 +57,25 @@ type Headers = NonNullable<ApiResponseOptions['headers']>;
 const HEADERS: Partial<Record<ErrorCode, Headers>> = {
   unauthorized: {
     'WWW-Authenticate': {
-      description: 'What is asked for (RFC 9110)',
+      description: 'The accepted authentication scheme (RFC 9110)',
       schema: { type: 'string' },
       example: BEARER,
     },
   },
-  rate_limited: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 60 } },
-  unavailable: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' }, example: 1 } },
+  rate_limited: { 'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer' }, example: 60 } },
+  unavailable: { 'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer' }, example: 1 } },
 };
 
 /** Every route can fail in these ways. */
 const COMMON: ErrorCode[] = ['bad_request', 'internal', 'unavailable'];
 
-/** Every DELETE without a body can fail in these ways too: one that is sent all the same is read, and left alone. */
+/** The failures of a route that ignores its body, which is read anyway. */
 export const UNUSED_BODY_ERRORS: ErrorCode[] = ['body_too_large', 'unsupported_media_type'];
 
-/** Every route that takes a body can fail in these ways too. */
+/** The failures of a route that takes a body. */
 export const BODY_ERRORS: ErrorCode[] = [...UNUSED_BODY_ERRORS, 'invalid_params'];
 
-/** A failure as a dialect words it. */
+/** A failure in a dialect. */
 interface Failure {
   dialect: Dialect;
   error: ApiError;
@@ -83,10 +83,9 @@ interface Failure {
 }
 
 /**
- * Describes the failures of a route in OpenAPI: the given ones and those that every route has. To be used once on a route.
- *
- * @param dialect several where the credential decides which one it is
- * @param given a code is shown by a general example; an error is shown as it is, instead of its code's example
+ * Describes the failures of a route in OpenAPI: the given ones, and those of every route. To be used once on a route.
+ * @param dialect several where the credential decides which one is used
+ * @param given errors, which are shown as examples, and codes, which are shown by their default examples
  */
 export function ApiErrors(dialect: Dialect | Dialect[], ...given: (ErrorCode | ApiError)[]): MethodDecorator {
   const byStatus = new Map<number, Failure[]>();
@@ -107,7 +106,7 @@ function shown(given: (ErrorCode | ApiError)[]): ApiError[] {
   return [...[...codes].map(general), ...errors];
 }
 
-/** Without its headers: those of {@link HEADERS} stand for all errors of the code. */
+/** The default example of a code, without headers, which {@link HEADERS} describes. */
 function general(code: ErrorCode): ApiError {
   const {
     message,
@@ -142,7 +141,7 @@ function headersOf({ code, details }: ApiError): Headers {
   );
 }
 
-/** Each is named by its code, and by its dialect if there are several; more of one name are counted. */
+/** Names each example by its code, by its dialect too if there are several, and by a number if the name is taken. */
 function namedExamples(failures: Failure[]) {
   const severalDialects = new Set(failures.map(({ dialect }) => dialect)).size > 1;
   const names = failures.map(({ dialect, error: { code } }) => (severalDialects ? `${dialect}_${code}` : code));
@@ -155,21 +154,21 @@ function namedExamples(failures: Failure[]) {
   );
 }
 
-/** Bodies of a dialect with the same fields are of one schema, which the description holds once (`description.ts`). */
+/** Bodies of a dialect with the same fields share one schema (see `description.ts`), which is named by this title. */
 function titleOf(dialect: Dialect, body: object): string {
   const plain = bodyOf(dialect, general('bad_request'));
   const more = Object.keys(body).filter((name) => !(name in plain));
   return pascal(`${dialect}-error${more.length > 0 ? `-with-${more.join('-and-')}` : ''}`);
 }
 
-/** Pages are not described. */
+/** Of the dialects, only `page` has no object as its body, and pages are not described. */
 const bodyOf = (dialect: Dialect, error: ApiError) => wordError(dialect, error, REQUEST_ID) as object;
 
 const pascal = (text: string) => text.replace(/(?:^|[-_])(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 function schemaOf(dialect: Dialect, body: object) {
   const title = titleOf(dialect, body);
-  // Not of this very body: what a schema is an example of must not depend on which route comes first.
+  // Not from this body, as the examples in a shared schema must not depend on the order of the routes.
   const samples = (['bad_request', 'invalid_params', 'internal'] as const).map((code) =>
     bodyOf(dialect, general(code)),
   );
@@ -185,7 +184,7 @@ function typeOf(value: unknown) {
   return { type: typeof value === 'number' ? 'integer' : 'string' };
 }
 
-/** Of each field: a list of messages, or, where the dialect has only one, that. */
+/** For each field a list of messages or, in dialects with a single one, a message. */
 function messagesOf(errors: object) {
   const isList = Object.values(errors).some(Array.isArray);
   return isList ? { type: 'array', items: { type: 'string' } } : { type: 'string' };

@@ -73,6 +73,6 @@ describe('A schema with a title', () => {
 
   it('shares its title with no other', () => {
     const twice = () => complete({ 400: titled('Error', 'string'), 401: titled('Error', 'integer') });
-    expect(twice).toThrow("Two schemas of the API's description are called Error.");
+    expect(twice).toThrow('The API description has two different schemas named Error.');
   });
 });

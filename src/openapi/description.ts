@@ -12,7 +12,7 @@ interface MediaType {
   examples?: Record<string, unknown>;
 }
 
-/** What is read of a schema here. */
+/** The part of a schema that is read here. */
 interface Schema {
   $ref?: string;
   title?: string;
@@ -71,18 +71,18 @@ function contentsOf({ requestBody, responses }: Operation): MediaType[] {
   return bodies.flatMap((body) => Object.values(body?.content ?? {}));
 }
 
-/** What is written out in place under a title is one of the named schemas: many operations have it. */
+/** Moves inline schemas with a title, which many operations share, to the named schemas. */
 function shareTitled(schema: Schema, schemas: Schemas): Schema {
   if (schema.anyOf) return { ...schema, anyOf: schema.anyOf.map((one) => shareTitled(one, schemas)) };
   const { title, ...rest } = schema;
   if (title === undefined) return schema;
   if (JSON.stringify((schemas[title] ??= rest)) !== JSON.stringify(rest)) {
-    throw new Error(`Two schemas of the API's description are called ${title}.`);
+    throw new Error(`The API description has two different schemas named ${title}.`);
   }
   return { $ref: `#/components/schemas/${title}` };
 }
 
-/** One example, made of those of the fields; or one for each alternative. */
+/** One example, combined from those of the fields, or one for each alternative. */
 function examplesOf(schema: Schema = {}, schemas: Schemas): Pick<MediaType, 'example' | 'examples'> {
   const alternatives = schema.oneOf ?? schema.anyOf ?? [];
   if (schema.example === undefined && alternatives.length > 1) {

@@ -21,19 +21,27 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     .addTag('account', 'Sign-up, sign-in, refresh, sign-out and password reset (seed account)')
     .addTag('connect', 'Accounts for clients, identifications (seed connect)')
     .addTag('oauth', 'OAuth2 client credentials, introspection, revocation, metadata')
-    .addTag('app-token', 'App-Token and Token: login, application tokens, tokens on behalf of (seed app-token)')
-    .addTag('admin', 'Accounts, their sessions and the audit log, for admins (App-Token and Token)')
+    .addTag(
+      'app-token',
+      'App-Token and Token headers: login, application tokens, tokens on behalf of other users (seed app-token)',
+    )
+    .addTag('admin', 'Accounts, sessions and the audit log, for admins (App-Token and Token headers)')
     .addTag('publicauth', 'API tokens of gateway accounts (seed publicauth)')
-    .addTag('keys', 'The public keys of session tokens')
-    .addTag('operations', 'Probes, and numbers for Prometheus')
+    .addTag('keys', 'Public keys of session tokens')
+    .addTag('operations', 'Probes and Prometheus metrics')
     .addSecurity('session', {
       type: 'http',
       scheme: 'bearer',
       bearerFormat: 'JWT',
-      description: 'The `token` of a session',
+      description: 'A session token',
     })
-    .addSecurity('app-token', { type: 'apiKey', in: 'header', name: 'App-Token', description: 'The application' })
-    .addSecurity('token', { type: 'apiKey', in: 'header', name: 'Token', description: 'The user at the application' })
+    .addSecurity('app-token', {
+      type: 'apiKey',
+      in: 'header',
+      name: 'App-Token',
+      description: 'Identifies the application',
+    })
+    .addSecurity('token', { type: 'apiKey', in: 'header', name: 'Token', description: 'Identifies the user' })
     .addSecurity('api-token', {
       type: 'http',
       scheme: 'bearer',
@@ -41,10 +49,10 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     })
     .addSecurity('oauth2', {
       type: 'oauth2',
-      description: 'The access token of a client, as a Bearer token',
+      description: 'An access token of a client',
       flows: { clientCredentials: { tokenUrl: `${publicUrl}/oauth/token`, scopes: CLIENT_SCOPES } },
     })
-    .addSecurity('client', { type: 'http', scheme: 'basic', description: 'The id and the secret of a client' })
+    .addSecurity('client', { type: 'http', scheme: 'basic', description: 'The id and secret of a client' })
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,

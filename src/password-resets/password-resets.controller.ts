@@ -18,8 +18,8 @@ export class PasswordResetsController {
   @ApiOperation({
     summary: 'Account Request Password',
     description:
-      'Mails a link that sets a new password, at most one for each address and minute. The answer is the same ' +
-      'whether or not an account has this email.',
+      'Mails a link to choose a new password, at most once a minute. The response is the same whether or not an account ' +
+      'has this email.',
   })
   @ApiOkResponse({ type: AccountView })
   @ApiErrors('account', ...BODY_ERRORS, 'rate_limited')
@@ -32,8 +32,8 @@ export class PasswordResetsController {
   @ApiOperation({
     summary: 'Account Reset Password',
     description:
-      'Sets a new password with the token from the mail, once. Ends all sessions of the account. A refused password ' +
-      'does not spend the token.',
+      'Sets a new password with the single-use token from the mail, and ends all sessions of the account. A password that ' +
+      'is refused does not use up the token.',
   })
   @ApiOkResponse({ type: PasswordResetAnswer })
   @ApiErrors('account', ...BODY_ERRORS, unusableToken(), 'rate_limited')

@@ -18,7 +18,7 @@ export class ResetRequestBody {
 }
 
 export class PasswordReset extends RememberMe {
-  @NewPassword({ description: 'The new one: PASSWORD_MIN_LENGTH characters to 72 bytes' })
+  @NewPassword({ description: 'The new password: at least PASSWORD_MIN_LENGTH characters, at most 72 bytes' })
   password!: string;
 
   @Text({ description: 'From the link in the mail', maxLength: LONGEST_TOKEN, example: EXAMPLE_RESET_TOKEN })

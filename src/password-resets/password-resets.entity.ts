@@ -1,7 +1,7 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import { AccountEntity } from '../accounts/accounts.entity.js';
 
-/** A password reset that somebody asked for. Its token is derived from its id, not stored. */
+/** A password reset or an invitation. Its token is derived from its id, not stored. */
 @Entity('password_resets')
 @Index('password_resets_account_id_idx', ['accountId'])
 @Index('password_resets_expires_at_idx', ['expiresAt'])
@@ -9,7 +9,7 @@ export class PasswordResetEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
-  /** Null: nobody has the email. The row is written all the same, so that both cases look alike. */
+  /** Null: no account has the email. The row is inserted anyway, so that both cases take as long. */
   @Column({ name: 'account_id', type: 'uuid', nullable: true })
   accountId!: string | null;
 
@@ -23,7 +23,7 @@ export class PasswordResetEntity {
   @Column({ name: 'expires_at', type: 'timestamptz' })
   expiresAt!: Date;
 
-  /** When it was used, or ended by a change of the password. */
+  /** When it was used, or ended by a change of credentials. */
   @Column({ name: 'ended_at', type: 'timestamptz', nullable: true })
   endedAt!: Date | null;
 }

@@ -13,23 +13,23 @@ export function resetMail(email: string, link: string, { publicUrl, resetTtl }: 
   return linkMail({
     subject: `Choose a new password for ${host}`,
     before: [
-      `Someone, probably you, asked for a new password for ${email} at ${host}.`,
-      `Open this link within ${inWords(resetTtl)} to choose one:`,
+      `We received a request to reset the password for ${email} at ${host}.`,
+      `Open this link within ${inWords(resetTtl)} to choose a new password:`,
     ],
     link,
     label: 'Choose a new password',
-    after: ['If it was not you, you can ignore this mail. Your password has not changed.'],
+    after: ['If you did not request this, you can ignore this mail. Your password has not changed.'],
   });
 }
 
-/** The mail that tells somebody that an account was made for them. */
+/** The mail that invites the holder of a new account to choose a password. */
 export function invitationMail(email: string, link: string, { publicUrl, invitationTtl }: Settings): MailContent {
   const { host } = new URL(publicUrl);
   return linkMail({
     subject: `You are invited to ${host}`,
     before: [
       `An account has been created for ${email} at ${host}.`,
-      `Open this link within ${inWords(invitationTtl)} to choose its password:`,
+      `Open this link within ${inWords(invitationTtl)} to choose a password:`,
     ],
     link,
     label: 'Choose a password',

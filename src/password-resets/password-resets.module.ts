@@ -10,7 +10,7 @@ import { PasswordResets } from './password-resets.service.js';
 import { PasswordResetStore } from './password-resets.store.js';
 import { ResetPageController } from './reset-page.controller.js';
 
-/** Setting a new password with a link from a mail; invitations too. */
+/** Password resets and invitations, by links in mails. */
 @Module({
   imports: [
     TypeOrmModule.forFeature([PasswordResetEntity]),

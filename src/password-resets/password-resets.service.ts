@@ -23,10 +23,10 @@ import { Sessions } from '../sessions/sessions.service.js';
 const RESET_MAIL = 'password-reset';
 const INVITATION_MAIL = 'invitation';
 
-/** One mail for each address and minute. */
+/** At most one mail a minute to each address. */
 const MAILS = { most: 1, seconds: 60 };
 
-/** Setting a new password with a link from a mail. */
+/** Password resets and invitations, by links in mails. */
 @Injectable()
 export class PasswordResets implements OnModuleInit {
   private readonly logger = new Logger('PasswordResets');
@@ -63,8 +63,8 @@ export class PasswordResets implements OnModuleInit {
   }
 
   /**
-   * Sends a link to the account with this email. The answer for an unknown one looks the same: its id is made from
-   * the email with a key of ours, and is the same each time.
+   * Mails a reset link to the account with this email. The answer for an unknown email looks the same; see {@link
+   * AccountIds}.
    */
   async request(email: string): Promise<AccountView> {
     const digest = this.accountIds.digest(email).toString('base64url');
@@ -73,7 +73,7 @@ export class PasswordResets implements OnModuleInit {
     return { id: await this.accountIds.of(email, queued?.accountId), email };
   }
 
-  /** Mails the holder of a new account a link with which they choose its password. Call {@link wake} after the commit. */
+  /** Mails the holder of a new account a link to choose a password. Call {@link wake} after the commit. */
   async invite(tx: EntityManager, { id, email }: AccountView): Promise<void> {
     const resetId = await this.store.invite(tx, id, this.config.invitationTtl);
     await this.mailQueue.add(tx, { kind: INVITATION_MAIL, subjectId: resetId, recipient: email });
@@ -81,9 +81,9 @@ export class PasswordResets implements OnModuleInit {
   }
 
   /**
-   * Mails a link to the account with this email; does the same work when there is none. Call {@link wake} after the commit.
-   *
-   * @returns whom the mail goes to
+   * Mails a reset link to the account with this email; does the same work when there is none. Call {@link wake} after
+   * the commit.
+   * @returns the account that the mail goes to; null: none
    */
   async offer(tx: EntityManager, email: string): Promise<{ accountId: string | null }> {
     const reset = await this.store.open(tx, email);
@@ -95,23 +95,23 @@ export class PasswordResets implements OnModuleInit {
     return reset;
   }
 
-  /** Has the mails sent now that are queued in a transaction which has been committed. */
+  /** Sends queued mails now. To be called after the commit. */
   wake(): void {
     this.mailQueue.wake();
   }
 
   /**
-   * Sets a new password, once, ends all that was open on the account, and lifts the limits on signing in to it.
+   * Sets a new password, revokes what the account has open, and lifts the limits on signing in to it.
    *
    * @param address the client's, for the limits
    * @returns the account and, with `remember_me`, the tokens of a new session
-   * @throws ApiError `invalid_params` when the token is not good (any more) or the password is refused, which does not
-   *   spend the token; `unavailable`
+   * @throws ApiError `invalid_params` when the token is invalid, expired or used, or the password is refused, which
+   *   does not use up the token; `unavailable`
    */
   async redeem(reset: PasswordReset, address: string): Promise<PasswordResetAnswer> {
     const { password, reset_password_token, remember_me = false } = reset;
     const id = this.secretKeys.verify('password-reset', reset_password_token);
-    // Only saves the work of hashing for a token that is spent; the transaction decides.
+    // Only saves hashing for a used token; the transaction decides.
     const live = id === undefined ? undefined : await this.store.findLive(id);
     if (id === undefined) throw unusableToken();
     if (!live) return this.refuse(id);
@@ -128,7 +128,7 @@ export class PasswordResets implements OnModuleInit {
     });
     if (!done) return this.refuse(id);
     const { account, session } = done;
-    // The password is changed, whatever becomes of this.
+    // The password has been changed, whether or not this succeeds.
     await this.passwordChecks.lift(account.email, address).catch((error: unknown) => {
       this.logger.warn('the limits on signing in could not be lifted', error);
     });
@@ -140,11 +140,11 @@ export class PasswordResets implements OnModuleInit {
     throw unusableToken();
   }
 
-  /** @returns whom the mail goes to, or would go to; undefined when one was queued less than a minute ago */
+  /** @returns the account that the mail goes to, null: none; undefined when one was queued less than a minute ago */
   private async queueMail(email: string, limit: Limit): Promise<{ accountId: string | null } | undefined> {
     try {
       return await this.manager.transaction(async (tx) => {
-        // In the transaction: when nothing is queued after all, whoever asks again must not be told that something is.
+        // In the transaction: when no mail is queued after all, the attempt must not count against the next one.
         await this.limits.take(limit, tx);
         return this.offer(tx, email);
       });

@@ -19,7 +19,7 @@ export class PasswordResetStore implements OnModuleInit {
     this.sweeper.add({ table: 'password_resets', where: `expires_at < now() - interval '7 days'` });
   }
 
-  /** Opens a reset for whoever has this email, or for nobody: the same statement either way. */
+  /** Opens a reset for the account with this email, or for none: the same work either way. */
   async open(
     tx: EntityManager,
     email: string,
@@ -38,7 +38,7 @@ export class PasswordResetStore implements OnModuleInit {
     return row;
   }
 
-  /** Opens a reset for an account that was made for somebody. @param lifetime in seconds */
+  /** Opens a reset as an invitation. @param lifetime in seconds */
   async invite(tx: EntityManager, accountId: string, lifetime: number): Promise<string> {
     const [row] = await sql<{ id: string }>(
       tx,
@@ -61,8 +61,8 @@ export class PasswordResetStore implements OnModuleInit {
   }
 
   /**
-   * Spends a reset: of several at once, one. Locks the account first, as every change of a credential does, so that
-   * none waits for another in a circle.
+   * Marks a reset as used: of several calls at once, one succeeds. Locks the account first, as every change of a
+   * credential does, to avoid deadlocks.
    *
    * @returns the id of the account; undefined when the reset has been used, ended or has expired
    */

@@ -13,15 +13,17 @@ import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js
 import { foldEmail } from '../accounts/email.js';
 import { PasswordHasher } from './password-hasher.js';
 
-/** From one address a tenth of what is allowed on an account from all of them, so that nobody locks out another. */
+/**
+ * How many times the limit for one address is allowed for an account from all addresses, so that one cannot lock it.
+ */
 const CEILING_FACTOR = 10;
 
 type SignInAccount = AccountEntity & { email: string; passwordHash: string };
 
-/** The same whatever is wrong. */
+/** The same message whatever is wrong. */
 export const wrongCredentials = () => unauthorized('Invalid email or password.');
 
-/** Checks passwords for every door: the only place where an email and a password become an account. */
+/** Checks the email and password of every sign-in. Nothing else does. */
 @Injectable()
 export class PasswordChecks {
   private readonly logger = new Logger('PasswordChecks');
@@ -37,10 +39,10 @@ export class PasswordChecks {
 
   /**
    * @param address the client's, for the limits
-   * @returns the account, and the epoch that the password was right at
-   * @throws ApiError `unauthorized`, the same after the same time for a wrong password, an unknown email, a disabled
-   *   account and one without a password; `rate_limited` after too many of these; `unverified` when the password is
-   *   right and the email not verified, if EMAIL_VERIFICATION asks for that; `unavailable`
+   * @returns the account, and its epoch when the password was checked
+   * @throws ApiError `unauthorized`, with the same message after the same time, for a wrong password, an unknown email,
+   *   a disabled account and one without a password; `rate_limited` after too many of these; `unverified` when the
+   *   password is correct but the email is not verified, if EMAIL_VERIFICATION requires it; `unavailable`
    */
   async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
     const known = await this.accounts.findByEmail(email);
@@ -50,7 +52,7 @@ export class PasswordChecks {
         kind: 'sign_in',
         outcome: 'failure',
         ...(known && { subject: known.id }),
-        // Some type their password here.
+        // Some users enter their password as the email.
         ...((known ?? isEmail(email)) && { email }),
       });
       throw wrongCredentials();
@@ -64,7 +66,7 @@ export class PasswordChecks {
     return account;
   }
 
-  /** Lifts the limits on signing in to an account, for whoever has proved otherwise that it is theirs. */
+  /** Lifts the limits on signing in to an account, after its holder has been authenticated in another way. */
   async lift(email: string, address: string): Promise<void> {
     await this.limits.lift(...this.limitsFor(email, address));
   }
@@ -84,13 +86,13 @@ export class PasswordChecks {
     ];
   }
 
-  /** The sign-in is worth more than the renewal, which the next sign-in can make up for. */
+  /** A failed renewal must not fail the sign-in, as the next one tries again. */
   private async renewOutdatedHash(account: SignInAccount, password: string): Promise<void> {
     if (!this.hasher.isOutdated(account.passwordHash)) return;
     try {
       await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hash(password));
     } catch (error) {
-      this.logger.warn('a hash could not be renewed; the next sign-in tries again', error);
+      this.logger.warn('a password hash could not be renewed; the next sign-in will try again', error);
     }
   }
 }

@@ -7,15 +7,15 @@ import { CONFIG, type Config } from '../config/config.js';
 import { invalidParams, unavailable } from '../errors/api-error.js';
 import { atMostBytes, countCharacters } from '../http/validation.js';
 
-/** bcrypt reads no further than this; Latchkey refuses longer passwords instead of cutting them. */
+/** bcrypt ignores what follows; Latchkey refuses longer passwords instead of truncating them. */
 export const PASSWORD_MAX_BYTES = 72;
 
-/** How many may wait for each one that is being hashed: a few seconds' worth at cost 12. */
+/** How many passwords may wait for each slot: a few seconds at cost 12. */
 const WAITING_PER_SLOT = 16;
 
 /**
- * bcrypt, off the event loop. It runs on libuv's threads, of which it leaves two to everything else
- * (reconnecting to PostgreSQL needs them), and keeps a short queue.
+ * bcrypt, off the event loop. It runs in libuv's thread pool, of which it leaves two threads to everything else
+ * (reconnecting to PostgreSQL needs them), with a short queue.
  */
 @Injectable()
 export class PasswordHasher {
@@ -44,11 +44,11 @@ export class PasswordHasher {
   }
 
   /**
-   * Takes as long as a comparison at today's cost, whatever the outcome, unless the password matches a cheaper hash or
-   * the hash is dearer than that.
+   * Takes as long as a comparison at the configured cost, whatever the outcome, unless the password matches a cheaper
+   * hash or the hash has a higher cost.
    *
    * @param password one that is too long for bcrypt matches nothing
-   * @param stored null: compares with the hash of nothing, which never matches
+   * @param stored null: compares with a decoy, which never matches
    * @throws ApiError `unavailable` when too many are waiting
    */
   matches(password: string, stored: string | null): Promise<boolean> {
@@ -56,8 +56,8 @@ export class PasswordHasher {
     return this.queued(async () => {
       if (hash !== null && (await bcrypt.compare(password, hash))) return true;
       const today = this.config.bcryptCost;
-      // Each step of cost doubles the time: a hash at cost c and decoys at c, c + 1, … up to today's - 1 add up to one
-      // at today's.
+      // Each step of cost doubles the time: one hash at cost c and decoys at c, c + 1, … today - 1 add up to one at
+      // today.
       for (let cost = hash === null ? today : bcrypt.getRounds(hash); cost < today; cost += 1) {
         await bcrypt.compare(password, decoyHash(cost));
       }
@@ -66,20 +66,20 @@ export class PasswordHasher {
     });
   }
 
-  /** Whether a hash was made at another cost than today's. */
+  /** Whether the cost of a hash differs from the configured one. */
   isOutdated(hash: string): boolean {
     return bcrypt.getRounds(hash) !== this.config.bcryptCost;
   }
 
   private queued<T>(work: () => Promise<T>): Promise<T> {
     if (this.limit.pendingCount >= this.mostWaiting) {
-      throw unavailable('Too many sign-ins are in progress. Try again.', 2);
+      throw unavailable('Too many sign-ins are in progress. Try again later.', 2);
     }
     return this.limit(work);
   }
 }
 
-/** A well-formed hash that no password has: random salt, random digest. */
+/** A well-formed hash that matches no password: random salt, random digest. */
 function decoyHash(cost: number): string {
   const alphabet = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
   const random = [...randomBytes(53)].map((byte) => alphabet.charAt(byte % 64)).join('');

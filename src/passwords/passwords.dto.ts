@@ -3,7 +3,7 @@ import { Field, type FieldOptions } from '../http/fields.js';
 import { HasAtMostBytes, MUST_BE_STRING } from '../http/validation.js';
 import { PASSWORD_MAX_BYTES } from './password-hasher.js';
 
-/** A password, of an account or only tried. */
+/** A password to check. */
 export function Password(options: FieldOptions = {}): PropertyDecorator {
   return Field(
     { ...options, type: String, maxLength: PASSWORD_MAX_BYTES, example: 'example' },
@@ -12,6 +12,6 @@ export function Password(options: FieldOptions = {}): PropertyDecorator {
   );
 }
 
-/** A password that somebody chooses. Whether it is long enough, who hashes it tells. */
+/** A password to set. The hasher checks its minimum length, which is configured. */
 export const NewPassword = (options: FieldOptions = {}): PropertyDecorator =>
-  Password({ description: 'PASSWORD_MIN_LENGTH characters to 72 bytes', ...options });
+  Password({ description: 'At least PASSWORD_MIN_LENGTH characters, at most 72 bytes', ...options });

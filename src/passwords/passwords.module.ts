@@ -3,7 +3,7 @@ import { AccountsModule } from '../accounts/accounts.module.js';
 import { PasswordChecks } from './password-checks.service.js';
 import { PasswordHasher } from './password-hasher.js';
 
-/** Hashing passwords, and checking them for every way of signing in. */
+/** Hashing passwords, and checking those of every sign-in. */
 @Module({
   imports: [AccountsModule],
   providers: [PasswordChecks, PasswordHasher],

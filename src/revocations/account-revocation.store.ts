@@ -3,27 +3,30 @@ import type { EntityManager } from 'typeorm';
 import { ALLOW_LONG, longSql, sql } from '../database/sql.js';
 import { ANNOUNCE, Revocations } from './revocations.service.js';
 
-/** How much of what an account has open is revoked. */
+/** What a revocation covers of all that an account has open. */
 export interface Extent {
   sessions?: boolean;
   resets?: boolean;
-  /** `verify`: the links that verify an email of it; `all`: also those that undo a change of it. */
+  /** `verify`: links that verify an email; `all`: also links that undo a change of email. */
   links?: 'verify' | 'all';
   tokens?: keyof typeof TOKENS;
 }
 
-/** Signing out: what the account has signed in. */
+/** For signing out: what the account's own sign-ins have opened. */
 export const SIGN_INS: Extent = { sessions: true, tokens: 'own logins' };
-/** Whatever signs the account in, could, or was got by whoever could: a change of its credentials. */
+/**
+ * For a change of credentials: whatever signs in as the account, resets that could, and tokens that it has on behalf of
+ * others.
+ */
 export const CREDENTIALS: Extent = { sessions: true, resets: true, tokens: 'user tokens' };
-/** Besides, its App-Tokens, and the access tokens of the clients that it answers for. */
+/** Also App-Tokens, and the access tokens of the clients that the account owns. */
 export const EVERYTHING: Extent = { sessions: true, resets: true, tokens: 'all' };
-/** What the account got on behalf of others, as only an admin may. */
+/** For a demotion: the tokens that the account has on behalf of others, which only admins may have. */
 export const ON_BEHALF: Extent = { tokens: 'on behalf of others' };
 
 const GOT_ON_BEHALF = 'SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL';
 
-/** Conditions on the tokens of an account. An index serves each part. */
+/** The SQL conditions for the tokens of an account. An index serves each part. */
 const TOKENS = {
   'own logins': `account_id = $1 AND kind = 'user' AND actor_id IS NULL`,
   'on behalf of others': 'actor_id = $1',
@@ -37,14 +40,14 @@ const TOKENS = {
 
 const LINKS = { verify: `AND purpose = 'verify'`, all: '' };
 
-/** The one way in which an account loses what it has open. */
+/** Revokes what accounts have open. Nothing else does. */
 @Injectable()
 export class AccountRevocation {
   constructor(private readonly revocations: Revocations) {}
 
   /**
-   * Raises the epoch of an account, which locks it, announces that, and marks everything of the extent as revoked: what was
-   * opened before is marked, and what is being opened at the epoch that is over finds it gone.
+   * Raises the epoch of an account, which locks it, announces that, and marks what the extent covers as revoked. What
+   * is being opened meanwhile at the old epoch is refused.
    *
    * @param tx of {@link Revocations.transaction}
    * @returns the new epoch
@@ -56,15 +59,15 @@ export class AccountRevocation {
        RETURNING credential_epoch AS epoch, ${ANNOUNCE}, ${ALLOW_LONG}`,
       [...this.revocations.announcing(tx, `account ${accountId}`), accountId],
     );
-    if (!raised) throw new Error('The account that is revoked was not there.');
-    // A statement of its own: it sees what was opened while the first one waited for the lock.
+    if (!raised) throw new Error('The account to revoke does not exist.');
+    // A second statement, which sees what was opened while the first one waited for the lock.
     const marking = markingStatement(extent);
     if (marking !== undefined) await longSql(tx, marking, [accountId], { isAllowed: true });
     return raised.epoch;
   }
 }
 
-/** One statement, whose parts are in the order in which everybody takes locks: tokens last, by their ids. */
+/** One statement, whose parts take locks in the common order: tokens last, by their ids. */
 function markingStatement({ sessions, resets, links, tokens }: Extent): string | undefined {
   const parts: [name: string, statement: string][] = [];
   if (sessions) {
@@ -88,7 +91,7 @@ function markingStatement({ sessions, resets, links, tokens }: Extent): string |
   if (parts.length === 0) return undefined;
   const ctes = parts.map(([name, statement], index) => {
     const earlier = parts[index - 1]?.[0];
-    // PostgreSQL runs the parts of a statement in any order, unless one refers to another: so each counts the one before it.
+    // PostgreSQL runs CTEs in any order unless one refers to another, so each counts the rows of the one before it.
     const ordered = earlier === undefined ? statement : `${statement} AND (SELECT count(*) FROM ${earlier}) >= 0`;
     return `${name} AS (${ordered} ${name === 'live' ? 'ORDER BY id FOR UPDATE' : 'RETURNING id'})`;
   });

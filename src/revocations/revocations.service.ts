@@ -13,14 +13,14 @@ import { DirectDatabase } from '../database/direct-database.service.js';
 import { sql } from '../database/sql.js';
 import { Heartbeat } from './heartbeat.js';
 
-/** What a cached credential depends on: when one of these changes, the credential has to be looked up again. */
+/** What a cached credential depends on: when it changes, the credential has to be looked up again. */
 export type RevocationTag =
   `account ${string}` | `session ${string}` | `token ${string}` | `gateway ${string}` | `client ${string}`;
 
-/** Told of every revocation of which this process hears. */
+/** Notified of every revocation that this process receives. */
 export interface RevocationListener {
   revoked(tag: RevocationTag): void;
-  /** Nothing that was heard so far is certain to be all. */
+  /** Revocations may have been missed. */
   disconnected(): void;
 }
 
@@ -29,15 +29,14 @@ const CHANNEL = 'latchkey_revocations';
 export const ANNOUNCE = 'pg_notify($1, $2)';
 const ASK_EVERY = 20_000;
 const RECONNECT_AFTER = 500;
-/** A connection that has brought no heartbeat for so long is given up, in milliseconds. */
+/** After how long without a heartbeat the connection is replaced, in milliseconds. */
 const SILENCE_LIMIT = 5_000;
-/** How long PostgreSQL may take to say goodbye, in milliseconds. */
+/** How long PostgreSQL may take to close a connection, in milliseconds. */
 const CLOSE_LIMIT = 500;
 /** How long the first heartbeats may take at start, in milliseconds. */
 const START_LIMIT = 10_000;
 
-/**
- * Tells every replica what has been revoked, by PostgreSQL's NOTIFY in the transaction that revokes it.
+/** Announces revocations to every replica, by PostgreSQL's NOTIFY in the transaction that revokes.
  *
  * A connection that is cut without a word would leave a replica disconnected without its knowing. So it sends itself a
  * notification every second, over each way on which a revocation can commit, and trusts what it has cached only while the
@@ -91,15 +90,13 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     this.listeners.push(listener);
   }
 
-  /** Whether whatever was revoked more than two seconds ago has certainly been heard. */
+  /** Whether every revocation from more than two seconds ago has certainly been received. */
   isConnected(): boolean {
     return this.heartbeats.every((heartbeat) => heartbeat.isHeard());
   }
 
-  /**
-   * Runs a transaction that revokes what the tag names; see {@link transaction}.
-   *
-   * @param tag may depend on what the work gives; undefined: nothing was revoked
+  /** Runs a {@link transaction}, and announces its revocation at the end.
+   * @param tag what is revoked, which may depend on the result of the work; undefined: nothing
    */
   during<T>(
     tag: RevocationTag | ((result: T) => RevocationTag | undefined),
@@ -114,8 +111,8 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /**
-   * Runs a transaction that may revoke: what it announces all replicas hear when it commits, and this process forgets
-   * before the caller can answer.
+   * Runs a transaction that may revoke. Other replicas receive what it announces when it commits; this process drops it
+   * from its caches before the promise resolves.
    */
   async transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     const announced = new Set<RevocationTag>();
@@ -127,19 +124,18 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     return result;
   }
 
-  /** Announces in a {@link transaction} what it revokes. */
+  /** Announces a revocation in a {@link transaction}. */
   async announce(tx: EntityManager, tag: RevocationTag): Promise<void> {
     await sql(tx, `SELECT ${ANNOUNCE}`, this.announcing(tx, tag));
   }
 
-  /**
-   * For a statement of a {@link transaction} that announces what it revokes by {@link ANNOUNCE}.
+  /** For a statement of a {@link transaction} that itself announces the revocation, by {@link ANNOUNCE}.
    *
    * @returns the parameters `$1` and `$2` of that statement
    */
   announcing(tx: EntityManager, tag: RevocationTag): [channel: string, payload: string] {
     const announced = this.announced.get(tx);
-    if (!announced) throw new Error('What revokes needs a transaction that announces it.');
+    if (!announced) throw new Error('A revocation can only be announced in a transaction of Revocations.');
     announced.add(tag);
     return [CHANNEL, tag];
   }
@@ -162,7 +158,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
       this.lose(client);
     });
     client.on('notification', ({ payload = '' }) => {
-      // One that was given up may still be alive, but is not going to bring all that is announced.
+      // A replaced connection may still be alive, but may miss notifications.
       if (this.client === client) this.receive(payload);
     });
     this.client = client;
@@ -230,7 +226,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 }
 
-/** Ends a connection, politely if the other end answers. */
+/** Closes a connection, by force if the server does not respond. */
 async function endConnection(client: DatabaseClient): Promise<void> {
   const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection;
   const impatience = setTimeout(() => {

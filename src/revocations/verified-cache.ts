@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { RevocationListener, Revocations, RevocationTag } from './revocations.service.js';
 
-/** A credential that was found good. */
+/** A credential that the database has found valid. */
 export interface Verified<T> {
   value: T;
-  /** What it depends on. */
+  /** When one of these is revoked, the credential is dropped. */
   tags: RevocationTag[];
-  /** For how many seconds it stays good by itself, as the database counts; null: for ever. */
+  /** Seconds until it expires, by the database's clock; null: never. */
   expiresIn: number | null;
 }
 
@@ -17,17 +17,17 @@ interface Entry<T> {
   deadline: number;
 }
 
-/** However long a credential is good: so that a change that nobody announced is noticed at last. In milliseconds. */
+/** The longest time that a credential is cached, so that even unannounced changes are noticed. In milliseconds. */
 const LONGEST = 60_000;
 
 /**
- * Remembers, in this process, credentials that the database has found good, for as long as the process is certain to
- * hear of revocations. Look-ups of the same key at the same time are one.
+ * Caches credentials that the database has found valid, for as long as this process is certain to receive revocations.
+ * Concurrent look-ups of the same key are made once.
  */
 export class VerifiedCache<T extends object> implements RevocationListener {
   private readonly entries: LRUCache<string, Entry<T>>;
   private readonly keysByTag = new Map<RevocationTag, Set<string>>();
-  /** Look-ups under way that no revocation has overtaken yet. */
+  /** Look-ups under way, except those that a revocation has overtaken. */
   private pending = new Map<string, Promise<T | undefined>>();
   private revocationsReceived = 0;
 
@@ -44,7 +44,7 @@ export class VerifiedCache<T extends object> implements RevocationListener {
     revocations.listen(this);
   }
 
-  /** @returns the credential if this process knows it to be good, without asking anybody */
+  /** @returns the credential if it is cached, without a look-up */
   known(key: string): T | undefined {
     const entry = this.entries.get(key);
     if (!entry) return undefined;
@@ -57,11 +57,11 @@ export class VerifiedCache<T extends object> implements RevocationListener {
     return undefined;
   }
 
-  /** @returns the credential, from memory or from `load`; undefined when it is not good */
+  /** @returns the credential, from the cache or from `load`; undefined when it is not valid */
   async get(key: string, load: () => Promise<Verified<T> | undefined>): Promise<T | undefined> {
     const known = this.known(key);
     if (known) return known;
-    // What is under way may have read the row before a revocation that nobody heard of.
+    // A look-up under way may have read the row before a revocation that was missed.
     if (!this.revocations.isConnected()) return (await load())?.value;
     const pending = this.pending.get(key);
     if (pending) return pending;
@@ -84,7 +84,9 @@ export class VerifiedCache<T extends object> implements RevocationListener {
     this.entries.clear();
   }
 
-  /** Whoever is looking something up may have read it before the revocation: it is not kept, and nobody joins it. */
+  /**
+   * Look-ups under way may have read the row before the revocation: their results are not kept, and nobody joins them.
+   */
   private invalidatePending(): void {
     this.revocationsReceived += 1;
     this.pending = new Map();

@@ -18,7 +18,7 @@ export class AccountSessionsController {
   @SessionRequired()
   @ApiOperation({
     summary: 'List your sessions',
-    description: 'Those that are open, newest first, a hundred a page. `Link` (RFC 8288) names the next page.',
+    description: 'Open sessions, newest first, 100 per page; the `Link` header (RFC 8288) points to the next page.',
   })
   @ApiCursor()
   @ApiOkResponse({ type: OwnSessionList, headers: LINK })
@@ -38,7 +38,7 @@ export class AccountSessionsController {
   @SessionRequired()
   @ApiOperation({
     summary: 'End one of your sessions',
-    description: 'Its JWT and refresh token stop working. Other sessions stay.',
+    description: 'Its JWT and refresh token stop working. Other sessions stay open.',
   })
   @ApiParam({ name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID })
   @ApiNoContentResponse()

@@ -4,14 +4,14 @@ import type { SessionRecord } from './sessions.store.js';
 export const EXAMPLE_SESSION_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 
 export class SessionView {
-  @ApiProperty({ description: 'The `sid` of its JWTs', format: 'uuid', example: EXAMPLE_SESSION_ID })
+  @ApiProperty({ description: 'The `sid` claim of its JWTs', format: 'uuid', example: EXAMPLE_SESSION_ID })
   id!: string;
 
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
   created_at!: Date;
 
   @ApiProperty({
-    description: 'To a few seconds; null: not yet',
+    description: 'Accurate to a few seconds; `null` if it has not been used yet',
     type: String,
     format: 'date-time',
     nullable: true,
@@ -20,7 +20,7 @@ export class SessionView {
   last_used_at!: Date | null;
 
   @ApiProperty({
-    description: 'When it ends unless it is refreshed',
+    description: 'When it expires unless it is refreshed',
     type: String,
     format: 'date-time',
     example: '2026-11-23T12:00:00.000Z',
@@ -28,7 +28,7 @@ export class SessionView {
   expires_at!: Date;
 
   @ApiProperty({
-    description: 'From where it was opened or last refreshed',
+    description: 'The IP address that opened or last refreshed it',
     type: String,
     nullable: true,
     example: '192.0.2.1',
@@ -36,7 +36,7 @@ export class SessionView {
   address!: string | null;
 
   @ApiProperty({
-    description: 'By what it was opened or last refreshed',
+    description: 'The user agent that opened or last refreshed it',
     type: String,
     maxLength: 512,
     nullable: true,
@@ -46,7 +46,7 @@ export class SessionView {
 }
 
 export class OwnSessionView extends SessionView {
-  @ApiProperty({ description: 'It is the session that makes this request', example: true })
+  @ApiProperty({ description: 'Whether it is the session of this request', example: true })
   current!: boolean;
 }
 
@@ -66,7 +66,7 @@ const viewOf = (record: SessionRecord) => ({
 
 export const toSessionView: (record: SessionRecord) => SessionView = viewOf;
 
-/** @param current the id of the session that asks */
+/** @param current the id of the session of the request */
 export function toOwnSessionView(record: SessionRecord, current: string): OwnSessionView {
   return { ...viewOf(record), current: record.id === current };
 }

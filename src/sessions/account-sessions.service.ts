@@ -8,7 +8,7 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import { SessionStore, type SessionRecord } from './sessions.store.js';
 
-/** The live sessions of one account, for whoever may see them: its holder, and admins. */
+/** The open sessions of an account, for its holder and for admins. */
 @Injectable()
 export class AccountSessions {
   constructor(
@@ -23,19 +23,17 @@ export class AccountSessions {
     return pageOf(await this.store.list(accountId, PAGE_SIZE + 1, readCursor(cursor)));
   }
 
-  /** @throws ApiError `not_found` for one that has ended, or is another account's */
+  /** @throws ApiError `not_found`, also for a session that has ended or is another account's */
   async get(accountId: string, id: string): Promise<SessionRecord> {
     const session = isUuid(id) ? await this.store.find(accountId, id) : undefined;
     if (!session) throw notFound();
     return session;
   }
 
-  /**
-   * Ends one session, and no other.
+  /** Ends one session.
    *
    * @param caller the account's holder, or an admin
-   * @throws ApiError `not_found`, also for all but one of several calls at once; `unauthorized` when what the caller acts
-   *   with has been revoked meanwhile
+   * @throws ApiError `not_found`, also for all but one of several calls at once; `unauthorized` when the caller's credential has been revoked meanwhile
    */
   async end(accountId: string, id: string, caller: SessionPrincipal | UserPrincipal): Promise<void> {
     if (!isUuid(id)) throw notFound();

@@ -11,7 +11,7 @@ import type { SessionClaims } from './session-tokens.service.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionLastUsed } from './session-last-used.service.js';
 
-/** Whether session JWTs are good: for requests, and for introspection. */
+/** Checks session JWTs, for requests and for introspection. */
 @Injectable()
 export class SessionChecks {
   constructor(
@@ -22,9 +22,8 @@ export class SessionChecks {
     private readonly clock: DatabaseClock,
   ) {}
 
-  /**
-   * @returns who is signed in by a JWT, and what it says, if it is one of ours and good
-   * @throws when the database is away
+  /** @returns the principal and the claims of a JWT, if it is valid and its session is live
+   * @throws when the database is unavailable
    */
   async ofToken(token: string): Promise<{ principal: SessionPrincipal; claims: SessionClaims } | undefined> {
     const key = await this.findKey(token);
@@ -35,20 +34,20 @@ export class SessionChecks {
     return { principal, claims };
   }
 
-  /** @returns the key that a JWT names, if it is one of ours and the header is like those that we write */
+  /** @returns the key that a JWT's header names, if it is one of ours and the header is like those that we issue */
   private async findKey(token: string): Promise<KeyObject | undefined> {
     const { typ, kid, crit } = headerOf(token);
-    // What is critical we would have to understand (RFC 7515 section 4.1.11), and we know of nothing that is.
+    // Critical extensions have to be refused unless they are understood (RFC 7515 section 4.1.11), and we have none.
     if (typ !== 'JWT' || crit !== undefined || typeof kid !== 'string') return undefined;
     return this.signingKeys.findPublicKey(kid);
   }
 
-  /** @returns what a JWT says, if it is signed with the key, issued here, for us and not expired */
+  /** @returns the claims of a JWT, if it is signed with the key, not expired, and was issued here and for us */
   private read(token: string, key: KeyObject): SessionClaims | undefined {
     const { publicUrl } = this.config;
     try {
       const claims = jwt.verify(token, key, {
-        // The algorithm is ours to choose, never the token's (RFC 8725 section 3.1).
+        // Never the algorithm in the token's header (RFC 8725 section 3.1).
         algorithms: [ALGORITHM],
         issuer: publicUrl,
         clockTimestamp: this.clock.now(),

@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import { LastUsedBuffer } from '../database/last-used-buffer.js';
 import { SessionStore } from './sessions.store.js';
 
-/** When sessions were last used. */
+/** Buffers when sessions were last used. */
 @Injectable()
 export class SessionLastUsed extends LastUsedBuffer implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(store: SessionStore) {

@@ -6,7 +6,7 @@ import { SecretKeys } from '../keys/secret-keys.js';
 import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
 import type { OpenSession } from './open-session.js';
 
-/** What a client is given for an open session. */
+/** The tokens of an open session. */
 export interface TokenPair {
   token: string;
   refresh_token?: string;
@@ -23,7 +23,7 @@ export interface SessionClaims {
   jti: string;
 }
 
-/** Makes the tokens of sessions. Neither kind is stored: one is signed, the other derived. */
+/** Issues the tokens of sessions. Neither is stored: the JWT is signed, the refresh token derived. */
 @Injectable()
 export class SessionTokens {
   constructor(
@@ -32,14 +32,14 @@ export class SessionTokens {
     private readonly secretKeys: SecretKeys,
   ) {}
 
-  /** @returns a JWT and, if the session can be refreshed, the refresh token of its present counter */
+  /** @returns a JWT and, if the session can be refreshed, the refresh token of its current counter */
   async issue(session: OpenSession): Promise<TokenPair> {
     const token = await this.signJwt(session);
     if (!session.refreshable) return { token };
     return { token, refresh_token: this.secretKeys.sign('refresh-token', `${session.id}.${session.refreshCounter}`) };
   }
 
-  /** @returns what a refresh token says, if it is one of ours; whether it is still good only the database knows */
+  /** @returns the content of a refresh token, if it is genuine; whether it is still valid only the database knows */
   readRefreshToken(token: string): { id: string; counter: number } | undefined {
     const [, id, counter] =
       /^([0-9a-f-]{36})\.(\d{1,9})$/.exec(this.secretKeys.verify('refresh-token', token) ?? '') ?? [];

@@ -17,7 +17,7 @@ import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-error
 import { CredentialsBody, RefreshBody, TokenAnswer } from './sessions.dto.js';
 import { badRefreshToken, Sessions, signupClosed } from './sessions.service.js';
 
-/** A session's token; or, while the email has to be verified, only whose account it is. */
+/** The tokens of a session or, while the email has to be verified, only the account. */
 const TOKEN_OR_ACCOUNT = {
   schema: { oneOf: [{ $ref: getSchemaPath(TokenAnswer) }, { $ref: getSchemaPath(AccountView) }] },
 };
@@ -33,8 +33,8 @@ export class SessionsController {
   @ApiOperation({
     summary: 'Account Create',
     description:
-      'Creates an account and signs it in. With EMAIL_VERIFICATION=required it mails a link instead, and answers whose ' +
-      'account it is; see `PUT /account/email`. With SIGNUP=invite or closed it is refused.',
+      'Creates an account and signs it in. With EMAIL_VERIFICATION=required, it mails a verification link instead and ' +
+      'returns the account; see `PUT /account/email`. Only available with SIGNUP=open.',
   })
   @ApiExtraModels(TokenAnswer, AccountView)
   @ApiCreatedResponse(TOKEN_OR_ACCOUNT)
@@ -71,7 +71,10 @@ export class SessionsController {
 
   @Delete('account/session')
   @SessionRequired()
-  @ApiOperation({ summary: 'Account Delete all tokens', description: 'Ends every session of the account.' })
+  @ApiOperation({
+    summary: 'Account Delete all tokens',
+    description: 'Ends every session and user token of the account.',
+  })
   @ApiOkResponse({ type: AccountView })
   @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized')
   signOut(@CurrentPrincipal() principal: SessionPrincipal): Promise<AccountView> {
@@ -83,9 +86,9 @@ export class SessionsController {
   @ApiOperation({
     summary: 'Account Update',
     description:
-      'Gives the account a new email and password. Ends all its sessions and opens a new one; with ' +
-      'EMAIL_VERIFICATION=required not before a new email is verified. The old address is told, with a link that undoes ' +
-      'it within 48 hours.',
+      'Sets a new email and password, ends all sessions of the account, and opens a new one. With ' +
+      'EMAIL_VERIFICATION=required, a new email has to be verified first. The old address is notified, with a link to ' +
+      'undo the change within 48 hours.',
   })
   @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiOkResponse(TOKEN_OR_ACCOUNT)

@@ -7,9 +7,9 @@ export const EXAMPLE_JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzUxMiIsImtpZCI6Ik56YiJ9
 export const EXAMPLE_REFRESH_TOKEN =
   '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55.0.1f2e3d4c.Zk1mYV9fN2x3bUhQc2pMa0pIZ2ZkcXdlcnR5dWlvcGFzZGY';
 
-/** `remember_me`: optional, but null or a word is a mistake. */
+/** `remember_me` is optional, but must be a boolean. */
 export class RememberMe {
-  @Flag({ description: 'Give a refresh token too', example: true, default: false, required: false })
+  @Flag({ description: 'Whether to return a refresh token', example: true, default: false, required: false })
   remember_me?: boolean;
 }
 
@@ -37,7 +37,7 @@ export class RefreshBody {
 }
 
 export class TokenAnswer {
-  @ApiProperty({ description: 'A JWT (RS512) for `Authorization: Bearer`', example: EXAMPLE_JWT })
+  @ApiProperty({ description: 'A JWT (RS512), to be sent as a Bearer token', example: EXAMPLE_JWT })
   token!: string;
 
   @ApiPropertyOptional({ description: 'With `remember_me: true` only', example: EXAMPLE_REFRESH_TOKEN })

@@ -20,7 +20,7 @@ export class SessionEntity {
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 
-  /** Where it was opened or last refreshed from, and by what. */
+  /** The client's address when it was opened or last refreshed. */
   @Column({ type: 'text', nullable: true })
   address!: string | null;
 

@@ -21,9 +21,9 @@ import { SessionStore } from './sessions.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { Credentials, RefreshGrant } from './sessions.dto.js';
 
-/** Each change of credentials costs a hash: one account must not take them all. */
+/** Each change of credentials costs a hash, and one account must not occupy the hasher. */
 const CHANGES = { most: 10, seconds: 60 };
-/** Each change of email has mails sent to addresses of the account's choice, and keeps the old one from others. */
+/** Each change of email mails an address of the account's choice, and reserves the old email. */
 const EMAIL_CHANGES = { most: 10, seconds: 86_400 };
 
 export const badRefreshToken = () => unauthorized('The refresh token is invalid.');
@@ -51,9 +51,10 @@ export class Sessions {
   ) {}
 
   /**
-   * Makes an account and signs it in; or, if EMAIL_VERIFICATION asks for that, mails a link that verifies its email first.
+   * Creates an account and signs it in or, if EMAIL_VERIFICATION requires it, mails a link that verifies its email.
    *
-   * @throws ApiError `invalid_params`, `forbidden` unless SIGNUP is open, `conflict` when the email is taken, `unavailable`
+   * @throws ApiError `invalid_params`, `forbidden` unless SIGNUP is open, `conflict` when the email is taken,
+   *   `unavailable`
    */
   async signUp({ email, password, remember_me }: Credentials): Promise<TokenPair | AccountView> {
     if (this.config.signup !== 'open') {
@@ -117,8 +118,8 @@ export class Sessions {
   }
 
   /**
-   * Gives the account a new email and password, ends all that was open on it, and opens a new session, unless the new
-   * email has to be verified first. The old address is told.
+   * Sets a new email and password, revokes what the account has open, and opens a new session, unless the new email has
+   * to be verified first. The old address is notified.
    *
    * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
    *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`
@@ -168,7 +169,7 @@ export class Sessions {
     return { id: account.id, email: account.email };
   }
 
-  /** After the commit: gives the tokens of a session, if one was opened, and has the mails sent. */
+  /** To be called after the commit: issues the tokens if a session was opened, and sends queued mails. */
   private answer(opened: OpenSession | AccountView): Promise<TokenPair> | AccountView {
     this.emailLinks.wake();
     return 'refreshCounter' in opened ? this.tokens.issue(opened) : opened;

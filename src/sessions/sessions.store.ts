@@ -12,7 +12,7 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
 
-/** A session as its account sees it. */
+/** A session as its account and admins see it. */
 export interface SessionRecord {
   id: string;
   createdAt: Date;
@@ -30,7 +30,7 @@ const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
 
 const LIVE = 'revoked_at IS NULL AND expires_at > now()';
 
-/** The one look-up that every check of a session is. */
+/** The look-up of every check of a session. */
 export const FIND_LIVE: PreparedStatement = {
   name: 'find live session',
   text: `
@@ -41,7 +41,7 @@ export const FIND_LIVE: PreparedStatement = {
       AND a.disabled_at IS NULL`,
 };
 
-/** How many live sessions a process remembers. */
+/** How many live sessions a process caches. */
 const REMEMBERED = 50_000;
 
 /** The session table. Every change of state is one conditional statement. */
@@ -60,13 +60,13 @@ export class SessionStore implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    // Kept for a week, so that an operator can still see what an incident was about.
+    // Kept for a week, for the analysis of incidents.
     this.sweeper.add({ table: 'sessions', where: `least(expires_at, revoked_at) < now() - interval '7 days'` });
   }
 
   /**
-   * Opens a session, unless the account has been disabled or its epoch has moved on since its credential was checked.
-   * The share lock makes this wait for a password change that is under way, and then see it.
+   * Opens a session, unless the account has been disabled or its epoch has been raised since its credential was
+   * checked. The share lock makes this wait for a password change under way, and then see it.
    */
   async open(
     tx: EntityManager,
@@ -110,7 +110,7 @@ export class SessionStore implements OnModuleInit {
     return rows.length === 1;
   }
 
-  /** @returns at most `limit` live sessions of an account, newest first, from behind the cursor */
+  /** @returns at most `limit` live sessions of an account after the cursor, newest first */
   list(accountId: string, limit: number, after: Cursor | undefined): Promise<(SessionRecord & Cursor)[]> {
     const values: unknown[] = [accountId];
     const conditions = ['account_id = $1', LIVE, ...NEWEST_FIRST.behind(after, values)];
@@ -131,8 +131,7 @@ export class SessionStore implements OnModuleInit {
     return row;
   }
 
-  /**
-   * Notes when sessions were used. Rows that somebody else is changing are left out: they are used again soon enough.
+  /** Stores when sessions were last used. Skips locked rows, as the next use stores a newer time.
    *
    * @param uses how many seconds ago each was used
    */
@@ -150,7 +149,7 @@ export class SessionStore implements OnModuleInit {
     );
   }
 
-  /** @returns who a live session belongs to */
+  /** @returns the principal of a live session */
   findLive(id: string, accountId: string): Promise<SessionPrincipal | undefined> {
     return this.live.get(`${id} ${accountId}`, async () => {
       const [row] = await this.statements.run<SessionPrincipal & { expiresIn: number }>(FIND_LIVE, [id, accountId]);

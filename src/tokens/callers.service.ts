@@ -8,25 +8,25 @@ import type { Owner, TokenName } from './tokens.store.js';
 import { isGoodClient } from './good-client.js';
 import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 
-/** An account that has to be enabled, and at this epoch. */
+/** An account that has to be enabled and at this epoch. */
 export interface AtEpoch {
   accountId: string;
   credentialEpoch: number;
 }
 
-/** What an act of a user locks besides. */
+/** What a user's act locks besides the caller. */
 export interface Target<T> {
-  /** Accounts that have to be enabled and at these epochs, as the caller's own. */
+  /** Other accounts that have to be enabled and at these epochs. */
   accounts?: AtEpoch[];
-  /** Locks what is acted on: after the accounts, and before the tokens. */
+  /** Locks what is acted on, after the accounts and before the tokens. */
   lock?: () => Promise<T>;
-  /** A token that is about to be changed or deleted, and whose it may be. */
+  /** A token that will be changed or deleted, and its owner. */
   token?: { name: TokenName; owner: Owner };
 }
 
 /**
- * Whoever acts with a credential is held until their transaction ends, so that nothing which is done with it outlives its
- * revocation. Locks are taken in one order: accounts, then clients, then tokens and sessions, each in the order of ids.
+ * Locks the credential of a request until the transaction ends, so that no act outlives the revocation of its
+ * credential. Locks are taken in one order: accounts, then clients, then tokens and sessions, each by id.
  */
 @Injectable()
 export class Callers {
@@ -47,12 +47,11 @@ export class Callers {
   }
 
   /**
-   * Holds a user: the accounts behind their token at the epochs that it was checked at, and the tokens themselves. Whoever
-   * changes a token holds that one instead, and is checked afterwards: of two who delete the token of each other, neither
-   * waits in a circle.
-   *
-   * @returns what the target's lock gave
-   * @throws ApiError `unauthorized` when one of these has been revoked meanwhile, or has expired
+   * Locks a user: the accounts behind their token, at the epochs at which it was checked, and the tokens themselves.
+   * For a change of a token, that token is locked instead and the caller's tokens are only checked, so that two users
+   * who delete each other's token do not deadlock.
+   * @returns the result of `target.lock`
+   * @throws ApiError `unauthorized` when one of these has been revoked or has expired meanwhile
    */
   async holdUser<T = undefined>(tx: EntityManager, caller: UserPrincipal, target: Target<T> = {}): Promise<T> {
     if (!(await this.holdAccounts(tx, [...epochsOf(caller), ...(target.accounts ?? [])]))) throw revokedMeanwhile();
@@ -62,16 +61,18 @@ export class Callers {
     return locked;
   }
 
-  /** @returns whether an application has not ended. Nothing is held of it, as many act through it at once. */
+  /** @returns whether an App-Token is good. It is not locked, as many requests use it at once. */
   async isGoodApp(tx: EntityManager, { tokenId }: AppPrincipal): Promise<boolean> {
     const rows = await sql(tx, `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_GOOD_TOKEN}`, [tokenId]);
     return rows.length > 0;
   }
 
   /**
-   * Holds nothing of a client, as many of its requests act at once: to be called when there is nothing left to wait for.
+   * Checks a client without locking it, as many of its requests act at once. To be called when the transaction has
+   * taken all its locks.
    *
-   * @throws ApiError `unauthorized` when it has ended, or what it showed; `forbidden` when it has lost the scope
+   * @throws ApiError `unauthorized` when the client or its credential is no longer good, `forbidden` when it has lost
+   *   the scope
    */
   async checkClient(tx: EntityManager, client: ClientPrincipal, scope: ClientScope): Promise<void> {
     const scopes = await this.scopesOf(tx, client);
@@ -79,7 +80,7 @@ export class Callers {
     if (!scopes.includes(scope)) throw insufficientScope(scope, client.tokenId !== undefined);
   }
 
-  /** @returns the scopes of what a client showed; undefined when that has ended */
+  /** @returns the scopes of a client's credential; undefined when it is no longer good */
   private async scopesOf(tx: EntityManager, shown: ClientPrincipal): Promise<string[] | undefined> {
     const [row] =
       shown.tokenId === undefined
@@ -98,7 +99,7 @@ export class Callers {
   }
 
   /**
-   * Holds whoever is signed in: the account, which no other act of a session of it changes meanwhile, and the session.
+   * Locks a session, and its account, so that acts of several sessions of one account take turns.
    *
    * @throws ApiError `unauthorized` when one of these has been revoked meanwhile
    */
@@ -113,7 +114,7 @@ export class Callers {
         ? []
         : await sql(
             tx,
-            // Judged when the lock is there: what was only locked meanwhile is not looked at again.
+            // Checked again after the lock: PostgreSQL does not re-evaluate a row that was only locked meanwhile.
             `WITH s AS (SELECT revoked_at, expires_at FROM sessions WHERE id = $1 FOR SHARE)
              SELECT FROM s WHERE revoked_at IS NULL AND expires_at > clock_timestamp()`,
             [sessionId],
@@ -130,11 +131,11 @@ export class Callers {
     );
   }
 
-  /** @throws ApiError `unauthorized`, which names each token that is no longer good */
+  /** @throws ApiError `unauthorized`, which names each token that is no longer valid */
   private async holdTokens(tx: EntityManager, { appTokenId, userTokenId }: UserPrincipal, lock: string): Promise<void> {
     const rows = await sql<{ id: string }>(
       tx,
-      // Judged when the locks are there: what was only locked meanwhile is not looked at again.
+      // Checked again after the locks: PostgreSQL does not re-evaluate rows that were only locked meanwhile.
       `WITH held AS (
          SELECT u.id, u.revoked_at, u.expires_at, u.scopes, u.account_id FROM tokens u
          WHERE u.id = ANY ($1::uuid[]) ORDER BY u.id ${lock}
@@ -150,7 +151,7 @@ export class Callers {
   }
 }
 
-/** The accounts behind a user token, each at the epoch that the token was checked at. */
+/** The accounts behind a user token, at the epochs at which it was checked. */
 function epochsOf({ accountId, credentialEpoch, actorId, actorEpoch }: UserPrincipal): AtEpoch[] {
   const actor = actorId === null ? [] : [{ accountId: actorId, credentialEpoch: actorEpoch ?? -1 }];
   return [{ accountId, credentialEpoch }, ...actor];

@@ -5,7 +5,7 @@ import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 import type { TokenKind } from './token-kinds.js';
 import { named, RECORD, type TokenName, type TokenRecord } from './tokens.store.js';
 
-/** What there is to know of a token that is good. Times are seconds since 1970. */
+/** A valid token as introspection describes it. Times are seconds since 1970. */
 export interface IntrospectedToken {
   id: string;
   kind: TokenKind;
@@ -20,15 +20,15 @@ export interface IntrospectedToken {
   expiresAt: number | null;
 }
 
-/** Of the many tokens of a client, few are live: an index finds them. */
+/** The condition for live tokens of a client, which an index serves. */
 const LIVE = 'expires_at > now() AND revoked_at IS NULL';
 
-/** The token table as OAuth2 clients see it: their own tokens, and those that they are asked about. */
+/** The token table as OAuth2 clients see it: their own tokens, and those that they introspect. */
 @Injectable()
 export class ClientTokenStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns the token with this digest, of whatever kind, if it and the accounts behind it are good */
+  /** @returns the token with this digest, of any kind, if it is good */
   async introspect(digest: Buffer): Promise<IntrospectedToken | undefined> {
     const [row] = await sql<IntrospectedToken>(
       this.manager,
@@ -42,10 +42,8 @@ export class ClientTokenStore {
     return row;
   }
 
-  /**
-   * Raises the epoch of a client, so that no token that is being issued to it is good.
-   *
-   * @returns the epoch that is over. The caller holds a lock on the client.
+  /** Raises the epoch of a client, so that tokens that are being issued at the old one are refused.
+   * @returns the old epoch. The caller holds a lock on the client.
    */
   async raiseEpoch(tx: EntityManager, clientId: string): Promise<number> {
     const [row] = await sql<{ before: number }>(
@@ -53,11 +51,11 @@ export class ClientTokenStore {
       'UPDATE oauth_clients SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch - 1 AS before',
       [clientId],
     );
-    if (!row) throw new Error('The client was not there.');
+    if (!row) throw new Error('The client does not exist.');
     return row.before;
   }
 
-  /** Moves the tokens of a client from the epoch that is over to the next one, without the scopes that it has lost. */
+  /** Moves the tokens of a client from the old epoch to the new one, without the scopes that it has lost. */
   async renew(tx: EntityManager, clientId: string, before: number): Promise<void> {
     await longSql(
       tx,
@@ -81,7 +79,7 @@ export class ClientTokenStore {
     );
   }
 
-  /** @returns the record of the client's token that was revoked, if there was one */
+  /** @returns the revoked token; undefined when the client has no such token */
   async revoke(tx: EntityManager, clientId: string, name: TokenName): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,

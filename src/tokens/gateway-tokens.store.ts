@@ -3,12 +3,12 @@ import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import { named, RECORD, type TokenName, type TokenRecord } from './tokens.store.js';
 
-/** The token table as the accounts of a gateway see it: revoked tokens stay in view. */
+/** The token table as gateway accounts see it, in which revoked tokens stay visible. */
 @Injectable()
 export class GatewayTokenStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns the tokens of a gateway's account, newest first: those that are revoked, or those that are not */
+  /** @returns the revoked tokens of a gateway account, or those that are not revoked, newest first */
   list(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
     return sql<TokenRecord>(
       this.manager,
@@ -18,7 +18,7 @@ export class GatewayTokenStore {
     );
   }
 
-  /** @returns a token of a gateway's account, revoked or not */
+  /** @returns a token of a gateway account, revoked or not */
   async find(gatewayAccountId: string, id: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       this.manager,
@@ -28,7 +28,7 @@ export class GatewayTokenStore {
     return row;
   }
 
-  /** @returns the record, unless it has been revoked */
+  /** @returns the updated token, unless it has been revoked */
   async describe(tx: EntityManager, id: string, description: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
@@ -38,7 +38,7 @@ export class GatewayTokenStore {
     return row;
   }
 
-  /** Revokes one token of a gateway's account: of several calls at once, one gets the record. */
+  /** Revokes one token of a gateway account: of several calls at once, one returns the token. */
   async revoke(tx: EntityManager, gatewayAccountId: string, name: TokenName): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
@@ -49,7 +49,7 @@ export class GatewayTokenStore {
     return row;
   }
 
-  /** @returns how many tokens of the gateway's account were revoked */
+  /** @returns how many tokens of the gateway account were revoked */
   async revokeAll(tx: EntityManager, gatewayAccountId: string): Promise<number> {
     const rows = await sql(
       tx,

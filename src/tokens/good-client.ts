@@ -1,6 +1,6 @@
 /**
- * The SQL condition that a client is good: the account that answers for it is an enabled admin. A sub-query, as a row
- * lock on the client looks again at what has changed meanwhile, and at a joined account it would not.
+ * The SQL condition that a client is good: its owner is an enabled admin. A sub-query, as a row lock on the client
+ * makes PostgreSQL re-evaluate it, which it would not do with a joined account.
  *
  * @param client the alias of `oauth_clients`
  */

@@ -1,12 +1,15 @@
-/** The token `t`, the client `c` that it was issued to, the account `a` that it belongs to, and `b`, who acts for that. */
+/**
+ * The token `t`, its client `c`, the account `a` that owns it or its client, and the account `b` that acts on behalf of
+ * `a`.
+ */
 export const TOKEN_WITH_OWNERS = `tokens t LEFT JOIN oauth_clients c ON c.id = t.client_id
     LEFT JOIN accounts a ON a.id = coalesce(t.account_id, c.account_id) LEFT JOIN accounts b ON b.id = t.actor_id`;
 
 /**
- * The SQL condition that a token of {@link TOKEN_WITH_OWNERS} is good. An App-Token with scopes, and whatever a client
- * holds, is good while the account behind it is an admin. A client's token is of the client's present epoch; the previous
- * release issued some without one, which are judged by `revoked_at` alone. Not `now()`, which is when the transaction began:
- * it may have waited since.
+ * The SQL condition that a token of {@link TOKEN_WITH_OWNERS} is good: it is live, and the accounts behind it are
+ * enabled. For an App-Token with scopes, and for a client's token, `a` must be an admin. A client's token must be of
+ * the client's current epoch; the previous release issued some without one. Not `now()`, which is when the transaction
+ * began: it may have waited since.
  */
 export const IS_GOOD_TOKEN = `
   t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
@@ -15,6 +18,6 @@ export const IS_GOOD_TOKEN = `
   AND (t.kind <> 'oauth' OR c.account_id IS NULL OR a.role = 'admin')
   AND (t.client_epoch IS NULL OR t.client_epoch = c.epoch)`;
 
-/** Of a client's token: those of its scopes that the client still has. */
+/** The scopes of a token; of a client's token only those that the client still has. */
 export const SCOPES_LEFT = `CASE WHEN t.kind = 'oauth'
   THEN ARRAY(SELECT s FROM unnest(t.scopes) s WHERE s = ANY (c.scopes)) ELSE t.scopes END`;

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** How the secrets of a kind of token look. */
+/** The format of the secrets of a kind of token. */
 export interface SecretFormat {
-  /** @param variant what the format can tell besides being a secret, such as `live` */
+  /** @param variant part of the prefix, such as `live`, if the format has one */
   mint(variant?: string): string;
-  /** Whether a text could be such a secret: what is not never reaches the database. */
+  /** Whether a text could be such a secret; others are refused without a look-up. */
   recognises(text: string): boolean;
 }
 
@@ -20,13 +20,13 @@ const SECRET_LENGTH = 26;
 const CHECKSUM_LENGTH = 7;
 
 /**
- * `api_live_…`, `api_test_…` or `api_…`: 26 characters of base32 (RFC 4648 section 6, lower case; 130 random bits) and
- * seven more with a CRC-32 of all before them. SECURITY.md has a pattern for secret scanners.
+ * `api_live_…`, `api_test_…` or `api_…`: 26 characters of base32 (RFC 4648 section 6, lower case; 130 random bits), and
+ * a CRC-32 of all before it in seven more. SECURITY.md has a pattern for secret scanners.
  */
 export const apiSecret: SecretFormat = {
   mint: (variant) => {
     const prefix = variant === undefined ? 'api_' : `api_${variant}_`;
-    // A byte has five fair bits among its eight.
+    // The low five bits of a random byte are uniform.
     const secret = [...randomBytes(SECRET_LENGTH)].map((byte) => ALPHABET.charAt(byte & 31)).join('');
     return `${prefix}${secret}${checksum(prefix + secret)}`;
   },

@@ -4,16 +4,16 @@ import { apiSecret, hexSecret, type SecretFormat } from './secret-formats.js';
 /** What Latchkey has to know of a kind of token. A new kind is a new entry here, and a migration of the table's checks. */
 export interface TokenKindDeclaration {
   format: SecretFormat;
-  /** Who owns one: an account of ours, an account of the gateway (of which we only know the name), or a client. */
+  /** The kind of owner: an account, a gateway account (which is only a name here), or a client. */
   owner: 'accountId' | 'gatewayAccountId' | 'clientId';
-  /** In seconds; null: it lasts until it is revoked. */
+  /** In seconds; null: it does not expire. */
   defaultLifetime: (config: Config) => number | null;
 }
 
 export const TOKEN_KINDS = {
-  /** The App-Token header: an application. */
+  /** For the App-Token header: an application. */
   app: { format: hexSecret, owner: 'accountId', defaultLifetime: (config) => config.appTokenTtl },
-  /** The Token header: a user, signed in or acted for. */
+  /** For the Token header: a user, who has logged in or is acted for. */
   user: { format: hexSecret, owner: 'accountId', defaultLifetime: (config) => config.userTokenTtl },
   /** A gateway account's bearer token. */
   api: { format: apiSecret, owner: 'gatewayAccountId', defaultLifetime: () => null },

@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import { LastUsedBuffer } from '../database/last-used-buffer.js';
 import { TokenStore } from './tokens.store.js';
 
-/** When tokens were last used. */
+/** Buffers when tokens were last used. */
 @Injectable()
 export class TokenLastUsed extends LastUsedBuffer implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(store: TokenStore) {

@@ -3,7 +3,7 @@ import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 
 const KINDS = Object.keys(TOKEN_KINDS).map((kind) => `'${kind}'`);
 
-/** An opaque secret that Latchkey issued: its digest, never itself. */
+/** An opaque token, whose secret is stored as a digest. */
 @Entity('tokens')
 @Unique('tokens_digest_key', ['digest'])
 @Check('tokens_kind_check', `kind IN (${KINDS.join(', ')})`)
@@ -38,16 +38,16 @@ export class TokenEntity {
   @Column({ type: 'text', array: true, default: () => `'{}'` })
   scopes!: string[];
 
-  /** Whom it belongs to, and whom a user token signs in. */
+  /** The account that owns it or, for a user token, that it acts as. */
   @Column({ name: 'account_id', type: 'uuid', nullable: true })
   accountId!: string | null;
 
-  /** By its name, as accounts stand above this module. */
+  /** By name, as `accounts` is on a higher floor. */
   @ManyToOne('AccountEntity', { onDelete: 'CASCADE', nullable: true })
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'tokens_account_id_fkey' })
   account?: unknown;
 
-  /** Who got it on behalf of the account. */
+  /** The account that created it on behalf of `account_id`. */
   @Column({ name: 'actor_id', type: 'uuid', nullable: true })
   actorId!: string | null;
 
@@ -55,7 +55,7 @@ export class TokenEntity {
   @JoinColumn({ name: 'actor_id', foreignKeyConstraintName: 'tokens_actor_id_fkey' })
   actor?: unknown;
 
-  /** The OAuth2 client that an `oauth` token is for. */
+  /** The client that an `oauth` token was issued to. */
   @Column({ name: 'client_id', type: 'text', nullable: true })
   clientId!: string | null;
 
@@ -63,11 +63,11 @@ export class TokenEntity {
   @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'tokens_client_id_fkey' })
   client?: unknown;
 
-  /** The client's epoch when it was issued; null: the token is of another kind, or of a release that knew no epochs. */
+  /** The client's epoch when it was issued; null: another kind of token, or issued by a release without epochs. */
   @Column({ name: 'client_epoch', type: 'integer', nullable: true })
   clientEpoch!: number | null;
 
-  /** The account of the gateway that an `api` token stands for. */
+  /** The gateway account that an `api` token represents. */
   @Column({ name: 'gateway_account_id', type: 'text', nullable: true })
   gatewayAccountId!: string | null;
 

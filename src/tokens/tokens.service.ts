@@ -23,7 +23,7 @@ import {
 } from './tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
 
-/** Whose a new token is, and what else is known of it. */
+/** What a new token is created with. */
 export interface TokenRequest {
   accountId?: string;
   actorId?: string;
@@ -31,24 +31,24 @@ export interface TokenRequest {
   scopes?: string[];
   description?: string;
   createdBy?: string;
-  /** Seconds from now; absent: what is usual for the kind. */
+  /** In seconds; absent: the default of the kind. */
   lifetime?: number;
-  /** What the secret tells besides; see the kind's format. */
+  /** See {@link SecretFormat.mint}. */
   variant?: string;
-  /** A secret that exists already; absent: a new one. */
+  /** The secret to use; absent: a new one. */
   secret?: string;
 }
 
-/** What is done in the same transaction, such as to note it in the audit log. */
+/** Called in the same transaction, for instance to record an audit event. */
 export type InTransaction = (tx: EntityManager, record: TokenRecord) => Promise<void>;
 
 export interface IssuedToken {
-  /** To be shown now, or never. */
+  /** Cannot be shown again. */
   secret: string;
   record: TokenRecord;
 }
 
-/** How many verified tokens a process remembers. */
+/** How many verified tokens a process caches. */
 const REMEMBERED = 50_000;
 
 /** The life of every opaque token. No other module touches a secret or its digest. */
@@ -79,24 +79,22 @@ export class Tokens implements OnModuleInit {
     return this.store.hasGoodAppToken(tx);
   }
 
-  /** Makes a token, for whoever the caller's transaction holds, or for the first start. */
+  /** Issues a token. The caller's transaction has locked whoever it acts for. */
   async issue(tx: EntityManager, kind: Exclude<TokenKind, 'oauth'>, request: TokenRequest): Promise<IssuedToken> {
     const { secret, token } = this.newToken(kind, request);
     return { secret, record: await this.store.insert(tx, token) };
   }
 
-  /** Makes an `api` token, unless the App-Token that asks for it has ended; then undefined. */
+  /** Issues an `api` token. @returns undefined when the App-Token of the request is no longer good */
   async issueByApp(tx: EntityManager, request: TokenRequest, app: AppPrincipal): Promise<IssuedToken | undefined> {
     const { secret, token } = this.newToken('api', request);
     const record = await this.store.insertByApp(tx, token, app.tokenId);
     return record && { secret, record };
   }
 
-  /**
-   * Makes an access token of a client.
-   *
-   * @param scopes undefined: all that the client has
-   * @returns undefined when the client has ended, or what it showed, or it has not all of these scopes
+  /** Issues an access token to a client.
+   * @param scopes undefined: all scopes of the client
+   * @returns undefined when the client or its secret is no longer good, or the client does not have all scopes
    */
   async issueToClient(
     tx: EntityManager,
@@ -108,10 +106,8 @@ export class Tokens implements OnModuleInit {
     return record && { secret, record };
   }
 
-  /**
-   * The one place where a presented secret becomes a token.
-   *
-   * @returns the token, if it is one of this kind, lives, and the accounts behind it are enabled
+  /** Authenticates a presented secret. Nothing else does.
+   * @returns the token, if it is of this kind and good
    */
   async check(kind: TokenKind, secret: string): Promise<VerifiedToken | undefined> {
     if (!TOKEN_KINDS[kind].format.recognises(secret)) return undefined;
@@ -123,7 +119,7 @@ export class Tokens implements OnModuleInit {
     return token;
   }
 
-  /** @param text a secret of the kind, or the id of a token; undefined: it can be neither */
+  /** @param text a secret of the kind, or the id of a token. @returns undefined when it can be neither */
   nameOf(kind: TokenKind, text: string): TokenName | undefined {
     if (TOKEN_KINDS[kind].format.recognises(text)) return { kind, by: 'digest', value: digestOf(text) };
     return isUuid(text) ? { kind, by: 'id', value: text } : undefined;
@@ -142,8 +138,7 @@ export class Tokens implements OnModuleInit {
     return pageOf(await this.store.list(kind, owner, limit + 1, after), limit);
   }
 
-  /**
-   * See {@link TokenStore.changeExpiry}; the caller's own tokens may get shorter lives only.
+  /** See {@link TokenStore.changeExpiry}. The expiration of the caller's own tokens cannot be extended.
    *
    * @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile
    */
@@ -169,27 +164,29 @@ export class Tokens implements OnModuleInit {
     return this.endingBy(caller, { name, owner }, (tx) => this.store.remove(tx, name, owner), inTransaction);
   }
 
-  /** @returns what a presented secret is, of whatever kind, and all about it, if it is good */
+  /** @returns the description of a token of any kind, if it is good */
   async introspect(secret: string): Promise<IntrospectedToken | undefined> {
     const known = Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret));
     return known ? this.clients.introspect(digestOf(secret)) : undefined;
   }
 
   /**
-   * Makes sure that no token which is being issued to a client keeps scopes or an owner that the client has lost, and takes
-   * the scopes from those that it has. In the transaction that announces the change; the caller holds a lock on the client.
+   * Removes the scopes that a client has lost from its tokens, and has tokens refused that are being issued meanwhile.
+   * To be called in the transaction that announces the change, by a caller that holds a lock on the client.
    */
   async renewClientTokens(tx: EntityManager, clientId: string): Promise<void> {
     await this.clients.renew(tx, clientId, await this.clients.raiseEpoch(tx, clientId));
   }
 
-  /** Revokes the tokens of a client, in the transaction that announces it. The caller holds a lock on the client. */
+  /**
+   * Revokes the tokens of a client, in the transaction that announces it, by a caller that holds a lock on the client.
+   */
   async revokeClientTokens(tx: EntityManager, clientId: string): Promise<void> {
     await this.clients.raiseEpoch(tx, clientId);
     await this.clients.revokeAll(tx, clientId);
   }
 
-  /** Revokes a token of a client's own; of others it says nothing. */
+  /** Revokes a token of the client; others are ignored. */
   async revokeOwn(clientId: string, secret: string, inTransaction: InTransaction): Promise<void> {
     const name = this.nameOf('oauth', secret);
     if (name?.by === 'digest') await this.ending((tx) => this.clients.revoke(tx, clientId, name), inTransaction);
@@ -215,7 +212,7 @@ export class Tokens implements OnModuleInit {
     return this.ending((tx) => this.gateway.revoke(tx, gatewayAccountId, name), inTransaction);
   }
 
-  /** @param inTransaction is told how many were revoked */
+  /** @param inTransaction receives how many were revoked */
   async revokeAllGateway(
     gatewayAccountId: string,
     inTransaction: (tx: EntityManager, count: number) => Promise<void>,
@@ -229,7 +226,7 @@ export class Tokens implements OnModuleInit {
   private newToken(kind: TokenKind, request: TokenRequest): { secret: string; token: NewToken } {
     const { format, owner, defaultLifetime } = TOKEN_KINDS[kind];
     if (owner !== 'clientId' && request[owner] === undefined) {
-      throw new Error(`A token of the kind ${kind} is owned by its ${owner}.`);
+      throw new Error(`A token of the kind ${kind} needs ${owner}.`);
     }
     const secret = request.secret ?? format.mint(request.variant);
     const token = {

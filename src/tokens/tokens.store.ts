@@ -9,12 +9,12 @@ import { isGoodClient } from './good-client.js';
 import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 import type { TokenKind } from './token-kinds.js';
 
-/** A token that was presented and found good, and the accounts behind it. */
+/** A token that was found good, and the accounts behind it. */
 export interface VerifiedToken {
   id: string;
   kind: TokenKind;
   scopes: string[];
-  /** Whose it is; of a client's token: who answers for the client. */
+  /** The account that owns it or, for a client's token, the client. */
   accountId: string | null;
   email: string | null;
   isAdmin: boolean;
@@ -43,7 +43,7 @@ export interface TokenRecord {
   lastUsedAt: Date | null;
 }
 
-/** What is stored of a new token. */
+/** A new token as it is stored. */
 export interface NewToken {
   kind: TokenKind;
   digest: Buffer;
@@ -54,7 +54,7 @@ export interface NewToken {
   gatewayAccountId: string | null;
   description: string | null;
   createdBy: string | null;
-  /** Seconds from now; null: for ever. Zero or less: expired from the start. */
+  /** Seconds from now; zero or less: expired from the start; null: it does not expire. */
   lifetime: number | null;
 }
 
@@ -65,7 +65,7 @@ export interface TokenName {
   value: string | Buffer;
 }
 
-/** Whose tokens count: an account's, or everybody's. */
+/** The account whose tokens are meant; null: everybody's. */
 export type Owner = string | null;
 
 /** The columns of a {@link TokenRecord}. */
@@ -77,12 +77,12 @@ export const RECORD = `
 const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
 
 /**
- * The condition that a token, found by something unique, is of the kind `$2`. An expression, as no index may serve it:
- * before a table's first ANALYZE, PostgreSQL takes the index of lists, which begins with the kind, for the better one.
+ * The condition that a token, found by something unique, is of the kind `$2`. An expression, so that no index serves
+ * it: before a table's first ANALYZE, PostgreSQL would prefer the index for lists, which begins with the kind.
  */
 const ofKind = (column: string) => `${column} || '' = $2`;
 
-/** The one look-up that every check of a token is: a join on the primary key for each account that must be enabled. */
+/** The look-up of every check of a token: a join on the primary key for each account that must be enabled. */
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
@@ -97,7 +97,7 @@ const INSERT = `
   INSERT INTO tokens (kind, digest, hint, account_id, actor_id, gateway_account_id, description, created_by, expires_at,
     scopes, client_id, client_epoch)`;
 
-/** `$1` to `$9` of an {@link INSERT}: all but what a client's token takes from its client. */
+/** `$1` to `$9` of an {@link INSERT}: all but what depends on a client. */
 const VALUES = `$1::text, $2::bytea, $3::text, $4::uuid, $5::uuid, $6::text, $7::text, $8::text,
   now() + $9::float8 * interval '1 second'`;
 
@@ -122,7 +122,7 @@ export class TokenStore {
     private readonly manager: EntityManager,
   ) {}
 
-  /** @returns the token with this digest, if it and the accounts behind it are good */
+  /** @returns the token with this digest, if it is good */
   async findGood(kind: TokenKind, digest: Buffer): Promise<Verified<VerifiedToken> | undefined> {
     const [row] = await this.statements.run<VerifiedToken & { expiresIn: number | null }>(FIND_GOOD, [digest, kind]);
     if (!row) return undefined;
@@ -130,7 +130,7 @@ export class TokenStore {
     return { value, tags: tagsOf(value), expiresIn };
   }
 
-  /** @returns whether any App-Token is good: without one, nobody logs in with the headers */
+  /** @returns whether any App-Token is good, without which nobody can log in with the headers */
   async hasGoodAppToken(tx: EntityManager): Promise<boolean> {
     const rows = await sql(
       tx,
@@ -150,7 +150,7 @@ export class TokenStore {
     return row;
   }
 
-  /** @returns the new token's record; undefined when the App-Token that it is made with is no longer good */
+  /** @returns the new token's record; undefined when the App-Token of the request is no longer good */
   async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
@@ -162,12 +162,12 @@ export class TokenStore {
   }
 
   /**
-   * Inserts a token of a client, at the client's epoch. Locks nothing of the client, as many of its requests come at once:
-   * whatever overtakes this statement raises the epoch, and so the token is never good.
-   *
-   * @param secretId what the client showed
-   * @param scopes undefined: all that the client has
-   * @returns undefined when the client or the secret has ended, or the client has not all of these scopes
+   * Inserts a client's token at the client's current epoch. Takes no lock beyond that of the foreign key, as a client
+   * issues many tokens at once: a change of the client that overtakes this statement raises the epoch, so that the
+   * token is refused.
+   * @param secretId the secret that the client presented
+   * @param scopes undefined: all scopes of the client
+   * @returns undefined when the client or the secret is no longer good, or the client does not have all scopes
    */
   async insertForClient(
     tx: EntityManager,
@@ -185,7 +185,7 @@ export class TokenStore {
     return row;
   }
 
-  /** @returns the record, unless it has been revoked or is not the owner's */
+  /** @returns the record, unless it has been revoked or has another owner */
   async find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       this.manager,
@@ -195,7 +195,7 @@ export class TokenStore {
     return row;
   }
 
-  /** @returns at most `limit` records that are not revoked, newest first, from behind the cursor */
+  /** @returns at most `limit` records after the cursor that are not revoked, newest first */
   list(kind: TokenKind, owner: Owner, limit: number, after: Cursor | undefined): Promise<(TokenRecord & Cursor)[]> {
     const values: unknown[] = [kind];
     const conditions = [
@@ -216,8 +216,8 @@ export class TokenStore {
    * Sets when a token expires.
    *
    * @param seconds from now; zero or less: at once
-   * @param mayNotLengthen ids of tokens that may get shorter lives only: a token cannot lengthen its own
-   * @returns the record; undefined when there is none, or it may not be lengthened
+   * @param mayNotLengthen the ids of tokens whose expiration cannot be extended
+   * @returns the record; undefined when there is none, or its expiration cannot be extended
    */
   async changeExpiry(
     tx: EntityManager,
@@ -248,8 +248,7 @@ export class TokenStore {
     return row;
   }
 
-  /**
-   * Notes when tokens were used. Rows that somebody else is changing are left out: they are used again soon enough.
+  /** Stores when tokens were last used. Skips locked rows, as the next use stores a newer time.
    *
    * @param uses how many seconds ago each was used
    */

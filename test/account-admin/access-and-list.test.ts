@@ -280,8 +280,8 @@ describe('Accounts are listed', () => {
   });
 
   it.each<[query: string, errors: object]>([
-    ['id=nonsense', { id: 'must be a uuid' }],
-    ['id=', { id: 'must be a uuid' }],
+    ['id=nonsense', { id: 'must be a UUID' }],
+    ['id=', { id: 'must be a UUID' }],
     ['role=owner', { role: 'must be admin or user' }],
     ['role=', { role: 'must be admin or user' }],
     ['role=ADMIN', { role: 'must be admin or user' }],
@@ -293,7 +293,7 @@ describe('Accounts are listed', () => {
     ['cursor=nonsense', { cursor: 'is not a valid cursor' }],
     [`cursor=1.x`, { cursor: 'is not a valid cursor' }],
     [`cursor=99999999999999999999.${ABSENT}`, { cursor: 'is not a valid cursor' }],
-    [`id=${ABSENT}&id=${ABSENT}`, { id: 'must be a uuid' }],
+    [`id=${ABSENT}&id=${ABSENT}`, { id: 'must be a UUID' }],
     ['email=a&email=b', { email: 'must be a string' }],
     ['name=a&name=b', { name: 'must be a string' }],
     ['role=user&role=user', { role: 'must be admin or user' }],

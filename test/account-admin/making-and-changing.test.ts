@@ -374,7 +374,11 @@ describe('An account is changed:', () => {
   it.each<[field: string, message: string, values: unknown[]]>([
     ...BAD_FIELDS,
     ['disabled', 'must be true or false', [null, 'true', 0, 1, '', []]],
-    ['password', 'can only be removed (null); the account holder chooses it', ['another example', '', 5, true, [null]]],
+    [
+      'password',
+      'must be null: only the account holder can choose a password',
+      ['another example', '', 5, true, [null]],
+    ],
     ['id', 'cannot be changed', [null, ABSENT]],
     ['individual', 'cannot be changed', [null, true, false]],
   ])('not to a field %s that %s', async (field, message, values) => {

@@ -83,7 +83,7 @@ describe('A change of email', () => {
     const [mail = ''] = await mails(email, 'undo');
     expect(mail).toContain('\nSubject: The email of your account at latchkey.test was changed\n');
     expect(mail).toContain(`${TOLD} ${email} to another one. If this was you, no action is needed.`);
-    expect(mail).toContain('If it was not you, open this link within 2 days to restore your email');
+    expect(mail).toContain('If this was not you, open this link within 2 days to restore your email');
     // Not whose it is now.
     expect(mail).not.toContain(next);
     const link = `${PUBLIC_URL}/email/undo#token=${await mailedToken(email, 'undo')}`;

@@ -179,10 +179,10 @@ describe('With EMAIL_VERIFICATION=required', () => {
     const [mail = ''] = await mails(email, 'verify');
     expect(mail).toContain('\nSubject: Verify your email for latchkey.test\n');
     expect(mail).toContain('\nFrom: Latchkey <no-reply@latchkey.test>\n');
-    expect(mail).toContain(`has an account with the email ${email} at latchkey.test.`);
-    expect(mail).toContain('Open this link within one hour to confirm that the email is yours:');
+    expect(mail).toContain(`An account at latchkey.test was created with, or changed to, the email ${email}.`);
+    expect(mail).toContain('If this was you, open this link within one hour to verify your email:');
     const link = `${PUBLIC_URL}/email/verify#token=${await mailedToken(email, 'verify')}`;
-    expect(mail).toContain(`<a href="${link}">Verify the email</a>`);
+    expect(mail).toContain(`<a href="${link}">Verify email</a>`);
     expect(mail).toContain('the email o&#39;neil&#38;co.');
     expect(mail.split(link)).toHaveLength(3);
   });

@@ -268,15 +268,15 @@ describe('GET /api/v1/audit_events/', () => {
 
   it.each<[string, string, string]>([
     ['outcome', 'outcome=maybe', 'must be one of success, failure, refused'],
-    ['kind', 'kind=sign-in', 'must be a known kind'],
-    ['kind', 'kind=', 'must be a known kind'],
-    ['kind', 'kind=sign_in&kind=sign_out', 'must be a known kind'],
+    ['kind', 'kind=sign-in', 'must be a known event kind'],
+    ['kind', 'kind=', 'must be a known event kind'],
+    ['kind', 'kind=sign_in&kind=sign_out', 'must be a known event kind'],
     ['actor', 'actor=a&actor=b', 'must be a string'],
     ['actor', `actor=${'x'.repeat(256)}`, 'must be at most 255 characters'],
     ['subject', 'subject=a&subject=b', 'must be a string'],
     ['subject', `subject=${'x'.repeat(256)}`, 'must be at most 255 characters'],
-    ['app_token', 'app_token=1', 'must be a uuid'],
-    ['on_behalf_of', 'on_behalf_of=me', 'must be a uuid'],
+    ['app_token', 'app_token=1', 'must be a UUID'],
+    ['on_behalf_of', 'on_behalf_of=me', 'must be a UUID'],
     ...[
       'yesterday',
       '2026-11-22',

@@ -105,7 +105,7 @@ describe('Account Update', () => {
     expect(outcome(answer)).toEqual(
       invalid({
         publisher_reference: 'must be a string',
-        networks: 'entry 1 has bits set behind its prefix: did you mean 192.0.2.0/24?',
+        networks: 'entry 1 has host bits set: did you mean 192.0.2.0/24?',
       }),
     );
     expect(await rowOf(id)).toEqual(before);
@@ -329,8 +329,8 @@ describe('Networks', () => {
     ['192.0.2.0/33', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
     ['fe80::%eth0/64', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
     ['', 'entry 2 is not a valid IP network, such as 192.0.2.0/24 or 2001:db8::/32'],
-    ['192.0.2.1/24', 'entry 2 has bits set behind its prefix: did you mean 192.0.2.0/24?'],
-    ['2001:db8::1/32', 'entry 2 has bits set behind its prefix: did you mean 2001:db8::/32?'],
+    ['192.0.2.1/24', 'entry 2 has host bits set: did you mean 192.0.2.0/24?'],
+    ['2001:db8::1/32', 'entry 2 has host bits set: did you mean 2001:db8::/32?'],
     ['203.0.113.0/24', 'entry 2 repeats entry 1'],
     ['::ffff:203.0.113.0/120', 'entry 2 repeats entry 1'],
     ['::FFFF:CB00:7100/120', 'entry 2 repeats entry 1'],

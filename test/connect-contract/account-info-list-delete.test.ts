@@ -540,7 +540,7 @@ describe('Account Delete', () => {
         403,
         {
           status_code: 403,
-          message: 'A client can only delete organisations, and none that is an admin or owns clients.',
+          message: 'Clients can only delete organisations that are not admins and own no clients.',
         },
       ]);
       expect(await rowOf(id)).toEqual(before);

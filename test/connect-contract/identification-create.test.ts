@@ -410,20 +410,20 @@ describe('Identification Create', () => {
       // The first one is the document's own example: it has words where it says that a URI belongs.
       [
         'url',
-        'must be an absolute http or https URL, without a user',
+        'must be an absolute http or https URL without user information',
         words(`example /read //publisher.example/read ?read #read publisher.example publisher.example:443/read
           https: https:// https:/// https://? https:publisher.example https:/publisher.example`),
       ],
       [
         'url',
-        'must be an absolute http or https URL, without a user',
+        'must be an absolute http or https URL without user information',
         words(`ftp://publisher.example file:///etc/passwd javascript:alert(1) JAVASCRIPT:alert(1) data:text/html,x
           javascript://publisher.example/%0aalert(1) mailto:a@example.org ws://publisher.example
           blob:https://publisher.example/x view-source:https://publisher.example`),
       ],
       [
         'url',
-        'must be an absolute http or https URL, without a user',
+        'must be an absolute http or https URL without user information',
         words(`https://user@publisher.example https://user:password@publisher.example https://:pw@publisher.example
           https://publisher.example@attacker.example/ https://publisher.example\\@attacker.example
           https://@publisher.example https://:@publisher.example https:///publisher.example https:////publisher.example
@@ -433,7 +433,7 @@ describe('Identification Create', () => {
       ],
       [
         'url',
-        'must be an absolute http or https URL, without a user',
+        'must be an absolute http or https URL without user information',
         [
           '',
           ' ',
@@ -494,7 +494,7 @@ describe('Identification Create', () => {
       expect(outcome(answer)).toEqual(
         invalid({
           ip: 'must be an IPv4 or IPv6 address',
-          url: 'must be an absolute http or https URL, without a user',
+          url: 'must be an absolute http or https URL without user information',
           user_agent: 'must be a string',
           email: 'must be an email address',
         }),

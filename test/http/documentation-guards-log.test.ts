@@ -355,7 +355,7 @@ describe('Every route declares its guard', () => {
       controllers: [CarelessController],
     }));
     try {
-      await expect(another()).rejects.toThrow(/^These routes declare no guard: .*GET \/careless/);
+      await expect(another()).rejects.toThrow(/^These routes declare no access: .*GET \/careless/);
     } finally {
       spy.mockRestore();
     }

@@ -206,7 +206,7 @@ describe('RFC 6749', () => {
       components: { schemas: Record<string, { properties: Record<string, { description: string }> }> };
     };
     const scope = components.schemas.TokenRequestBody?.properties.scope;
-    expect(scope?.description).toBe('Separated by spaces; absent: all that the client was registered with');
+    expect(scope?.description).toBe('Separated by spaces; by default all scopes of the client');
     for (const name of CLIENT_SCOPE_NAMES) expect(JSON.stringify(components)).toContain(name);
   });
 

@@ -326,7 +326,7 @@ export function afterAllOfThis(suite: keyof typeof ANSWERS): void {
   describe('After all of this', () => {
     it('nothing has failed unexpectedly, here or on the replica', () => {
       const failed = [...server.logs, ...replica.stdout.split('\n')].filter((line) =>
-        /unexpected failure|40P01|the database is away/.test(line),
+        /unexpected failure|40P01|the database is unavailable/.test(line),
       );
       expect(failed).toEqual([]);
     });

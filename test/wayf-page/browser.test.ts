@@ -381,7 +381,9 @@ describeInBrowser('The WAYF page in a browser', () => {
     await page.goto(evil);
     await page.getByRole('heading', { name: 'Forbidden' }).waitFor();
     expect(new URL(page.url()).host).toBe(host);
-    expect(await alert().textContent()).toBe('This form was not sent from this site. Open the page again.');
+    expect(await alert().textContent()).toBe(
+      'This form was submitted from another site. Reload the page and try again.',
+    );
     expect(await countIdentifications()).toBe(before);
     expect(complaints.splice(0)).toEqual([
       'Failed to load resource: the server responded with a status of 403 (Forbidden)',

@@ -27,7 +27,7 @@ import {
 
 withPublishers();
 
-const EXPIRED = 'This page has expired. Go back to where you came from.';
+const EXPIRED = 'This page has expired. Go back to the site that sent you here.';
 const titleOf = ({ body }: Answer) => /<title>([^<]*)<\/title>/.exec(body as string)?.[1];
 
 describe('The WAYF page, in each of its states,', () => {
@@ -135,7 +135,7 @@ describe('The answer is a page of its own', () => {
       const query = `?institution=${encodeURIComponent(institution)}`;
       for (const answer of [await show(id, query), await submit(id, { email: newEmail(), institution })]) {
         expectPage(answer, 404);
-        expect(problemIn(answer)).toBe('This institution is not available. Go back and choose another one.');
+        expect(problemIn(answer)).toBe('This institution is not available. Go back and choose another.');
       }
     }
     const wrongMethod = await server.call('PUT', `/wayf/${id}`, {});
@@ -155,7 +155,7 @@ describe('The answer is a page of its own', () => {
         expectPage(answer, 503);
         expect(policyOf(answer)).toEqual(policy());
         expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
-        expect(problemIn(answer)).toBe('The service is temporarily unavailable. Try again.');
+        expect(problemIn(answer)).toBe('The service is temporarily unavailable. Try again later.');
       }
     } finally {
       await away.close();
@@ -266,7 +266,7 @@ describe('The search on the WAYF page', () => {
     await newInstitution({ name: 'Crowded 21' });
     const more = await find('crowded');
     expect(more.names).toEqual(twenty.names);
-    expect(more.summary).toBe('The first 20 institutions: Type more of the name to find others.');
+    expect(more.summary).toBe('The first 20 institutions: Type more of the name to narrow the search.');
     expect((await find('crowded 21')).names).toEqual(['Crowded 21']);
   });
 
@@ -301,7 +301,7 @@ describe('The search on the WAYF page', () => {
 });
 
 describe('The form of the WAYF page', () => {
-  const REFUSAL = 'This form was not sent from this site. Open the page again.';
+  const REFUSAL = 'This form was submitted from another site. Reload the page and try again.';
 
   it.each<[string, Record<string, string>]>([
     ['another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }],

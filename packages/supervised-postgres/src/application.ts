@@ -1,4 +1,4 @@
-/** The application that a server belongs to: its names on the machine, and what messages tell its operators. */
+/** The application that a server belongs to: its names on the machine and in messages. */
 export interface Application {
   /** Names the database, its superuser, the lock file and folders; a lower-case letter, then those, digits and `_`. */
   id: string;
@@ -6,21 +6,21 @@ export interface Application {
   name: string;
   /** What its operators call the data folder, e.g. a variable `DATA_DIR`. */
   dataDirLabel: string;
-  /** What they may do to go without this server, as the end of a sentence, e.g. `set DATABASE_URL`. */
+  /** What operators can do instead of using this server, as the end of a sentence, e.g. `set DATABASE_URL`. */
   alternative?: string;
 }
 
-/** Refuses an id that is no plain name everywhere. Throws a TypeError. */
+/** Throws a TypeError if the id is invalid. */
 export function checkApplication({ id }: Application): void {
-  if (!/^[a-z][a-z0-9_]{0,30}$/.test(id)) throw new TypeError(`${JSON.stringify(id)} is no id of an application.`);
+  if (!/^[a-z][a-z0-9_]{0,30}$/.test(id)) throw new TypeError(`${JSON.stringify(id)} is not a valid application id.`);
 }
 
-/** What follows a remedy in a sentence: ` or set DATABASE_URL`, '' when there is no alternative. */
+/** The alternative to a remedy, to end a sentence: ` or set DATABASE_URL`; '' if there is none. */
 export function orElse({ alternative }: Application): string {
   return alternative === undefined ? '' : ` or ${alternative}`;
 }
 
-/** The folder for what the account PostgreSQL runs as could not reach in its own place. */
+/** The folder for what PostgreSQL's account cannot reach in its usual place. */
 export function folderElsewhere({ id }: Application): string {
   return `/var/lib/${id}`;
 }

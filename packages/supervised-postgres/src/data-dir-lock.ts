@@ -6,17 +6,17 @@ import type { Application } from './application.js';
 import { errorCode, readTextIfExists } from './files.js';
 import { processStartTime } from './processes.js';
 
-/** Another live process, or this one, already serves the data folder. */
+/** Another process, or this one, already uses the data folder. */
 export class DataDirInUseError extends Error {
   constructor({ name, dataDirLabel }: Application, pid: number, dataDir: string) {
-    const who = pid === process.pid ? 'this very process' : `process ${pid}`;
-    const remedy = `Stop it, or give this one its own ${dataDirLabel}.`;
+    const who = pid === process.pid ? 'this process' : `process ${pid}`;
+    const remedy = `Stop it, or use another ${dataDirLabel}.`;
     super(`Another ${name} (${who}) is using ${dataDirLabel} ${dataDir}. ${remedy}`);
     this.name = 'DataDirInUseError';
   }
 }
 
-/** The folders this process holds: its own pid in a lock file says nothing (see `liveHolder`). */
+/** The folders that this process has locked; its own pid in a lock file does not prove that (see `liveHolder`). */
 const heldHere = new Set<string>();
 
 /** The file `<id>.lock` in a data folder, which names the one process that may use it. */
@@ -28,8 +28,8 @@ export class DataDirLock {
   ) {}
 
   /**
-   * Takes the lock of `dataDir` (an existing folder, without symbolic links in its path). A lock whose
-   * process is gone is taken over. Throws DataDirInUseError when a live process holds it.
+   * Locks `dataDir` (an existing folder, without symbolic links in its path). Takes over a lock whose process has
+   * exited. Throws DataDirInUseError when a live process holds it.
    */
   static async acquire(app: Application, dataDir: string): Promise<DataDirLock> {
     if (heldHere.has(dataDir)) throw new DataDirInUseError(app, process.pid, dataDir);
@@ -43,7 +43,7 @@ export class DataDirLock {
     }
   }
 
-  /** Gives the lock back; a lock file that is no longer ours stays. */
+  /** Releases the lock; a lock file that is no longer ours stays. */
   async release(): Promise<void> {
     if ((await readTextIfExists(this.file)) === this.content) await rm(this.file, { force: true });
     heldHere.delete(this.dataDir);
@@ -55,7 +55,7 @@ async function takeLockFile(app: Application, dataDir: string, file: string): Pr
   const mine = JSON.stringify({ pid: process.pid, startedAt, nonce: randomUUID() }) + '\n';
   for (let attempt = 0; attempt < 10; attempt++) {
     if (await createWhole(file, mine)) {
-      // Two processes that both removed a stale lock could each think they won; only one is still in the file.
+      // Two processes that both removed a stale lock may both have created a file; the last one stays.
       if (attempt > 0) await sleep(50);
       if ((await readTextIfExists(file)) === mine) return mine;
     }
@@ -65,10 +65,10 @@ async function takeLockFile(app: Application, dataDir: string, file: string): Pr
     if (holder !== undefined) throw new DataDirInUseError(app, holder, dataDir);
     await removeStale(file, theirs);
   }
-  throw new Error(`Could not take the lock ${file}: other processes keep taking it.`);
+  throw new Error(`Could not acquire the lock ${file}: other processes keep acquiring it.`);
 }
 
-/** Creates `file` with its content in one step, so that nobody reads half of it; false when it exists. */
+/** Creates `file` and its content atomically; false when it exists. */
 async function createWhole(file: string, content: string): Promise<boolean> {
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, content, { flag: 'wx', mode: 0o600 });
@@ -83,22 +83,22 @@ async function createWhole(file: string, content: string): Promise<boolean> {
   }
 }
 
-/** The pid in a lock file, if that process still runs. */
+/** The pid in a lock file, if that process is still running. */
 async function liveHolder(content: string): Promise<number | undefined> {
   let holder: unknown;
   try {
     holder = JSON.parse(content);
   } catch {
-    // A power cut can leave the file empty; a whole one is all that `createWhole` writes.
+    // A power failure can leave the file empty.
     return undefined;
   }
   if (typeof holder !== 'object' || holder === null || !('pid' in holder) || !('startedAt' in holder)) return undefined;
-  // Our own pid was written by an earlier process: in a container every start may be process 1.
+  // Our own pid is from an earlier process: in a container, every start may be process 1.
   if (typeof holder.pid !== 'number' || holder.pid === process.pid) return undefined;
   return (await processStartTime(holder.pid)) === holder.startedAt ? holder.pid : undefined;
 }
 
-/** Removes a stale lock, but not the fresh one of a process that was faster. */
+/** Removes a stale lock, but not the new one of a process that was faster. */
 async function removeStale(file: string, stale: string): Promise<void> {
   const aside = `${file}.${randomUUID()}`;
   try {

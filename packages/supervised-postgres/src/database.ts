@@ -8,7 +8,7 @@ export async function ensureDatabase(target: pg.ClientConfig & { database: strin
     connectionTimeoutMillis: 10_000,
     query_timeout: 30_000,
   });
-  // A connection that is lost fails the query under way, and must not end the process.
+  // A lost connection fails the query under way, and must not end the process.
   client.on('error', () => undefined);
   await client.connect();
   try {

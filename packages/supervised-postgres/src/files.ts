@@ -8,7 +8,7 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** The text of a file, or undefined when there is no such file (or process, under /proc). */
+/** The text of a file; undefined when there is no such file (or process, under /proc). */
 export async function readTextIfExists(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -29,17 +29,17 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Gives a folder and everything below it to `owner`, unless the folder is theirs already. */
+/** Changes the owner of a folder and everything below it, unless the folder has that owner already. */
 export async function giveTree(folder: string, owner: { uid: number; gid: number }): Promise<void> {
   if ((await lstat(folder)).uid === owner.uid) return;
   for (const entry of await readdir(folder, { recursive: true })) {
     await lchown(join(folder, entry), owner.uid, owner.gid);
   }
-  // The folder comes last, so that an interrupted run is noticed and done again.
+  // The folder comes last, so that an interrupted run is repeated.
   await lchown(folder, owner.uid, owner.gid);
 }
 
-/** Waits until a file's content, or a folder's list of names, is on the disk. */
+/** Flushes a file, or the entries of a folder, to the disk. */
 export async function flush(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {

@@ -11,9 +11,9 @@ const run = promisify(execFile);
 
 const INITDB_LIMIT_MS = 60_000;
 
-/** What `initdb` works with. */
+/** The input of `initdb`. */
 export interface Initialisation {
-  /** The folder to become the cluster. */
+  /** The folder of the cluster. */
   cluster: string;
   /** The name of the superuser in a new cluster. */
   superuser: string;
@@ -26,8 +26,8 @@ export interface Initialisation {
 }
 
 /**
- * Returns the superuser's password, after making the cluster if there is none. Throws when the folder holds
- * something else, a cluster of another major version, or one whose password is lost, and when `initdb` fails.
+ * Creates the cluster if there is none, and returns the superuser's password. Throws when the folder contains something
+ * else, a cluster of another major version, or one whose password is lost, and when `initdb` fails.
  */
 export async function openCluster(what: Initialisation): Promise<string> {
   await removeDrafts(what.cluster);
@@ -36,23 +36,23 @@ export async function openCluster(what: Initialisation): Promise<string> {
   const ours = what.binaries.version.split('.')[0] ?? '';
   if (version !== ours) {
     throw new Error(
-      `${what.cluster} was made by PostgreSQL ${version}, and this is PostgreSQL ${ours}. ` +
-        `Carry the data over with pg_dump and pg_restore, or move the folder away to start with an empty database.`,
+      `${what.cluster} was created by PostgreSQL ${version}, but this is PostgreSQL ${ours}. ` +
+        `Migrate the data with pg_dump and pg_restore, or move the folder away to start with an empty database.`,
     );
   }
   const password = (await readTextIfExists(what.passwordFile))?.trim() ?? '';
   if (password !== '') return password;
   throw new Error(
     `${what.passwordFile}, the password of the database in ${what.cluster}, is missing. ` +
-      `Put it back, or move the database away to start with an empty one.`,
+      `Restore it, or move the database away to start with an empty one.`,
   );
 }
 
-/** Makes the cluster in a folder beside its place and renames it when complete: half a cluster is never used. */
+/** Creates the cluster in a temporary folder and renames it when it is complete. */
 async function initialise(what: Initialisation): Promise<string> {
   const { cluster, passwordFile, runAs } = what;
   if ((await exists(cluster)) && (await readdir(cluster)).length > 0) {
-    throw new Error(`${cluster} holds something else than a PostgreSQL database. Move it away.`);
+    throw new Error(`${cluster} exists but is not a PostgreSQL database. Move it away.`);
   }
   const password = randomBytes(24).toString('base64url');
   await rm(passwordFile, { force: true });
@@ -82,10 +82,10 @@ async function runInitdb(what: Initialisation, data: string, pwfile: string): Pr
     const limits = { timeout: INITDB_LIMIT_MS, killSignal: 'SIGKILL' as const };
     await run(command.file, command.args, { ...command.options, ...limits });
   } catch (error) {
-    // Not the error itself, nor as a cause: it repeats the whole command line.
+    // Without the error as the cause, which repeats the whole command line.
     const { killed, stderr, code } = error as { killed?: boolean; stderr?: string; code?: unknown };
     const reason = killed === true ? `took more than ${INITDB_LIMIT_MS / 1000} seconds` : `failed (${String(code)})`;
-    throw new Error(`PostgreSQL's initdb ${reason}. Its last words:\n${lastLines(stderr ?? '')}`);
+    throw new Error(`PostgreSQL's initdb ${reason}. Its last output:\n${lastLines(stderr ?? '')}`);
   }
 }
 
@@ -107,7 +107,7 @@ function draftPrefix(cluster: string): string {
   return `${cluster}.new-`;
 }
 
-/** Removes what an interrupted `initdb` left, passwords included. */
+/** Removes what an interrupted `initdb` left, including passwords. */
 async function removeDrafts(cluster: string): Promise<void> {
   const prefix = basename(draftPrefix(cluster));
   for (const name of await readdir(dirname(cluster))) {

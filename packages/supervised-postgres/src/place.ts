@@ -7,7 +7,7 @@ import { errorCode, exists, giveTree } from './files.js';
 import type { SupervisorLog } from './server-log.js';
 import { canRun, type RunAs } from './run-as.js';
 
-/** The folder of the database cluster: `postgres` in `dataDir`, or where that leads as a symbolic link. */
+/** The folder of the database cluster: `postgres` in `dataDir`, or its target if that is a symbolic link. */
 export async function clusterFolder(dataDir: string): Promise<string> {
   const usual = join(dataDir, 'postgres');
   try {
@@ -19,9 +19,9 @@ export async function clusterFolder(dataDir: string): Promise<string> {
 }
 
 /**
- * Makes sure that PostgreSQL's account reaches the folder of the cluster, and returns that folder. When it
- * cannot reach `dataDir`, a new cluster goes under /var/lib/<id>, `dataDir/postgres` leads there, and the log
- * says so. Throws when there is a cluster that it cannot reach.
+ * Makes sure that PostgreSQL's account can reach the folder of the cluster, and returns that folder. If it cannot reach
+ * `dataDir`, a new cluster goes under /var/lib/<id>, with a link in `dataDir/postgres` and a line in the log. Throws
+ * when it cannot reach an existing cluster.
  */
 export async function reachableCluster(
   app: Application,
@@ -33,12 +33,12 @@ export async function reachableCluster(
   const parent = dirname(cluster);
   if (runAs.way === 'self' || (await canEnter(runAs, parent)) || (await letEnter(runAs, parent))) return cluster;
   if (await exists(join(dataDir, 'postgres'))) {
-    const remedy = `Let others pass through the folders above it (chmod o+x), or move it and set ${app.dataDirLabel}.`;
-    throw new Error(`PostgreSQL has to run as ${runAs.name}, which cannot reach its data in ${cluster}. ${remedy}`);
+    const remedy = `Make the folders above it accessible to others (chmod o+x), or move it and set ${app.dataDirLabel}.`;
+    throw new Error(`PostgreSQL runs as ${runAs.name}, which cannot reach its data in ${cluster}. ${remedy}`);
   }
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 8);
   const elsewhere = await makeElsewhere(app);
-  // A name of its own each time: a cluster left by a data folder that is gone is neither used nor destroyed.
+  // A unique name: a cluster left behind by a deleted data folder is neither used nor destroyed.
   const home = await mkdtemp(join(elsewhere, `${hash}-`));
   await chown(home, runAs.owner.uid, runAs.owner.gid);
   await symlink(join(home, 'postgres'), join(dataDir, 'postgres'));
@@ -79,7 +79,7 @@ function canEnter(runAs: RunAs, folder: string): Promise<boolean> {
   return canRun(runAs, 'sh', ['-c', 'cd -- "$1"', 'sh', folder]);
 }
 
-/** Opens a folder of ours to PostgreSQL's account by its group, just to pass through; true when that helps. */
+/** Lets PostgreSQL's account enter a folder of ours, by its group; true when that helps. */
 async function letEnter(runAs: RunAs, folder: string): Promise<boolean> {
   if (runAs.way !== 'setuid' || !(await exists(folder)) || !(await canEnter(runAs, dirname(folder)))) return false;
   const { uid, mode } = await lstat(folder);
@@ -92,7 +92,7 @@ async function letEnter(runAs: RunAs, folder: string): Promise<boolean> {
 async function makeElsewhere(app: Application): Promise<string> {
   const folder = folderElsewhere(app);
   await mkdir(folder, { recursive: true });
-  // Whatever our umask is: the accounts that own the folders below have to pass.
+  // Whatever our umask is, as the accounts that own the folders below have to enter it.
   await chmod(folder, 0o755);
   return folder;
 }

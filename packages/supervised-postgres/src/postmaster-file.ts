@@ -5,21 +5,21 @@ import { errorCode, readTextIfExists } from './files.js';
 import { isPostmasterOf, processStartTime, waitUntil } from './processes.js';
 import type { SupervisorLog } from './server-log.js';
 
-/** How long each means of stopping a server gets, in milliseconds, the gentlest first. */
+/** The signals to stop a server, the gentlest first, and how long to wait after each, in milliseconds. */
 const MEANS = [
   ['SIGINT', 5_000],
   ['SIGQUIT', 2_000],
   ['SIGKILL', 5_000],
 ] as const;
 
-/** What `postmaster.pid` in a cluster's folder says. */
+/** The content of `postmaster.pid` in a cluster's folder. */
 export interface PostmasterFile {
-  /** Who serves it. */
+  /** The pid of the postmaster. */
   pid: number;
   port: number;
   /** The folder of its Unix socket. */
   socketDir: string;
-  /** Whether it takes connections. */
+  /** Whether it accepts connections. */
   ready: boolean;
 }
 
@@ -32,8 +32,8 @@ export async function readPostmasterFile(cluster: string): Promise<PostmasterFil
 }
 
 /**
- * Stops a postmaster: a fast shutdown, then one without a checkpoint, then none at all. `isGone` tells whether
- * it has ended. Throws when it outlives everything, after about 12 seconds.
+ * Stops a postmaster: by a fast shutdown, then an immediate one, then by force. `isGone` tells whether it has exited.
+ * Throws when it survives all of these, after about 12 seconds.
  */
 export async function stopPostmaster(pid: number, isGone: () => boolean | Promise<boolean>): Promise<void> {
   for (const [signal, limitMs] of MEANS) {
@@ -45,10 +45,10 @@ export async function stopPostmaster(pid: number, isGone: () => boolean | Promis
     }
     if (await waitUntil(isGone, limitMs)) return;
   }
-  throw new Error(`PostgreSQL (process ${pid}) does not end, not even by SIGKILL.`);
+  throw new Error(`PostgreSQL (process ${pid}) does not exit, not even after SIGKILL.`);
 }
 
-/** Stops the server that a process killed by force left behind; call it only while holding the lock. */
+/** Stops the server that a killed process left behind; call it only while holding the lock. */
 export async function stopOrphan(app: Application, cluster: string, log: SupervisorLog): Promise<void> {
   const pid = (await readPostmasterFile(cluster))?.pid;
   if (pid === undefined || !(await isPostmasterOf(pid, cluster))) return;
@@ -57,9 +57,9 @@ export async function stopOrphan(app: Application, cluster: string, log: Supervi
 }
 
 /**
- * PostgreSQL refuses to start while the pid in a dead server's `postmaster.pid` belongs to any other process,
- * for instance after a container was started again. The file must stay, since it leads to the shared memory
- * that the dead server's last processes may still use; but our own pid, its parent's, PostgreSQL passes over.
+ * PostgreSQL refuses to start while the pid in a dead server's `postmaster.pid` belongs to another process, for
+ * instance after a restart of a container. The file must stay, as it names the shared memory that the dead server's
+ * last processes may still use. So our own pid is written to it, which PostgreSQL ignores, as it is its parent's.
  */
 export async function disownPostmasterFile(cluster: string): Promise<void> {
   const pid = (await readPostmasterFile(cluster))?.pid;

@@ -7,8 +7,8 @@ import { readTextIfExists } from './files.js';
 const run = promisify(execFile);
 
 /**
- * When a process started, as a text that only serves to be compared: together with the pid it names one
- * process for good, although pids are used again. Undefined when no such process runs (a zombie does not).
+ * When a process started, as an opaque text: together with the pid it identifies a process, although pids are reused.
+ * Undefined when no such process is running (a zombie is not).
  */
 export async function processStartTime(pid: number): Promise<string | undefined> {
   if (process.platform !== 'linux') {
@@ -17,12 +17,12 @@ export async function processStartTime(pid: number): Promise<string | undefined>
   }
   const stat = await readTextIfExists(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
-  // The second field is the program's name in brackets and may hold spaces; what follows begins with field 3.
+  // The second field is the program's name in parentheses, which may contain spaces; field 3 follows it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[22 - 3];
 }
 
-/** Whether `pid` is a postmaster that serves the database cluster in the folder `cluster`. */
+/** Whether `pid` is the postmaster of the database cluster in the folder `cluster`. */
 export async function isPostmasterOf(pid: number, cluster: string): Promise<boolean> {
   if (process.platform !== 'linux') {
     const line = await ps(pid, 'command=');
@@ -30,11 +30,11 @@ export async function isPostmasterOf(pid: number, cluster: string): Promise<bool
   }
   const words = ((await readTextIfExists(`/proc/${pid}/cmdline`)) ?? '').split('\0');
   if (!/(^|\/)postgres$/.test(words[0] ?? '')) return false;
-  // The working folder still tells when the data folder was renamed meanwhile; it may be closed to us.
+  // The working directory is still right when the data folder was renamed meanwhile; we may not be allowed to read it.
   return words.includes(cluster) || (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === cluster;
 }
 
-/** Looks every 25 ms whether `condition` holds; false when it still does not after `limitMs` milliseconds. */
+/** Polls `condition` every 25 ms; false when it does not become true within `limitMs` milliseconds. */
 export async function waitUntil(condition: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
@@ -44,13 +44,13 @@ export async function waitUntil(condition: () => boolean | Promise<boolean>, lim
   return true;
 }
 
-/** One line of `ps` about a process, '' when there is none. */
+/** The line of `ps` for a process; '' when there is none. */
 async function ps(pid: number, columns: string): Promise<string> {
   try {
     const options = { env: { PATH: process.env.PATH, LC_ALL: 'C' }, timeout: 5_000 };
     return (await run('ps', ['-o', columns, '-p', String(pid)], options)).stdout.trim();
   } catch (error) {
-    // `ps` ends with 1 when it finds nothing; anything else is a real failure.
+    // `ps` exits with 1 when it finds nothing.
     if ((error as { code?: unknown }).code === 1) return '';
     throw error;
   }

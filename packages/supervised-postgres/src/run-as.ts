@@ -7,8 +7,8 @@ import { readTextIfExists } from './files.js';
 const run = promisify(execFile);
 
 /**
- * PostgreSQL refuses to run as root. `self`: as we are. `unshare`: in a user namespace that calls us by an
- * ordinary account's name; the files stay ours. `setuid`: as an ordinary account, which then owns the files.
+ * How to run PostgreSQL, which refuses to run as root. `self`: as ourselves. `unshare`: in a user namespace that maps
+ * us to an ordinary account; the files stay ours. `setuid`: as an ordinary account, which then owns the files.
  */
 export type Way = 'self' | 'unshare' | 'setuid';
 
@@ -19,12 +19,12 @@ export interface Command {
   options: { cwd: string; env: NodeJS.ProcessEnv; uid?: number; gid?: number };
 }
 
-/** The way PostgreSQL's programs are run here. */
+/** How PostgreSQL's programs are run here. */
 export interface RunAs {
   way: Way;
-  /** For messages: who runs them. */
+  /** The account that runs them, for messages. */
   name: string;
-  /** Who has to own PostgreSQL's files. */
+  /** The account that has to own PostgreSQL's files. */
   owner: { uid: number; gid: number };
   command(file: string, args: string[]): Command;
 }
@@ -36,9 +36,9 @@ interface Account {
 }
 
 /**
- * Chooses how to run PostgreSQL: as root in a user namespace, or where that is not allowed as another account
- * (made if there is none); as an ordinary user simply so. `probe` is a program that is tried with `--version`;
- * `forced` skips the choice. Throws when root has no way.
+ * Chooses how to run PostgreSQL. For root: in a user namespace or, where that is not allowed, as another account, which
+ * is created if necessary. For an ordinary user: as that user. `probe` is a program that is tried with `--version`;
+ * `forced` skips the choice. Throws when nothing works for root.
  */
 export async function chooseRunAs(app: Application, probe: string, forced?: Way): Promise<RunAs> {
   if (forced !== undefined) return byWay(app, forced);
@@ -46,13 +46,13 @@ export async function chooseRunAs(app: Application, probe: string, forced?: Way)
     const unshare = await byUnshare();
     return unshare !== undefined && (await canRun(unshare, probe, ['--version'])) ? unshare : bySetuid(app);
   }
-  // `initdb` wants a name for its user, which a container started with a bare number lacks.
+  // `initdb` needs a name for its user, which a container started with a numeric user may lack.
   if (hasName()) return bySelf();
   const unshare = await byUnshare();
   return unshare !== undefined && (await canRun(unshare, probe, ['--version'])) ? unshare : bySelf();
 }
 
-/** Whether a command runs and ends with 0 within ten seconds. */
+/** Whether a command exits with 0 within ten seconds. */
 export async function canRun(runAs: RunAs, file: string, args: string[]): Promise<boolean> {
   const command = runAs.command(file, args);
   try {
@@ -67,7 +67,7 @@ async function byWay(app: Application, way: Way): Promise<RunAs> {
   if (way === 'self') return bySelf();
   if (way === 'setuid') return bySetuid(app);
   const unshare = await byUnshare();
-  if (unshare === undefined) throw new Error('No ordinary account in /etc/passwd to lend PostgreSQL its name.');
+  if (unshare === undefined) throw new Error('There is no ordinary account in /etc/passwd to run PostgreSQL as.');
   return unshare;
 }
 
@@ -76,7 +76,7 @@ function bySelf(): RunAs {
     way: 'self',
     name: 'the user of this process',
     owner: ourselves(),
-    command: (file, args) => ({ file, args, options: { ...surroundings() } }),
+    command: (file, args) => ({ file, args, options: { ...cleanEnvironment() } }),
   };
 }
 
@@ -88,13 +88,17 @@ async function byUnshare(): Promise<RunAs | undefined> {
     accounts.find(({ name }) => name === 'nobody') ??
     accounts[0];
   if (account === undefined) return undefined;
-  // Without --fork, unshare turns into the program, whose pid is therefore the one that spawn returns.
+  // Without --fork, unshare executes the program in its own process, so that its pid is the one that spawn returns.
   const prefix = ['--user', `--map-user=${account.uid}`, `--map-group=${account.gid}`, '--'];
   return {
     way: 'unshare',
     name: `"${account.name}" in a user namespace`,
     owner: ourselves(),
-    command: (file, args) => ({ file: 'unshare', args: [...prefix, file, ...args], options: { ...surroundings() } }),
+    command: (file, args) => ({
+      file: 'unshare',
+      args: [...prefix, file, ...args],
+      options: { ...cleanEnvironment() },
+    }),
   };
 }
 
@@ -104,7 +108,7 @@ async function bySetuid(app: Application): Promise<RunAs> {
     way: 'setuid',
     name: `the account "${name}"`,
     owner: { uid, gid },
-    command: (file, args) => ({ file, args, options: { ...surroundings(), uid, gid } }),
+    command: (file, args) => ({ file, args, options: { ...cleanEnvironment(), uid, gid } }),
   };
 }
 
@@ -118,7 +122,7 @@ async function makePostgresAccount(app: Application): Promise<Account> {
   const account = await postgresAccount();
   if (account !== undefined) return account;
   const remedy = `Run ${app.name} as an ordinary user, add an account named "postgres"${orElse(app)}.`;
-  throw new Error(`PostgreSQL does not run as root, and no other account could be used. ${remedy}`, { cause });
+  throw new Error(`PostgreSQL cannot run as root, and no other account could be used. ${remedy}`, { cause });
 }
 
 async function postgresAccount(): Promise<Account | undefined> {
@@ -145,7 +149,9 @@ function ourselves(): { uid: number; gid: number } {
   return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 }
 
-/** Our own variables hold secrets and may hold PG* settings; our folder may be closed to the other account. */
-function surroundings(): { cwd: string; env: NodeJS.ProcessEnv } {
+/**
+ * Not our own environment, which contains secrets and maybe PG* settings, nor our folder, which may be inaccessible.
+ */
+function cleanEnvironment(): { cwd: string; env: NodeJS.ProcessEnv } {
   return { cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' } };
 }

@@ -7,10 +7,9 @@ import { readPostmasterFile } from './postmaster-file.js';
 import { PASSWORD_FILE, type PostgresConnection } from './supervised-postgres.js';
 
 /**
- * How to reach the PostgreSQL that another process of the application runs on a data folder, for commands beside a running
- * server.
- *
- * @returns undefined when it takes no connections (yet)
+ * The connection to the PostgreSQL that another process of the application runs on a data folder, for commands beside a
+ * running server.
+ * @returns undefined when it does not accept connections (yet)
  */
 export async function runningPostgres(
   { id }: Pick<Application, 'id'>,

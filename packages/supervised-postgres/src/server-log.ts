@@ -1,4 +1,4 @@
-/** Where the supervisor and PostgreSQL write what they have to say. */
+/** The log of the supervisor and of PostgreSQL. */
 export interface SupervisorLog {
   info(msg: string): void;
   warn(msg: string): void;
@@ -8,38 +8,38 @@ export interface SupervisorLog {
 type Level = keyof SupervisorLog;
 
 const SEVERITY = /^(DEBUG\d?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC): +/;
-/** Said to every client at a stop and after a crash: expected, and no failure of the server. */
+/** Sent to every client at a shutdown and after a crash: expected, and not an error. */
 const EXPECTED = /terminating connection due to administrator command|the database system is |is not yet accepting/;
-/** Said at level LOG, although somebody should look. */
+/** Logged at the level LOG, although they need attention. */
 const NOTEWORTHY = /was terminated by signal|server process .* exited with|was interrupted|not properly shut down/;
 
 /** Turns the lines of PostgreSQL's stderr into log entries of the right level, and remembers the last ones. */
 export class ServerLog {
-  /** When PostgreSQL last said something, in milliseconds since 1970. */
+  /** When PostgreSQL last printed something, in milliseconds since 1970. */
   lastWordAt = Date.now();
   private readonly recent: string[] = [];
   private level: Level = 'info';
 
   constructor(private readonly log: SupervisorLog) {}
 
-  /** Takes one line, without its end. */
+  /** Adds one line, without its line break. */
   add(line: string): void {
     if (line.trim() === '') return;
     this.lastWordAt = Date.now();
     this.recent.push(line);
     if (this.recent.length > 20) this.recent.shift();
-    // A line without a severity goes on with the entry before it.
+    // A line without a severity continues the previous entry.
     const severity = SEVERITY.exec(line)?.[1];
     if (severity !== undefined) this.level = levelOf(severity, line);
     this.log[this.level](`PostgreSQL: ${line.replace(SEVERITY, '').trim()}`);
   }
 
-  /** The last lines, for the message of an error. */
+  /** The last lines, for error messages. */
   tail(): string {
     return this.recent.length === 0 ? '(nothing)' : this.recent.join('\n');
   }
 
-  /** Whether one of the last lines says `text`. */
+  /** Whether one of the last lines contains `text`. */
   said(text: string): boolean {
     return this.recent.some((line) => line.includes(text));
   }

@@ -6,21 +6,21 @@ import { waitUntil } from './processes.js';
 import type { Command } from './run-as.js';
 import { ServerLog, type SupervisorLog } from './server-log.js';
 
-/** How long a starting server may be silent, in milliseconds; it reports on a long recovery every 10 seconds. */
+/** How long a starting server may print nothing, in milliseconds; during a long recovery it does every 10 seconds. */
 const SILENCE_LIMIT_MS = 30_000;
 const READY_LIMIT_MS = 600_000;
 
-/** One run of the PostgreSQL server, from its start to its end. */
+/** One process of the PostgreSQL server, from its start to its exit. */
 export class ServerProcess {
   readonly startedAt = Date.now();
-  /** How it ended, as words; settles when it has, and never rejects. */
+  /** Resolves when it has exited, to the reason in words; never rejects. */
   readonly ended: Promise<string>;
   private hasEnded = false;
 
   private constructor(
     private readonly child: ChildProcess,
     private readonly cluster: string,
-    /** What it said. */
+    /** Its output. */
     readonly output: ServerLog,
   ) {
     const ended = new Promise<string>((resolve) => {
@@ -31,7 +31,7 @@ export class ServerProcess {
         resolve(signal ?? `exit code ${String(code)}`);
       });
     });
-    // Without free file descriptors there is neither a process nor a stream.
+    // Without free file descriptors there is no stream.
     if (child.stderr) {
       createInterface({ input: child.stderr })
         .on('line', (line) => {
@@ -42,31 +42,33 @@ export class ServerProcess {
     const closed = new Promise((resolve) => child.once('close', resolve));
     this.ended = ended.then(async (ending) => {
       this.hasEnded = true;
-      // Its last lines may come a moment later than its end; backends that still run keep the pipe open.
+      // Its last lines may arrive after its exit; backends that are still running keep the pipe open.
       await Promise.race([closed, sleep(200)]);
       return ending;
     });
   }
 
-  /** Starts the server of `cluster` by `command`; it may not be ready, or fail at once (see `ready`). */
+  /** Starts the server of `cluster` by `command`; see `ready`. */
   static async spawn(command: Command, cluster: string, log: SupervisorLog): Promise<ServerProcess> {
     await disownPostmasterFile(cluster);
     const { file, args, options } = command;
-    // Detached: the terminal's Ctrl-C is for us alone, who stop PostgreSQL last.
+    // Detached, so that Ctrl-C in a terminal only reaches us, and we stop PostgreSQL last.
     const child = spawn(file, args, { ...options, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
     return new ServerProcess(child, cluster, new ServerLog(log));
   }
 
-  /** Waits until the server takes connections. Throws, with its last words, when it ends or is silent for 30 s. */
+  /**
+   * Waits until the server accepts connections. Throws with its last output when it exits or prints nothing for 30 s.
+   */
   async ready(): Promise<void> {
     const isOver = async (): Promise<boolean> =>
       this.hasEnded || Date.now() - this.output.lastWordAt > SILENCE_LIMIT_MS || (await this.isReady());
     if ((await waitUntil(isOver, READY_LIMIT_MS)) && (await this.isReady())) return;
-    const what = this.hasEnded ? `ended (${await this.ended})` : 'was not ready in time';
-    throw new Error(`PostgreSQL ${what} while starting. Its last words:\n${this.output.tail()}`);
+    const what = this.hasEnded ? `exited (${await this.ended})` : 'was not ready in time';
+    throw new Error(`PostgreSQL ${what} while starting. Its last output:\n${this.output.tail()}`);
   }
 
-  /** Stops the server, by force if need be, and waits for its end. */
+  /** Stops the server, by force if necessary, and waits until it has exited. */
   async stop(): Promise<void> {
     const { pid } = this.child;
     if (pid !== undefined) await stopPostmaster(pid, () => this.hasEnded);
@@ -74,7 +76,7 @@ export class ServerProcess {
     this.child.stderr?.destroy();
   }
 
-  /** Asks the server to shut down without waiting: for the moment in which this process ends. */
+  /** Asks the server to shut down without waiting, for when this process exits. */
   abandon(): void {
     if (!this.hasEnded) this.child.kill('SIGINT');
   }

@@ -4,21 +4,23 @@ import { join } from 'node:path';
 import type { Application } from './application.js';
 import type { RunAs } from './run-as.js';
 
-/** PostgreSQL's port is only a part of the socket's name, since nothing listens on TCP. */
+/** Only a part of the socket's name, as PostgreSQL does not listen on TCP. */
 export const SOCKET_PORT = 5432;
 
-/** The longest path of a Unix socket in bytes: 108 with its final zero on Linux, 104 on macOS and the BSDs. */
+/**
+ * The longest path of a Unix socket in bytes, without its final zero: of 108 on Linux, of 104 on macOS and the BSDs.
+ */
 const LONGEST = process.platform === 'linux' ? 107 : 103;
 
 /**
- * Makes an empty folder of mode 0700 for PostgreSQL's socket and returns its path: `run` in `folder`, or one
- * under the system's temporary folder when the socket's path would be too long there.
+ * Creates an empty folder of mode 0700 for PostgreSQL's socket and returns its path: `run` in `folder`, or one in the
+ * system's temporary folder if the socket's path would be too long.
  */
 export async function makeSocketDir(app: Application, folder: string, runAs: RunAs): Promise<string> {
   const usual = join(folder, 'run');
   let made = usual;
   if (fits(usual)) {
-    // A dead server's socket and its lock may be left in it.
+    // May contain the socket and the lock of a dead server.
     await rm(usual, { recursive: true, force: true });
     await mkdir(usual, { mode: 0o700 });
   } else {

@@ -14,22 +14,22 @@ import { makeSocketDir, SOCKET_PORT } from './socket-dir.js';
 import { Supervisor } from './supervisor.js';
 import { Undo } from './undo.js';
 
-/** What a server is started with. */
+/** The options of a server. */
 export interface SupervisedPostgresOptions {
-  /** Whose server it is. */
+  /** The application that the server belongs to. */
   app: Application;
   /** Absolute path of the data folder; the cluster lives in `${dataDir}/postgres`. */
   dataDir: string;
-  /** Takes the supervisor's own messages and PostgreSQL's, one line each; never a password. */
+  /** Receives the supervisor's messages and PostgreSQL's, one line each; never a password. */
   log: SupervisorLog;
   /** Extra server settings, e.g. { fsync: 'off' } in tests. */
   settings?: Record<string, string>;
 }
 
-/** In the data folder. */
+/** The name of the superuser's password file in the data folder. */
 export const PASSWORD_FILE = 'postgres.password';
 
-/** How to connect, as `pg` takes it; `host` is the folder of a Unix socket. */
+/** A connection for `pg`; `host` is the folder of a Unix socket. */
 export interface PostgresConnection {
   host: string;
   port: number;
@@ -39,15 +39,15 @@ export interface PostgresConnection {
 }
 
 /**
- * Ours, before the caller's. Clients learn the details of their errors themselves; in the log they, and the
- * statements, could be personal data or secrets.
+ * Our settings, which the caller's override. The log has neither details of errors nor statements, which could contain
+ * personal data or secrets; clients receive their own errors anyway.
  */
 const SETTINGS: Record<string, string> = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
   log_line_prefix: '',
   log_error_verbosity: 'terse',
-  // Statements that fail are the server's to report, and are no failures of PostgreSQL.
+  // Failed statements are reported to the client, and are not failures of PostgreSQL.
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
   log_checkpoints: 'off',
@@ -59,16 +59,16 @@ export class SupervisedPostgres {
   private stopping: Promise<void> | undefined;
 
   private constructor(
-    /** How to reach it: the same as long as it lives. The database in it exists. */
+    /** The connection to its database, which stays the same across restarts. */
     readonly connection: PostgresConnection,
     private readonly undo: Undo,
   ) {}
 
   /**
-   * Starts PostgreSQL on `options.dataDir`, after making the folder, the cluster and the database as far as they
-   * are missing. `runAs` is for tests. Throws DataDirInUseError when another process serves the folder, and an
-   * Error that says what to do when PostgreSQL is not installed, cannot run here or does not get ready in 30
-   * seconds; nothing stays running or locked then.
+   * Starts PostgreSQL on `options.dataDir`. Creates the folder, the cluster and the database if they are missing.
+   * `runAs` is for tests. Throws DataDirInUseError when another process uses the folder, and an Error that says what to
+   * do when PostgreSQL is not installed, cannot run here or does not become ready. Nothing is left running or locked
+   * then.
    */
   static async start(options: SupervisedPostgresOptions, runAs?: Way): Promise<SupervisedPostgres> {
     checkApplication(options.app);
@@ -88,14 +88,14 @@ export class SupervisedPostgres {
     }
   }
 
-  /** Shuts PostgreSQL down, in up to about 12 seconds, and gives the folder free. A second call waits too. */
+  /** Shuts PostgreSQL down within about 12 seconds, and releases the folder. A second call waits too. */
   stop(): Promise<void> {
     this.stopping ??= this.undo.run();
     return this.stopping;
   }
 }
 
-/** A cluster that is ready to be served. */
+/** A cluster that is ready to be started. */
 interface Prepared {
   cluster: string;
   password: string;
@@ -103,7 +103,7 @@ interface Prepared {
   runAs: RunAs;
 }
 
-/** Makes and locks the folder; returns its path without symbolic links. */
+/** Creates and locks the folder; returns its path without symbolic links. */
 async function lockDataDir(options: SupervisedPostgresOptions, undo: Undo): Promise<string> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = await realpath(options.dataDir);
@@ -122,14 +122,14 @@ async function prepare(dataDir: string, options: SupervisedPostgresOptions, undo
   const runAs = await chooseRunAs(app, installed.postgres, way);
   const binaries = await reachableBinaries(app, installed, runAs, log);
   const cluster = await reachableCluster(app, dataDir, runAs, log);
-  // Two data folders may lead to one cluster, when one is a copy of the other.
+  // Two data folders may link to the same cluster, when one is a copy of the other.
   if (dirname(cluster) !== dataDir) await lock(app, dirname(cluster), undo);
   await stopOrphan(app, cluster, log);
 
   const passwordFile = join(dataDir, PASSWORD_FILE);
   const sync = settings?.fsync !== 'off';
   const password = await openCluster({ cluster, superuser: app.id, passwordFile, binaries, runAs, sync });
-  // The cluster may have been made when PostgreSQL could run in another way here.
+  // The cluster may have been created when PostgreSQL ran in another way here.
   if (process.getuid?.() === 0) await giveTree(cluster, runAs.owner);
   return { cluster, password, binaries, runAs };
 }

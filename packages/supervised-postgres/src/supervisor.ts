@@ -6,10 +6,10 @@ import { ServerProcess } from './server-process.js';
 const START_LIMIT_MS = 30_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
-/** A server that lived this long starts again after the first pause, not after the next longer one. */
+/** A server that ran this long is restarted after the shortest delay. */
 const STEADY_AFTER_MS = 10_000;
 
-/** Keeps one PostgreSQL server running: whatever ends it, it is started again, until `stop`. */
+/** Keeps one PostgreSQL server running: restarts it whenever it exits, until `stop`. */
 export class Supervisor {
   private server: ServerProcess | undefined;
   private watch: Promise<void> = Promise.resolve();
@@ -24,9 +24,9 @@ export class Supervisor {
     private readonly log: SupervisorLog,
   ) {}
 
-  /** Starts the server and waits until it takes connections. Throws, with its last words, when it cannot. */
+  /** Starts the server and waits until it accepts connections. Throws with its last output when it cannot. */
   async start(): Promise<void> {
-    // For an end without `stop`, by an uncaught exception or process.exit().
+    // For an exit without `stop`, by an uncaught exception or process.exit().
     process.once('exit', this.abandon);
     const end = Date.now() + START_LIMIT_MS;
     for (;;) {
@@ -34,7 +34,7 @@ export class Supervisor {
         await this.launch();
         break;
       } catch (error) {
-        // The last processes of a server that was killed by force need a moment to notice.
+        // The last processes of a killed server take a moment to exit.
         const willPass = this.server?.output.said('pre-existing shared memory block') === true;
         if (!willPass || Date.now() > end || this.isStopping()) throw error;
         await this.pause(FIRST_PAUSE_MS);
@@ -43,7 +43,7 @@ export class Supervisor {
     this.watch = this.keepRunning();
   }
 
-  /** Stops the server and the watch over it, also in the middle of a restart. */
+  /** Stops the server and restarts it no more, even in the middle of a restart. */
   async stop(): Promise<void> {
     this.stopping.abort();
     process.off('exit', this.abandon);
@@ -57,7 +57,7 @@ export class Supervisor {
       const ending = await this.server?.ended;
       if (this.isStopping()) return;
       if (Date.now() - (this.server?.startedAt ?? 0) > STEADY_AFTER_MS) pauseMs = FIRST_PAUSE_MS;
-      this.log.error(`PostgreSQL has ended (${ending ?? 'not started'}); starting it again in ${pauseMs} ms.`);
+      this.log.error(`PostgreSQL exited (${ending ?? 'not started'}); restarting it in ${pauseMs} ms.`);
       await this.pause(pauseMs);
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       if (this.isStopping()) return;
@@ -65,7 +65,7 @@ export class Supervisor {
     }
   }
 
-  /** Never throws: what went wrong is logged, and the next round tries again. */
+  /** Never throws: failures are logged, and the next round tries again. */
   private async restart(): Promise<void> {
     try {
       await this.launch();
@@ -81,7 +81,7 @@ export class Supervisor {
 
   private async launch(): Promise<void> {
     this.server = await ServerProcess.spawn(this.command, this.cluster, this.log);
-    // `stop` did not see this server when it was called during the spawn.
+    // `stop` may have been called during the spawn.
     if (this.isStopping()) await this.server.stop();
     await this.server.ready();
   }

@@ -1,4 +1,4 @@
-/** What has to be undone at the end, done in the reverse order. */
+/** Steps to clean up at the end, in reverse order. */
 export class Undo {
   private readonly steps: (() => Promise<void>)[] = [];
 
@@ -7,7 +7,7 @@ export class Undo {
     this.steps.push(step);
   }
 
-  /** Does every step, even when one fails; throws the first failure at the end. */
+  /** Runs every step, even when one fails; throws the first failure at the end. */
   async run(): Promise<void> {
     const failures: unknown[] = [];
     for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) {

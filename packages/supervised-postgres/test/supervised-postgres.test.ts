@@ -136,7 +136,7 @@ describe('the supervised PostgreSQL', () => {
         expect(postmasterOf(dataDir)).not.toBe(pid);
       });
     }
-    expect(lines).toContain('error PostgreSQL has ended (SIGKILL); starting it again in 100 ms.');
+    expect(lines).toContain('error PostgreSQL exited (SIGKILL); restarting it in 100 ms.');
     await eventually(() => {
       expect(lines).toContain('info PostgreSQL is running again.');
     });
@@ -210,7 +210,7 @@ describe('the supervised PostgreSQL', () => {
     const dataDir = await usedDataDir();
     const server = await start(dataDir);
     await expect(start(dataDir)).rejects.toThrow(DataDirInUseError);
-    const sentence = `Another Latchkey (process ${process.pid}) is using DATA_DIR ${dataDir}. Stop it, or give this one its own DATA_DIR.`;
+    const sentence = `Another Latchkey (process ${process.pid}) is using DATA_DIR ${dataDir}. Stop it, or use another DATA_DIR.`;
     expect(await startChild(dataDir).failure).toBe(`DataDirInUseError: ${sentence}`);
     expect(await query(server.connection, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
@@ -312,7 +312,7 @@ describe('the supervised PostgreSQL', () => {
   it('says why the server does not start, and leaves nothing running or locked', async () => {
     const dataDir = await usedDataDir();
     const wrong = SupervisedPostgres.start({ app, dataDir, log, settings: { ...settings, work_mem: 'plenty' } });
-    await expect(wrong).rejects.toThrow(/ended \(exit code 1\)[^]*invalid value for parameter "work_mem"/);
+    await expect(wrong).rejects.toThrow(/exited \(exit code 1\)[^]*invalid value for parameter "work_mem"/);
     expect(readdirSync(dataDir).sort()).toEqual(['postgres', 'postgres.password']);
     await start(dataDir);
   });
@@ -322,9 +322,9 @@ describe('the supervised PostgreSQL', () => {
     rmSync(join(dataDir, 'postgres.password'));
     await expect(start(dataDir)).rejects.toThrow(/postgres\.password.* is missing/);
     writeFileSync(join(dataDir, 'postgres', 'PG_VERSION'), '15\n');
-    await expect(start(dataDir)).rejects.toThrow(/was made by PostgreSQL 15, and this is PostgreSQL 18/);
+    await expect(start(dataDir)).rejects.toThrow(/was created by PostgreSQL 15, but this is PostgreSQL 18/);
     rmSync(join(dataDir, 'postgres', 'PG_VERSION'));
-    await expect(start(dataDir)).rejects.toThrow(/holds something else/);
+    await expect(start(dataDir)).rejects.toThrow(/exists but is not a PostgreSQL database/);
   });
 });
 
@@ -339,7 +339,7 @@ describe('the application', () => {
     expect(await query(server.connection, 'SELECT current_user AS name')).toEqual([{ name: 'ledger' }]);
     expect(existsSync(join(dataDir, 'ledger.lock'))).toBe(true);
     await expect(startLedger()).rejects.toThrow(
-      `Another Ledger (this very process) is using LEDGER_DIR ${dataDir}. Stop it, or give this one its own LEDGER_DIR.`,
+      `Another Ledger (this process) is using LEDGER_DIR ${dataDir}. Stop it, or use another LEDGER_DIR.`,
     );
     await expect(findBinaries(ledger, '/nowhere/file.js')).rejects.toThrow(/is not installed\. Install it\.$/);
   });

@@ -1,4 +1,4 @@
-// The script of every page that a link in a mail opens. The form says by its data- attributes what to send and where.
+// The script of the pages that links in mails open. The form's data- attributes say what to send, and where.
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById('form'));
 const button = /** @type {HTMLButtonElement} */ (form.querySelector('button[type=submit]'));
@@ -7,16 +7,15 @@ const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
 const done = /** @type {HTMLElement} */ (document.getElementById('done'));
 const { endpoint = '', field = '', done: doneText = '', used = '', incomplete = '', unreachable = '' } = form.dataset;
 
-// The token comes in the fragment, which browsers send to nobody, and leaves the address bar at once.
+// The token is in the fragment, which browsers do not send, and is removed from the address bar at once.
 const token = new URLSearchParams(location.hash.slice(1)).get('token');
 history.replaceState(null, '', location.pathname);
-// Another link that is opened in this tab differs in its fragment only: that alone would not load the page again.
+// A second link opened in this tab differs only in its fragment, which alone would not reload the page.
 addEventListener('hashchange', () => {
   location.reload();
 });
 
-/**
- * @param {string} text empty: nothing is wrong
+/** @param {string} text empty: clears the message
  * @param {{ isPassword?: boolean }} [about]
  */
 function say(text, { isPassword = false } = {}) {
@@ -25,8 +24,7 @@ function say(text, { isPassword = false } = {}) {
   else password?.removeAttribute('aria-invalid');
 }
 
-/**
- * Leaves nothing but a message.
+/** Replaces the form by a message.
  *
  * @param {HTMLElement} message
  * @param {string} text
