@@ -54,7 +54,7 @@ describe('a URL of a database', () => {
     ],
     ['postgres://h1,h2/d?port=7', [{ host: 'h2', port: 7 }], { host: 'h1', port: 7 }],
     ['postgres://h1,h2/d?target_session_attrs=read-write', [{ host: 'h2', port: 5432 }], { host: 'h1', port: 5432 }],
-    ['postgres:///d?host=/a,h2&port=1,2', [{ host: 'h2', port: 2 }], { host: '/a', port: 1 }],
+    ['postgres:///d?host=/a,/b&port=1,2', [{ host: '/b', port: 2 }], { host: '/a', port: 1 }],
   ])('may name several hosts: %s', (url, otherHosts, first) => {
     expect(parseDatabaseUrl(url)).toMatchObject({ ...first, otherHosts });
   });
@@ -68,6 +68,7 @@ describe('a URL of a database', () => {
     'postgres://u:pa/ss@h/d',
     'postgres://u:pa#ss@h/d',
     'postgres://u:pa?ss@h/d',
+    'postgres://u:12?secretword=x@h/d',
     'postgres://u:100%@h/d',
     'postgres://u:p w@h o/d',
     'mysql://h/d',
@@ -77,6 +78,7 @@ describe('a URL of a database', () => {
   });
 
   it.each([
+    ['postgres:///d?host=/a,h2&sslmode=verify-full', 'mixes Unix sockets and names of hosts'],
     ['postgres://h:0/d', 'has a port that is not from 1 to 65535'],
     ['postgres://h:99999/d', 'has a port that is not from 1 to 65535'],
     ['postgres://h/d?schema=public', 'has the parameter schema, which is not supported'],

@@ -52,6 +52,8 @@ const IMPOSSIBLE: Partial<Record<string, RegExp>> = {
  */
 export function parseDatabaseUrl(url: string): DatabaseConnection {
   const { userinfo, hosts = '', database, query = '' } = PATTERN.exec(url)?.groups ?? fail(FORM);
+  // The rest of a password that has a question mark.
+  if (userinfo === undefined && query.includes('@')) fail(FORM);
   const written = writtenHosts(hosts);
   const parameters = parametersOf(query);
   const { user, password } = credentials(userinfo, parameters);
@@ -60,6 +62,9 @@ export function parseDatabaseUrl(url: string): DatabaseConnection {
   const options = parameters.get('options');
   const applicationName = parameters.get('application_name');
   const ssl = first.host.startsWith('/') ? undefined : tlsOptions(parameters);
+  const sockets = [first, ...otherHosts].filter(({ host }) => host.startsWith('/')).length;
+  // One setting cannot hold for both: PostgreSQL has no TLS on a socket.
+  if (sockets > 0 && sockets <= otherHosts.length) fail('mixes Unix sockets and names of hosts');
   return {
     ...first,
     ...(otherHosts.length > 0 && { otherHosts }),

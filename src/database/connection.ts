@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import type { DatabaseConnection, DatabaseHost } from '../config/database-url.js';
-import { timeLeft } from './deadline.js';
-import { firstReachable, rememberStandby } from './hosts.js';
+import { requireTime, timeLeft, withDeadline } from './deadline.js';
+import { firstReachable, passOver } from './hosts.js';
 
 /** How this process reaches its database. */
 export interface DatabaseAccess {
@@ -26,7 +26,13 @@ export const DATABASE_ACCESS = Symbol('DATABASE_ACCESS');
 
 /** How long a request may wait for one statement, in milliseconds. */
 const STATEMENT_TIMEOUT = 2_300;
+/** How long a new session may take to be prepared, in milliseconds. */
+const CONNECT_TIMEOUT = 1_000;
 const READ_TIMEOUT = 2_500;
+/** How long the end of a transaction may take beyond the deadline, in milliseconds. */
+const END_TIMEOUT = 1_000;
+/** A database that has moved is found again when connections are made anew. In seconds. */
+const CONNECTION_LIFETIME = 60;
 
 /** PostgreSQL ends sessions whose client is gone: within half a minute, or ten seconds while it has something to send. */
 const KEEPALIVES = {
@@ -98,7 +104,7 @@ export class DatabaseClient extends pg.Client {
     });
     await super.connect();
     if (status.get('in_hot_standby') !== 'on') return;
-    rememberStandby(host);
+    passOver(host);
     await this.end();
     throw Object.assign(new Error('The database server is a standby.'), { code: '57P03' });
   }
@@ -132,20 +138,27 @@ export class PooledClient extends DatabaseClient {
 
   /** Asks within the deadline of whatever the caller runs for. What ends a transaction is always asked. */
   protected async send(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
-    const left = ENDS_TRANSACTION.test(query.text) ? Infinity : timeLeft();
-    if (left <= 0) throw Object.assign(new Error('The request has taken too long.'), { code: '57014' });
+    const isEnd = ENDS_TRANSACTION.test(query.text);
+    if (!isEnd) requireTime();
+    const left = isEnd ? Math.max(timeLeft(), 0) + END_TIMEOUT : timeLeft();
     try {
       return await this.ask({ query_timeout: Math.ceil(Math.min(READ_TIMEOUT, left)), ...query } as pg.QueryConfig);
     } catch (error) {
-      if (error instanceof Error && error.message === 'Query read timeout') this.destroy();
+      // At once, or the pool would hand it to whoever comes next.
+      if (isOfNoUse(error)) void this.end().catch(() => undefined);
       throw error;
     }
   }
-
-  private destroy(): void {
-    (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-  }
 }
+
+/** Whether a connection is lost, mute, about to be ended by PostgreSQL, or leads to a standby. */
+function isOfNoUse(error: unknown): boolean {
+  const { message, severity, code } = error as { message?: unknown; severity?: unknown; code?: unknown };
+  return message === 'Query read timeout' || severity === 'FATAL' || code === READ_ONLY;
+}
+
+/** A primary that has become a standby (read_only_sql_transaction). */
+const READ_ONLY = '25006';
 
 const ENDS_TRANSACTION = /^(COMMIT|ROLLBACK)$/;
 
@@ -186,6 +199,12 @@ export interface PoolOptions {
   onError: (error: Error) => void;
 }
 
+/** Runs in the context of whichever request has lost its connection, not of the one that waits for this one. */
+function prepareSession(client: pg.ClientBase): Promise<unknown> {
+  const query = { text: FOR_REQUESTS, query_timeout: CONNECT_TIMEOUT };
+  return withDeadline(Infinity, () => client.query(query as pg.QueryConfig));
+}
+
 /** What TypeORM needs to serve requests on a database; see {@link DatabaseModule}. */
 export function poolOptions(
   connection: DatabaseConnection,
@@ -198,10 +217,9 @@ export function poolOptions(
     poolErrorHandler: onError,
     extra: {
       ...clientOptions(connection),
-      ...(keepsSession
-        ? { Client: PooledClient, onConnect: (client: pg.ClientBase) => client.query(FOR_REQUESTS) }
-        : { Client: SessionlessClient }),
+      ...(keepsSession ? { Client: PooledClient, onConnect: prepareSession } : { Client: SessionlessClient }),
       query_timeout: READ_TIMEOUT,
+      maxLifetimeSeconds: CONNECTION_LIFETIME,
       keepAlive: true,
     },
   };

@@ -19,3 +19,20 @@ export function extendDeadline(by: number): void {
   const deadline = storage.getStore();
   if (deadline) deadline.at += by;
 }
+
+/** With less than this, nothing is begun that would have to be given up at once. In milliseconds. */
+const ENOUGH = 300;
+
+/** Nothing has been asked, as no time was left. It says of the database that it was too slow (query_canceled). */
+export class DeadlineError extends Error {
+  readonly code = '57014';
+
+  constructor() {
+    super('The request has taken too long.');
+  }
+}
+
+/** @throws DeadlineError when whatever the caller runs for has no time left to ask something */
+export function requireTime(): void {
+  if (timeLeft() < ENOUGH) throw new DeadlineError();
+}

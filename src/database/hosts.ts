@@ -8,33 +8,34 @@ const ANSWER_TIMEOUT = 2_000;
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html: SSLRequest */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-/** Hosts that were found to be standbys: they are tried last. */
-const standbys = new Set<string>();
+/** Hosts that were found to be standbys, or away: they are tried last. */
+const passedOver = new Set<string>();
 const nameOf = ({ host, port }: DatabaseHost) => `${host}:${port}`;
 
 /**
- * @returns the first host that takes connections and is no known standby, or else the first that takes them
+ * @returns the first host that takes connections, of those that are not passed over if possible
  * @throws the last failure, when none does
  */
 export async function firstReachable(hosts: DatabaseHost[]): Promise<DatabaseHost> {
-  const isStandby = (host: DatabaseHost) => standbys.has(nameOf(host));
+  const isLast = (host: DatabaseHost) => passedOver.has(nameOf(host));
   let failure: unknown;
-  for (const host of [...hosts.filter((one) => !isStandby(one)), ...hosts.filter(isStandby)]) {
+  for (const host of [...hosts.filter((one) => !isLast(one)), ...hosts.filter(isLast)]) {
     try {
       (await open(host, HOST_TIMEOUT)).destroy();
-      // It may have become the primary since.
-      standbys.delete(nameOf(host));
+      // It is back, or has become the primary.
+      passedOver.delete(nameOf(host));
       return host;
     } catch (error) {
       failure = error;
+      passedOver.add(nameOf(host));
     }
   }
   throw failure;
 }
 
 /** Has a host tried after the others the next time. */
-export function rememberStandby(host: DatabaseHost): void {
-  standbys.add(nameOf(host));
+export function passOver(host: DatabaseHost): void {
+  passedOver.add(nameOf(host));
 }
 
 /**

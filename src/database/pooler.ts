@@ -87,7 +87,8 @@ async function inspectPooler(
       if (/statement pooling|transaction blocks not allowed/i.test(String(error))) {
         return { mode: 'statement', keepsStatements: false };
       }
-      throw error;
+      if (!(error instanceof Error) || error.message !== 'Query read timeout') throw error;
+      throw new Error('The pooler has no second connection to PostgreSQL. Give it more of them.', { cause: error });
     }
     await other.query('ROLLBACK');
     if (mode === 'transaction' && keptStatement !== undefined) return { mode, keepsStatements: keptStatement };

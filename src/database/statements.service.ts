@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
+import { requireTime } from './deadline.js';
 import { DATABASE_ACCESS, type DatabaseAccess } from './connection.js';
 
 /** A statement that is parsed and planned once for each connection, for the paths that every request takes. */
@@ -37,15 +38,13 @@ export class Statements {
     const name = this.access.keepsStatements ? `${statement.name} ${this.generation}` : undefined;
     const pool = (this.dataSource.driver as unknown as { master: pg.Pool }).master;
     // Not `pool.query`: it would ask in the context of whichever request has given the connection back.
+    requireTime();
     const client = await pool.connect();
-    let failure: unknown;
     try {
       return (await client.query<Row>({ text, values, ...(name !== undefined && { name }) })).rows;
-    } catch (error) {
-      failure = error;
-      throw error;
     } finally {
-      client.release(failure !== undefined && !isStale(failure));
+      // A client that is of no use any more has ended itself.
+      client.release();
     }
   }
 }

@@ -3,6 +3,9 @@ const QUIET = 10_000;
 /** How often a long outage is told of again, in milliseconds. */
 const REMINDER = 60_000;
 
+/** Canceled, no lock in time, deadlock, serialization failure: it is there, and others may not notice anything. */
+const TOO_SLOW = new Set(['57014', '55P03', '40P01', '40001']);
+
 /** Where it is told. */
 export interface OutageLogger {
   warn(message: string): void;
@@ -27,7 +30,9 @@ export class OutageLog {
     if (this.timer) return;
     this.beganAt = now;
     this.remindedAt = now;
-    this.logger.warn(`the database is unavailable: ${error instanceof Error ? error.message : String(error)}`);
+    const { message, code } = error as { message?: unknown; code?: unknown };
+    const what = TOO_SLOW.has(String(code)) ? 'too slow or too busy for a request' : 'unavailable';
+    this.logger.warn(`the database is ${what}: ${String(message)}`);
     this.timer = setInterval(() => {
       this.look();
     }, QUIET / 4).unref();

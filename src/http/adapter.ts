@@ -42,6 +42,7 @@ export function createAdapter(
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       // Hooks do not run for these.
       void reply.headers({ ...protecting, 'x-request-id': request.id });
+      if (refuseHead(request.raw)) void reply.header('connection', 'close');
       answerError(error, request, reply);
     },
   });

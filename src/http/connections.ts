@@ -20,7 +20,8 @@ export interface ConnectionLimits {
 export const CONNECTION_LIMITS: ConnectionLimits = {
   head: 15_000,
   request: 30_000,
-  silence: 30_000,
+  // Longer than the longest statement that a request may wait for.
+  silence: 65_000,
   // Longer than the 60 s of the usual proxies, which must be the ones to hang up.
   idle: 72_000,
   checkEvery: 1_000,

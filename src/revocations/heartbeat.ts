@@ -5,7 +5,12 @@ import { databasePool } from '../database/connection.js';
 import { DATABASE_TIME, type DatabaseClock, type WithDatabaseTime } from '../database/database-clock.service.js';
 
 /** For how long a heartbeat proves that we hear, counted from when it was sent. In milliseconds. */
-const VALID_FOR = 2_000;
+export const VALID_FOR = 2_000;
+/**
+ * The same over a pooler. This process announces nothing there: what arrives proves that both ways lead to one database,
+ * and may have to wait for a crowd of requests in the pooler.
+ */
+export const POOLED_VALID_FOR = 10_000;
 /** Reads the database's clock too, as it is asked all the time. */
 const SEND = `SELECT pg_notify($1, $2), ${DATABASE_TIME}`;
 const TIME_LIMIT = 1_500;
@@ -34,11 +39,14 @@ export class Heartbeat {
   private readonly sentAt = new Map<number, Moment>();
   private beat = 0;
   private lastHeardSentAt = NEVER;
+  /** Why the last one could not be sent. */
+  private failure: unknown;
 
   constructor(
     way: DatabaseConnection,
     keepsSession: boolean,
     private readonly channel: string,
+    private readonly validFor: number,
     private readonly clock: DatabaseClock,
   ) {
     this.pool = databasePool(way, {
@@ -66,8 +74,10 @@ export class Heartbeat {
         const payload = `heartbeat ${this.sender} ${beat}`;
         return (await this.pool.query<WithDatabaseTime>(SEND, [this.channel, payload])).rows;
       });
-    } catch {
+      this.failure = undefined;
+    } catch (error) {
       this.sentAt.delete(beat);
+      this.failure = error;
     }
   }
 
@@ -81,15 +91,20 @@ export class Heartbeat {
     for (const earlier of this.sentAt.keys()) if (earlier <= beat) this.sentAt.delete(earlier);
   }
 
-  /** @returns when the last one to arrive was sent, on the process's monotonic clock */
-  heardUntil(): number {
-    return this.lastHeardSentAt.monotonic;
+  /** Whether nothing has arrived for so long that the connection to listen on should be made anew. */
+  isSilent(connectedAt: number): boolean {
+    return performance.now() - Math.max(connectedAt, this.lastHeardSentAt.monotonic) > 2.5 * this.validFor;
+  }
+
+  /** @returns why the last one could not be sent; undefined: it was, or none has failed yet */
+  lastFailure(): unknown {
+    return this.failure;
   }
 
   /** Whether what was announced more than two seconds ago over this way has certainly been heard. */
   isHeard(): boolean {
     const { monotonic, wall } = this.lastHeardSentAt;
-    return performance.now() - monotonic < VALID_FOR && Date.now() - wall < VALID_FOR;
+    return performance.now() - monotonic < this.validFor && Date.now() - wall < this.validFor;
   }
 
   /** What was heard so far proves nothing any more. */

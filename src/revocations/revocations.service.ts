@@ -11,7 +11,7 @@ import { DATABASE_ACCESS, DatabaseClient, sessionSettings, type DatabaseAccess }
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
 import { sql } from '../database/sql.js';
-import { Heartbeat } from './heartbeat.js';
+import { Heartbeat, POOLED_VALID_FOR, VALID_FOR } from './heartbeat.js';
 
 /** What a cached credential depends on: when it changes, the credential has to be looked up again. */
 export type RevocationTag =
@@ -29,8 +29,6 @@ const CHANNEL = 'latchkey_revocations';
 export const ANNOUNCE = 'pg_notify($1, $2)';
 const ASK_EVERY = 20_000;
 const RECONNECT_AFTER = 500;
-/** After how long without a heartbeat the connection is replaced, in milliseconds. */
-const SILENCE_LIMIT = 5_000;
 /** How long PostgreSQL may take to close a connection, in milliseconds. */
 const CLOSE_LIMIT = 500;
 /** How long the first heartbeats may take at start, in milliseconds. */
@@ -62,9 +60,9 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly database: DirectDatabase,
     clock: DatabaseClock,
   ) {
-    this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL, clock)];
+    this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL, VALID_FOR, clock)];
     if (access.pool !== access.direct) {
-      this.heartbeats.push(new Heartbeat(access.pool, access.keepsSession, CHANNEL, clock));
+      this.heartbeats.push(new Heartbeat(access.pool, access.keepsSession, CHANNEL, POOLED_VALID_FOR, clock));
     }
   }
 
@@ -178,6 +176,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     const deadline = performance.now() + START_LIMIT;
     while (!this.isConnected()) {
       if (performance.now() > deadline) {
+        for (const heartbeat of this.heartbeats) if (heartbeat.lastFailure()) throw heartbeat.lastFailure();
         throw new Error(
           'DATABASE_URL and DATABASE_DIRECT_URL do not lead to the same database: ' +
             'what is announced through one of them is not heard through the other.',
@@ -213,8 +212,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private sendHeartbeats(): void {
-    const silentSince = Math.max(this.connectedAt, Math.min(...this.heartbeats.map((one) => one.heardUntil())));
-    if (this.client && performance.now() - silentSince > SILENCE_LIMIT) this.lose(this.client);
+    if (this.client && this.heartbeats.some((one) => one.isSilent(this.connectedAt))) this.lose(this.client);
     for (const heartbeat of this.heartbeats) void heartbeat.send();
     if (performance.now() - this.askedAt > ASK_EVERY) this.keepSession();
   }

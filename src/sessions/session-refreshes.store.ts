@@ -63,6 +63,9 @@ const REFRESH = `
   expires_at = CASE WHEN s.refresh_expires_at IS NULL THEN s.expires_at
     ELSE least(now() + greatest(${TTL}, CASE WHEN $5 THEN ${REFRESH_TTL} END), s.created_at + ${MAX_AGE}) END`;
 
+/** The condition that `$2` is a skipped or an older counter of a session that lives. */
+const IS_REUSED = `s.refresh_counter > $2 AND ${PARENT} <> $2 AND s.revoked_at IS NULL`;
+
 /**
  * Which refresh tokens of a session are good (docs/decisions/refresh-tokens.md). Every change of state is one conditional
  * statement, so servers need not know of each other.
@@ -175,13 +178,15 @@ export class SessionRefreshes {
 
   /** Ends a session of which a skipped or an older refresh token was shown: one of its two users is a thief. */
   private async endReused({ id, counter }: Showing): Promise<void> {
+    // Looked at first: whoever shows an old one again and again is not to use up the connections that revoke.
+    if (!(await this.isReused(id, counter))) return;
     const isEnded = await this.revocations.during(
       (isEnded) => (isEnded ? `session ${id}` : undefined),
       async (tx) => {
         const [ended] = await sql<{ accountId: string }>(
           tx,
           `UPDATE sessions s SET revoked_at = now()
-           WHERE s.id = $1 AND s.refresh_counter > $2 AND ${PARENT} <> $2 AND s.revoked_at IS NULL
+           WHERE s.id = $1 AND ${IS_REUSED}
            RETURNING s.account_id AS "accountId"`,
           [id, counter],
         );
@@ -190,6 +195,11 @@ export class SessionRefreshes {
       },
     );
     if (isEnded) this.reportEnd(id);
+  }
+
+  private async isReused(id: string, counter: number): Promise<boolean> {
+    const found = await sql(this.manager, `SELECT 1 FROM sessions s WHERE s.id = $1 AND ${IS_REUSED}`, [id, counter]);
+    return found.length > 0;
   }
 
   private async noteEnd(tx: EntityManager, accountId: string, details: { session: string }): Promise<void> {
