@@ -73,7 +73,7 @@ export class AccountAdminController {
       'For admins. With a password, or without one: then an invitation is mailed, with which its holder chooses one.',
   })
   @ApiCreatedResponse({ type: AdminAccountView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, takenEmail())
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, takenEmail(), 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAccountBody): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.create(caller, body));
   }
@@ -100,7 +100,16 @@ export class AccountAdminController {
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })
   @ApiOkResponse({ type: AdminAccountView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, 'not_found', takenEmail(), lastAdmin())
+  @ApiErrors(
+    'app-token',
+    ...BODY_ERRORS,
+    BAD_ROLE,
+    ...ADMIN_ERRORS,
+    'not_found',
+    takenEmail(),
+    lastAdmin(),
+    'rate_limited',
+  )
   async update(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
@@ -120,7 +129,15 @@ export class AccountAdminController {
   })
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', lastAdmin(), answersForClients())
+  @ApiErrors(
+    'app-token',
+    ...UNUSED_BODY_ERRORS,
+    ...ADMIN_ERRORS,
+    'not_found',
+    lastAdmin(),
+    answersForClients(),
+    'rate_limited',
+  )
   async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.remove(caller, id);
   }
@@ -136,7 +153,7 @@ export class AccountAdminController {
   })
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async revoke(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.revoke(caller, id);
   }

@@ -1,4 +1,4 @@
-import { ApiError, invalidParams } from '../errors/api-error.js';
+import { ApiError, conflict, invalidParams } from '../errors/api-error.js';
 import { INVALID_ID, MUST_BE_STRING, MUST_BE_WHOLE_NUMBER } from '../http/validation.js';
 
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
@@ -7,6 +7,10 @@ export const scopesForbidden = () => forbidden('scopes', 'Only an admin can set 
 export const onBehalfForbidden = () =>
   forbidden('user', 'Only an admin can create tokens on behalf of other accounts.');
 export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A token cannot extend its own expiration.');
+
+/** MAX_APP_TOKENS_PER_ACCOUNT. */
+export const tooManyAppTokens = () =>
+  conflict('You have reached the maximum number of application tokens. Delete one that you no longer use.');
 
 // The others are refused before a service is asked; what is said of them is here for the description.
 export const badUsername = () => invalidParams({ username: [MUST_BE_STRING.message] });

@@ -28,7 +28,7 @@ export class UserTokensController extends UserTokenRoutes {
     description: 'For admins. Expires in a day unless told otherwise.',
   })
   @ApiCreatedResponse({ type: LoginAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden())
+  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden(), 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
   }

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
 import { ConfigError, loadConfig } from './config.js';
 
 const KEY = 'k'.repeat(32);
@@ -31,7 +32,7 @@ describe('Without any variable', () => {
       smtpUrl: undefined,
       mailFrom: 'Latchkey <no-reply@127.0.0.1>',
       bcryptCost: 12,
-      threadPoolSize: 4,
+      hashingThreads: Math.max(1, availableParallelism() - 1),
       passwordMinLength: 7,
       sessionTtl: 86_400,
       refreshTtl: 2_592_000,
@@ -50,6 +51,11 @@ describe('Without any variable', () => {
       loginMaxFailures: 10,
       loginFailureWindow: 900,
       rateLimitPerMinute: 120,
+      writeLimitPerMinute: 600,
+      maxAppTokensPerAccount: 1_000,
+      maxSessionsPerAccount: 1_000,
+      maxResetsPerAccount: 5,
+      maxMailsPerAddress: 50,
       trustProxy: false,
       corsOrigins: [],
       logLevel: 'info',
@@ -96,8 +102,16 @@ describe('A good variable', () => {
       { smtpUrl: 'smtps://h', mailFrom: 'a@b' },
     ],
     [
-      { BCRYPT_COST: '4', UV_THREADPOOL_SIZE: '1024' },
-      { bcryptCost: 4, threadPoolSize: 1024 },
+      { BCRYPT_COST: '4', HASHING_THREADS: '256' },
+      { bcryptCost: 4, hashingThreads: 256 },
+    ],
+    [
+      { WRITE_LIMIT_PER_MINUTE: '0', MAX_MAILS_PER_ADDRESS: '1' },
+      { writeLimitPerMinute: 0, maxMailsPerAddress: 1 },
+    ],
+    [
+      { MAX_APP_TOKENS_PER_ACCOUNT: '1', MAX_SESSIONS_PER_ACCOUNT: '2', MAX_RESETS_PER_ACCOUNT: '3' },
+      { maxAppTokensPerAccount: 1, maxSessionsPerAccount: 2, maxResetsPerAccount: 3 },
     ],
     [
       { RATE_LIMIT_PER_MINUTE: '0', LOGIN_MAX_FAILURES: '1' },
@@ -134,7 +148,12 @@ describe('A bad variable', () => {
     SMTP_URL: ['http://h', 'mail.example.org'],
     MAIL_FROM: ['nobody', 'a@b\r\nBcc: c@d'],
     BCRYPT_COST: [...WHOLE, '3', '21'],
-    UV_THREADPOOL_SIZE: [...WHOLE, '0'],
+    HASHING_THREADS: [...WHOLE, '0', '257'],
+    WRITE_LIMIT_PER_MINUTE: [...WHOLE, '1000001'],
+    MAX_APP_TOKENS_PER_ACCOUNT: [...WHOLE, '0', '1000001'],
+    MAX_SESSIONS_PER_ACCOUNT: [...WHOLE, '0', '1000001'],
+    MAX_RESETS_PER_ACCOUNT: [...WHOLE, '0', '1001'],
+    MAX_MAILS_PER_ADDRESS: [...WHOLE, '0', '1000001'],
     PASSWORD_MIN_LENGTH: [...WHOLE, '0', '73'],
     SESSION_TTL: [...WHOLE, '0'],
     REFRESH_TTL: [...WHOLE, '0'],

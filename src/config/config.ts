@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { logLevels, secretKey, SECRET_KEY_RULE, variables, type Variables } from './variables.js';
@@ -19,8 +20,8 @@ export interface Config {
   smtpUrl: string | undefined;
   mailFrom: string;
   bcryptCost: number;
-  /** How many threads libuv has for hashing, name look-ups and files: UV_THREADPOOL_SIZE, which Node itself reads. */
-  threadPoolSize: number;
+  /** How many passwords are hashed at once, each on a thread of its own. */
+  hashingThreads: number;
   passwordMinLength: number;
   sessionTtl: number;
   refreshTtl: number;
@@ -46,6 +47,16 @@ export interface Config {
   loginFailureWindow: number;
   /** 0: no limit. */
   rateLimitPerMinute: number;
+  /** How often an account may write; 0: no limit. */
+  writeLimitPerMinute: number;
+  /** Live ones. One more is refused. */
+  maxAppTokensPerAccount: number;
+  /** Live ones; and so many user tokens. One more ends the one that was used the longest time ago. */
+  maxSessionsPerAccount: number;
+  /** Live ones. One more ends the oldest. */
+  maxResetsPerAccount: number;
+  /** In a day. */
+  maxMailsPerAddress: number;
   /** `false`, a number of hops, or a list of networks: what Fastify's `trustProxy` takes. */
   trustProxy: false | number | string[];
   corsOrigins: string[];
@@ -162,7 +173,8 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? `Latchkey <no-reply@${new URL(publicUrl).hostname}>`,
     bcryptCost: values.BCRYPT_COST ?? 12,
-    threadPoolSize: values.UV_THREADPOOL_SIZE ?? 4,
+    // One core is the event loop's.
+    hashingThreads: values.HASHING_THREADS ?? Math.max(1, availableParallelism() - 1),
     passwordMinLength: values.PASSWORD_MIN_LENGTH ?? 7,
     sessionTtl: values.SESSION_TTL,
     refreshTtl: values.REFRESH_TTL,
@@ -181,6 +193,11 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
     loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE ?? 120,
+    writeLimitPerMinute: values.WRITE_LIMIT_PER_MINUTE ?? 600,
+    maxAppTokensPerAccount: values.MAX_APP_TOKENS_PER_ACCOUNT ?? 1_000,
+    maxSessionsPerAccount: values.MAX_SESSIONS_PER_ACCOUNT ?? 1_000,
+    maxResetsPerAccount: values.MAX_RESETS_PER_ACCOUNT ?? 5,
+    maxMailsPerAddress: values.MAX_MAILS_PER_ADDRESS ?? 50,
     trustProxy: values.TRUST_PROXY ?? false,
     corsOrigins: values.CORS_ORIGINS ?? [],
     logLevel: values.LOG_LEVEL,

@@ -72,7 +72,7 @@ export class SessionsController {
   @SessionRequired()
   @ApiOperation({ summary: 'Account Delete all tokens', description: 'Ends every session of the account.' })
   @ApiOkResponse({ type: AccountView })
-  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized')
+  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'rate_limited')
   signOut(@CurrentPrincipal() principal: SessionPrincipal): Promise<AccountView> {
     return this.sessions.signOut(principal);
   }

@@ -65,6 +65,9 @@ export const FIND_LIVE: PreparedStatement = {
       AND a.disabled_at IS NULL`,
 };
 
+/** How many sessions a sign-in ends at most, such as when fewer are allowed than before. */
+const MOST_ENDED = 10;
+
 /** How many live sessions a process remembers. */
 const REMEMBERED = 50_000;
 
@@ -187,6 +190,27 @@ export class SessionStore implements OnModuleInit {
       [accountId, id],
     );
     return rows.length === 1;
+  }
+
+  /**
+   * Ends the sessions of an account, and announces that, which were used the longest time ago, if there are too many
+   * (MAX_SESSIONS_PER_ACCOUNT). Of sign-ins at once, none sees the others' sessions: the next one ends those too.
+   *
+   * @returns their ids
+   */
+  async endExcess(tx: EntityManager, accountId: string): Promise<string[]> {
+    const rows = await sql<{ id: string }>(
+      tx,
+      `UPDATE sessions SET revoked_at = now() WHERE id IN (
+         SELECT id FROM sessions WHERE id IN (
+           SELECT id FROM sessions WHERE account_id = $1 AND ${LIVE}
+           ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $2 LIMIT ${MOST_ENDED})
+         FOR UPDATE SKIP LOCKED)
+       RETURNING id`,
+      [accountId, this.config.maxSessionsPerAccount],
+    );
+    for (const { id } of rows) await this.revocations.announce(tx, `session ${id}`);
+    return rows.map(({ id }) => id);
   }
 
   /** @returns at most `limit` live sessions of an account, newest first, from behind the cursor */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressForLimits } from './client-address.js';
+import { addressForLimits, networkOf } from './client-address.js';
 
 describe('The address that limits count by', () => {
   it.each([
@@ -59,5 +59,19 @@ describe('The address that limits count by', () => {
     'x'.repeat(10_000),
   ])('is one and the same for what is no address: %.20s', (address) => {
     expect(addressForLimits(address)).toBe('unknown');
+  });
+});
+
+describe('The network of an address', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.0/24'],
+    ['::ffff:192.0.2.255', '192.0.2.0/24'],
+    ['2001:db8:1:2::1', '2001:db8:1::/48'],
+    ['2001:0db8:0001:ffff::1', '2001:db8:1::/48'],
+    ['::1', '0:0:0::/48'],
+    ['unknown', 'unknown'],
+    ['', 'unknown'],
+  ])('is a /24 of IPv4 and a /48 of IPv6: %s', (address, expected) => {
+    expect(networkOf(address)).toBe(expected);
   });
 });

@@ -16,6 +16,17 @@ export function addressForLimits(address: string): string {
   return mapped ?? `${firstFourGroups(plain).join(':')}::/64`;
 }
 
+/**
+ * The network of a client's address: the /24 of IPv4, the /48 of IPv6, which is what a site usually has to itself
+ * (RFC 6177 section 2). What is no address is of one and the same.
+ */
+export function networkOf(address: string): string {
+  const one = addressForLimits(address);
+  const [first, second, third] = one.split(/[.:]/);
+  if (isIPv4(one)) return `${first}.${second}.${third}.0/24`;
+  return one === 'unknown' ? one : `${first}:${second}:${third}::/48`;
+}
+
 function firstFourGroups(address: string): string[] {
   const [head = '', tail = ''] = address.split('::');
   const [left, right] = [head, tail].map((part) => part.split(':').filter((group) => group !== '')) as [
