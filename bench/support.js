@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
+const main = process.env.LATCHKEY_MAIN ?? fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
 
 /** Calls `work` with a new data directory, and removes it afterwards. */
 export async function inDataDir(work) {

@@ -73,7 +73,7 @@ export class AccountAdminController {
     description: 'Admins only. Without a password, the account holder is sent an invitation to choose one.',
   })
   @ApiCreatedResponse({ type: AdminAccountView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, takenEmail())
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, takenEmail(), 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAccountBody): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.create(caller, body));
   }
@@ -101,7 +101,16 @@ export class AccountAdminController {
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })
   @ApiOkResponse({ type: AdminAccountView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, 'not_found', takenEmail(), lastAdmin())
+  @ApiErrors(
+    'app-token',
+    ...BODY_ERRORS,
+    BAD_ROLE,
+    ...ADMIN_ERRORS,
+    'not_found',
+    takenEmail(),
+    lastAdmin(),
+    'rate_limited',
+  )
   async update(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
@@ -121,7 +130,15 @@ export class AccountAdminController {
   })
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', lastAdmin(), answersForClients())
+  @ApiErrors(
+    'app-token',
+    ...UNUSED_BODY_ERRORS,
+    ...ADMIN_ERRORS,
+    'not_found',
+    lastAdmin(),
+    answersForClients(),
+    'rate_limited',
+  )
   async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.remove(caller, id);
   }
@@ -138,7 +155,7 @@ export class AccountAdminController {
   })
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async revoke(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.revoke(caller, id);
   }

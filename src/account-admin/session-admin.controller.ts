@@ -65,7 +65,7 @@ export class SessionAdminController {
   @ApiParam(ACCOUNT_ID)
   @ApiParam(SESSION_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async end(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,

@@ -3,10 +3,11 @@ import { EntityManager } from 'typeorm';
 import { AccountIds } from '../accounts/account-ids.service.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { AccountStore } from '../accounts/accounts.store.js';
+import { MailCaps } from '../accounts/mail-caps.service.js';
 import { EmailLinkStore } from '../email-links/email-links.store.js';
 import { EmailLinks, type LinkedPurpose } from '../email-links/email-links.service.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
-import { ApiError, invalidParams } from '../errors/api-error.js';
+import { invalidParams } from '../errors/api-error.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { UNUSABLE_LINK } from '../mail/link-mail.js';
@@ -38,25 +39,22 @@ export class AccountEmails {
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
     private readonly limits: Limits,
+    private readonly mailCaps: MailCaps,
     private readonly audit: AuditLog,
   ) {}
 
   /** Mails a new link to the account with this email unless it is verified. The answer is the same for any email. */
   async requestVerification(email: string): Promise<AccountView> {
-    const limit = { key: `verify ${this.accountIds.digest(email).toString('base64url')}`, ...MAILS };
-    try {
-      await this.manager.transaction(async (tx) => {
-        // In the transaction: when no mail is queued after all, the attempt must not count against the next one.
-        await this.limits.take(limit, tx);
-        const { accountId } = await this.links.askAgain(tx, email);
-        const subject = accountId === null ? {} : { subject: accountId };
-        await this.audit.record(tx, { kind: 'account.verification_requested', ...subject, email });
-      });
-      this.links.wake();
-    } catch (error) {
-      if (!(error instanceof ApiError && error.code === 'rate_limited')) throw error;
-      await this.limits.report(limit);
-    }
+    const limits = [
+      { key: `verify ${this.accountIds.digest(email).toString('base64url')}`, ...MAILS },
+      this.mailCaps.limitFor('links', email),
+    ];
+    await this.limits.inTransaction(limits, async (tx) => {
+      const { accountId } = await this.links.askAgain(tx, email);
+      const subject = accountId === null ? {} : { subject: accountId };
+      await this.audit.record(tx, { kind: 'account.verification_requested', ...subject, email });
+    });
+    this.links.wake();
     return { id: await this.accountIds.of(email), email };
   }
 

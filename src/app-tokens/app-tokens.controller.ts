@@ -12,7 +12,7 @@ import {
   NewAppToken,
   toAppTokenView,
 } from './app-tokens.dto.js';
-import { badExpiry, scopesForbidden } from './refusals.js';
+import { badExpiry, scopesForbidden, tooManyAppTokens } from './refusals.js';
 import { tokenRoutes } from './token-routes.js';
 
 const AppTokenRoutes = tokenRoutes('app', {
@@ -32,10 +32,19 @@ export class AppTokensController extends AppTokenRoutes {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'Create an application token',
-    description: 'Expires in about 200 years by default.',
+    description:
+      'Expires in about 200 years unless told otherwise. An account has MAX_APP_TOKENS_PER_ACCOUNT at most; one more is 409.',
   })
   @ApiCreatedResponse({ type: AppTokenAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), scopesForbidden())
+  @ApiErrors(
+    'app-token',
+    ...BODY_ERRORS,
+    badExpiry(),
+    badHeaders(),
+    scopesForbidden(),
+    tooManyAppTokens(),
+    'rate_limited',
+  )
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAppToken): Promise<AppTokenAnswer> {
     return { app_token: await this.appTokens.createAppToken(caller, body) };
   }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { AppPrincipal, UserPrincipal } from '../access/principal.js';
 import { badAppToken } from '../access/refusals.js';
 import { AccountStore } from '../accounts/accounts.store.js';
@@ -7,21 +7,24 @@ import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.s
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { notFound } from '../errors/api-error.js';
+import { Revocations } from '../revocations/revocations.service.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
 import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
-import { Tokens, type TokenRequest } from '../tokens/tokens.service.js';
+import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
 import { PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
-import { badUser, longerLifeForbidden, onBehalfForbidden, scopesForbidden } from './refusals.js';
+import { badUser, longerLifeForbidden, onBehalfForbidden, scopesForbidden, tooManyAppTokens } from './refusals.js';
 
 /** The kinds of tokens that accounts hold. */
 export type Kind = 'app' | 'user';
+
+type OwnedTokenRequest = TokenRequest & { accountId: string };
 
 /** Logging in with the Token header, and managing application and user tokens. */
 @Injectable()
 export class AppTokens {
   constructor(
-    private readonly manager: EntityManager,
+    private readonly revocations: Revocations,
     private readonly accounts: AccountStore,
     private readonly passwordChecks: PasswordChecks,
     private readonly callers: Callers,
@@ -32,16 +35,20 @@ export class AppTokens {
   /** @throws ApiError as {@link PasswordChecks.check}; `unauthorized` when the App-Token has been revoked meanwhile */
   async logIn({ username, password }: Login, app: AppPrincipal, address: string): Promise<string> {
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, address);
-    return this.manager.transaction(async (tx) => {
+    return this.revocations.transaction(async (tx) => {
       if (!(await this.callers.holdAccounts(tx, [{ accountId: id, credentialEpoch }]))) throw wrongCredentials();
       if (!(await this.callers.isGoodApp(tx, app))) throw badAppToken();
-      const { secret, record } = await this.tokens.issue(tx, 'user', { accountId: id });
+      const { secret, record, ended } = await this.tokens.issueUserToken(tx, { accountId: id });
+      await this.recordEnded(tx, id, ended);
       await this.audit.record(tx, { kind: 'sign_in', subject: id, actorId: id, details: { token: record.id } });
       return secret;
     });
   }
 
-  /** @throws ApiError `forbidden` when scopes are requested by a user who is not an admin */
+  /**
+   * @throws ApiError `forbidden` when a scope is asked for by somebody who is not an admin, `conflict` when the account has
+   *   too many App-Tokens
+   */
   async createAppToken(caller: UserPrincipal, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
@@ -103,14 +110,41 @@ export class AppTokens {
     return found(this.tokens.nameOf(kind, name));
   }
 
-  /** @param accounts the accounts besides the caller's that the token acts for */
-  private issue(caller: UserPrincipal, kind: Kind, request: TokenRequest, accounts: AtEpoch[] = []): Promise<string> {
-    return this.manager.transaction(async (tx) => {
+  /** @param accounts whom the token signs in, besides the caller */
+  private issue(
+    caller: UserPrincipal,
+    kind: Kind,
+    request: OwnedTokenRequest,
+    accounts: AtEpoch[] = [],
+  ): Promise<string> {
+    return this.revocations.transaction(async (tx) => {
       await this.callers.holdUser(tx, caller, { accounts });
-      const { secret, record } = await this.tokens.issue(tx, kind, request);
+      const { secret, record } = await this.issueIn(tx, kind, request);
       await this.audit.record(tx, issuing(kind, record, caller));
       return secret;
     });
+  }
+
+  /** @throws ApiError `conflict` when the account has too many App-Tokens */
+  private async issueIn(tx: EntityManager, kind: Kind, request: OwnedTokenRequest): Promise<IssuedToken> {
+    if (kind === 'app') {
+      const issued = await this.tokens.issueAppToken(tx, request);
+      if (!issued) throw tooManyAppTokens();
+      return issued;
+    }
+    const issued = await this.tokens.issueUserToken(tx, request);
+    await this.recordEnded(tx, request.accountId, issued.ended);
+    return issued;
+  }
+
+  private async recordEnded(tx: EntityManager, account: string, ended: string[]): Promise<void> {
+    for (const subject of ended) {
+      await this.audit.record(tx, {
+        kind: 'token.revoked',
+        subject,
+        details: { kind: 'user', account, reason: 'too_many' },
+      });
+    }
   }
 
   private auditing(kind: AuditKind) {

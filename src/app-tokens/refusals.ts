@@ -1,4 +1,4 @@
-import { ApiError, invalidParams } from '../errors/api-error.js';
+import { ApiError, conflict, invalidParams } from '../errors/api-error.js';
 import { INVALID_ID, MUST_BE_STRING, MUST_BE_WHOLE_NUMBER } from '../http/validation.js';
 
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
@@ -8,7 +8,11 @@ export const onBehalfForbidden = () =>
   forbidden('user', 'Only an admin can create tokens on behalf of other accounts.');
 export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A token cannot extend its own expiration.');
 
-// The validation of the body refuses these; they are here for the API description.
+/** MAX_APP_TOKENS_PER_ACCOUNT. */
+export const tooManyAppTokens = () =>
+  conflict('You have reached the maximum number of application tokens. Delete one that you no longer use.');
+
+// The others are refused before a service is asked; what is said of them is here for the description.
 export const badUsername = () => invalidParams({ username: [MUST_BE_STRING.message] });
 export const badExpiry = () => invalidParams({ seconds_until_expire: [MUST_BE_WHOLE_NUMBER.message] });
 

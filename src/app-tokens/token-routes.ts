@@ -76,7 +76,15 @@ export function tokenRoutes<View, List>(
     })
     @ApiParam(NAME)
     @ApiOkResponse({ type: view })
-    @ApiErrors('app-token', ...BODY_ERRORS, badExpiry(), badHeaders(), longerLifeForbidden(), 'not_found')
+    @ApiErrors(
+      'app-token',
+      ...BODY_ERRORS,
+      badExpiry(),
+      badHeaders(),
+      longerLifeForbidden(),
+      'not_found',
+      'rate_limited',
+    )
     async changeExpiry(
       @CurrentPrincipal() caller: UserPrincipal,
       @Param('name') name: string,
@@ -94,7 +102,7 @@ export function tokenRoutes<View, List>(
     })
     @ApiParam(NAME)
     @ApiNoContentResponse()
-    @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found')
+    @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found', 'rate_limited')
     async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<void> {
       await this.appTokens.remove(caller, kind, name);
     }

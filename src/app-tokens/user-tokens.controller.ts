@@ -29,7 +29,7 @@ export class UserTokensController extends UserTokenRoutes {
       'Admins only. Expires after USER_TOKEN_TTL seconds by default, which is a day unless configured ' + 'otherwise.',
   })
   @ApiCreatedResponse({ type: LoginAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden())
+  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden(), 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
   }

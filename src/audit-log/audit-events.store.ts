@@ -28,7 +28,27 @@ export interface NewAuditEvent extends AuditActor {
   requestId?: string;
 }
 
-/** The append-only tables of audit events and of their emails. */
+/** A row of `audit_events`, by the names of its columns. */
+export type EventRow = Record<string, unknown>;
+
+/**
+ * An INSERT of events.
+ *
+ * @param rows an SQL function that gives records from {@link EventRow}s in JSON
+ * @param options.subject an SQL expression, instead of the rows' own
+ * @param options.among more of the FROM clause, and a condition
+ */
+export function insertFrom(rows: string, { subject = 'r.subject', among = '' } = {}): string {
+  return `
+    INSERT INTO audit_events (kind, subject, outcome, actor_id, client_id, app_token_id, on_behalf_of, details, address,
+      request_id)
+    SELECT r.kind, ${subject}, r.outcome, r.actor_id, r.client_id, r.app_token_id, r.on_behalf_of, r.details, r.address,
+      r.request_id
+    FROM ${rows} AS r (kind text, subject text, outcome text, actor_id uuid, client_id text, app_token_id uuid,
+      on_behalf_of uuid, details jsonb, address text, request_id text) ${among}`;
+}
+
+/** The tables of audit events and of their emails: rows are added, and never changed. */
 @Injectable()
 export class AuditEventStore implements OnModuleInit {
   constructor(
@@ -70,7 +90,29 @@ export class AuditEventStore implements OnModuleInit {
     );
   }
 
-  /** Deletes the emails of an account, and the same emails where they belong to no account. */
+  /** Inserts events without emails, in one statement. */
+  async insertAll(manager: EntityManager, events: NewAuditEvent[]): Promise<void> {
+    const rows = JSON.stringify(events.map((event) => this.rowOf(event)));
+    await sql(manager, `${insertFrom('jsonb_to_recordset($1::jsonb)')} RETURNING id`, [rows]);
+  }
+
+  /** @returns the event as a statement takes it that is made with {@link insertFrom} */
+  rowOf(event: NewAuditEvent): EventRow {
+    return {
+      kind: event.kind,
+      subject: event.subject ?? null,
+      outcome: event.outcome ?? 'success',
+      actor_id: event.actorId ?? null,
+      client_id: event.clientId ?? null,
+      app_token_id: event.appTokenId ?? null,
+      on_behalf_of: event.onBehalfOf ?? null,
+      details: event.details ?? {},
+      address: event.address ?? null,
+      request_id: event.requestId ?? null,
+    };
+  }
+
+  /** Deletes the emails of an account, and those that are the same and of no account. */
   async blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
     await longSql(
       tx,

@@ -1,10 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
+import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { addressForLimits } from '../http/client-address.js';
 import { currentRequest } from '../http/current-request.js';
 import type { Outcome } from './audit-events.entity.js';
-import { AuditEventStore, type AuditActor } from './audit-events.store.js';
+import { AuditEventStore, type AuditActor, type EventRow, type NewAuditEvent } from './audit-events.store.js';
 import type { AuditKind } from './audit-kinds.js';
+import { FailureFolds, NOWHERE } from './failure-folds.js';
 
 /** An event to record. The actor, the address and the request id come from the current request. */
 export interface AuditEntry {
@@ -22,39 +25,121 @@ export interface AuditEntry {
   details?: Record<string, unknown>;
 }
 
-/** Writes the audit log. */
+/** A failure of which a statement finds out by itself whether there was one; see {@link AuditLog.expectFailure}. */
+export interface ExpectedFailure {
+  /** The row to insert; null: this is counted only. */
+  row: EventRow | null;
+  /** To be called when there was one, with its subject. */
+  happened(subject: string): void;
+}
+
+const MINUTE = 60_000;
+
+/** The audit log of who did what. */
 @Injectable()
-export class AuditLog {
+export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('AuditLog');
+  private readonly folds = new FailureFolds();
+  private timer: NodeJS.Timeout | undefined;
+  private flushing: Promise<void> = Promise.resolve();
+  /** Nothing is counted any more, as nothing of it would be written. */
+  private isStopping = false;
+
   constructor(
     private readonly manager: EntityManager,
     private readonly store: AuditEventStore,
   ) {}
 
-  /** Records an act in its own transaction, so that neither exists without the other. */
-  async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
-    const request = currentRequest();
-    const actor = actorOf(request?.principal);
-    await this.store.insert(tx, {
-      ...entry,
-      ...actor,
-      ...(entry.actorId !== undefined && { actorId: entry.actorId }),
-      ...(entry.onBehalfOf !== undefined && { onBehalfOf: entry.onBehalfOf }),
-      ...(request && { address: request.ip, requestId: request.id }),
-    });
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => void this.flush(), MINUTE).unref();
   }
 
-  /** Records what has no transaction: a failure, or that somebody read something. */
-  recordAlone(entry: AuditEntry): Promise<void> {
-    return this.record(this.manager, entry);
+  /** After the last request has been answered, and before the pool is closed. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isStopping = true;
+    clearInterval(this.timer);
+    await this.flush();
+  }
+
+  /** Notes an act in the transaction of the act, so that neither exists without the other. */
+  async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
+    await this.store.insert(tx, eventOf(entry));
+  }
+
+  /**
+   * Notes what has no transaction: a failure, or that somebody looked at something. Of failures of one kind from one client
+   * address the first in a minute is written as it is, and the others are counted: one event for all of them.
+   */
+  async recordAlone(entry: AuditEntry): Promise<void> {
+    const event = eventOf(entry);
+    if (entry.outcome === undefined || entry.outcome === 'success' || this.isStopping) {
+      await this.store.insert(this.manager, event);
+      return;
+    }
+    const network = networkOf(event);
+    if (!this.folds.open(event, network)) {
+      this.folds.add(event, network);
+      return;
+    }
+    try {
+      await this.store.insert(this.manager, event);
+    } catch (error) {
+      this.folds.close(event, network);
+      throw error;
+    }
+  }
+
+  /** Like {@link recordAlone}, for a statement that inserts the event itself, if it finds that there was a failure. */
+  expectFailure(entry: AuditEntry): ExpectedFailure {
+    const event = eventOf(entry);
+    const network = networkOf(event);
+    const isFirst = this.isStopping || this.folds.isFirst(event, network);
+    return {
+      row: isFirst ? this.store.rowOf(event) : null,
+      happened: (subject) => {
+        if (isFirst) this.folds.open(event, network);
+        else this.folds.add({ ...event, subject }, network);
+      },
+    };
+  }
+
+  /** Writes what has been counted, and begins the next minute. What cannot be written is written with that of the next one. */
+  flush(): Promise<void> {
+    this.flushing = this.flushing.then(() => this.writeFolds());
+    return this.flushing;
   }
 
   /** Removes an account's emails from the audit log; the events stay. */
   blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
     return this.store.blankEmails(tx, accountId, email);
   }
+
+  private async writeFolds(): Promise<void> {
+    const { events, giveBack } = this.folds.take();
+    if (events.length === 0) return;
+    try {
+      await this.store.insertAll(this.manager, events);
+    } catch (error) {
+      giveBack();
+      if (!isDatabaseUnavailable(error)) this.logger.error('counted failures could not be written', error);
+    }
+  }
 }
 
-/** Of a user on behalf of another, the actor is the one who acts. */
+function eventOf(entry: AuditEntry): NewAuditEvent {
+  const request = currentRequest();
+  return {
+    ...entry,
+    ...actorOf(request?.principal),
+    ...(entry.actorId !== undefined && { actorId: entry.actorId }),
+    ...(entry.onBehalfOf !== undefined && { onBehalfOf: entry.onBehalfOf }),
+    ...(request && { address: request.ip, requestId: request.id }),
+  };
+}
+
+const networkOf = ({ address }: NewAuditEvent) => (address === undefined ? NOWHERE : addressForLimits(address));
+
+/** Whoever acts on behalf of somebody is the one who acts. */
 function actorOf(principal: Principal | undefined): AuditActor {
   if (!principal || 'gatewayAccountId' in principal) return {};
   if ('clientId' in principal) return { clientId: principal.clientId };

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
 import { ConfigError, loadConfig } from './config.js';
 
 const KEY = 'k'.repeat(32);
@@ -34,7 +35,7 @@ describe('Without any variable', () => {
       smtpUrl: undefined,
       mailFrom: { name: 'Latchkey', address: 'no-reply@[127.0.0.1]' },
       bcryptCost: 12,
-      threadPoolSize: 4,
+      hashingThreads: Math.max(1, availableParallelism() - 1),
       passwordMinLength: 7,
       sessionTtl: 86_400,
       refreshTtl: 2_592_000,
@@ -53,6 +54,11 @@ describe('Without any variable', () => {
       loginMaxFailures: 10,
       loginFailureWindow: 900,
       rateLimitPerMinute: 120,
+      writeLimitPerMinute: 600,
+      maxAppTokensPerAccount: 1_000,
+      maxSessionsPerAccount: 1_000,
+      maxResetsPerAccount: 5,
+      maxMailsPerAddress: 50,
       trustProxy: false,
       corsOrigins: [],
       logLevel: 'info',
@@ -113,8 +119,16 @@ describe('A good variable', () => {
     ],
     [{ HOST: '::1' }, { mailFrom: { name: 'Latchkey', address: 'no-reply@[IPv6:::1]' } }],
     [
-      { BCRYPT_COST: '4', UV_THREADPOOL_SIZE: '1024' },
-      { bcryptCost: 4, threadPoolSize: 1024 },
+      { BCRYPT_COST: '4', HASHING_THREADS: '256' },
+      { bcryptCost: 4, hashingThreads: 256 },
+    ],
+    [
+      { WRITE_LIMIT_PER_MINUTE: '0', MAX_MAILS_PER_ADDRESS: '1' },
+      { writeLimitPerMinute: 0, maxMailsPerAddress: 1 },
+    ],
+    [
+      { MAX_APP_TOKENS_PER_ACCOUNT: '1', MAX_SESSIONS_PER_ACCOUNT: '2', MAX_RESETS_PER_ACCOUNT: '3' },
+      { maxAppTokensPerAccount: 1, maxSessionsPerAccount: 2, maxResetsPerAccount: 3 },
     ],
     [
       { RATE_LIMIT_PER_MINUTE: '0', LOGIN_MAX_FAILURES: '1' },
@@ -177,7 +191,12 @@ describe('A bad variable', () => {
       'a@ex\u00adample\u2028.org',
     ],
     BCRYPT_COST: [...WHOLE, '3', '21'],
-    UV_THREADPOOL_SIZE: [...WHOLE, '0'],
+    HASHING_THREADS: [...WHOLE, '0', '257'],
+    WRITE_LIMIT_PER_MINUTE: [...WHOLE, '1000001'],
+    MAX_APP_TOKENS_PER_ACCOUNT: [...WHOLE, '0', '1000001'],
+    MAX_SESSIONS_PER_ACCOUNT: [...WHOLE, '0', '1000001'],
+    MAX_RESETS_PER_ACCOUNT: [...WHOLE, '0', '1001'],
+    MAX_MAILS_PER_ADDRESS: [...WHOLE, '0', '1000001'],
     PASSWORD_MIN_LENGTH: [...WHOLE, '0', '73'],
     SESSION_TTL: [...WHOLE, '0'],
     REFRESH_TTL: [...WHOLE, '0'],

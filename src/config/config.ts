@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { DatabaseConnection } from './database-url.js';
@@ -25,8 +26,8 @@ export interface Config {
   smtpUrl: string | undefined;
   mailFrom: MailAddress;
   bcryptCost: number;
-  /** The size of libuv's thread pool: UV_THREADPOOL_SIZE, which Node itself reads. */
-  threadPoolSize: number;
+  /** How many passwords are hashed at once, each on a thread of its own. */
+  hashingThreads: number;
   passwordMinLength: number;
   sessionTtl: number;
   refreshTtl: number;
@@ -52,7 +53,17 @@ export interface Config {
   loginFailureWindow: number;
   /** 0: no limit. */
   rateLimitPerMinute: number;
-  /** `false`, a number of hops, or a list of networks, as Fastify's `trustProxy`. */
+  /** How often an account may write; 0: no limit. */
+  writeLimitPerMinute: number;
+  /** Live ones. One more is refused. */
+  maxAppTokensPerAccount: number;
+  /** Live ones; and so many user tokens. One more ends the one that was used the longest time ago. */
+  maxSessionsPerAccount: number;
+  /** Live ones. One more ends the oldest. */
+  maxResetsPerAccount: number;
+  /** In a day. */
+  maxMailsPerAddress: number;
+  /** `false`, a number of hops, or a list of networks: what Fastify's `trustProxy` takes. */
   trustProxy: false | number | string[];
   corsOrigins: string[];
   logLevel: LogLevel;
@@ -176,7 +187,8 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? { name: 'Latchkey', address: addressAt('no-reply', new URL(publicUrl).hostname) },
     bcryptCost: values.BCRYPT_COST ?? 12,
-    threadPoolSize: values.UV_THREADPOOL_SIZE ?? 4,
+    // One core is the event loop's.
+    hashingThreads: values.HASHING_THREADS ?? Math.max(1, availableParallelism() - 1),
     passwordMinLength: values.PASSWORD_MIN_LENGTH ?? 7,
     sessionTtl: values.SESSION_TTL,
     refreshTtl: values.REFRESH_TTL,
@@ -195,6 +207,11 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
     loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE ?? 120,
+    writeLimitPerMinute: values.WRITE_LIMIT_PER_MINUTE ?? 600,
+    maxAppTokensPerAccount: values.MAX_APP_TOKENS_PER_ACCOUNT ?? 1_000,
+    maxSessionsPerAccount: values.MAX_SESSIONS_PER_ACCOUNT ?? 1_000,
+    maxResetsPerAccount: values.MAX_RESETS_PER_ACCOUNT ?? 5,
+    maxMailsPerAddress: values.MAX_MAILS_PER_ADDRESS ?? 50,
     trustProxy: values.TRUST_PROXY ?? false,
     corsOrigins: values.CORS_ORIGINS ?? [],
     logLevel: values.LOG_LEVEL,

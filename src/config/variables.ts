@@ -84,7 +84,7 @@ export const variables = z.object({
   SMTP_URL: urlWith(['smtp:', 'smtps:']).optional(),
   MAIL_FROM: mailAddress.optional(),
   BCRYPT_COST: wholeNumber(4, 20).optional(),
-  UV_THREADPOOL_SIZE: wholeNumber(1, 1024).optional(),
+  HASHING_THREADS: wholeNumber(1, 256).optional(),
   PASSWORD_MIN_LENGTH: wholeNumber(1, 72).optional(),
   SESSION_TTL: seconds(86_400),
   REFRESH_TTL: seconds(2_592_000),
@@ -103,6 +103,11 @@ export const variables = z.object({
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
   LOGIN_FAILURE_WINDOW: seconds(900),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
+  WRITE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
+  MAX_APP_TOKENS_PER_ACCOUNT: wholeNumber(1, 1_000_000).optional(),
+  MAX_SESSIONS_PER_ACCOUNT: wholeNumber(1, 1_000_000).optional(),
+  MAX_RESETS_PER_ACCOUNT: wholeNumber(1, 1_000).optional(),
+  MAX_MAILS_PER_ADDRESS: wholeNumber(1, 1_000_000).optional(),
   TRUST_PROXY: z
     .union([wholeNumber(1, 100), list('must be a number of hops or a comma-separated list of networks', isNetwork)])
     .optional(),

@@ -18,6 +18,8 @@ export const SWEEP_LOCK = [NAMESPACE, 2] as const;
 export const ADMINISTRATION_LOCK = [NAMESPACE, 4] as const;
 /** The first number of the locks on emails; the second one is a hash of the email. */
 export const EMAIL_LOCKS = NAMESPACE + 1;
+/** The first number of the locks on how many tokens an account has; the second one is a hash of it and of their kind. */
+export const TOKEN_COUNT_LOCKS = NAMESPACE + 2;
 
 /** How long to try for a lock, in milliseconds. No request waits for these. */
 const LOCK_LIMIT = 60_000;

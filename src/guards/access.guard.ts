@@ -1,7 +1,7 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../config/config.js';
-import { addressForLimits } from '../limits/client-address.js';
+import { addressForLimits } from '../http/client-address.js';
 import { Limits } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
@@ -33,14 +33,14 @@ export class AccessGuard implements CanActivate {
         if (access.limited) await this.limit(request.ip);
         return true;
       case 'session':
-        return this.bearerJwt.admits(request);
+        return (await this.bearerJwt.admits(request)) && this.limitWrites(request);
       case 'app':
         await this.limit(request.ip);
         return this.appToken.admits(request);
       case 'frontend':
         return this.frontend.admits(request);
       case 'user':
-        return this.userToken.admits(request);
+        return (await this.userToken.admits(request)) && this.limitWrites(request);
       case 'api':
         return this.apiToken.admits(request);
       case 'client':
@@ -52,6 +52,16 @@ export class AccessGuard implements CanActivate {
         request.dialect = 'connect';
         return this.client.admits(request, access.scope);
     }
+  }
+
+  /** @throws ApiError `rate_limited` */
+  private async limitWrites({ method, principal }: FastifyRequest): Promise<true> {
+    const most = this.config.writeLimitPerMinute;
+    if (most > 0 && method !== 'GET' && method !== 'HEAD' && principal && 'credentialEpoch' in principal) {
+      const actor = ('actorId' in principal ? principal.actorId : null) ?? principal.accountId;
+      await this.limits.take({ key: `writes ${actor}`, most, seconds: 60 });
+    }
+    return true;
   }
 
   private async limit(address: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { insertFrom, type EventRow } from '../audit-log/audit-events.store.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 
@@ -9,6 +10,53 @@ export interface Limit {
   most: number;
   seconds: number;
 }
+
+/** What became of an attempt. */
+export interface Taken {
+  /** Under which limits it was counted. */
+  taken: string[];
+  /** The first limit that had been reached already, and for how many seconds that lasts. */
+  reached: { key: string; seconds: number } | undefined;
+  /** Whether nobody was refused by it before in its window. */
+  isFirst: boolean;
+}
+
+/**
+ * Counts an attempt under all limits, in their order, or, if one of them has been reached, under none. Then that is noted
+ * once for each window, as whoever floods us fills no disk.
+ */
+const TAKE = `
+  WITH wanted AS (
+    SELECT * FROM unnest($1::text[], $2::int[], $3::float8[]) WITH ORDINALITY AS w (key, most, seconds, place)
+  ), reached AS (
+    SELECT key, extract(epoch FROM l.window_ends_at - now())::float8 AS seconds
+    FROM wanted JOIN attempt_limits l USING (key)
+    WHERE l.count >= most AND l.window_ends_at > now() ORDER BY place LIMIT 1
+  ), told AS (
+    UPDATE attempt_limits l SET told = true FROM reached WHERE l.key = reached.key AND NOT l.told RETURNING l.key
+  ), report AS (
+    ${insertFrom('jsonb_to_record($4::jsonb)', {
+      subject: `split_part(told.key, ' ', 1)`,
+      among: 'CROSS JOIN told WHERE $4::jsonb IS NOT NULL',
+    })}
+  ), taken AS (
+    INSERT INTO attempt_limits AS l (key, count, window_ends_at)
+    SELECT key, 1, now() + seconds * interval '1 second' FROM wanted WHERE NOT EXISTS (SELECT FROM reached)
+    ORDER BY place
+    ON CONFLICT (key) DO UPDATE SET
+      count = CASE WHEN l.window_ends_at <= now() THEN 1 ELSE l.count + 1 END,
+      window_ends_at = CASE WHEN l.window_ends_at <= now() THEN excluded.window_ends_at ELSE l.window_ends_at END,
+      told = l.told AND l.window_ends_at > now()
+    WHERE l.window_ends_at <= now() OR l.count < (SELECT most FROM wanted w WHERE w.key = excluded.key)
+    RETURNING key
+  )
+  SELECT (SELECT key FROM reached) AS key, (SELECT seconds FROM reached) AS seconds,
+    EXISTS (SELECT FROM told) AS "isFirst", ARRAY(SELECT key FROM taken) AS taken`;
+
+/** Locks the rows of `$1` in the order of the keys, as {@link TAKE} does: nobody waits for another in a circle. */
+const HELD = `
+  SELECT l.key, l.count FROM unnest($1::text[]) WITH ORDINALITY AS w (key, place) JOIN attempt_limits l USING (key)
+  ORDER BY place FOR UPDATE OF l`;
 
 /** The table of counted attempts. */
 @Injectable()
@@ -22,54 +70,48 @@ export class AttemptLimitStore implements OnModuleInit {
     this.sweeper.add({ table: 'attempt_limits', where: 'window_ends_at < now()' });
   }
 
-  /** Counts an attempt, unless the limit is reached. @returns whether it was counted */
-  async take(manager: EntityManager, { key, most, seconds }: Limit): Promise<boolean> {
-    const rows = await sql(
+  /**
+   * Counts an attempt under all limits, unless it is one too many under one of them. Of several attempts at once, one may be
+   * counted under some and refused by another; `taken` are fewer than the limits then, and nothing is `reached`.
+   *
+   * @param report what the audit log is to have of a limit that is reached, but for the subject; null: nothing
+   */
+  async take(manager: EntityManager, limits: Limit[], report: EventRow | null): Promise<Taken> {
+    const [row] = await sql<{ key: string | null; seconds: number | null; isFirst: boolean; taken: string[] }>(
       manager,
-      `INSERT INTO attempt_limits AS l (key, count, window_ends_at)
-       VALUES ($1, 1, now() + $2 * interval '1 second')
-       ON CONFLICT (key) DO UPDATE SET
-         count = CASE WHEN l.window_ends_at <= now() THEN 1 ELSE l.count + 1 END,
-         window_ends_at = CASE WHEN l.window_ends_at <= now() THEN excluded.window_ends_at ELSE l.window_ends_at END,
-         told = l.told AND l.window_ends_at > now()
-       WHERE l.window_ends_at <= now() OR l.count < $3
-       RETURNING count`,
-      [key, seconds, most],
+      TAKE,
+      [limits.map(({ key }) => key), limits.map(({ most }) => most), limits.map(({ seconds }) => seconds), report],
     );
-    return rows.length > 0;
+    if (!row) throw new Error('Nothing was said about the limits.');
+    const { key, seconds, isFirst, taken } = row;
+    return { taken, isFirst, reached: key === null ? undefined : { key, seconds: seconds ?? 0 } };
   }
 
-  async giveBack(key: string): Promise<void> {
+  /** Takes back an attempt, under each of these that are still in their window. In the order in which it was taken. */
+  async giveBack(keys: string[]): Promise<void> {
     await sql(
       this.manager,
-      'UPDATE attempt_limits SET count = count - 1 WHERE key = $1 AND count > 0 AND window_ends_at > now()',
-      [key],
+      `WITH held AS (${HELD})
+       UPDATE attempt_limits l SET count = l.count - 1 FROM held
+       WHERE l.key = held.key AND l.count > 0 AND l.window_ends_at > now() RETURNING l.key`,
+      [keys],
+    );
+  }
+
+  /** Takes back an attempt that was never made: where it was the only one, nothing is left of it. */
+  async forget(keys: string[], manager = this.manager): Promise<void> {
+    await sql(
+      manager,
+      `WITH held AS (${HELD}), gone AS (
+         DELETE FROM attempt_limits l USING held WHERE l.key = held.key AND held.count <= 1 RETURNING l.key
+       )
+       UPDATE attempt_limits l SET count = l.count - 1 FROM held
+       WHERE l.key = held.key AND held.count > 1 AND l.window_ends_at > now() RETURNING l.key`,
+      [keys],
     );
   }
 
   async remove(keys: string[]): Promise<void> {
     await sql(this.manager, 'DELETE FROM attempt_limits WHERE key = ANY($1) RETURNING key', [keys]);
-  }
-
-  /** @returns whether this is the first report in the limit's window */
-  async markReported(tx: EntityManager, key: string): Promise<boolean> {
-    const rows = await sql(
-      tx,
-      'UPDATE attempt_limits SET told = true WHERE key = $1 AND NOT told AND window_ends_at > now() RETURNING key',
-      [key],
-    );
-    return rows.length > 0;
-  }
-
-  /** @param manager the one that counted: its transaction has locked the row
-   * @returns seconds until the limit's window ends
-   */
-  async secondsLeft(manager: EntityManager, key: string): Promise<number> {
-    const [row] = await sql<{ seconds: number }>(
-      manager,
-      'SELECT extract(epoch FROM window_ends_at - now())::float8 AS seconds FROM attempt_limits WHERE key = $1',
-      [key],
-    );
-    return row?.seconds ?? 1;
   }
 }

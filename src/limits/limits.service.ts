@@ -1,29 +1,89 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
+import { Clock } from '../config/clock.js';
 import { rateLimited } from '../errors/api-error.js';
 import { AttemptLimitStore, type Limit } from './attempt-limits.store.js';
+import { ReachedLimits } from './reached-limits.js';
 
 export type { Limit } from './attempt-limits.store.js';
 
-/** Counts attempts in PostgreSQL, so that all replicas agree. A limit ends with its window. */
+/**
+ * For how long a process takes for certain, in seconds, that a limit is still reached which attempts of others may be given
+ * back to, or which may be lifted, on any replica.
+ */
+const UNCERTAIN_AFTER = 1;
+
+/** How often an attempt is counted that others come between. */
+const ROUNDS = 5;
+
+/**
+ * Counts attempts in PostgreSQL, so that all replicas agree. A limit ends by itself with its window. A refusal costs a
+ * statement at most, and none where this process knows already that the limit is reached.
+ */
 @Injectable()
 export class Limits {
+  private readonly reached: ReachedLimits;
+
   constructor(
     private readonly manager: EntityManager,
     private readonly store: AttemptLimitStore,
     private readonly audit: AuditLog,
-  ) {}
+    clock: Clock,
+  ) {
+    this.reached = new ReachedLimits(() => clock.now() * 1_000);
+  }
 
-  /** Counts one attempt, and refuses it if the limit is reached.
-   * @param manager a transaction's, if the attempt is only to count when that commits
-   * @throws ApiError `rate_limited`, with the time to wait
+  /**
+   * Counts one attempt under each limit; one too many is refused, and counted under none.
+   *
+   * @throws ApiError `rate_limited` with how long to wait, when it is refused
    */
-  async take({ key, most, seconds }: Limit, manager = this.manager): Promise<void> {
-    if (await this.store.take(manager, { key, most, seconds })) return;
-    // In a caller's transaction, which the refusal rolls back, the report would be lost.
-    if (manager === this.manager) await this.report({ key });
-    throw rateLimited(await this.store.secondsLeft(manager, key));
+  async take(...limits: Limit[]): Promise<void> {
+    const seconds = await this.tryTake(limits);
+    if (seconds !== undefined) throw rateLimited(seconds);
+  }
+
+  /**
+   * Like {@link take}, for whoever has something else to do when it is refused.
+   *
+   * @param options.manager a transaction's, if the attempt is to count only when that commits. When it is refused, the
+   *   transaction should commit, as it has noted that in the audit log
+   * @param options.isFinal false: an attempt may be given back, or the limit lifted
+   * @returns undefined, or, when it is refused, for how many seconds that lasts
+   */
+  async tryTake(
+    limits: Limit[],
+    { manager = this.manager, isFinal = true }: { manager?: EntityManager; isFinal?: boolean } = {},
+  ): Promise<number | undefined> {
+    const known = this.knownToBeReached(limits);
+    if (known !== undefined) return known;
+    const report = this.audit.expectFailure({ kind: 'limit.reached', outcome: 'refused' });
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { taken, reached, isFirst } = await this.store.take(manager, limits, report.row);
+      if (reached) {
+        this.reached.add(reached.key, reached.seconds, isFinal ? Infinity : UNCERTAIN_AFTER);
+        if (isFirst) report.happened(reached.key.split(' ', 1)[0] ?? '');
+        return reached.seconds;
+      }
+      if (taken.length === limits.length) return undefined;
+      // Others were counted in the same moment: what they left is seen the next time.
+      if (taken.length > 0) await this.store.forget(taken, manager);
+    }
+    return 1;
+  }
+
+  /**
+   * Does work in a transaction, and counts it under each limit if the transaction commits.
+   *
+   * @returns what the work gives; undefined when it is refused
+   */
+  async inTransaction<T>(limits: Limit[], work: (tx: EntityManager) => Promise<T>): Promise<T | undefined> {
+    if (this.knownToBeReached(limits) !== undefined) return undefined;
+    return this.manager.transaction(async (manager) => {
+      const seconds = await this.tryTake(limits, { manager });
+      return seconds === undefined ? work(manager) : undefined;
+    });
   }
 
   /**
@@ -32,19 +92,21 @@ export class Limits {
    * @throws ApiError `rate_limited`
    */
   async attempt<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
-    const taken: Limit[] = [];
+    const seconds = await this.tryTake(limits, { isFinal: false });
+    if (seconds !== undefined) throw rateLimited(seconds);
+    const keys = limits.map(({ key }) => key);
     let outcome: T | undefined;
     try {
-      for (const limit of limits) {
-        await this.take(limit);
-        taken.push(limit);
-      }
       outcome = await work();
     } catch (error) {
-      await this.giveBackAll(taken).catch(() => undefined);
+      this.reached.remove(keys);
+      await this.store.forget(keys).catch(() => undefined);
       throw error;
     }
-    if (outcome !== undefined) await this.giveBackAll(taken);
+    if (outcome !== undefined) {
+      await this.store.giveBack(keys);
+      this.reached.remove(keys);
+    }
     return outcome;
   }
 
@@ -56,34 +118,22 @@ export class Limits {
    */
   async countFailure<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
     const outcome = await work();
-    if (outcome === undefined) for (const limit of limits) await this.take(limit);
+    if (outcome === undefined) await this.take(...limits);
     return outcome;
   }
 
-  private async giveBackAll(limits: Limit[]): Promise<void> {
-    for (const limit of limits) await this.giveBack(limit);
-  }
-
-  /** Takes back one counted attempt. */
-  giveBack({ key }: Limit): Promise<void> {
-    return this.store.giveBack(key);
-  }
-
   /** Lifts limits before their time. */
-  lift(...limits: Limit[]): Promise<void> {
-    return this.store.remove(limits.map(({ key }) => key));
+  async lift(...limits: Limit[]): Promise<void> {
+    const keys = limits.map(({ key }) => key);
+    await this.store.remove(keys);
+    this.reached.remove(keys);
   }
 
-  /**
-   * Records in the audit log that a limit was reached, once in each window, so that a flood does not fill the disk. To
-   * be called after a refused {@link take} in a caller's transaction, which was rolled back.
-   */
-  async report({ key }: Pick<Limit, 'key'>): Promise<void> {
-    await this.manager.transaction(async (tx) => {
-      const subject = key.split(' ', 1)[0] ?? '';
-      if (await this.store.markReported(tx, key)) {
-        await this.audit.record(tx, { kind: 'limit.reached', outcome: 'refused', subject });
-      }
-    });
+  private knownToBeReached(limits: Limit[]): number | undefined {
+    for (const { key } of limits) {
+      const seconds = this.reached.secondsLeft(key);
+      if (seconds !== undefined) return seconds;
+    }
+    return undefined;
   }
 }

@@ -48,7 +48,7 @@ export class OauthClientsController {
   @UserTokenRequired()
   @ApiOperation({ summary: 'Create an OAuth2 client', description: 'Admins only. The secret is only shown once.' })
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS)
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.clients.create(caller, body));
   }
@@ -90,7 +90,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: OauthClientView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async update(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
@@ -109,7 +109,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.clients.remove(caller, id);
   }
@@ -123,7 +123,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async revokeTokens(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.clients.revokeTokens(caller, id);
   }
@@ -138,7 +138,7 @@ export class OauthClientsController {
   })
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', twoSecrets())
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', twoSecrets(), 'rate_limited')
   async rotateSecret(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
@@ -156,7 +156,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiParam(SECRET_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found')
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async removeSecret(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,

@@ -10,7 +10,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
-import { addressForLimits } from '../limits/client-address.js';
+import { addressForLimits } from '../http/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';

@@ -1,15 +1,16 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { AccountIds } from '../accounts/account-ids.service.js';
 import { AccountStore } from '../accounts/accounts.store.js';
+import { MailCaps } from '../accounts/mail-caps.service.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, invalidParams } from '../errors/api-error.js';
+import { invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
-import { Limits, type Limit } from '../limits/limits.service.js';
+import { Limits } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import { AccountRevocation, CREDENTIALS } from '../revocations/account-revocation.store.js';
 import { UNUSABLE_LINK } from '../mail/link-mail.js';
@@ -33,7 +34,6 @@ export class PasswordResets implements OnModuleInit {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly manager: EntityManager,
     private readonly accounts: AccountStore,
     private readonly accountIds: AccountIds,
     private readonly hasher: PasswordHasher,
@@ -45,6 +45,7 @@ export class PasswordResets implements OnModuleInit {
     private readonly tokens: SessionTokens,
     private readonly mailQueue: MailQueue,
     private readonly limits: Limits,
+    private readonly mailCaps: MailCaps,
     private readonly secretKeys: SecretKeys,
     private readonly audit: AuditLog,
   ) {}
@@ -68,7 +69,8 @@ export class PasswordResets implements OnModuleInit {
    */
   async request(email: string): Promise<AccountView> {
     const digest = this.accountIds.digest(email).toString('base64url');
-    const queued = await this.queueMail(email, { key: `reset ${digest}`, ...MAILS });
+    const limits = [{ key: `reset ${digest}`, ...MAILS }, this.mailCaps.limitFor('links', email)];
+    const queued = await this.limits.inTransaction(limits, (tx) => this.offer(tx, email));
     if (queued) this.mailQueue.wake();
     return { id: await this.accountIds.of(email, queued?.accountId), email };
   }
@@ -138,21 +140,6 @@ export class PasswordResets implements OnModuleInit {
   private async refuse(reset: string): Promise<never> {
     await this.audit.recordAlone({ kind: 'password_reset.redeemed', outcome: 'failure', details: { reset } });
     throw unusableToken();
-  }
-
-  /** @returns the account that the mail goes to, null: none; undefined when one was queued less than a minute ago */
-  private async queueMail(email: string, limit: Limit): Promise<{ accountId: string | null } | undefined> {
-    try {
-      return await this.manager.transaction(async (tx) => {
-        // In the transaction: when no mail is queued after all, the attempt must not count against the next one.
-        await this.limits.take(limit, tx);
-        return this.offer(tx, email);
-      });
-    } catch (error) {
-      if (!(error instanceof ApiError && error.code === 'rate_limited')) throw error;
-      await this.limits.report(limit);
-      return undefined;
-    }
   }
 }
 

@@ -6,6 +6,9 @@ import { Sweeper } from '../database/sweeper.service.js';
 
 const LIVE = 'r.ended_at IS NULL AND r.expires_at > now()';
 
+/** How many resets a new one ends at most, such as when fewer are allowed than before. */
+const MOST_ENDED = 10;
+
 /** The table of password resets. */
 @Injectable()
 export class PasswordResetStore implements OnModuleInit {
@@ -19,7 +22,10 @@ export class PasswordResetStore implements OnModuleInit {
     this.sweeper.add({ table: 'password_resets', where: `expires_at < now() - interval '7 days'` });
   }
 
-  /** Opens a reset for the account with this email, or for none: the same work either way. */
+  /**
+   * Opens a reset for whoever has this email, or for nobody: the same statement either way. Ends the account's oldest, if
+   * there are too many (MAX_RESETS_PER_ACCOUNT).
+   */
   async open(
     tx: EntityManager,
     email: string,
@@ -28,11 +34,15 @@ export class PasswordResetStore implements OnModuleInit {
       tx,
       `WITH a AS (
          SELECT id, email FROM accounts WHERE lower(email) = lower($1) AND disabled_at IS NULL FOR SHARE
+       ), ended AS (
+         UPDATE password_resets SET ended_at = now() WHERE id IN (
+           SELECT r.id FROM password_resets r WHERE r.account_id = (SELECT id FROM a) AND ${LIVE}
+           ORDER BY r.created_at DESC, r.id OFFSET $3 LIMIT ${MOST_ENDED})
        )
        INSERT INTO password_resets (account_id, expires_at)
        VALUES ((SELECT id FROM a), now() + $2 * interval '1 second')
        RETURNING id, account_id AS "accountId", (SELECT email FROM a) AS email`,
-      [email, this.config.resetTtl],
+      [email, this.config.resetTtl, this.config.maxResetsPerAccount - 1],
     );
     if (!row) throw new Error('The new reset was not returned.');
     return row;

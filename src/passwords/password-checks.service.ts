@@ -6,7 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized } from '../errors/api-error.js';
 import { unverified } from '../errors/common-errors.js';
 import { SecretKeys } from '../keys/secret-keys.js';
-import { addressForLimits } from '../limits/client-address.js';
+import { addressForLimits } from '../http/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import type { AccountEntity } from '../accounts/accounts.entity.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
@@ -45,8 +45,12 @@ export class PasswordChecks {
    *   password is correct but the email is not verified, if EMAIL_VERIFICATION requires it; `unavailable`
    */
   async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
-    const known = await this.accounts.findByEmail(email);
-    const account = await this.limits.attempt(this.limitsFor(email, address), () => this.match(known, password));
+    this.hasher.requireRoom();
+    let known = null as AccountEntity | null;
+    const account = await this.limits.attempt(this.limitsFor(email, address), async () => {
+      known = await this.accounts.findByEmail(email);
+      return this.match(known, password);
+    });
     if (!account) {
       await this.audit.recordAlone({
         kind: 'sign_in',
@@ -88,7 +92,8 @@ export class PasswordChecks {
 
   /** A failed renewal must not fail the sign-in, as the next one tries again. */
   private async renewOutdatedHash(account: SignInAccount, password: string): Promise<void> {
-    if (!this.hasher.isOutdated(account.passwordHash)) return;
+    // Nor does anybody wait for it.
+    if (!this.hasher.isOutdated(account.passwordHash) || this.hasher.isBusy) return;
     try {
       await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hash(password));
     } catch (error) {

@@ -42,7 +42,7 @@ export class AccountSessionsController {
   })
   @ApiParam({ name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID })
   @ApiNoContentResponse()
-  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'not_found')
+  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'not_found', 'rate_limited')
   async end(@CurrentPrincipal() caller: SessionPrincipal, @Param('sid') sid: string): Promise<void> {
     await this.sessions.end(caller.accountId, sid, caller);
   }

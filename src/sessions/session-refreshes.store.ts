@@ -4,7 +4,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import type { Origin } from '../http/current-request.js';
-import { networkOf } from '../limits/client-address.js';
+import { networkOf } from '../http/client-address.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
 

@@ -76,7 +76,7 @@ export class SessionsController {
     description: 'Ends every session and user token of the account.',
   })
   @ApiOkResponse({ type: AccountView })
-  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized')
+  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'rate_limited')
   signOut(@CurrentPrincipal() principal: SessionPrincipal): Promise<AccountView> {
     return this.sessions.signOut(principal);
   }

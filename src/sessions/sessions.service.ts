@@ -3,6 +3,7 @@ import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
+import { MailCaps } from '../accounts/mail-caps.service.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
 import { foldEmail } from '../accounts/email.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
@@ -47,6 +48,7 @@ export class Sessions {
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
     private readonly limits: Limits,
+    private readonly mailCaps: MailCaps,
     private readonly audit: AuditLog,
   ) {}
 
@@ -66,7 +68,7 @@ export class Sessions {
       return await this.answer(
         await this.manager.transaction(async (tx) => {
           const account = await this.accounts.create(tx, { email, passwordHash, role: 'user' });
-          await this.emailLinks.askToVerify(tx, account.id, email);
+          await this.askToVerify(tx, account.id, email);
           await this.audit.record(tx, { kind: 'account.created', subject: account.id, actorId: account.id, email });
           return this.openIfVerified(tx, { ...account, emailVerified: false }, remember_me);
         }),
@@ -85,7 +87,7 @@ export class Sessions {
    */
   async signIn({ email, password, remember_me }: Credentials, address: string): Promise<TokenPair> {
     const account = await this.passwordChecks.check(email, password, address);
-    const session = await this.manager.transaction(async (tx) => {
+    const session = await this.revocations.transaction(async (tx) => {
       const opened = await this.open(tx, account, remember_me);
       const details = { session: opened.id };
       await this.audit.record(tx, { kind: 'sign_in', subject: account.id, actorId: account.id, details });
@@ -143,11 +145,12 @@ export class Sessions {
       const credentialEpoch = await this.accountRevocation.revoke(tx, account.id, extent);
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
       if (account.oldEmail !== null) {
+        await this.mailCaps.take(tx, 'notices', account.oldEmail);
         const undoable = account.wasVerified || this.config.emailVerification === 'off';
         await this.emailLinks.notifyOldAddress(tx, account.id, account.oldEmail, undoable);
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
-      if (!account.emailVerified) await this.emailLinks.askToVerify(tx, account.id, account.email);
+      if (!account.emailVerified) await this.askToVerify(tx, account.id, account.email);
       return this.openIfVerified(tx, { ...account, credentialEpoch }, change.remember_me);
     });
     return this.answer(opened);
@@ -157,7 +160,16 @@ export class Sessions {
   async open(tx: EntityManager, account: AccountAtEpoch, remember = false): Promise<OpenSession> {
     const session = await this.store.open(tx, account, remember, currentOrigin());
     if (!session) throw wrongCredentials();
+    for (const ended of await this.store.endExcess(tx, account.id)) {
+      const details = { session: ended, reason: 'too_many' };
+      await this.audit.record(tx, { kind: 'session.ended', subject: account.id, details });
+    }
     return session;
+  }
+
+  private async askToVerify(tx: EntityManager, accountId: string, email: string): Promise<void> {
+    if (this.config.emailVerification === 'required') await this.mailCaps.take(tx, 'links', email);
+    await this.emailLinks.askToVerify(tx, accountId, email);
   }
 
   private async openIfVerified(

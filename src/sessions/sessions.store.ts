@@ -41,7 +41,10 @@ export const FIND_LIVE: PreparedStatement = {
       AND a.disabled_at IS NULL`,
 };
 
-/** How many live sessions a process caches. */
+/** How many sessions a sign-in ends at most, such as when fewer are allowed than before. */
+const MOST_ENDED = 10;
+
+/** How many live sessions a process remembers. */
 const REMEMBERED = 50_000;
 
 /** The session table. Every change of state is one conditional statement. */
@@ -53,7 +56,7 @@ export class SessionStore implements OnModuleInit {
     @Inject(CONFIG) private readonly config: Config,
     private readonly statements: Statements,
     private readonly manager: EntityManager,
-    revocations: Revocations,
+    private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
   ) {
     this.live = new VerifiedCache(revocations, REMEMBERED);
@@ -110,7 +113,28 @@ export class SessionStore implements OnModuleInit {
     return rows.length === 1;
   }
 
-  /** @returns at most `limit` live sessions of an account after the cursor, newest first */
+  /**
+   * Ends the sessions of an account, and announces that, which were used the longest time ago, if there are too many
+   * (MAX_SESSIONS_PER_ACCOUNT). Of sign-ins at once, none sees the others' sessions: the next one ends those too.
+   *
+   * @returns their ids
+   */
+  async endExcess(tx: EntityManager, accountId: string): Promise<string[]> {
+    const rows = await sql<{ id: string }>(
+      tx,
+      `UPDATE sessions SET revoked_at = now() WHERE id IN (
+         SELECT id FROM sessions WHERE id IN (
+           SELECT id FROM sessions WHERE account_id = $1 AND ${LIVE}
+           ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $2 LIMIT ${MOST_ENDED})
+         FOR UPDATE SKIP LOCKED)
+       RETURNING id`,
+      [accountId, this.config.maxSessionsPerAccount],
+    );
+    for (const { id } of rows) await this.revocations.announce(tx, `session ${id}`);
+    return rows.map(({ id }) => id);
+  }
+
+  /** @returns at most `limit` live sessions of an account, newest first, from behind the cursor */
   list(accountId: string, limit: number, after: Cursor | undefined): Promise<(SessionRecord & Cursor)[]> {
     const values: unknown[] = [accountId];
     const conditions = ['account_id = $1', LIVE, ...NEWEST_FIRST.behind(after, values)];

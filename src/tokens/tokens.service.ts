@@ -85,7 +85,33 @@ export class Tokens implements OnModuleInit {
     return { secret, record: await this.store.insert(tx, token) };
   }
 
-  /** Issues an `api` token. @returns undefined when the App-Token of the request is no longer good */
+  /** Like {@link issue}, for an App-Token, unless its account has too many (MAX_APP_TOKENS_PER_ACCOUNT); then undefined. */
+  async issueAppToken(
+    tx: EntityManager,
+    request: TokenRequest & { accountId: string },
+  ): Promise<IssuedToken | undefined> {
+    const hasRoom = await this.store.hasRoom(tx, 'app', request.accountId, this.config.maxAppTokensPerAccount);
+    return hasRoom ? this.issue(tx, 'app', request) : undefined;
+  }
+
+  /**
+   * Like {@link issue}, for a user token, in a transaction that announces what it revokes: of too many tokens
+   * (MAX_SESSIONS_PER_ACCOUNT), those that were used the longest time ago.
+   *
+   * @returns it, and the ids of those that were revoked
+   */
+  async issueUserToken(
+    tx: EntityManager,
+    request: TokenRequest & { accountId: string },
+  ): Promise<IssuedToken & { ended: string[] }> {
+    const issued = await this.issue(tx, 'user', request);
+    const { maxSessionsPerAccount: most } = this.config;
+    const ended = await this.store.endExcess(tx, request.accountId, request.actorId ?? null, most);
+    for (const id of ended) await this.revocations.announce(tx, `token ${id}`);
+    return { ...issued, ended };
+  }
+
+  /** Makes an `api` token, unless the App-Token that asks for it has ended; then undefined. */
   async issueByApp(tx: EntityManager, request: TokenRequest, app: AppPrincipal): Promise<IssuedToken | undefined> {
     const { secret, token } = this.newToken('api', request);
     const record = await this.store.insertByApp(tx, token, app.tokenId);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { TOKEN_COUNT_LOCKS } from '../database/locks.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
@@ -76,6 +77,11 @@ export const RECORD = `
 
 const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
 
+const LIVE = 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())';
+
+/** How many user tokens a new one ends at most, such as when fewer are allowed than before. */
+const MOST_ENDED = 10;
+
 /**
  * The condition that a token, found by something unique, is of the kind `$2`. An expression, so that no index serves
  * it: before a table's first ANALYZE, PostgreSQL would prefer the index for lists, which begins with the kind.
@@ -150,7 +156,43 @@ export class TokenStore {
     return row;
   }
 
-  /** @returns the new token's record; undefined when the App-Token of the request is no longer good */
+  /**
+   * Makes those who make tokens of this kind for an account take turns, until the transaction ends.
+   *
+   * @returns whether it has fewer live ones than `most`
+   */
+  async hasRoom(tx: EntityManager, kind: TokenKind, accountId: string, most: number): Promise<boolean> {
+    await sql(tx, 'SELECT pg_advisory_xact_lock($1, hashtext($2))', [TOKEN_COUNT_LOCKS, `${kind} ${accountId}`]);
+    const rows = await sql(tx, `SELECT FROM tokens WHERE account_id = $1 AND kind = $2 AND ${LIVE} OFFSET $3 LIMIT 1`, [
+      accountId,
+      kind,
+      most - 1,
+    ]);
+    return rows.length === 0;
+  }
+
+  /**
+   * Revokes those user tokens of an account, of one actor or of none, which were used the longest time ago, if there are
+   * too many. Of tokens that are made at once, none sees the others: the next one ends those too.
+   *
+   * @returns their ids
+   */
+  async endExcess(tx: EntityManager, accountId: string, actorId: string | null, most: number): Promise<string[]> {
+    const rows = await sql<{ id: string }>(
+      tx,
+      `UPDATE tokens SET revoked_at = now() WHERE id IN (
+         SELECT id FROM tokens WHERE id IN (
+           SELECT id FROM tokens
+           WHERE account_id = $1 AND kind = 'user' AND actor_id IS NOT DISTINCT FROM $2::uuid AND ${LIVE}
+           ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $3 LIMIT ${MOST_ENDED})
+         FOR UPDATE SKIP LOCKED)
+       RETURNING id`,
+      [accountId, actorId, most],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** @returns the new token's record; undefined when the App-Token that it is made with is no longer good */
   async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,

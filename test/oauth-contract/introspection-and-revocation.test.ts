@@ -607,6 +607,7 @@ describe('Failed attempts', () => {
     expect((await wrong(other, from)).status).toBe(429);
     expect((await wrong(other, address())).status).toBe(401);
     await database.query('UPDATE attempt_limits SET window_ends_at = now() WHERE key = $1', [`clients ${from}`]);
+    server.advanceClock(server.config.loginFailureWindow);
     expect((await wrong(client, from)).status).toBe(401);
   });
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AUDIT_KINDS, type AuditKind } from '../../src/audit-log/audit-kinds.js';
+import { AuditLog } from '../../src/audit-log/audit-log.service.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { newAccessToken, newClient, type Client } from './oauth.js';
 import { cleanUp } from './process.js';
@@ -185,7 +186,13 @@ function listen(heard: TestServer): TestServer {
   return heard;
 }
 
-export function send({ at = server, method, path, body, headers = {} }: Request, requestId: string, address = ADDRESS) {
+/** Each request in a minute of its own: of failures of one minute, only the first is written as it is. */
+export async function send(
+  { at = server, method, path, body, headers = {} }: Request,
+  requestId: string,
+  address = ADDRESS,
+): Promise<Answer> {
+  await at.app.get(AuditLog).flush();
   const form = typeof body === 'string' && { 'content-type': 'application/x-www-form-urlencoded' };
   return at.call(method, path, body, { ...form, ...headers, 'x-request-id': requestId, 'x-forwarded-for': address });
 }

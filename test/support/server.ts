@@ -50,6 +50,7 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
     PUBLIC_URL: 'http://latchkey.test',
     BCRYPT_COST: '4',
     RATE_LIMIT_PER_MINUTE: '0',
+    WRITE_LIMIT_PER_MINUTE: '0',
     SECRET_KEY: TEST_SECRET_KEY,
   });
   // Many suites at once are slow to get a connection.

@@ -25,6 +25,17 @@ export function networkOf(address: string): string {
   return isIPv4(client) ? client.replace(/\d+$/, '0/24') : client;
 }
 
+/**
+ * The site of a client's address: the /24 of IPv4, the /48 of IPv6, which is what a site usually has to itself
+ * (RFC 6177 section 2). What is no address is of one and the same.
+ */
+export function siteOf(address: string): string {
+  const one = addressForLimits(address);
+  const [first, second, third] = one.split(/[.:]/);
+  if (isIPv4(one)) return `${first}.${second}.${third}.0/24`;
+  return one === 'unknown' ? one : `${first}:${second}:${third}::/48`;
+}
+
 function firstFourGroups(address: string): string[] {
   const [head = '', tail = ''] = address.split('::');
   const [left, right] = [head, tail].map((part) => part.split(':').filter((group) => group !== '')) as [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressForLimits, networkOf } from './client-address.js';
+import { addressForLimits, networkOf, siteOf } from './client-address.js';
 
 describe('The address that limits count by', () => {
   it.each([
@@ -76,5 +76,19 @@ describe('The network that a client is recognised by', () => {
     ['_hidden', 'unknown'],
   ])('is the /24 of an IPv4 address, and the /64 of an IPv6 address: %s', (address, expected) => {
     expect(networkOf(address)).toBe(expected);
+  });
+});
+
+describe('The site of an address', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.0/24'],
+    ['::ffff:192.0.2.255', '192.0.2.0/24'],
+    ['2001:db8:1:2::1', '2001:db8:1::/48'],
+    ['2001:0db8:0001:ffff::1', '2001:db8:1::/48'],
+    ['::1', '0:0:0::/48'],
+    ['unknown', 'unknown'],
+    ['', 'unknown'],
+  ])('is a /24 of IPv4 and a /48 of IPv6: %s', (address, expected) => {
+    expect(siteOf(address)).toBe(expected);
   });
 });

@@ -1,0 +1,101 @@
+import type { NewAuditEvent } from './audit-events.store.js';
+
+/** How many folds there are at once: whoever comes from more networks than these is counted with all others. */
+const MOST = 1_000;
+/** How many of its subjects a fold counts apart. */
+const MOST_SUBJECTS = 20;
+
+/** What stands for the subject of what has none. */
+const NOBODY = 'none';
+/** The network of what no request has caused. */
+export const NOWHERE = 'none';
+
+/** What came after the first failure of its kind. */
+interface Fold {
+  kind: NewAuditEvent['kind'];
+  outcome: NewAuditEvent['outcome'];
+  /** Null: of many. */
+  whose: { network: string; actorId: string | undefined; clientId: string | undefined } | null;
+  count: number;
+  bySubject: Map<string, number>;
+}
+
+/**
+ * Failures of one minute that are not written one by one: those of one kind from one network, by one actor if anybody is
+ * known, after the first. Each fold becomes one event, which has their count.
+ */
+export class FailureFolds {
+  private folds = new Map<string, Fold>();
+
+  /** Opens a fold for what comes after this failure. @returns whether there was none: this is the first */
+  open(failure: NewAuditEvent, network: string): boolean {
+    const key = this.keyOf(failure, network);
+    if (this.folds.has(key)) return false;
+    const { kind, outcome, actorId, clientId } = failure;
+    const whose = key === overflow(failure) ? null : { network, actorId, clientId };
+    this.folds.set(key, { kind, outcome, whose, count: 0, bySubject: new Map() });
+    return true;
+  }
+
+  /** Whether this failure would be the first. */
+  isFirst(failure: NewAuditEvent, network: string): boolean {
+    return !this.folds.has(this.keyOf(failure, network));
+  }
+
+  /** Counts a failure that is not written by itself. */
+  add(failure: NewAuditEvent, network: string): void {
+    this.open(failure, network);
+    const fold = this.folds.get(this.keyOf(failure, network));
+    if (fold) count(fold, failure.subject ?? NOBODY, 1);
+  }
+
+  /** Takes back {@link open}, as the first failure could not be written; what was counted since stays. */
+  close(failure: NewAuditEvent, network: string): void {
+    const key = this.keyOf(failure, network);
+    if (this.folds.get(key)?.count === 0) this.folds.delete(key);
+  }
+
+  /** Begins the next minute. @returns what was counted in the last one, as events; the folds give it back if need be */
+  take(): { events: NewAuditEvent[]; giveBack: () => void } {
+    const taken = [...this.folds].filter(([, fold]) => fold.count > 0);
+    this.folds = new Map();
+    return {
+      events: taken.map(([, fold]) => eventOf(fold)),
+      giveBack: () => {
+        for (const [key, fold] of taken) {
+          const since = this.folds.get(key);
+          if (!since) this.folds.set(key, fold);
+          else for (const [subject, times] of fold.bySubject) count(since, subject, times);
+        }
+      },
+    };
+  }
+
+  private keyOf(failure: NewAuditEvent, network: string): string {
+    const { kind, outcome, actorId, clientId } = failure;
+    const key = [kind, outcome, network, actorId ?? clientId ?? ''].join(' ');
+    return this.folds.has(key) || this.folds.size < MOST ? key : overflow(failure);
+  }
+}
+
+const overflow = ({ kind, outcome }: NewAuditEvent) => [kind, outcome].join(' ');
+
+function count(fold: Fold, subject: string, times: number): void {
+  fold.count += times;
+  const key = fold.bySubject.has(subject) || fold.bySubject.size < MOST_SUBJECTS ? subject : 'others';
+  fold.bySubject.set(key, (fold.bySubject.get(key) ?? 0) + times);
+}
+
+function eventOf({ kind, outcome, whose, count, bySubject }: Fold): NewAuditEvent {
+  const [[only = NOBODY] = []] = bySubject;
+  const areMany = bySubject.size > 1;
+  return {
+    kind,
+    ...(outcome && { outcome }),
+    ...(whose && whose.network !== NOWHERE && { address: whose.network }),
+    ...(whose?.actorId !== undefined && { actorId: whose.actorId }),
+    ...(whose?.clientId !== undefined && { clientId: whose.clientId }),
+    ...(!areMany && only !== NOBODY && { subject: only }),
+    details: { folded: count, ...(areMany && { subjects: Object.fromEntries(bySubject) }) },
+  };
+}

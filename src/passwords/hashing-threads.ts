@@ -1,0 +1,68 @@
+import { Worker } from 'node:worker_threads';
+import { unavailable } from '../errors/api-error.js';
+
+/** What a thread is told: to make a hash, or to compare a password with one. */
+type Job = { password: string; cost: number } | { password: string; hash: string };
+
+/**
+ * bcrypt on threads of its own: libuv's, which look up names, read files and sign tokens, are never taken up by it. Whoever
+ * calls it keeps to so many jobs at once as there are to be threads.
+ */
+export class HashingThreads {
+  private readonly idle: Worker[] = [];
+  private readonly all = new Set<Worker>();
+
+  hash(password: string, cost: number): Promise<string> {
+    return this.give<string>({ password, cost });
+  }
+
+  compare(password: string, hash: string): Promise<boolean> {
+    return this.give<boolean>({ password, hash });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.all].map((worker) => worker.terminate()));
+  }
+
+  /** Starts a thread, unless one is idle: so that what follows takes as long as it takes, and no longer. */
+  async ready(): Promise<void> {
+    if (this.idle.length === 0) this.idle.push(await this.start());
+  }
+
+  private async give<Result>(job: Job): Promise<Result> {
+    const worker = this.idle.pop() ?? (await this.start());
+    worker.postMessage(job);
+    const result = await answerOf<Result>(worker);
+    this.idle.push(worker);
+    return result;
+  }
+
+  private async start(): Promise<Worker> {
+    const worker = new Worker(new URL('./hashing-worker.js', import.meta.url));
+    this.all.add(worker);
+    // Its end follows, and fails the job.
+    worker.on('error', () => undefined);
+    worker.once('exit', () => {
+      this.all.delete(worker);
+      if (this.idle.includes(worker)) this.idle.splice(this.idle.indexOf(worker), 1);
+    });
+    await answerOf(worker);
+    return worker;
+  }
+}
+
+/** The next thing that a thread says. While it has nothing to say, it keeps no process alive. */
+function answerOf<Answer>(worker: Worker): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const ended = (): void => {
+      reject(unavailable('The service is temporarily unavailable. Try again.', 1));
+    };
+    worker.ref();
+    worker.once('exit', ended);
+    worker.once('message', (answer: Answer) => {
+      worker.off('exit', ended);
+      worker.unref();
+      resolve(answer);
+    });
+  });
+}

@@ -1,0 +1,9 @@
+// A thread that hashes passwords and does nothing else. `HashingThreads` starts it and gives it one job at a time.
+import { parentPort } from 'node:worker_threads';
+import bcrypt from 'bcrypt';
+
+parentPort.on('message', ({ password, cost, hash }) => {
+  parentPort.postMessage(hash === undefined ? bcrypt.hashSync(password, cost) : bcrypt.compareSync(password, hash));
+});
+
+parentPort.postMessage('ready');
