@@ -31,7 +31,8 @@ export class AuditLogReader {
 
   /** @returns all matching events after the cursor, in batches. @throws ApiError as {@link list} */
   async export(caller: UserPrincipal, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
-    return this.batches(caller, filter, await this.begin(caller, filter));
+    const batches = this.batches(caller, filter, await this.begin(caller, filter));
+    return resumed(await batches.next(), batches);
   }
 
   private async begin(caller: UserPrincipal, filter: AuditFilter): Promise<Cursor | undefined> {
@@ -55,6 +56,13 @@ export class AuditLogReader {
       after = next;
     }
   }
+}
+
+/** The batches after the first one, which is read before the answer begins, so that its failure can be answered. */
+async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
 }
 
 /**
