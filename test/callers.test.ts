@@ -293,6 +293,29 @@ describe('A client that ends while it acts', () => {
     }
   });
 
+  it('gets 401, and has identified nobody', async () => {
+    for (const [, end] of endings.filter(([name]) => name === 'its tokens are revoked')) {
+      const client = await newClient(server, { ownerId: admin.id });
+      const headers = bearer(await newAccessToken(server, client));
+      const visitor = { ip: '192.0.2.1', url: 'https://publisher.example/read', user_agent: 'example' };
+      const identify = () => call('POST', '/api/identifications', visitor, headers);
+      expect((await identify()).status).toBe(201);
+      const locked = 'SELECT 1 FROM identifications WHERE client_id = $1';
+      const lock = 'LOCK TABLE identifications IN ACCESS EXCLUSIVE MODE';
+      const { asking } = await whileLocked(database, lock, [], async () => {
+        const asking = identify();
+        await waiting(database, 1);
+        expect((await end(client.id)).status).toBe(204);
+        return { asking };
+      });
+      expect(await asking).toMatchObject({
+        status: 401,
+        body: { status_code: 401, message: 'The access token is invalid or has expired.' },
+      });
+      expect(await database.query(locked, [client.id])).toHaveLength(1);
+    }
+  });
+
   it('shows its id and a secret that is deleted meanwhile', async () => {
     const { body } = await call('POST', '/api/v1/oauth_clients', { name: 'x', scopes: ['accounts:write'] });
     const { id, client_secret, secrets } = body as { id: string; client_secret: string; secrets: { id: string }[] };

@@ -11,7 +11,6 @@ export interface SessionPrincipal {
 export interface AppPrincipal {
   tokenId: string;
   accountId: string;
-  scopes: string[];
 }
 
 /** A user at an application: what an App-Token and a Token prove together. */

@@ -1,6 +1,6 @@
 import { auditedFields, type AccountFields } from '../accounts/account-fields.js';
 import type { AuditEntry } from '../audit-log/audit-log.service.js';
-import { CREDENTIALS, EVERYTHING, ON_BEHALF, type Extent } from '../revocations/account-revocation.store.js';
+import { CREDENTIALS, EVERYTHING, type Extent } from '../revocations/account-revocation.store.js';
 import type { AccountChanges } from './account-admin.dto.js';
 import type { AccountBefore } from './account-admin.store.js';
 
@@ -36,8 +36,10 @@ export function revokedBy({
   if (disabled) return { ...EVERYTHING, links: 'all' };
   if (!(enabled || demoted || emailChanged || passwordRemoved)) return undefined;
   const links = linksEndedBy(enabled, emailChanged);
-  const extent = emailChanged || passwordRemoved ? CREDENTIALS : demoted ? ON_BEHALF : {};
-  return { ...extent, ...(links && { links }) };
+  const credentials = emailChanged || passwordRemoved ? CREDENTIALS : {};
+  // What only admins have is revoked, so that a later promotion does not bring it back.
+  const tokens = [...(credentials.tokens ?? []), ...(demoted ? ['admin' as const] : [])];
+  return { ...credentials, ...(links && { links }), ...(tokens.length > 0 && { tokens }) };
 }
 
 /** Links that were mailed before an account was disabled stay unusable after it is enabled. */

@@ -95,8 +95,9 @@ export class AccountAdminController {
     summary: 'Update, disable or enable an account',
     description:
       'Admins only. Fields that are not given stay as they are. Disabling an account revokes all its sessions and tokens. ' +
-      'Changing its email or removing its password revokes its sessions and user tokens. Demoting an admin revokes the ' +
-      'tokens they created on behalf of others. The last enabled admin cannot be disabled or demoted.',
+      'Changing its email or removing its password revokes its sessions and user tokens. Demoting an admin revokes ' +
+      'what only admins can have: tokens on behalf of others, App-Tokens with scopes, and the access tokens of their ' +
+      'clients. The last enabled admin cannot be disabled or demoted.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })

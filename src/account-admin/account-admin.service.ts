@@ -97,7 +97,7 @@ export class AccountAdmin {
   async update(caller: UserPrincipal, id: string, changes: AccountChanges): Promise<AdminAccount> {
     if (Object.values(changes).every((value) => value === undefined)) return this.get(caller, id);
     const change = (tx: EntityManager, before: AccountBefore) => this.change(tx, before, changes);
-    const account = await this.alone(caller, id, change, changes.email);
+    const account = await this.changeLocked(caller, id, change, changes.email);
     this.emailLinks.wake();
     return account;
   }
@@ -107,7 +107,7 @@ export class AccountAdmin {
    * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while the account owns clients
    */
   async remove(caller: UserPrincipal, id: string): Promise<void> {
-    await this.alone(caller, id, async (tx, { id: subject, email, individual, role }) => {
+    await this.changeLocked(caller, id, async (tx, { id: subject, email, individual, role }) => {
       if (await this.store.answersForClients(tx, subject)) throw answersForClients();
       // Also locks the rows in the common order, which the cascade of the deletion would not.
       await this.accountRevocation.revoke(tx, subject, EVERYTHING);
@@ -119,7 +119,7 @@ export class AccountAdmin {
 
   /** Revokes everything that the account has open. @throws ApiError `forbidden`, `not_found` */
   async revoke(caller: UserPrincipal, id: string): Promise<void> {
-    await this.alone(caller, id, async (tx, { id: subject }) => {
+    await this.changeLocked(caller, id, async (tx, { id: subject }) => {
       await this.accountRevocation.revoke(tx, subject, EVERYTHING);
       await this.audit.record(tx, { kind: 'account.revoked', subject });
     });
@@ -133,7 +133,7 @@ export class AccountAdmin {
   }
 
   /** Runs one change of one account, under its lock. @param email the new one; undefined: it stays */
-  private async alone<T>(
+  private async changeLocked<T>(
     caller: UserPrincipal,
     id: string,
     act: (tx: EntityManager, before: AccountBefore) => Promise<T>,
@@ -153,24 +153,24 @@ export class AccountAdmin {
     refuseEmptying(before, changes);
     const { role, disabled, email } = changes;
     const fields = readFields(changes);
-    const comes = consequencesOf(before, changes);
-    if (comes.emailChanged) await this.accounts.claimEmail(tx, email ?? null, before.id, before.email);
+    const consequences = consequencesOf(before, changes);
+    if (consequences.emailChanged) await this.accounts.claimEmail(tx, email ?? null, before.id, before.email);
     await this.lists.replace(tx, before.id, fields);
     const changed = await this.store.update(tx, before.id, {
       ...fields,
       ...(email !== undefined && { email }),
       ...(role !== undefined && { role }),
       ...(disabled !== undefined && { disabled }),
-      passwordRemoved: comes.passwordRemoved,
-      emailUnverified: comes.emailChanged,
+      passwordRemoved: consequences.passwordRemoved,
+      emailUnverified: consequences.emailChanged,
     });
     if (!changed) throw lastAdmin();
-    const extent = revokedBy(comes);
+    const extent = revokedBy(consequences);
     if (extent) await this.accountRevocation.revoke(tx, before.id, extent);
     // What processes have cached of the account includes its email and its role.
     else await this.revocations.announce(tx, `account ${before.id}`);
-    if (comes.emailChanged) await this.notifyOfNewEmail(tx, before, email ?? null, comes);
-    for (const event of eventsOf(changes, fields, comes)) {
+    if (consequences.emailChanged) await this.notifyOfNewEmail(tx, before, email ?? null, consequences);
+    for (const event of eventsOf(changes, fields, consequences)) {
       await this.audit.record(tx, { ...event, subject: before.id });
     }
     return changed;
@@ -181,12 +181,13 @@ export class AccountAdmin {
     tx: EntityManager,
     { id, email: old, hasPassword, isVerified, disabled }: AccountBefore,
     email: string | null,
-    comes: Consequences,
+    consequences: Consequences,
   ): Promise<void> {
     const couldSignIn = hasPassword && (isVerified || this.config.emailVerification === 'off');
-    const isDisabled = comes.disabled || (disabled && !comes.enabled);
+    const isDisabled = consequences.disabled || (disabled && !consequences.enabled);
     if (old !== null) await this.emailLinks.notifyOldAddress(tx, id, old, couldSignIn && !disabled && !isDisabled);
-    if (email !== null && !isDisabled) await this.writeTo(tx, { id, email }, hasPassword && !comes.passwordRemoved);
+    if (email !== null && !isDisabled)
+      await this.writeTo(tx, { id, email }, hasPassword && !consequences.passwordRemoved);
   }
 
   /**

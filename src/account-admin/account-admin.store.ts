@@ -7,6 +7,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';
 import { longSql, sql } from '../database/sql.js';
+import { isEnabledAdmin } from '../tokens/good-client.js';
 
 /** An account as admins see it. */
 export interface AdminAccount {
@@ -80,7 +81,7 @@ const BY_CHOICE = {
 
 /** The condition for demoting, disabling or deleting admin `$1`: another enabled admin exists who can sign in. */
 const anotherAdmin = ({ emailVerification }: Config) => `
-  EXISTS (SELECT FROM accounts o WHERE o.role = 'admin' AND o.disabled_at IS NULL AND o.id <> $1
+  EXISTS (SELECT FROM accounts o WHERE ${isEnabledAdmin('o')} AND o.id <> $1
     AND o.email IS NOT NULL AND o.password_hash IS NOT NULL
     ${emailVerification === 'required' ? 'AND o.email_verified_at IS NOT NULL' : ''})`;
 

@@ -60,7 +60,7 @@ export class ApiTokens {
       if (record) await this.auditing('token.described', app)(tx, record);
       return record;
     });
-    return found(changed, notUpdated);
+    return orNotFound(changed, notUpdated);
   }
 
   /** @param state `revoked` in whatever case; anything else means active */
@@ -72,14 +72,14 @@ export class ApiTokens {
   /** @throws ApiError `not_found` */
   async get(accountId: string, tokenLink: string): Promise<TokenRecord> {
     checkAccountId(accountId);
-    return found(await this.tokens.findGateway(accountId, tokenLink), notFound);
+    return orNotFound(await this.tokens.findGateway(accountId, tokenLink), notFound);
   }
 
   /** @throws ApiError `not_found`, in the document's words; of several calls at once, one succeeds */
   async revoke(accountId: string, revocation: Revocation, app: Frontend): Promise<TokenRecord> {
     checkAccountId(accountId);
     const name = this.nameOf(revocation);
-    return found(
+    return orNotFound(
       name && (await this.tokens.revokeGateway(accountId, name, this.auditing('token.revoked', app))),
       notRevoked,
     );
@@ -118,7 +118,7 @@ function checkAccountId(accountId: string): void {
   }
 }
 
-function found<T>(value: T | undefined, otherwise: () => ApiError): T {
+function orNotFound<T>(value: T | undefined, otherwise: () => ApiError): T {
   if (value === undefined) throw otherwise();
   return value;
 }

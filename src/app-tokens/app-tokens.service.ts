@@ -83,7 +83,7 @@ export class AppTokens {
 
   /** @throws ApiError `not_found`, also for somebody else's token */
   async get(caller: UserPrincipal, kind: Kind, name: string): Promise<TokenRecord> {
-    const record = found(await this.tokens.find(this.nameOf(kind, name), ownerFor(caller)));
+    const record = orNotFound(await this.tokens.find(this.nameOf(kind, name), ownerFor(caller)));
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
     return record;
   }
@@ -96,18 +96,18 @@ export class AppTokens {
     const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, inTransaction);
     if (changed) return changed;
     // Only finds out why the statement refused.
-    found(await this.tokens.find(tokenName, owner));
+    orNotFound(await this.tokens.find(tokenName, owner));
     throw longerLifeForbidden();
   }
 
   /** @throws ApiError `not_found` */
   async remove(caller: UserPrincipal, kind: Kind, name: string): Promise<void> {
     const inTransaction = this.auditing('token.deleted');
-    found(await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), inTransaction));
+    orNotFound(await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), inTransaction));
   }
 
   private nameOf(kind: Kind, name: string): TokenName {
-    return found(this.tokens.nameOf(kind, name));
+    return orNotFound(this.tokens.nameOf(kind, name));
   }
 
   /** @param accounts whom the token signs in, besides the caller */
@@ -177,7 +177,7 @@ function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
   return isAdmin ? null : accountId;
 }
 
-function found<T>(value: T | undefined): T {
+function orNotFound<T>(value: T | undefined): T {
   if (value === undefined) throw notFound();
   return value;
 }

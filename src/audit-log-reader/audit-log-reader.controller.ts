@@ -55,8 +55,9 @@ export class AuditEventsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AuditEventList | Readable> {
     if (accept?.toLowerCase().includes(NDJSON)) {
+      const batches = await this.events.export(caller, filter);
       void reply.type(NDJSON);
-      return Readable.from(lines(await this.events.export(caller, filter)), { objectMode: false });
+      return Readable.from(lines(batches), { objectMode: false });
     }
     const { records, next } = await this.events.list(caller, filter);
     linkToNext(reply, next, filter);

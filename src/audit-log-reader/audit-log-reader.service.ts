@@ -61,6 +61,13 @@ export class AuditLogReader {
   }
 }
 
+/** The batches after the first one, which is read before the answer begins, so that its failure can be answered. */
+async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}
+
 /**
  * The filters for the audit log. `actor` and `subject` may be any text, even a secret or an email, unless they are ids.
  */

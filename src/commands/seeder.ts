@@ -65,7 +65,7 @@ export class Seeder {
       return seeded;
     });
     // These have transactions of their own.
-    if (made) await this.addHistory();
+    if (made) await this.addHistory(made);
     return made;
   }
 
@@ -143,7 +143,7 @@ export class Seeder {
   }
 
   /** Revokes a token, and identifies visitors. */
-  private async addHistory(): Promise<void> {
+  private async addHistory({ clients }: Seeded): Promise<void> {
     for (const { account, description } of data.API_TOKENS.filter(({ isRevoked }) => isRevoked)) {
       const record = (await this.tokens.listGateway(account, false)).find((one) => one.description === description);
       if (!record) continue;
@@ -151,7 +151,9 @@ export class Seeder {
         this.note(tx, 'token.revoked', id, { kind: 'api', gateway_account: account }),
       );
     }
-    const client = { clientId: data.IDENTIFYING_CLIENT, scopes: [] };
+    const { id = '', secret = '' } = clients.find((one) => one.id === data.IDENTIFYING_CLIENT) ?? {};
+    const client = await this.oauthClients.authenticate(id, secret, '127.0.0.1');
+    if (!client) throw new Error(`The client ${data.IDENTIFYING_CLIENT} could not be authenticated.`);
     for (const visitor of data.VISITORS) await this.identifications.create(client, visitor);
   }
 

@@ -3,6 +3,7 @@ import { EntityManager } from 'typeorm';
 import { EMAIL_LOCKS } from '../database/locks.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { ENDING_LINKS } from '../revocations/account-revocation.store.js';
 import type { EmailLinkPurpose } from './email-links.entity.js';
 
 /** The account and the email of a link that can still be used. */
@@ -148,11 +149,6 @@ export class EmailLinkStore implements OnModuleInit {
 
   /** Ends the account's `verify` links, after its email has been verified. */
   async endVerifications(tx: EntityManager, accountId: string): Promise<void> {
-    await sql(
-      tx,
-      `UPDATE email_links SET ended_at = now() WHERE account_id = $1 AND purpose = 'verify' AND ended_at IS NULL
-       RETURNING id`,
-      [accountId],
-    );
+    await sql(tx, `${ENDING_LINKS.verify} RETURNING id`, [accountId]);
   }
 }

@@ -86,6 +86,6 @@ export class ApiTokenScheme {
   }
 }
 
-function appPrincipal({ id, accountId, scopes }: VerifiedToken): AppPrincipal {
-  return { tokenId: id, accountId: accountId ?? '', scopes };
+function appPrincipal({ id, accountId }: VerifiedToken): AppPrincipal {
+  return { tokenId: id, accountId: accountId ?? '' };
 }

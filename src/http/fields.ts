@@ -45,12 +45,7 @@ export function Text(options: FieldOptions & { format?: string; maxLength: numbe
 
 /** The name of an account or a client. */
 export function Name(options: FieldOptions): PropertyDecorator {
-  return Field(
-    described({ type: String, maxLength: LONGEST_NAME, example: 'example' }, options),
-    IsString(MUST_BE_STRING),
-    HasAtMostCharacters(LONGEST_NAME),
-    IsName(),
-  );
+  return Field(described({ type: String, maxLength: LONGEST_NAME, example: 'example' }, options), IsName());
 }
 
 /** The id of a row. */

@@ -164,13 +164,11 @@ export function IsName(): PropertyDecorator {
 export const LONGEST_NAME = 255;
 
 function problemOfName(value: unknown): string | undefined {
-  const isLine =
-    typeof value === 'string' &&
-    /[\p{L}\p{N}\p{S}]/u.test(value) &&
-    !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
-  if (!isLine) return 'must be one line of text';
-  const length = countCharacters(value.normalize('NFC'));
-  return length > LONGEST_NAME ? atMostCharacters(LONGEST_NAME) : undefined;
+  if (typeof value !== 'string') return MUST_BE_STRING.message;
+  const longest = Math.max(countCharacters(value), countCharacters(value.normalize('NFC')));
+  if (longest > LONGEST_NAME) return atMostCharacters(LONGEST_NAME);
+  const isLine = /[\p{L}\p{N}\p{S}]/u.test(value) && !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
+  return isLine ? undefined : 'must be one line of text';
 }
 
 /** A date and time of RFC 3339 in a year of four digits, such as 2026-11-22T12:00:00Z. */
@@ -189,15 +187,12 @@ export function IsTime(): PropertyDecorator {
   });
 }
 
-/** Whether a string is a uuid, in any case. */
-export function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+/** Whether a value is a uuid as a string, in any case. */
+export function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value);
 }
 
 /** The string is a uuid. */
 export function IsUuid(message = 'must be a UUID'): PropertyDecorator {
-  return ValidateBy({
-    name: 'isUuid',
-    validator: { validate: (value) => typeof value === 'string' && isUuid(value), defaultMessage: () => message },
-  });
+  return ValidateBy({ name: 'isUuid', validator: { validate: isUuid, defaultMessage: () => message } });
 }

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { PasswordsModule } from '../passwords/passwords.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
 import { IdentificationEntity } from './identifications.entity.js';
 import { IdentificationStore } from './identifications.store.js';
 import { IdentificationsController } from './identifications.controller.js';
@@ -12,7 +13,7 @@ import { Wayf } from './wayf.service.js';
 
 /** Identifying the accounts that visitors belong to. */
 @Module({
-  imports: [TypeOrmModule.forFeature([IdentificationEntity]), AccountsModule, PasswordsModule],
+  imports: [TypeOrmModule.forFeature([IdentificationEntity]), AccountsModule, PasswordsModule, TokensModule],
   controllers: [IdentificationsController, WayfController],
   exports: [Identifications],
   providers: [Identifications, IdentificationStore, InstitutionStore, Wayf],

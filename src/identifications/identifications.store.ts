@@ -87,9 +87,13 @@ export class IdentificationStore implements OnModuleInit {
   }
 
   /** @returns the id of the new identification; undefined when the client has been deleted */
-  async identify(clientId: string, { ip, url, userAgent, email }: Visitor): Promise<string | undefined> {
+  async identify(
+    tx: EntityManager,
+    clientId: string,
+    { ip, url, userAgent, email }: Visitor,
+  ): Promise<string | undefined> {
     const domains = email === null ? [] : domainsOver(email);
-    const [row] = await sql<{ id: string }>(this.manager, IDENTIFY, [
+    const [row] = await sql<{ id: string }>(tx, IDENTIFY, [
       ip,
       email,
       domains,

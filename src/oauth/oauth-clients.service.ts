@@ -115,7 +115,7 @@ export class OauthClients {
    */
   async update(caller: UserPrincipal, id: string, change: ClientChange): Promise<ClientRecord> {
     const { ownerId, ...others } = change;
-    await this.changing(
+    await this.changeLocked(
       caller,
       id,
       'oauth_client.changed',
@@ -131,7 +131,7 @@ export class OauthClients {
 
   /** Deletes a client, its secrets and its tokens. @throws ApiError `not_found` */
   async remove(caller: UserPrincipal, id: string): Promise<void> {
-    await this.changing(caller, id, 'oauth_client.deleted', async (tx) => {
+    await this.changeLocked(caller, id, 'oauth_client.deleted', async (tx) => {
       // Also locks the rows in the common order, which the cascade of the deletion would not.
       await this.tokens.revokeClientTokens(tx, id);
       await this.store.remove(tx, id);
@@ -141,7 +141,7 @@ export class OauthClients {
 
   /** Revokes the access tokens of a client; its secrets stay. @throws ApiError `not_found` */
   async revokeTokens(caller: UserPrincipal, id: string): Promise<void> {
-    await this.changing(caller, id, 'oauth_client.revoked', async (tx) => {
+    await this.changeLocked(caller, id, 'oauth_client.revoked', async (tx) => {
       await this.tokens.revokeClientTokens(tx, id);
       return undefined;
     });
@@ -153,7 +153,7 @@ export class OauthClients {
    */
   async rotateSecret(caller: UserPrincipal, id: string): Promise<NewSecret> {
     const secret = newSecret();
-    await this.changing(caller, id, 'oauth_client.secret_added', async (tx) => ({
+    await this.changeLocked(caller, id, 'oauth_client.secret_added', async (tx) => ({
       secret: await this.addSecret(tx, id, secret),
     }));
     return { client: await this.find(id), secret };
@@ -161,7 +161,7 @@ export class OauthClients {
 
   /** Deletes a secret; tokens that were issued with it stay valid. @throws ApiError `not_found` */
   async removeSecret(caller: UserPrincipal, id: string, secretId: string): Promise<void> {
-    await this.changing(caller, id, 'oauth_client.secret_deleted', async (tx) => {
+    await this.changeLocked(caller, id, 'oauth_client.secret_deleted', async (tx) => {
       if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
       return { secret: secretId };
     });
@@ -183,7 +183,7 @@ export class OauthClients {
    * Runs a change of a client under its lock, announces it to all replicas, and records it in the audit log.
    * @param ownerId the new owner; undefined: it stays
    */
-  private async changing(
+  private async changeLocked(
     caller: UserPrincipal,
     id: string,
     kind: AuditKind,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
-import { isGoodClient } from '../tokens/good-client.js';
+import { isEnabledAdmin, isGoodClient } from '../tokens/good-client.js';
 
 /** A client and its secrets as admins see them. */
 export interface ClientRecord {
@@ -150,11 +150,7 @@ export class OauthClientStore {
 
   /** Locks an account until the transaction ends. @returns whether it is an enabled admin */
   async holdAdmin(tx: EntityManager, id: string): Promise<boolean> {
-    const rows = await sql(
-      tx,
-      `SELECT id FROM accounts WHERE id = $1 AND role = 'admin' AND disabled_at IS NULL FOR SHARE`,
-      [id],
-    );
+    const rows = await sql(tx, `SELECT id FROM accounts a WHERE id = $1 AND ${isEnabledAdmin('a')} FOR SHARE`, [id]);
     return rows.length === 1;
   }
 

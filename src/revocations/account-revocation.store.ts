@@ -9,36 +9,38 @@ export interface Extent {
   resets?: boolean;
   /** `verify`: links that verify an email; `all`: also links that undo a change of email. */
   links?: 'verify' | 'all';
-  tokens?: keyof typeof TOKENS;
+  tokens?: (keyof typeof TOKENS)[];
 }
 
 /** For signing out: what the account's own sign-ins have opened. */
-export const SIGN_INS: Extent = { sessions: true, tokens: 'own logins' };
+export const SIGN_INS: Extent = { sessions: true, tokens: ['logins'] };
 /**
  * For a change of credentials: whatever signs in as the account, resets that could, and tokens that it has on behalf of
  * others.
  */
-export const CREDENTIALS: Extent = { sessions: true, resets: true, tokens: 'user tokens' };
+export const CREDENTIALS: Extent = { sessions: true, resets: true, tokens: ['user'] };
 /** Also App-Tokens, and the access tokens of the clients that the account owns. */
-export const EVERYTHING: Extent = { sessions: true, resets: true, tokens: 'all' };
-/** For a demotion: the tokens that the account has on behalf of others, which only admins may have. */
-export const ON_BEHALF: Extent = { tokens: 'on behalf of others' };
+export const EVERYTHING: Extent = { sessions: true, resets: true, tokens: ['all'] };
+/** Raises the epochs of clients. */
+export const RAISE_CLIENT_EPOCHS = 'UPDATE oauth_clients SET epoch = epoch + 1';
 
-const GOT_ON_BEHALF = 'SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL';
+const OWN = 'SELECT id FROM tokens WHERE account_id = $1 AND revoked_at IS NULL';
+const ON_BEHALF_OF_OTHERS = 'SELECT id FROM tokens WHERE actor_id = $1 AND revoked_at IS NULL';
+const OF_CLIENTS = `SELECT t.id FROM clients c JOIN tokens t ON t.client_id = c.id
+  WHERE t.expires_at > now() AND t.revoked_at IS NULL`;
 
-/** The SQL conditions for the tokens of an account. An index serves each part. */
+/** The ids of tokens of an account; `admin`: of those that only admins can have. An index serves each part. */
 const TOKENS = {
-  'own logins': `account_id = $1 AND kind = 'user' AND actor_id IS NULL`,
-  'on behalf of others': 'actor_id = $1',
-  'user tokens': `id IN (
-    SELECT id FROM tokens WHERE account_id = $1 AND kind = 'user' AND revoked_at IS NULL UNION ${GOT_ON_BEHALF})`,
-  all: `id IN (
-    SELECT id FROM tokens WHERE account_id = $1 AND revoked_at IS NULL UNION ${GOT_ON_BEHALF}
-    UNION SELECT t.id FROM clients c JOIN tokens t ON t.client_id = c.id
-      WHERE t.expires_at > now() AND t.revoked_at IS NULL)`,
+  logins: `${OWN} AND kind = 'user' AND actor_id IS NULL`,
+  user: `${OWN} AND kind = 'user' UNION ${ON_BEHALF_OF_OTHERS}`,
+  admin: `${OWN} AND kind = 'app' AND scopes <> '{}' UNION ${ON_BEHALF_OF_OTHERS} UNION ${OF_CLIENTS}`,
+  all: `${OWN} UNION ${ON_BEHALF_OF_OTHERS} UNION ${OF_CLIENTS}`,
 };
 
-const LINKS = { verify: `AND purpose = 'verify'`, all: '' };
+const END_LINKS = 'UPDATE email_links SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL';
+
+/** Ends live links of the account `$1`. */
+export const ENDING_LINKS = { verify: `${END_LINKS} AND purpose = 'verify'`, all: END_LINKS };
 
 /** Revokes what accounts have open. Nothing else does. */
 @Injectable()
@@ -82,12 +84,12 @@ function markingStatement({ sessions, resets, links, tokens }: Extent): string |
       'UPDATE password_resets SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL',
     ]);
   }
-  if (links) {
-    const ended = `UPDATE email_links SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL ${LINKS[links]}`;
-    parts.push(['links_ended', ended]);
-  }
-  if (tokens === 'all') parts.push(['clients', 'UPDATE oauth_clients SET epoch = epoch + 1 WHERE account_id = $1']);
-  if (tokens) parts.push(['live', `SELECT id FROM tokens WHERE ${TOKENS[tokens]} AND revoked_at IS NULL`]);
+  if (links) parts.push(['links_ended', ENDING_LINKS[links]]);
+  const ids = tokens?.map((kind) => TOKENS[kind]).join(' UNION ');
+  if (ids?.includes(OF_CLIENTS)) parts.push(['clients', `${RAISE_CLIENT_EPOCHS} WHERE account_id = $1`]);
+  // No lock can follow a UNION.
+  const isUnion = ids?.includes(' UNION ');
+  if (ids) parts.push(['live', isUnion ? `SELECT id FROM tokens WHERE id IN (${ids}) AND revoked_at IS NULL` : ids]);
   if (parts.length === 0) return undefined;
   const ctes = parts.map(([name, statement], index) => {
     const earlier = parts[index - 1]?.[0];

@@ -52,9 +52,10 @@ export class SessionChecks {
         issuer: publicUrl,
         clockTimestamp: this.clock.now(),
       }) as Partial<SessionClaims> & { aud?: unknown };
-      const { sub, sid, exp, data, aud = publicUrl } = claims;
-      const isOurs = sub === 'account' && typeof exp === 'number' && [aud].flat().includes(publicUrl);
-      return isOurs && isUuid(sid ?? '') && isUuid(data?.id ?? '') ? (claims as SessionClaims) : undefined;
+      const { sub, sid, iat, exp, jti, data, aud = publicUrl } = claims;
+      const isOurs = sub === 'account' && [aud].flat().includes(publicUrl);
+      const areTimes = typeof iat === 'number' && typeof exp === 'number';
+      return isOurs && areTimes && [sid, jti, data?.id].every(isUuid) ? (claims as SessionClaims) : undefined;
     } catch {
       return undefined;
     }

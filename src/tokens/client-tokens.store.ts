@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
+import { RAISE_CLIENT_EPOCHS } from '../revocations/account-revocation.store.js';
 import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 import type { TokenKind } from './token-kinds.js';
-import { named, RECORD, type TokenName, type TokenRecord } from './tokens.store.js';
+import { named, RECORD, revoking, type TokenName, type TokenRecord } from './tokens.store.js';
 
 /** A valid token as introspection describes it. Times are seconds since 1970. */
 export interface IntrospectedToken {
@@ -48,7 +49,7 @@ export class ClientTokenStore {
   async raiseEpoch(tx: EntityManager, clientId: string): Promise<number> {
     const [row] = await sql<{ before: number }>(
       tx,
-      'UPDATE oauth_clients SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch - 1 AS before',
+      `${RAISE_CLIENT_EPOCHS} WHERE id = $1 RETURNING epoch - 1 AS before`,
       [clientId],
     );
     if (!row) throw new Error('The client does not exist.');
@@ -71,12 +72,7 @@ export class ClientTokenStore {
   }
 
   async revokeAll(tx: EntityManager, clientId: string): Promise<void> {
-    await longSql(
-      tx,
-      `WITH live AS (SELECT id FROM tokens WHERE client_id = $1 AND ${LIVE} ORDER BY id FOR UPDATE)
-       UPDATE tokens SET revoked_at = now() FROM live WHERE tokens.id = live.id`,
-      [clientId],
-    );
+    await longSql(tx, revoking(`client_id = $1 AND ${LIVE}`), [clientId]);
   }
 
   /** @returns the revoked token; undefined when the client has no such token */

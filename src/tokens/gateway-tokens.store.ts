@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
-import { named, RECORD, type TokenName, type TokenRecord } from './tokens.store.js';
+import { named, RECORD, revoking, type TokenName, type TokenRecord } from './tokens.store.js';
 
 /** The token table as gateway accounts see it, in which revoked tokens stay visible. */
 @Injectable()
@@ -51,11 +51,8 @@ export class GatewayTokenStore {
 
   /** @returns how many tokens of the gateway account were revoked */
   async revokeAll(tx: EntityManager, gatewayAccountId: string): Promise<number> {
-    const rows = await sql(
-      tx,
-      `UPDATE tokens SET revoked_at = now() WHERE gateway_account_id = $1 AND revoked_at IS NULL RETURNING id`,
-      [gatewayAccountId],
-    );
+    const revoke = revoking('gateway_account_id = $1 AND revoked_at IS NULL');
+    const rows = await sql(tx, `${revoke} RETURNING tokens.id`, [gatewayAccountId]);
     return rows.length;
   }
 }

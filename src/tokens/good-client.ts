@@ -1,3 +1,6 @@
+/** The SQL condition that the account with this alias is an enabled admin, as the owner of a client has to be. */
+export const isEnabledAdmin = (account: string) => `${account}.role = 'admin' AND ${account}.disabled_at IS NULL`;
+
 /**
  * The SQL condition that a client is good: its owner is an enabled admin. A sub-query, as a row lock on the client
  * makes PostgreSQL re-evaluate it, which it would not do with a joined account.
@@ -6,4 +9,4 @@
  */
 export const isGoodClient = (client: string) => `
   (${client}.account_id IS NULL OR EXISTS (
-    SELECT FROM accounts o WHERE o.id = ${client}.account_id AND o.role = 'admin' AND o.disabled_at IS NULL))`;
+    SELECT FROM accounts o WHERE o.id = ${client}.account_id AND ${isEnabledAdmin('o')}))`;

@@ -1,3 +1,5 @@
+import { isEnabledAdmin } from './good-client.js';
+
 /**
  * The token `t`, its client `c`, the account `a` that owns it or its client, and the account `b` that acts on behalf of
  * `a`.
@@ -15,7 +17,7 @@ export const IS_GOOD_TOKEN = `
   t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
   AND a.disabled_at IS NULL AND b.disabled_at IS NULL
   AND (t.kind <> 'app' OR t.scopes = '{}' OR a.role = 'admin')
-  AND (t.kind <> 'oauth' OR c.account_id IS NULL OR a.role = 'admin')
+  AND (t.kind <> 'oauth' OR c.account_id IS NULL OR ${isEnabledAdmin('a')})
   AND (t.client_epoch IS NULL OR t.client_epoch = c.epoch)`;
 
 /** The scopes of a token; of a client's token only those that the client still has. */

@@ -177,7 +177,7 @@ export class Tokens implements OnModuleInit {
   ): Promise<TokenRecord | undefined> {
     const own = [caller.appTokenId, caller.userTokenId];
     const change = (tx: EntityManager) => this.store.changeExpiry(tx, name, owner, seconds, own);
-    return this.endingBy(caller, { name, owner }, change, inTransaction);
+    return this.changeAs(caller, { name, owner }, change, inTransaction);
   }
 
   /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
@@ -187,7 +187,7 @@ export class Tokens implements OnModuleInit {
     owner: Owner,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    return this.endingBy(caller, { name, owner }, (tx) => this.store.remove(tx, name, owner), inTransaction);
+    return this.changeAs(caller, { name, owner }, (tx) => this.store.remove(tx, name, owner), inTransaction);
   }
 
   /** @returns the description of a token of any kind, if it is good */
@@ -215,7 +215,7 @@ export class Tokens implements OnModuleInit {
   /** Revokes a token of the client; others are ignored. */
   async revokeOwn(clientId: string, secret: string, inTransaction: InTransaction): Promise<void> {
     const name = this.nameOf('oauth', secret);
-    if (name?.by === 'digest') await this.ending((tx) => this.clients.revoke(tx, clientId, name), inTransaction);
+    if (name?.by === 'digest') await this.change((tx) => this.clients.revoke(tx, clientId, name), inTransaction);
   }
 
   listGateway(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
@@ -235,7 +235,7 @@ export class Tokens implements OnModuleInit {
     name: TokenName,
     inTransaction?: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    return this.ending((tx) => this.gateway.revoke(tx, gatewayAccountId, name), inTransaction);
+    return this.change((tx) => this.gateway.revoke(tx, gatewayAccountId, name), inTransaction);
   }
 
   /** @param inTransaction receives how many were revoked */
@@ -270,21 +270,21 @@ export class Tokens implements OnModuleInit {
     return { secret, token };
   }
 
-  /** Like {@link ending}, by a user, who is held together with the token that they change. */
-  private endingBy(
+  /** Like {@link change}, by a user, who is held together with the token that they change. */
+  private changeAs(
     caller: UserPrincipal,
     token: { name: TokenName; owner: Owner },
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    return this.ending(async (tx) => {
+    return this.change(async (tx) => {
       await this.callers.holdUser(tx, caller, { token });
       return change(tx);
     }, inTransaction);
   }
 
   /** Changes one token so that what is remembered of it no longer holds: one transaction, one announcement. */
-  private ending(
+  private change(
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
     inTransaction?: InTransaction,
   ): Promise<TokenRecord | undefined> {

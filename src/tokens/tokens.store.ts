@@ -309,6 +309,11 @@ export class TokenStore {
   }
 }
 
+/** The statement that revokes all tokens with a condition. Locks them by id, as everybody does. */
+export const revoking = (condition: string) => `
+  WITH live AS (SELECT id FROM tokens WHERE ${condition} ORDER BY id FOR UPDATE)
+  UPDATE tokens SET revoked_at = now() FROM live WHERE tokens.id = live.id`;
+
 /** The condition that `$1` and `$2` name a token. */
 export function named(name: TokenName): string {
   return `${name.by} = $1 AND ${ofKind('kind')}`;

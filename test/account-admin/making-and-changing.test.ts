@@ -448,6 +448,21 @@ describe('An account is changed:', () => {
     await change(held.id, { disabled: true });
   });
 
+  it.each<[what: string, body: () => object]>([
+    ['of itself', () => ({})],
+    ['with another email', () => ({ email: newEmail() })],
+  ])('a promotion after a demotion %s brings no token back that only admins have', async (_, body) => {
+    const held = await everything();
+    expect((await change(held.id, { role: 'user', ...body() })).status).toBe(200);
+    expect((await change(held.id, { role: 'admin' })).status).toBe(200);
+    const left = { onBehalfOfOthers: false, scopedAppToken: false, accessToken: false, secret: true };
+    expect(await opened(held)).toMatchObject(left);
+    await eventually(async () => {
+      expect(await opened(held, replica)).toMatchObject(left);
+    }, AT_WORST);
+    await change(held.id, { disabled: true });
+  });
+
   it('the case of its email alone ends nothing', async () => {
     const held = await everything();
     expect((await change(held.id, { email: held.email.toUpperCase() })).body.email).toBe(held.email.toUpperCase());

@@ -29,6 +29,7 @@ import {
   user,
   withTrail,
 } from '../support/audit-log.js';
+import { whileLocked } from '../support/locks.js';
 import { call, type Answer } from '../support/server.js';
 import { oboToken, signedInAdmin, tokenHeaders, type User } from '../support/tokens.js';
 
@@ -243,6 +244,20 @@ describe('GET /api/v1/audit_events/', () => {
       expect(linesOf(await exported(query)).map(({ id }) => id)).toEqual(wanted);
     });
     expect(batches).toBe(Math.ceil(wanted.length / 1_000));
+  });
+
+  it('answers 503, and logs one warning, when the first batch of NDJSON cannot be read', async () => {
+    const other = await signedInAdmin(server);
+    const headers = { ...other.headers, ...NDJSON };
+    const begun = server.logs.length;
+    const answer = await whileLocked(database, 'SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE', [other.id], () =>
+      server.call('GET', AUDIT, undefined, headers),
+    );
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
+    const lines = server.logs.slice(begun).map((line) => JSON.parse(line) as { level: string; msg: string });
+    const worse = lines.filter(({ level }) => ['warn', 'error', 'fatal'].includes(level));
+    expect(worse.map(({ level, msg }) => [level, msg])).toEqual([['warn', 'the database is unavailable']]);
   });
 
   it.each<[what: string, method: string, path: (other: User) => string]>([

@@ -317,7 +317,10 @@ describe('Identification Create', () => {
       const asked = ask();
       await waiting(database, 1);
       await deleter.query('COMMIT');
-      expect(await asked).toMatchObject({ status: 401, body: { status_code: 401, message: 'The client has ended.' } });
+      expect(await asked).toMatchObject({
+        status: 401,
+        body: { status_code: 401, message: 'Unknown client or wrong secret.' },
+      });
     } finally {
       await deleter.end();
     }
