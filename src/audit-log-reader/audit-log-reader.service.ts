@@ -32,10 +32,11 @@ export class AuditLogReader {
 
   /** @returns all matching events after the cursor, in batches. @throws ApiError as {@link list} */
   async export(caller: UserPrincipal, filter: AuditFilter): Promise<AsyncGenerator<AuditRecord[]>> {
-    const start = await this.begin(caller, filter);
-    // It takes as long as whoever reads it.
+    const batches = this.batches(caller, filter, await this.begin(caller, filter));
+    const first = await batches.next();
+    // From here on it takes as long as its reader.
     extendDeadline(Infinity);
-    return this.batches(caller, filter, start);
+    return resumed(first, batches);
   }
 
   private async begin(caller: UserPrincipal, filter: AuditFilter): Promise<Cursor | undefined> {
