@@ -120,7 +120,7 @@ describe('A mail that is refused for good', () => {
       await app.add();
       await eventually(onlyRow, ({ attempts, done }) => attempts === 1 && !done);
       await eventually(
-        () => app.logged('could not be noted'),
+        () => app.logged('the outcome could not be stored'),
         (count) => count === 1,
       );
     } finally {

@@ -256,7 +256,7 @@ describe('the migrate command', () => {
       runMigrate(env),
     ]);
     expect(withoutUrl.output).toMatch(/^Set DATABASE_URL\..*\n$/);
-    expect(withoutKey.output).toContain('SECRET_KEY (or SECRET_KEY_FILE) must be given together with DATABASE_URL');
+    expect(withoutKey.output).toContain('SECRET_KEY (or SECRET_KEY_FILE) must be set when DATABASE_URL is set');
     expect(inTheWay.output).toBe(`${migrationNames[1]}: relation "password_resets" already exists\n`);
     expect([withoutUrl.code, withoutKey.code, inTheWay.code]).toEqual([1, 1, 1]);
   });

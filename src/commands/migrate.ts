@@ -12,7 +12,7 @@ async function run(): Promise<string> {
   // The command may share its environment with those servers.
   const asked = { ...config, runMigrations: true };
   await prepareSchema(asked, config.database, createLogger('warn'));
-  return 'The database is migrated.\n';
+  return 'The database is up to date.\n';
 }
 
 run().then(

@@ -143,7 +143,7 @@ function problemsBetween(present: Present): string[] {
     problems.push('SECRET_KEY (or SECRET_KEY_FILE) must be set when DATABASE_URL is set');
   }
   if (present.DATABASE_DIRECT_URL !== undefined && present.DATABASE_URL === undefined) {
-    problems.push('DATABASE_URL must be given together with DATABASE_DIRECT_URL');
+    problems.push('DATABASE_URL must be set when DATABASE_DIRECT_URL is set');
   }
   if (present.SMTP_URL !== undefined && present.MAIL_FROM === undefined) {
     problems.push('MAIL_FROM must be set when SMTP_URL is set');

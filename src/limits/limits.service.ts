@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
-import { Clock } from '../config/clock.js';
+import { DatabaseClock } from '../database/database-clock.service.js';
 import { rateLimited } from '../errors/api-error.js';
 import { AttemptLimitStore, type Limit } from './attempt-limits.store.js';
 import { ReachedLimits } from './reached-limits.js';
@@ -29,7 +29,7 @@ export class Limits {
     private readonly manager: EntityManager,
     private readonly store: AttemptLimitStore,
     private readonly audit: AuditLog,
-    clock: Clock,
+    clock: DatabaseClock,
   ) {
     this.reached = new ReachedLimits(() => clock.now() * 1_000);
   }

@@ -43,6 +43,8 @@ function isBackground(text: string, values: unknown[]): boolean {
   return (
     /^(START TRANSACTION|BEGIN|COMMIT|ROLLBACK)/.test(text) ||
     String(values[1]).startsWith('heartbeat ') ||
+    // What each new connection begins with.
+    text.startsWith('SET tcp_') ||
     // When tokens were last used, and mail that waits.
     /last_used_at = greatest|outgoing_mails|LISTEN/.test(text)
   );
