@@ -129,7 +129,7 @@ describe('A server that is told to stop', () => {
       status: 503,
       headers: { connection: 'close', 'retry-after': '1', 'x-frame-options': 'DENY' },
     });
-    expect(JSON.parse(body)).toEqual({ id: 'unavailable', message: 'The server is being restarted. Try again.' });
+    expect(JSON.parse(body)).toEqual({ id: 'unavailable', message: 'The server is being restarted. Try again later.' });
     await stopped;
   });
 

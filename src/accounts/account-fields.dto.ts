@@ -50,7 +50,7 @@ export class InstitutionFields {
   publisher_reference?: string | null;
 
   @ApiPropertyOptional({
-    description: 'Networks from which visitors belong to the account, IPv4 and IPv6; replaces those that it had',
+    description: 'Networks whose visitors belong to the account, IPv4 and IPv6. Replaces the current list',
     type: 'array',
     items: { type: 'string', maxLength: LONGEST_NETWORK },
     maxItems: MOST_ENTRIES,
@@ -62,7 +62,7 @@ export class InstitutionFields {
 
   @ApiPropertyOptional({
     description:
-      'Domains whose email addresses belong to the account; `*.` stands for all domains below, and not for the domain ' +
+      'Domains whose email addresses belong to the account; `*.example.org` matches all subdomains, but not the domain ' +
       'itself. Replaces those that it had',
     type: 'array',
     items: { type: 'string', maxLength: LONGEST_DOMAIN },

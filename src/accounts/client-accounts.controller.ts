@@ -61,7 +61,7 @@ export class ClientAccountsController {
   @Post('api/accounts')
   @ClientRequired('accounts:write')
   @TakesLargeBodies()
-  @ApiOperation({ summary: 'Account Create', description: 'Makes an organisation.' })
+  @ApiOperation({ summary: 'Account Create', description: 'Creates an organisation.' })
   @ApiCreatedResponse({ type: ChangedAccountView })
   @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, takenName())
   async create(

@@ -54,7 +54,7 @@ export class NewDescription {
 
 export class Revocation {
   @ApiPropertyOptional({
-    description: 'Required, unless `token` is given',
+    description: 'Required unless `token` is given',
     maxLength: LONGEST_TOKEN,
     example: EXAMPLE_TOKEN_LINK,
   })

@@ -33,7 +33,7 @@ export class AppTokensController extends AppTokenRoutes {
   @ApiOperation({
     summary: 'Create an application token',
     description:
-      'Expires in about 200 years unless told otherwise. An account has MAX_APP_TOKENS_PER_ACCOUNT at most; one more is 409.',
+      'Expires in about 200 years by default. An account has MAX_APP_TOKENS_PER_ACCOUNT at most; one more is 409.',
   })
   @ApiCreatedResponse({ type: AppTokenAnswer })
   @ApiErrors(

@@ -21,7 +21,7 @@ class CommandModule {}
 async function run(): Promise<string> {
   const config = loadConfig(process.env);
   if (config.database === undefined || !config.secretKeys) {
-    return 'Set DATABASE_URL. The first start fills the embedded database by itself.\n';
+    return 'Set DATABASE_URL. The embedded database gets its first credentials when the server first starts.\n';
   }
   const logger = createLogger('warn');
   const access = await prepareSchema(config, config.database, logger);

@@ -7,7 +7,7 @@ import { prepareSchema } from '../start.js';
 async function run(): Promise<string> {
   const config = loadConfig(process.env);
   if (config.database === undefined) {
-    throw new Error('Set DATABASE_URL. Every start migrates the embedded database by itself.');
+    throw new Error('Set DATABASE_URL. The embedded database is migrated whenever the server starts.');
   }
   // The command may share its environment with those servers.
   const asked = { ...config, runMigrations: true };

@@ -74,7 +74,7 @@ describe('a URL of a database', () => {
     'mysql://h/d',
     'h/d',
   ])('names a password that has to be encoded as the cause: %s', (url) => {
-    expect(() => parseDatabaseUrl(url)).toThrow(/the password have to be percent-encoded/);
+    expect(() => parseDatabaseUrl(url)).toThrow(/the password must be percent-encoded/);
   });
 
   it.each([

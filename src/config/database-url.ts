@@ -30,7 +30,7 @@ const PATTERN =
   /^postgres(?:ql)?:\/\/(?:(?<userinfo>[^/?#]*)@)?(?<hosts>[^/?#@]*)(?:\/(?<database>[^?#]*))?(?:\?(?<query>[^#]*))?$/;
 const FORM =
   'must be a URL such as postgres://user:password@host:5432/database. ' +
-  'Characters such as @ : / ? # % and spaces in the password have to be percent-encoded';
+  'Characters such as @ : / ? # % and spaces in the password must be percent-encoded';
 
 const DEFAULT_PORT = 5432;
 

@@ -28,6 +28,6 @@ export const unsupportedType = () => new ApiError('unsupported_media_type', 'Sen
 
 export const unexpected = () => new ApiError('internal', 'An internal error occurred.');
 
-export const databaseAway = () => unavailable('The service is temporarily unavailable. Try again.', 1);
+export const databaseAway = () => unavailable('The service is temporarily unavailable. Try again later.', 1);
 
-export const stopping = () => unavailable('The server is being restarted. Try again.', 1);
+export const stopping = () => unavailable('The server is being restarted. Try again later.', 1);

@@ -29,7 +29,7 @@ export class HealthController {
   @Public()
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOperation({
-    summary: 'Ready to serve',
+    summary: 'Readiness probe',
     description:
       'The database answers, its migrations are current, and the server is not stopping. `clock` is there, with a message, ' +
       'while the clock of the process and that of the database differ by more than a few seconds.',

@@ -32,13 +32,19 @@ export const ApiCursor = () =>
   ApiQuery({
     name: 'cursor',
     required: false,
-    description: 'From `Link`',
+    description: 'From the `Link` header',
     schema: { type: 'string', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR },
   });
 
 /** The cursor as a field of a query DTO. */
 export const PageCursor = (options: FieldOptions = {}): PropertyDecorator =>
-  Text({ description: 'From `Link`', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR, required: false, ...options });
+  Text({
+    description: 'From the `Link` header',
+    maxLength: LONGEST_CURSOR,
+    example: EXAMPLE_CURSOR,
+    required: false,
+    ...options,
+  });
 
 /** The response header of a paginated route. */
 export const LINK = {

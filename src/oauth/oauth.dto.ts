@@ -15,7 +15,7 @@ const EXAMPLE_SCOPE = 'accounts:read identifications';
 /** The id and the secret of a client in the body; HTTP Basic is preferred (RFC 6749 section 2.3.1). */
 class ClientInBody {
   @ApiPropertyOptional({
-    description: 'Instead of HTTP Basic; empty counts as absent',
+    description: 'Instead of HTTP Basic; an empty value counts as absent',
     maxLength: LONGEST_TOKEN,
     example: '',
   })
@@ -25,7 +25,7 @@ class ClientInBody {
   client_id?: string;
 
   @ApiPropertyOptional({
-    description: 'Instead of HTTP Basic; empty counts as absent',
+    description: 'Instead of HTTP Basic; an empty value counts as absent',
     maxLength: LONGEST_TOKEN,
     example: '',
   })
@@ -43,7 +43,7 @@ export class TokenRequestBody extends ClientInBody {
   grant_type?: string;
 
   @ApiPropertyOptional({
-    description: 'Separated by spaces; absent: all that the client was registered with',
+    description: 'Separated by spaces; by default all scopes of the client',
     maxLength: LONGEST_SCOPE,
     example: EXAMPLE_SCOPE,
   })

@@ -55,7 +55,7 @@ export class HashingThreads {
 function answerOf<Answer>(worker: Worker): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const ended = (): void => {
-      reject(unavailable('The service is temporarily unavailable. Try again.', 1));
+      reject(unavailable('The service is temporarily unavailable. Try again later.', 1));
     };
     worker.ref();
     worker.once('exit', ended);
