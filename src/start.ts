@@ -42,7 +42,7 @@ export async function start(
   signal?: AbortSignal,
 ): Promise<RunningServer> {
   if (config.database !== undefined && config.smtpUrl === undefined) {
-    logger.warn(`there is no SMTP_URL: mails are only written to ${config.dataDir}/mail, and nobody removes them`);
+    logger.warn(`SMTP_URL is not set: mails are written to ${config.dataDir}/mail, and never removed`);
   }
   await refuseTakenPort(config.host, config.port);
   const database = await openDatabase(config, logger);

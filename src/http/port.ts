@@ -9,7 +9,7 @@ const LIMIT = 1_000;
 const WILDCARDS = ['0.0.0.0', '::'];
 
 export const portIsTaken = (host: string, port: number, cause?: unknown) =>
-  new Error(`Another program is listening on port ${port} of ${host}. Stop it, or set PORT.`, { cause });
+  new Error(`Port ${port} on ${host} is already in use. Stop the other program, or set PORT.`, { cause });
 
 /**
  * Finds out early whether another program listens on a port, by connecting to it. To listen for a moment would take
