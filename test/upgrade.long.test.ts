@@ -30,8 +30,8 @@ function buildPrevious(): string {
   const folder = newFolder();
   const archive = execFileSync('git', ['archive', PREVIOUS], { maxBuffer: 200_000_000 });
   execFileSync('tar', ['-x', '-C', folder], { input: archive });
-  execFileSync('npm', ['ci', '--omit=optional', '--no-audit', '--no-fund'], { cwd: folder });
-  execFileSync('npm', ['run', 'build'], { cwd: folder });
+  execFileSync('npm', ['ci', '--omit=optional', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'pipe' });
+  execFileSync('npm', ['run', 'build'], { cwd: folder, stdio: 'pipe' });
   return folder;
 }
 
