@@ -72,7 +72,7 @@ export default tseslint.config(
           "ImportDeclaration[source.value='pg'] > ImportSpecifier[imported.name=/^(Client|Pool)$/]",
         ].map((selector) => ({
           selector,
-          message: 'Make a DatabaseClient (database/connection.ts): one that is lost must not end the process.',
+          message: 'Make a DatabaseClient (database/clients.ts): one that is lost must not end the process.',
         })),
       ],
     },

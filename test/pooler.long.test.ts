@@ -1,11 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { hasPgBouncer, PgBouncer } from './support/pgbouncer.js';
+import { describeWhere } from './support/where.js';
 import { cleanUp, eventually, ServerProcess } from './support/process.js';
 import { bearer, claimsOf, newEmail, TEST_SECRET_KEY } from './support/server.js';
 
-const describeWith = hasPgBouncer ? describe : describe.skip;
+const describeWith = describeWhere({
+  has: hasPgBouncer,
+  otherwise: 'there is no PgBouncer (apt-get install pgbouncer)',
+});
 /** What no request may exceed, in milliseconds, on a machine that is busy. */
 const LONGEST = 20_000;
 

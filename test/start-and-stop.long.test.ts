@@ -22,6 +22,7 @@ import {
   processesNaming,
   ServerProcess,
 } from './support/process.js';
+import { itWhere } from './support/where.js';
 import { bearer, claimsOf, startServer, TEST_SECRET_KEY, testConfig } from './support/server.js';
 
 jest.setTimeout(60_000);
@@ -233,8 +234,8 @@ describe('as an ordinary user', () => {
 
   afterEach(cleanUp);
 
-  (user === undefined ? it.skip : it)(
-    'it starts and stops just so (skipped where no such user reaches node and the built server)',
+  itWhere({ has: user !== undefined, otherwise: 'no ordinary user reaches node and the built server' })(
+    'it starts and stops just so',
     async () => {
       const home = newFolder(user);
       const options = { cwd: home, ...(user && { user }) };

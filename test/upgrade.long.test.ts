@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { migrate, migrationNames } from '../src/database/migrate.js';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
+import { describeWhere } from './support/where.js';
 import { cleanUp, newFolder, ServerProcess } from './support/process.js';
 import { bearer, claimsOf, newEmail, TEST_SECRET_KEY } from './support/server.js';
 
@@ -106,7 +107,12 @@ class Load {
   }
 }
 
-(hasPrevious ? describe : describe.skip)('an upgrade from the previous release', () => {
+const describeUpgrade = describeWhere({
+  has: hasPrevious,
+  otherwise: 'the history of the previous release is not here',
+});
+
+describeUpgrade('an upgrade from the previous release', () => {
   it('fails no request: not while the schema changes behind a reader and a writer, and not while both releases serve', async () => {
     const old = await start(previous);
     const tables = await database.query<{ name: string }>(

@@ -46,7 +46,8 @@ export function passOver(host: DatabaseHost): void {
 export async function settleTls(connection: DatabaseConnection): Promise<DatabaseConnection> {
   const { ssl, ...plain } = connection;
   if (ssl !== 'prefer') return connection;
-  const host = await firstReachable([connection, ...(connection.otherHosts ?? [])]);
+  const { otherHosts } = connection;
+  const host = otherHosts ? await firstReachable([connection, ...otherHosts]) : connection;
   const socket = await open(host, ANSWER_TIMEOUT);
   try {
     socket.write(SSL_REQUEST);

@@ -3,7 +3,8 @@ import { AbstractLogger, DataSource, QueryFailedError, type Migration, type Migr
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseConnection } from '../config/database-url.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { DatabaseClient, ormOptions, sessionSettings } from './connection.js';
+import { DatabaseClient, sessionSettings } from './clients.js';
+import { ormOptions } from './connection.js';
 import { settleTls } from './hosts.js';
 import { MIGRATION_LOCK } from './locks.js';
 
@@ -16,6 +17,8 @@ const TURN_LIMIT = 30 * 60_000;
 const LOCK_LIMIT = 30 * 60_000;
 /** Between two tries, so that whoever had to wait meanwhile is served. In milliseconds. */
 const RETRY_AFTER = 2_000;
+/** How often a migration that takes long is told of, in milliseconds. */
+const REMINDER = 15_000;
 /** How long DDL waits for its lock: everybody who comes later waits behind it. */
 const LOCK_TIMEOUT = `'1s'`;
 
@@ -122,15 +125,30 @@ async function takeTurn(client: DatabaseClient, onWait: (forWhat: string) => voi
 
 async function runMigrations(dataSource: DataSource, onWait: (forWhat: string) => void, signal?: AbortSignal) {
   const deadline = performance.now() + LOCK_LIMIT;
-  for (;;) {
-    try {
-      await dataSource.runMigrations();
-      return;
-    } catch (error) {
-      if (!isLockTimeout(error) || performance.now() > deadline) throw error;
+  // An index that is built beside the traffic waits for every older transaction, and no lock timeout ends that.
+  const reminder = setInterval(() => {
+    onWait('a migration that takes long; what it waits for may be found in pg_stat_activity');
+  }, REMINDER);
+  try {
+    while (!(await hasMigrated(dataSource))) {
+      if (performance.now() > deadline)
+        throw new Error('A migration has not had the lock of a table for half an hour.');
       onWait('the lock of a table that a migration changes; whoever holds it may be found in pg_stat_activity');
       await pause(RETRY_AFTER, signal);
     }
+  } finally {
+    clearInterval(reminder);
+  }
+}
+
+/** @returns false when a lock could not be had */
+async function hasMigrated(dataSource: DataSource): Promise<boolean> {
+  try {
+    await dataSource.runMigrations();
+    return true;
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error;
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseConnection } from '../config/database-url.js';
-import { DatabaseClient, type DatabaseAccess } from './connection.js';
+import { DatabaseClient } from './clients.js';
+import type { DatabaseAccess } from './connection.js';
 import { settleTls } from './hosts.js';
 
 /** How often is looked whether two connections share sessions: others that use the pooler may get in between. */

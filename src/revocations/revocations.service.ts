@@ -7,7 +7,8 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { DATABASE_ACCESS, DatabaseClient, sessionSettings, type DatabaseAccess } from '../database/connection.js';
+import { DatabaseClient, sessionSettings } from '../database/clients.js';
+import { DATABASE_ACCESS, type DatabaseAccess } from '../database/connection.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
 import { sql } from '../database/sql.js';

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { cleanUp, eventually } from '../support/process.js';
+import { itWhere } from '../support/where.js';
 import { Mix } from './mix.js';
 import { canMount, World } from './world.js';
 
@@ -279,8 +280,7 @@ const faults: Fault[] = [
 
 it.each(faults.map((fault) => [fault.name, fault] as const))(`%s: ${PROMISES}`, (_name, fault) => suffer(fault), LIMIT);
 
-// Where no file system can be made, which takes root, it cannot be tried.
-(canMount ? it : it.skip)(
+itWhere({ has: canMount, otherwise: 'a file system of its own, for a full disk, takes root and unshare' })(
   `the disk of the database full for 4 s: ${PROMISES}`,
   async () => {
     const usual = world;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { describe } from '@jest/globals';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { describeWhere } from './where.js';
 
 const CHROMIUM = [
   process.env.CHROMIUM_PATH,
@@ -14,13 +14,8 @@ const CHROMIUM = [
 
 /** `describe`, skipped with a word about it where there is no Chromium. */
 export function describeInBrowser(what: string, tests: () => void): void {
-  if (CHROMIUM === undefined) {
-    process.stderr.write(
-      `${what} is NOT tested in a browser: there is no Chromium. Install it with "apt-get install chromium", ` +
-        'or set CHROMIUM_PATH.\n',
-    );
-  }
-  (CHROMIUM === undefined ? describe.skip : describe)(what, tests);
+  const otherwise = `there is no Chromium for "${what}" (apt-get install chromium, or set CHROMIUM_PATH)`;
+  describeWhere({ has: CHROMIUM !== undefined, otherwise })(what, tests);
 }
 
 /**
