@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import bcrypt from 'bcrypt';
+import { extendDeadline, withDeadline } from '../src/database/deadline.js';
+import { Limits } from '../src/limits/limits.service.js';
 import { HashingThreads } from '../src/passwords/hashing-threads.js';
 import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -412,6 +414,17 @@ describe('A lock', () => {
     }
     expect((await signIn(email, password)).status).toBe(200);
     expect(countsOf((await attempts()).narrow)).toEqual([0]);
+  });
+
+  it('is not brought about by a right password that has used up the time of its request', async () => {
+    const limit = { key: `late ${newEmail()}`, most: 1, seconds: 600 };
+    const isRight = () => {
+      extendDeadline(-Infinity);
+      return Promise.resolve(true);
+    };
+    for (let time = 0; time < 3; time += 1) {
+      expect(await withDeadline(60_000, () => server.app.get(Limits).attempt([limit], isRight))).toBe(true);
+    }
   });
 
   it('is lifted by a password reset, for the address that it comes from', async () => {

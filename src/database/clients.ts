@@ -159,6 +159,7 @@ export class SessionlessClient extends PooledClient {
       await super.send({ text: 'COMMIT' });
       return result;
     } catch (error) {
+      // Its own failure adds nothing: the pooler rolls back what its client has left.
       await super.send({ text: 'ROLLBACK' }).catch(() => undefined);
       throw error;
     }

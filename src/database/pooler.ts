@@ -73,6 +73,7 @@ async function inspectPooler(
     const before = await sessionOf(one);
     let keptStatement: boolean | undefined;
     try {
+      // A statement that cannot even be prepared is not kept.
       const prepared = await sessionOf(one, statement).catch(() => undefined);
       await other.query('BEGIN');
       const held = await sessionOf(other);

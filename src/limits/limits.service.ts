@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
+import { withDeadline } from '../database/deadline.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { rateLimited } from '../errors/api-error.js';
 import { AttemptLimitStore, type Limit } from './attempt-limits.store.js';
@@ -13,6 +14,9 @@ export type { Limit } from './attempt-limits.store.js';
  * back to, or which may be lifted, on any replica.
  */
 const UNCERTAIN_AFTER = 1;
+
+/** How long it may take to take an attempt back, in milliseconds. */
+const TAKING_BACK = 2_500;
 
 /** How often an attempt is counted that others come between. */
 const ROUNDS = 5;
@@ -100,11 +104,12 @@ export class Limits {
       outcome = await work();
     } catch (error) {
       this.reached.remove(keys);
-      await this.store.forget(keys).catch(() => undefined);
+      // What cannot be taken back counts until its window ends; the failure of the work is what is answered.
+      await this.takingBack(() => this.store.forget(keys)).catch(() => undefined);
       throw error;
     }
     if (outcome !== undefined) {
-      await this.store.giveBack(keys);
+      await this.takingBack(() => this.store.giveBack(keys));
       this.reached.remove(keys);
     }
     return outcome;
@@ -127,6 +132,11 @@ export class Limits {
     const keys = limits.map(({ key }) => key);
     await this.store.remove(keys);
     this.reached.remove(keys);
+  }
+
+  /** However late it is for the request: a success that stays counted would lock its user out. */
+  private takingBack(statement: () => Promise<void>): Promise<void> {
+    return withDeadline(TAKING_BACK, statement);
   }
 
   private knownToBeReached(limits: Limit[]): number | undefined {

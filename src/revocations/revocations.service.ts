@@ -221,6 +221,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   /** PostgreSQL ends a session that asks nothing for a minute; see {@link sessionSettings}. */
   private keepSession(): void {
     this.askedAt = performance.now();
+    // A connection that is lost tells so itself, by its events.
     void this.client?.query('SELECT 1').catch(() => undefined);
   }
 }
