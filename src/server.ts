@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { AppModule, type ServerOptions } from './app.module.js';
+import { leftOpen } from './config/hardening.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
@@ -58,6 +59,8 @@ export async function createServer(
     await app.close();
     throw error;
   }
+  const open = leftOpen(config);
+  if (open !== undefined) logger.warn(open);
   return app;
 }
 

@@ -1,0 +1,83 @@
+import type { Config } from './config.js';
+import type { Variables } from './variables.js';
+
+/** A setting that hardens: what it is by default and in the hardened profile. `docs/hardening.md` shows these to operators. */
+export interface Hardening {
+  setting: keyof Variables;
+  /** By default, as the API documents have it. Absent: it is not set, and the table says `none`. */
+  byDefault?: string;
+  /** In the hardened profile, which `deploy/` sets. */
+  hardened: string;
+  /** What the hardened value protects from, in a few words. */
+  protectsFrom: string;
+  /** Whether what is configured protects as well as the hardened value. */
+  isHardened: (config: Config) => boolean;
+}
+
+/** In the order of README's table. A test compares them with `docs/hardening.md` and `deploy/`. */
+export const HARDENINGS: readonly Hardening[] = [
+  {
+    setting: 'BCRYPT_COST',
+    byDefault: '12',
+    hardened: '12',
+    protectsFrom: 'guessing passwords from a stolen copy of the database',
+    isHardened: ({ bcryptCost }) => bcryptCost >= 12,
+  },
+  {
+    setting: 'PASSWORD_MIN_LENGTH',
+    byDefault: '7',
+    hardened: '15',
+    protectsFrom:
+      'passwords that can be guessed (NIST SP 800-63B-4 section 3.1.1.2: 15 where a password is the only factor)',
+    isHardened: ({ passwordMinLength }) => passwordMinLength >= 15,
+  },
+  {
+    setting: 'SESSION_MAX_AGE',
+    byDefault: '7776000',
+    hardened: '2592000',
+    protectsFrom: 'a stolen session that is kept open (NIST SP 800-63B-4 section 2.1.3: 30 days)',
+    isHardened: ({ sessionMaxAge }) => sessionMaxAge <= 2_592_000,
+  },
+  {
+    setting: 'EMAIL_VERIFICATION',
+    byDefault: 'off',
+    hardened: 'required',
+    protectsFrom:
+      'accounts in the name of addresses that belong to somebody else, and a stolen JWT that keeps an account',
+    isHardened: ({ emailVerification }) => emailVerification === 'required',
+  },
+  {
+    setting: 'FRONTEND_AUTH',
+    byDefault: 'app-token',
+    hardened: 'app-token',
+    protectsFrom: 'API tokens made by whoever can reach `/v1/frontend/auth`',
+    isHardened: ({ frontendAuth }) => frontendAuth === 'app-token',
+  },
+  {
+    setting: 'RATE_LIMIT_PER_MINUTE',
+    byDefault: '120',
+    hardened: '120',
+    protectsFrom: 'floods of sign-ups, sign-ins and mails from one address',
+    isHardened: ({ rateLimitPerMinute: limit }) => limit > 0 && limit <= 120,
+  },
+  {
+    setting: 'WRITE_LIMIT_PER_MINUTE',
+    byDefault: '600',
+    hardened: '600',
+    protectsFrom: 'floods of changes by one account',
+    isHardened: ({ writeLimitPerMinute: limit }) => limit > 0 && limit <= 600,
+  },
+];
+
+/**
+ * One line for the log of a start, if this is a production (its PUBLIC_URL is https) that has left something open.
+ *
+ * @returns the settings, each with its hardened value
+ */
+export function leftOpen(config: Config): string | undefined {
+  if (!config.publicUrl.startsWith('https:')) return undefined;
+  const open = HARDENINGS.filter(({ isHardened }) => !isHardened(config));
+  if (open.length === 0) return undefined;
+  const values = open.map(({ setting, hardened }) => `${setting}=${hardened}`);
+  return `not hardened, see docs/hardening.md; the hardened values would be ${values.join(', ')}`;
+}
