@@ -130,6 +130,25 @@ describe('The list of my sessions', () => {
     expect((await listed(account.token, not.sid))?.address).toBe('127.0.0.1');
   });
 
+  it('has each address in one form, as the audit log has, and what is no address not at all', async () => {
+    const account = await signUp(here);
+    const from: [sent: string, stored: string | null][] = [
+      ['::ffff:192.0.2.7', '192.0.2.7'],
+      ['192.0.2.7:50123', '192.0.2.7'],
+      ['[2001:DB8:0:0:0:0:0:7]:443', '2001:db8::7'],
+      ['fe80::7%eth0', 'fe80::7'],
+      ['x'.repeat(9_000), null],
+    ];
+    for (const [sent, stored] of from) {
+      const { sid } = await open(account, { headers: { 'x-forwarded-for': sent } });
+      const noted = await database.query(`SELECT address FROM audit_events WHERE details ->> 'session' = $1`, [sid]);
+      expect([(await listed(account.token, sid))?.address, noted]).toEqual([
+        stored,
+        [{ address: stored ?? 'unknown' }],
+      ]);
+    }
+  });
+
   it('cuts a long user agent, and takes an odd one as it is', async () => {
     const account = await signUp(here);
     const odd = '\u00e9\u0080\u00ff\t"<b>\\\u0000'.slice(0, -1);

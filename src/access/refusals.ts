@@ -48,6 +48,10 @@ export function insufficientScope(scope: ClientScope, challenge = true): ApiErro
   return new ApiError('forbidden', `The client does not have the ${scope} scope.`, challenge ? { headers } : {});
 }
 
+/** RFC 6749 section 3.2. */
+export const parameterInUrl = (name: string) =>
+  new ApiError('bad_request', `Send ${name} in the body, not in the URL.`);
+
 /** RFC 6749 section 2.3. */
 export const severalWays = () => new ApiError('bad_request', 'Use only one authentication method.');
 

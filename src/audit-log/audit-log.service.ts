@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplication
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { addressForLimits } from '../http/client-address.js';
+import { addressForLimits, canonicalAddress } from '../http/client-address.js';
 import { currentRequest } from '../http/current-request.js';
 import type { Outcome } from './audit-events.entity.js';
 import { AuditEventStore, type AuditActor, type EventRow, type NewAuditEvent } from './audit-events.store.js';
@@ -34,6 +34,8 @@ export interface ExpectedFailure {
 }
 
 const MINUTE = 60_000;
+/** The address of a request whose proxy has told none. */
+const UNKNOWN = 'unknown';
 
 /** The audit log of who did what. */
 @Injectable()
@@ -133,7 +135,7 @@ function eventOf(entry: AuditEntry): NewAuditEvent {
     ...actorOf(request?.principal),
     ...(entry.actorId !== undefined && { actorId: entry.actorId }),
     ...(entry.onBehalfOf !== undefined && { onBehalfOf: entry.onBehalfOf }),
-    ...(request && { address: request.ip, requestId: request.id }),
+    ...(request && { address: canonicalAddress(request.ip) ?? UNKNOWN, requestId: request.id }),
   };
 }
 

@@ -32,6 +32,7 @@ describe('Without any variable', () => {
       databaseConnectTimeout: 1_000,
       dataDir: resolve('.latchkey'),
       secretKeys: undefined,
+      signingKeyBits: 3_072,
       smtpUrl: undefined,
       mailFrom: { name: 'Latchkey', address: 'no-reply@[127.0.0.1]' },
       bcryptCost: 12,

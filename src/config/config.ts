@@ -23,6 +23,8 @@ export interface Config {
   dataDir: string;
   /** The current key first, then older ones that are still accepted. Absent: generated and kept in `dataDir`. */
   secretKeys: string[] | undefined;
+  /** Of the RSA key that a new installation makes: 128 bits of security (NIST SP 800-57). Older keys stay good. */
+  signingKeyBits: number;
   smtpUrl: string | undefined;
   mailFrom: MailAddress;
   bcryptCost: number;
@@ -184,6 +186,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     databaseConnectTimeout: 1_000,
     dataDir: resolve(values.DATA_DIR),
     secretKeys,
+    signingKeyBits: 3_072,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? { name: 'Latchkey', address: addressAt('no-reply', new URL(publicUrl).hostname) },
     bcryptCost: values.BCRYPT_COST ?? 12,

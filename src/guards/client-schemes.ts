@@ -2,7 +2,14 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientScope } from '../access/client-scopes.js';
 import type { ClientPrincipal } from '../access/principal.js';
-import { badAccessToken, badClient, insufficientScope, noAccessToken, severalWays } from '../access/refusals.js';
+import {
+  badAccessToken,
+  badClient,
+  insufficientScope,
+  noAccessToken,
+  parameterInUrl,
+  severalWays,
+} from '../access/refusals.js';
 import { ApiError, BEARER } from '../errors/api-error.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
@@ -67,6 +74,7 @@ export class ClientSecretScheme {
 
   /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
   async admits(request: FastifyRequest, scope: ClientScope | undefined): Promise<boolean> {
+    refuseParametersInUrl(request);
     const shown = shownSecret(request);
     // Without a credential there is no check to count.
     if (!shown && !isBasic(request)) throw badClient();
@@ -79,12 +87,26 @@ export class ClientSecretScheme {
   }
 }
 
-/** @throws ApiError `bad_request` for more than one authentication method (section 2.3), or credentials in the URL */
+const CREDENTIALS = ['client_id', 'client_secret', 'client_assertion', 'access_token', 'token'];
+/** What requests to the OAuth2 endpoints say. Others have to be ignored (section 3.2). */
+const PARAMETERS = [...CREDENTIALS, 'client_assertion_type', 'grant_type', 'scope', 'token_type_hint'];
+
+/**
+ * Parameters belong into the body (sections 2.3.1 and 3.2). One in the URL is not ignored: a client would believe that it
+ * has been heard, and URLs are logged.
+ *
+ * @throws ApiError `bad_request`
+ */
+function refuseParametersInUrl({ query }: FastifyRequest): void {
+  const isSent = (name: string) => valueOf(query, name) !== undefined;
+  if (CREDENTIALS.some(isSent)) throw new ApiError('bad_request', 'Do not send credentials in the URL.');
+  const found = PARAMETERS.find(isSent);
+  if (found) throw parameterInUrl(found);
+}
+
+/** @throws ApiError `bad_request` for more than one authentication method (section 2.3) */
 function shownSecret(request: FastifyRequest): { id: string; secret: string } | undefined {
   const [id, secret] = ['client_id', 'client_secret'].map((name) => valueOf(request.body, name));
-  if (valueOf(request.query, 'client_secret') || valueOf(request.query, 'client_id')) {
-    throw new ApiError('bad_request', 'Do not send credentials in the URL.');
-  }
   if (!request.headers.authorization) {
     return typeof id === 'string' && typeof secret === 'string' ? { id, secret } : undefined;
   }

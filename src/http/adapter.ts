@@ -9,6 +9,7 @@ import { stopping, wrongMethod } from '../errors/common-errors.js';
 import { answerError } from '../errors/error.filter.js';
 import type { Logger } from '../logging/logger.js';
 import { limitBodies, readBodies } from './body.js';
+import { canonicalAddress } from './client-address.js';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import { rememberRequests } from './current-request.js';
 import { bareHeaders } from './parser-errors.js';
@@ -106,7 +107,7 @@ function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable, 
         route,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
-        address: request.ip,
+        address: canonicalAddress(request.ip) ?? null,
       },
       'request',
     );

@@ -1,5 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressForLimits, networkOf, siteOf } from './client-address.js';
+import { addressForLimits, canonicalAddress, networkOf, siteOf } from './client-address.js';
+
+describe('The form in which an address is stored', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['192.0.2.1:50123', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:c000:201', '192.0.2.1'],
+    ['[::ffff:192.0.2.1]:443', '192.0.2.1'],
+    ['2001:DB8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
+    ['[2001:0db8::0001]:443', '2001:db8::1'],
+    ['fe80::1%eth0', 'fe80::1'],
+  ])('is one for all spellings: %s', (address, expected) => {
+    expect(canonicalAddress(address)).toBe(expected);
+  });
+
+  it.each(['', 'unknown', '192.0.2', 'localhost', `1${'0'.repeat(9_000)}`, `::${'%x'.repeat(4_500)}`])(
+    'is none for what is no address: %.20s',
+    (text) => {
+      expect(canonicalAddress(text)).toBeUndefined();
+    },
+  );
+});
 
 describe('The address that limits count by', () => {
   it.each([

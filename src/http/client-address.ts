@@ -6,14 +6,29 @@ import { isIPv4, isIPv6, SocketAddress } from 'node:net';
  * counts as one client, so that made-up names do not get limits of their own.
  */
 export function addressForLimits(address: string): string {
+  const one = canonicalAddress(address);
+  if (one === undefined) return 'unknown';
+  return isIPv4(one) ? one : `${firstFourGroups(one).join(':')}::/64`;
+}
+
+/** A port, brackets and a zone may stand around an address; no more than these are looked at. */
+const LONGEST = 128;
+
+/**
+ * The one form in which an address is stored and shown: RFC 5952, an IPv4-mapped address as IPv4, without the port that
+ * some proxies forward, and without a zone.
+ *
+ * @returns undefined for what is no address
+ */
+export function canonicalAddress(address: string): string | undefined {
+  if (address.length > LONGEST) return undefined;
   const host = /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address;
   const bare = host.split('%', 1)[0] ?? host;
   if (isIPv4(bare)) return bare;
-  if (!isIPv6(bare)) return 'unknown';
+  if (!isIPv6(bare)) return undefined;
   // The canonical form, with an embedded IPv4 address in dots.
   const plain = new SocketAddress({ address: bare, family: 'ipv6' }).address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];
-  return mapped ?? `${firstFourGroups(plain).join(':')}::/64`;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1] ?? plain;
 }
 
 /**

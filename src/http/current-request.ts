@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { withDeadline } from '../database/deadline.js';
+import { canonicalAddress } from './client-address.js';
 
 const storage = new AsyncLocalStorage<FastifyRequest>();
 
@@ -37,7 +38,7 @@ const LONGEST_USER_AGENT = 512;
 export function currentOrigin(): Origin {
   const request = currentRequest();
   return {
-    address: request?.ip ?? null,
+    address: (request && canonicalAddress(request.ip)) ?? null,
     userAgent: request?.headers['user-agent']?.slice(0, LONGEST_USER_AGENT) ?? null,
   };
 }

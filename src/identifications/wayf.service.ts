@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { readAddress } from '../accounts/networks.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError } from '../errors/api-error.js';
+import { canonicalAddress } from '../http/client-address.js';
 import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identifications.store.js';
 import { InstitutionStore, type Institution } from './institutions.store.js';
@@ -60,7 +60,7 @@ export class Wayf {
       credentialEpoch: account.credentialEpoch,
       email: account.email,
       institutionId: form.institution?.id ?? null,
-      ip: readAddress(form.address) ?? null,
+      ip: canonicalAddress(form.address) ?? null,
       userAgent: form.userAgent,
     };
     const identified = await this.manager.transaction(async (tx) => {

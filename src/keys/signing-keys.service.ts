@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
 import { EntityManager } from 'typeorm';
+import { CONFIG, type Config } from '../config/config.js';
 import { SIGNING_KEY_LOCK, underLock } from '../database/locks.js';
 import { open, seal } from './envelope.js';
 import { SecretKeys } from './secret-keys.js';
@@ -35,6 +36,7 @@ export class SigningKeys implements OnModuleInit {
   private unreadable = 0;
 
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly store: SigningKeyStore,
     private readonly secretKeys: SecretKeys,
@@ -42,7 +44,8 @@ export class SigningKeys implements OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     if (!(await this.store.exists(this.manager))) {
-      const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+      const { signingKeyBits: modulusLength } = this.config;
+      const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength });
       await underLock(this.manager, SIGNING_KEY_LOCK, async (tx) => {
         if (!(await this.store.exists(tx))) await this.add(tx, privateKey, publicKey);
       });

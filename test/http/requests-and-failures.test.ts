@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import pg from 'pg';
+import { loadConfig } from '../../src/config/config.js';
 import { SecretKeys } from '../../src/keys/secret-keys.js';
+import { createDatabase } from '../support/database.js';
 import { another, database, routes, server, withRoutes, WORDED } from '../support/http.js';
 import { newAccessToken, newClient } from '../support/oauth.js';
 import { send } from '../support/raw-http.js';
-import { bearer, newEmail, signUp, type TestServer } from '../support/server.js';
+import { bearer, newEmail, signUp, startServer, type TestServer } from '../support/server.js';
 
 withRoutes();
 
@@ -357,6 +359,29 @@ describe('The published keys', () => {
     expect(jwks.keys[0]).toMatchObject({ kid: protectedHeader.kid, alg: 'RS512', use: 'sig', kty: 'RSA' });
     const stored = await database.query('SELECT kid FROM signing_keys');
     expect(stored).toEqual([{ kid: protectedHeader.kid }]);
+  });
+});
+
+describe('The key that signs session tokens', () => {
+  const bitsIn = (jwks: unknown) =>
+    (jwks as JSONWebKeySet).keys.map(({ n }) => Buffer.from(String(n), 'base64url').length * 8);
+
+  it('has 3,072 bits in a new installation, while a shorter one of an older one stays the one that signs', async () => {
+    const { signingKeyBits } = loadConfig({});
+    const [fresh, other] = [await createDatabase(), await signUp(server)];
+    const installed = await startServer(fresh.connection, { signingKeyBits });
+    const updated = await startServer(database.connection, { signingKeyBits });
+    try {
+      expect(bitsIn((await installed.call('GET', '/.well-known/jwks.json')).body)).toEqual([3_072]);
+      const { id, token } = await signUp(installed);
+      expect((await installed.call('GET', `/accounts/${id}`, undefined, bearer(token))).status).toBe(200);
+      expect(bitsIn((await updated.call('GET', '/.well-known/jwks.json')).body)).toEqual([2_048]);
+      expect((await updated.call('GET', `/accounts/${other.id}`, undefined, bearer(other.token))).status).toBe(200);
+    } finally {
+      await installed.close();
+      await updated.close();
+      await fresh.drop();
+    }
   });
 });
 

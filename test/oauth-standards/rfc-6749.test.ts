@@ -107,6 +107,27 @@ describe('RFC 6749', () => {
     }
   });
 
+  shows('a parameter in the URL is refused and not ignored, whether it is in the body too or not', async () => {
+    const client = await newClient(server, { scopes: ['accounts:read', 'tokens:introspect'] });
+    const token = await newAccessToken(server, client);
+    const before = await database.query('SELECT id, revoked_at FROM tokens WHERE client_id = $1', [client.id]);
+    for (const path of [...ENDPOINTS, '/oauth/v2/token']) {
+      for (const query of ['scope=accounts:read', 'grant_type=password', 'token_type_hint=x', 'scope=x&scope=y']) {
+        for (const form of [{ token }, { token, scope: 'accounts:read' }]) {
+          const answer = await postForm(server, `${path}?${query}`, form, client.basic);
+          expect([path, query, ...refusal(answer)]).toEqual([path, query, 400, 'invalid_request']);
+          expect(answer.body.error_description).toContain('in the body, not in the URL');
+        }
+      }
+      const shown = await postForm(server, `${path}?token=${token}`, { token }, client.basic);
+      expect([path, ...refusal(shown)]).toEqual([path, 400, 'invalid_request']);
+      expect(JSON.stringify(shown.body)).not.toContain(token);
+    }
+    expect(await database.query('SELECT id, revoked_at FROM tokens WHERE client_id = $1', [client.id])).toEqual(before);
+    // Unknown ones have to be ignored, and those without a value count as omitted.
+    expect((await postForm(server, '/oauth/token?tenant=1&scope=', GRANT, client.basic)).status).toBe(200);
+  });
+
   shows('wrong secrets are limited at every endpoint that takes one', async () => {
     const doors: [string, (headers: Headers) => Promise<Answer>][] = [
       ...ENDPOINTS.map((path): [string, (headers: Headers) => Promise<Answer>] => [

@@ -43,7 +43,7 @@ export interface TestServer {
   close(delay?: number): Promise<void>;
 }
 
-/** The settings of tests: cheap hashes and no limit on requests, unless a test says otherwise. */
+/** The settings of tests: cheap hashes and keys, and no limit on requests, unless a test says otherwise. */
 export function testConfig(overrides: Partial<Config> = {}): Config {
   const config = loadConfig({
     PORT: '0',
@@ -54,7 +54,7 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
     SECRET_KEY: TEST_SECRET_KEY,
   });
   // Many suites at once are slow to get a connection.
-  return { ...config, databaseConnectTimeout: 15_000, ...overrides };
+  return { ...config, databaseConnectTimeout: 15_000, signingKeyBits: 2_048, ...overrides };
 }
 
 /** Starts a whole server on a port of its own, unless `port` says which. Limits are those of {@link createServer}. */
