@@ -417,8 +417,8 @@ describe('A reset token', () => {
     const token = await mailedToken(account.email);
     expectRefusedPassword(await redeem(token, 'sixsix'), 'must be at least 7 characters');
     expectRefusedPassword(await redeem(token, '🔑🔑🔑🔑🔑🔑'), 'must be at least 7 characters');
-    expectRefusedPassword(await redeem(token, 'x'.repeat(73)), 'must be at most 72 bytes');
-    expectRefusedPassword(await redeem(token, 'é'.repeat(37)), 'must be at most 72 bytes');
+    expectRefusedPassword(await redeem(token, 'x'.repeat(257)), 'must be at most 256 characters');
+    expectRefusedPassword(await redeem(token, 'é'.repeat(257)), 'must be at most 256 characters');
     expect((await resetRow(token))?.ended).toBe(false);
     expect(await isAlive(account.id, account.token)).toBe(true);
     expect((await redeem(token, 'é'.repeat(36))).status).toBe(200);

@@ -222,9 +222,9 @@ describeInBrowser('The reset page', () => {
     expect(await password().getAttribute('aria-describedby')).toContain('problem');
     expect(await password().inputValue()).toBe('short');
     expect(await isSpent(guest)).toBe(false);
-    await password().fill('x'.repeat(73));
+    await password().fill('x'.repeat(257));
     await save().click();
-    await untilSays('The password must be at most 72 bytes.');
+    await untilSays('The password must be at most 256 characters.');
     await password().fill(NEW);
     await save().click();
     await untilSays(CHANGED);

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { DatabaseConnection } from './database-url.js';
 import { addressAt, type MailAddress } from './mail-address.js';
+import { passwordLength } from './password-text.js';
 import { logLevels, secretKey, SECRET_KEY_RULE, variables, type Variables } from './variables.js';
 
 /** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
@@ -151,7 +152,7 @@ function problemsBetween(present: Present): string[] {
     problems.push('MAIL_FROM must be set when SMTP_URL is set');
   }
   const minimum = Number(present.PASSWORD_MIN_LENGTH ?? 7);
-  if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && Array.from(present.BOOTSTRAP_ADMIN_PASSWORD).length < minimum) {
+  if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && passwordLength(present.BOOTSTRAP_ADMIN_PASSWORD) < minimum) {
     problems.push('BOOTSTRAP_ADMIN_PASSWORD must have at least PASSWORD_MIN_LENGTH characters');
   }
   for (const [one, other] of [

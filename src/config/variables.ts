@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { DatabaseUrlError, parseDatabaseUrl } from './database-url.js';
 import { parseMailAddress } from './mail-address.js';
+import { LONGEST_PASSWORD, problemOfPassword } from './password-text.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -85,7 +86,7 @@ export const variables = z.object({
   MAIL_FROM: mailAddress.optional(),
   BCRYPT_COST: wholeNumber(4, 20).optional(),
   HASHING_THREADS: wholeNumber(1, 256).optional(),
-  PASSWORD_MIN_LENGTH: wholeNumber(1, 72).optional(),
+  PASSWORD_MIN_LENGTH: wholeNumber(1, LONGEST_PASSWORD).optional(),
   SESSION_TTL: seconds(86_400),
   REFRESH_TTL: seconds(2_592_000),
   SESSION_MAX_AGE: seconds(7_776_000),
@@ -122,7 +123,10 @@ export const variables = z.object({
   BOOTSTRAP_ADMIN_EMAIL: z.email('must be an email address').max(254, 'must be an email address').optional(),
   BOOTSTRAP_ADMIN_PASSWORD: z
     .string()
-    .refine((value) => Buffer.byteLength(value) <= 72, 'must be at most 72 bytes')
+    .check(({ value, issues }) => {
+      const problem = problemOfPassword(value, 1);
+      if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: '' });
+    })
     .optional(),
   BOOTSTRAP_APP_TOKEN: z
     .string()

@@ -3,7 +3,6 @@ import { describe, expect, it } from '@jest/globals';
 import { validateSync } from 'class-validator';
 import {
   countCharacters,
-  HasAtMostBytes,
   HasAtMostCharacters,
   IsRefused,
   isUuid,
@@ -29,7 +28,7 @@ describe('what may be absent', () => {
     ['OptionalOrNull', OptionalOrNull(), [undefined, null], ['', 0, false]],
     ['OptionalOrEmpty', OptionalOrEmpty(), [undefined, ''], [null, 0, false]],
   ])('%s', (_, optional, fine, checked) => {
-    for (const value of fine) expect(problemsOf([optional, HasAtMostBytes(-1)], value)).toEqual([]);
+    for (const value of fine) expect(problemsOf([optional, HasAtMostCharacters(-1)], value)).toEqual([]);
     for (const value of checked) expect(problemsOf([optional, IsRefused(NO)], value)).toEqual([NO]);
   });
 });

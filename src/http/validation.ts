@@ -10,7 +10,6 @@ export const MUST_BE_BOOLEAN = { message: 'must be true or false' };
 export const MUST_BE_EMAIL = { message: 'must be an email address' };
 export const MUST_BE_SCOPES = { message: 'must be a list of known scopes' };
 export const MUST_NOT_BE_EMPTY = { message: 'must not be empty' };
-export const atMostBytes = (most: number) => `must be at most ${most} bytes`;
 export const atMostCharacters = (most: number) => `must be at most ${most} characters`;
 /** @param hint what the client can do instead */
 export const wholeNumberFrom = (least: number, most: number, hint = '') =>
@@ -41,17 +40,6 @@ function fieldErrors(errors: ValidationError[]): FieldErrors {
       ...fieldErrors(children ?? []),
     })),
   ) as FieldErrors;
-}
-
-/** The string has at most this many bytes in UTF-8. */
-export function HasAtMostBytes(most: number): PropertyDecorator {
-  return ValidateBy({
-    name: 'hasAtMostBytes',
-    validator: {
-      validate: (value) => typeof value === 'string' && Buffer.byteLength(value) <= most,
-      defaultMessage: () => atMostBytes(most),
-    },
-  });
 }
 
 /**

@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptsForms, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { LONGEST_TYPED_PASSWORD } from '../config/password-text.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import { pagePolicy } from '../html/page.js';
 import type { Institution } from './institutions.store.js';
@@ -57,7 +58,7 @@ export class WayfController {
     refuseOtherSites(request, this.config.publicUrl);
     allowReturnTo(await this.wayf.urlOf(id), reply);
     const email = textOf(form.email, 254).trim();
-    const password = textOf(form.password, 1_000);
+    const password = textOf(form.password, 2 * LONGEST_TYPED_PASSWORD);
     const institution = await this.chosen(form.institution);
     try {
       const filled = {

@@ -12,6 +12,7 @@ export type KeyPurpose =
   | 'email-undo'
   | 'unknown-account'
   | 'attempt-limit'
+  | 'password-decoy'
   | 'signing-key';
 
 /** A sub-key, and the id of the SECRET_KEY that it comes from. */

@@ -18,7 +18,7 @@ export class ResetRequestBody {
 }
 
 export class PasswordReset extends RememberMe {
-  @NewPassword({ description: 'The new password: at least PASSWORD_MIN_LENGTH characters, at most 72 bytes' })
+  @NewPassword({ description: 'The new password: PASSWORD_MIN_LENGTH to 256 characters, counted in NFC' })
   password!: string;
 
   @Text({ description: 'From the link in the mail', maxLength: LONGEST_TOKEN, example: EXAMPLE_RESET_TOKEN })

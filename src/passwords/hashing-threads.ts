@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { unavailable } from '../errors/api-error.js';
 
 /** What a thread is told: to make a hash, or to compare a password with one. */
-type Job = { password: string; cost: number } | { password: string; hash: string };
+type Job = { password: string; salt: string | number } | { password: string; hash: string };
 
 /**
  * bcrypt on threads of its own: libuv's, which look up names, read files and sign tokens, are never taken up by it. Whoever
@@ -12,8 +12,9 @@ export class HashingThreads {
   private readonly idle: Worker[] = [];
   private readonly all = new Set<Worker>();
 
-  hash(password: string, cost: number): Promise<string> {
-    return this.give<string>({ password, cost });
+  /** @param salt with the cost; or only the cost */
+  hash(password: string, salt: string | number): Promise<string> {
+    return this.give<string>({ password, salt });
   }
 
   compare(password: string, hash: string): Promise<boolean> {

@@ -2,8 +2,8 @@
 import { parentPort } from 'node:worker_threads';
 import bcrypt from 'bcrypt';
 
-parentPort.on('message', ({ password, cost, hash }) => {
-  parentPort.postMessage(hash === undefined ? bcrypt.hashSync(password, cost) : bcrypt.compareSync(password, hash));
+parentPort.on('message', ({ password, salt, hash }) => {
+  parentPort.postMessage(hash === undefined ? bcrypt.hashSync(password, salt) : bcrypt.compareSync(password, hash));
 });
 
 parentPort.postMessage('ready');

@@ -11,7 +11,9 @@ import { Limits, type Limit } from '../limits/limits.service.js';
 import type { AccountEntity } from '../accounts/accounts.entity.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { foldEmail } from '../accounts/email.js';
+import { PasswordDecoys } from './password-decoys.service.js';
 import { PasswordHasher } from './password-hasher.js';
+import { readHash, type StoredHash } from './password-hashes.js';
 
 /**
  * How many times the limit for one address is allowed for an account from all addresses, so that one cannot lock it.
@@ -19,6 +21,12 @@ import { PasswordHasher } from './password-hasher.js';
 const CEILING_FACTOR = 10;
 
 type SignInAccount = AccountEntity & { email: string; passwordHash: string };
+
+/** An account that can sign in, and what is known of its password. */
+interface Candidate {
+  account: SignInAccount;
+  hash: StoredHash;
+}
 
 /** The same message whatever is wrong. */
 export const wrongCredentials = () => unauthorized('Invalid email or password.');
@@ -32,6 +40,7 @@ export class PasswordChecks {
     @Inject(CONFIG) private readonly config: Config,
     private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
+    private readonly decoys: PasswordDecoys,
     private readonly limits: Limits,
     private readonly audit: AuditLog,
     private readonly secretKeys: SecretKeys,
@@ -47,11 +56,11 @@ export class PasswordChecks {
   async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
     this.hasher.requireRoom();
     let known = null as AccountEntity | null;
-    const account = await this.limits.attempt(this.limitsFor(email, address), async () => {
+    const match = await this.limits.attempt(this.limitsFor(email, address), async () => {
       known = await this.accounts.findByEmail(email);
-      return this.match(known, password);
+      return this.match(email, known, password);
     });
-    if (!account) {
+    if (!match) {
       await this.audit.recordAlone({
         kind: 'sign_in',
         outcome: 'failure',
@@ -61,12 +70,13 @@ export class PasswordChecks {
       });
       throw wrongCredentials();
     }
+    const { account } = match;
     if (this.config.emailVerification === 'required' && account.emailVerifiedAt === null) {
       const details = { reason: 'unverified' };
       await this.audit.recordAlone({ kind: 'sign_in', outcome: 'refused', subject: account.id, details });
       throw unverified();
     }
-    await this.renewOutdatedHash(account, password);
+    await this.renewOutdatedHash(match, password);
     return account;
   }
 
@@ -75,9 +85,18 @@ export class PasswordChecks {
     await this.limits.lift(...this.limitsFor(email, address));
   }
 
-  private async match(account: AccountEntity | null, password: string): Promise<SignInAccount | undefined> {
-    const usable = account && isUsable(account) ? account : undefined;
-    return (await this.hasher.matches(password, usable?.passwordHash ?? null)) ? usable : undefined;
+  private async match(email: string, known: AccountEntity | null, password: string): Promise<Candidate | undefined> {
+    const decoy = await this.decoys.of(email);
+    const candidate = known && this.candidateOf(known);
+    return (await this.hasher.matches(password, candidate?.hash ?? decoy)) ? (candidate ?? undefined) : undefined;
+  }
+
+  private candidateOf(account: AccountEntity): Candidate | undefined {
+    if (!isUsable(account)) return undefined;
+    const hash = readHash(account.passwordHash);
+    if (hash) return { account, hash };
+    this.logger.warn(`the password hash of account ${account.id} is unusable: nobody can sign in to it before a reset`);
+    return undefined;
   }
 
   private limitsFor(email: string, address: string): Limit[] {
@@ -91,11 +110,11 @@ export class PasswordChecks {
   }
 
   /** A failed renewal must not fail the sign-in, as the next one tries again. */
-  private async renewOutdatedHash(account: SignInAccount, password: string): Promise<void> {
+  private async renewOutdatedHash({ account, hash }: Candidate, password: string): Promise<void> {
     // Nor does anybody wait for it.
-    if (!this.hasher.isOutdated(account.passwordHash) || this.hasher.isBusy) return;
+    if (!this.hasher.isOutdated(hash) || this.hasher.isBusy) return;
     try {
-      await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hash(password));
+      await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hashAgain(password));
     } catch (error) {
       this.logger.warn('a password hash could not be renewed; the next sign-in will try again', error);
     }

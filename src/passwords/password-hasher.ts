@@ -1,17 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import bcrypt from 'bcrypt';
 import { CONFIG, type Config } from '../config/config.js';
+import { problemOfPassword } from '../config/password-text.js';
 import { extendDeadline } from '../database/deadline.js';
 import { invalidParams } from '../errors/api-error.js';
 import { currentOrigin } from '../http/current-request.js';
-import { atMostBytes, countCharacters } from '../http/validation.js';
 import { addressForLimits, siteOf } from '../http/client-address.js';
 import { FairLine, type Place } from './fair-line.js';
 import { HashingThreads } from './hashing-threads.js';
-
-/** bcrypt ignores what follows; Latchkey refuses longer passwords instead of truncating them. */
-export const PASSWORD_MAX_BYTES = 72;
+import { markHash, newSalt, otherSpellings, spellingOf, type Spelling, type StoredHash } from './password-hashes.js';
 
 /** Nobody waits longer for their turn, in milliseconds. */
 const PATIENCE = 3_000;
@@ -52,65 +48,67 @@ export class PasswordHasher implements OnApplicationShutdown {
   }
 
   /**
-   * @returns the bcrypt hash of a new password
-   * @throws ApiError `invalid_params` when it is too short or too long, `unavailable` when too many are waiting
+   * @returns what to store for a new password
+   * @throws ApiError `invalid_params` when it is refused, `unavailable` when too many are waiting
    */
-  hash(password: string): Promise<string> {
-    const { passwordMinLength, bcryptCost } = this.config;
-    if (countCharacters(password) < passwordMinLength) {
-      throw invalidParams({ password: [`must be at least ${passwordMinLength} characters`] });
-    }
-    if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES) {
-      throw invalidParams({ password: [atMostBytes(PASSWORD_MAX_BYTES)] });
-    }
-    return this.queued(bcryptCost, () => this.threads.hash(password, bcryptCost));
+  async hash(password: string): Promise<string> {
+    const problem = problemOfPassword(password, this.config.passwordMinLength);
+    if (problem !== undefined) throw invalidParams({ password: [problem] });
+    return this.hashAgain(password);
   }
 
   /**
-   * Takes as long as a comparison at the configured cost, whatever the outcome, unless the password matches a cheaper
-   * hash or the hash has a higher cost.
-   *
-   * @param password one that is too long for bcrypt matches nothing
-   * @param stored null: compares with a decoy, which never matches
+   * @returns what to store for a password that an account has, whatever is asked of new ones
    * @throws ApiError `unavailable` when too many are waiting
    */
-  matches(password: string, stored: string | null): Promise<boolean> {
-    const hash = Buffer.byteLength(password) > PASSWORD_MAX_BYTES ? null : stored;
-    const today = this.config.bcryptCost;
-    const storedAt = hash === null ? today : bcrypt.getRounds(hash);
-    return this.queued(Math.max(today, storedAt), async () => {
-      if (hash !== null && (await this.threads.compare(password, hash))) return true;
-      // Each step of cost doubles the time: a hash at cost c and decoys at c, c + 1, … up to today's - 1 add up to one
-      // at today's.
-      for (let cost = storedAt; cost < today; cost += 1) await this.threads.compare(password, decoyHash(cost));
-      if (hash === null) await this.threads.compare(password, decoyHash(today));
+  hashAgain(password: string): Promise<string> {
+    const cost = this.config.bcryptCost;
+    const spelling = spellingOf(password);
+    return this.queued(cost, 1, async () =>
+      markHash(await this.timed(cost, () => this.threads.hash(spelling.text, newSalt(cost))), spelling),
+    );
+  }
+
+  /**
+   * Whether a hash is of a password. Unless it is, as many comparisons are made as the password has spellings, whatever the
+   * hash is: how many, and so for how long, tells nothing about the account.
+   *
+   * @throws ApiError `unavailable` when too many are waiting
+   */
+  matches(password: string, hash: StoredHash): Promise<boolean> {
+    const tries = triesOf(password, hash);
+    return this.queued(hash.cost, tries.length, async () => {
+      for (const { text, counts } of tries) {
+        const isSame = await this.timed(hash.cost, () => this.threads.compare(text, hash.bcrypt));
+        if (isSame && counts) return true;
+      }
       return false;
     });
   }
 
-  /** Whether the cost of a hash differs from the configured one. */
-  isOutdated(hash: string): boolean {
-    return bcrypt.getRounds(hash) !== this.config.bcryptCost;
+  /** Whether a hash that a password has matched is to be replaced: it is of another cost, or of what was typed. */
+  isOutdated({ cost, isNormalised }: StoredHash): boolean {
+    return cost !== this.config.bcryptCost || !isNormalised;
   }
 
   /** The line has limits of its own: what is waited for and hashed does not count against the request's. */
-  private async queued<T>(cost: number, work: () => Promise<T>): Promise<T> {
+  private async queued<T>(cost: number, times: number, work: () => Promise<T>): Promise<T> {
     const asked = performance.now();
     try {
-      return await this.inLine(cost, work);
+      return await this.line.run(currentPlace(), times * this.expected(cost), async () => {
+        await this.threads.ready();
+        return work();
+      });
     } finally {
       extendDeadline(performance.now() - asked);
     }
   }
 
-  private inLine<T>(cost: number, work: () => Promise<T>): Promise<T> {
-    return this.line.run(currentPlace(), this.expected(cost), async () => {
-      await this.threads.ready();
-      const begun = performance.now();
-      const result = await work();
-      this.note(cost, performance.now() - begun);
-      return result;
-    });
+  private async timed<T>(cost: number, job: () => Promise<T>): Promise<T> {
+    const begun = performance.now();
+    const result = await job();
+    this.note(cost, performance.now() - begun);
+    return result;
   }
 
   private note(cost: number, took: number): void {
@@ -134,10 +132,12 @@ function currentPlace(): Place {
   return { network: siteOf(address), address: addressForLimits(address) };
 }
 
-/** A well-formed hash that matches no password: random salt, random digest. */
-function decoyHash(cost: number): string {
-  const alphabet = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-  const random = [...randomBytes(53)].map((byte) => alphabet.charAt(byte % 64)).join('');
-  // The last character of the salt carries two bits only.
-  return `$2b$${String(cost).padStart(2, '0')}$${random.slice(0, 21)}e${random.slice(22)}`;
+/** What is compared with a hash. `counts`: whether the hash can be of it. */
+type Try = Pick<Spelling, 'text'> & { counts: boolean };
+
+/** As many for every hash. */
+function triesOf(password: string, { isDigested, isNormalised }: StoredHash): Try[] {
+  const first = spellingOf(password);
+  const others = otherSpellings(password).map((text) => ({ text, counts: !isNormalised && !isDigested }));
+  return [{ text: first.text, counts: first.isDigested === isDigested }, ...others];
 }

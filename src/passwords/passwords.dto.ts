@@ -1,17 +1,27 @@
-import { IsString } from 'class-validator';
+import { IsString, ValidateBy } from 'class-validator';
+import { isShortEnough, LONGEST_PASSWORD, LONGEST_TYPED_PASSWORD } from '../config/password-text.js';
 import { Field, type FieldOptions } from '../http/fields.js';
-import { HasAtMostBytes, MUST_BE_STRING } from '../http/validation.js';
-import { PASSWORD_MAX_BYTES } from './password-hasher.js';
+import { atMostCharacters, MUST_BE_STRING } from '../http/validation.js';
 
 /** A password to check. */
 export function Password(options: FieldOptions = {}): PropertyDecorator {
   return Field(
-    { ...options, type: String, maxLength: PASSWORD_MAX_BYTES, example: 'example' },
+    { ...options, type: String, maxLength: LONGEST_TYPED_PASSWORD, example: 'example' },
     IsString(MUST_BE_STRING),
-    HasAtMostBytes(PASSWORD_MAX_BYTES),
+    IsShortEnough(),
   );
 }
 
-/** A password to set. The hasher checks its minimum length, which is configured. */
+/** A password to set. The hasher checks the rest, as that is configured, or depends on the account. */
 export const NewPassword = (options: FieldOptions = {}): PropertyDecorator =>
-  Password({ description: 'At least PASSWORD_MIN_LENGTH characters, at most 72 bytes', ...options });
+  Password({ description: 'PASSWORD_MIN_LENGTH to 256 characters, counted in NFC', ...options });
+
+function IsShortEnough(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isShortEnough',
+    validator: {
+      validate: (value) => typeof value === 'string' && isShortEnough(value),
+      defaultMessage: () => atMostCharacters(LONGEST_PASSWORD),
+    },
+  });
+}

@@ -215,9 +215,9 @@ describe('An account is made', () => {
     for (const fields of [
       {
         email: `${'x'.repeat(64)}@${'y'.repeat(63)}.${'z'.repeat(63)}.${'w'.repeat(54)}.org`,
-        password: 'é'.repeat(36),
+        password: 'é'.repeat(256),
       },
-      { name: `${newName()} `.padEnd(255, 'x'), publisher_reference: '😀'.repeat(255), password: 'x'.repeat(72) },
+      { name: `${newName()} `.padEnd(255, 'x'), publisher_reference: '😀'.repeat(255), password: 'x'.repeat(256) },
       { name: '😀'.repeat(255), publisher_reference: '' },
     ]) {
       const { status, body } = await post(ACCOUNTS, { email: newEmail(), password: 'example', ...fields });
@@ -236,8 +236,11 @@ describe('An account is made', () => {
     [{ individual: false, name: 'nobody', password: 'example' }, { password: 'requires an email' }],
     [{ email: 'a@example.org', password: 'short' }, { password: 'must be at least 7 characters' }],
     [{ email: 'a@example.org', password: '' }, { password: 'must be at least 7 characters' }],
-    [{ email: 'a@example.org', password: 'x'.repeat(73) }, { password: 'must be at most 72 bytes' }],
-    [{ email: 'a@example.org', password: 'é'.repeat(37) }, { password: 'must be at most 72 bytes' }],
+    [{ email: 'a@example.org', password: 'x'.repeat(257) }, { password: 'must be at most 256 characters' }],
+    [
+      { email: 'a@example.org', password: 'a\tb\ncdef' },
+      { password: 'must not contain control characters, such as tabs and line breaks' },
+    ],
     [{ email: null, individual: false, name: 'nobody' }, { email: 'must be a string' }],
     [{ email: 'a@example.org', name: null }, { name: 'must be a string' }],
     [{ email: 'a@example.org', id: ABSENT }, { id: 'You cannot specify your own id.' }],

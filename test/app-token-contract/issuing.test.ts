@@ -126,7 +126,7 @@ describe('Authentication', () => {
       { username: ['a@example.org'], password: { $ne: '' } },
       { username: 'must be a string', password: 'must be a string' },
     ],
-    [{ username: 'a@example.org', password: 'ü'.repeat(37) }, { password: 'must be at most 72 bytes' }],
+    [{ username: 'a@example.org', password: 'ü'.repeat(257) }, { password: 'must be at most 256 characters' }],
   ])('answers 400 with one message for each bad field: %j', async (body, errors) => {
     const answer = await post('/api/v1/token/', body, { 'app-token': admin.appToken });
     expect(outcome(answer)).toEqual([400, { errors }]);

@@ -129,13 +129,13 @@ describe('Signing in on the WAYF page', () => {
     expect(await countIdentifications()).toBe(before);
   });
 
-  it('knows 72 bytes of a password, and no 73 that begin with them', async () => {
-    const [longest, tooLong] = ['x'.repeat(72), 'x'.repeat(73)];
+  it('knows 256 characters of a password, and no 257 that begin with them', async () => {
+    const [longest, tooLong] = ['x'.repeat(256), 'x'.repeat(257)];
     const { email } = await signUp(server, { password: longest });
     const page = await newPage();
     identificationIn(await submit(page, { email, password: longest }));
     expect(problemIn(await submit(page, { email, password: tooLong }))).toBe(WRONG);
-    expect(problemIn(await submit(page, { email, password: 'x'.repeat(1_000) }))).toBe(WRONG);
+    expect(problemIn(await submit(page, { email, password: 'x'.repeat(2_048) }))).toBe(WRONG);
   });
 
   it('does not know an account that is disabled, has no password, or is gone', async () => {

@@ -1,0 +1,103 @@
+import { createHmac } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { foldEmail } from '../accounts/email.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { sql } from '../database/sql.js';
+import { SecretKeys } from '../keys/secret-keys.js';
+import { decoyOf, type StoredHash } from './password-hashes.js';
+
+/** How long the shares are remembered, in milliseconds. */
+const MEMORY = 60_000;
+
+/** How many pages of the table are looked at, at most: about ten thousand accounts. */
+const PAGES = 500;
+
+/** Accounts whose hashes are alike, and how many of them there are. */
+interface Group {
+  cost: number;
+  isDigested: boolean;
+  count: number;
+}
+
+/** The same pages each time, so that what is drawn changes only with the table. Of a small table, all. */
+const GROUPS = String.raw`
+  SELECT substr(password_hash, 5, 2)::int AS cost, password_hash LIKE '%$sha384' AS "isDigested", count(*)::int AS count
+  FROM accounts TABLESAMPLE SYSTEM ($1) REPEATABLE (0)
+  WHERE password_hash ~ '^\$2[ab]\$(0[4-9]|1\d|20)\$[./A-Za-z0-9]{53}(\$sha384)?$'
+    AND email IS NOT NULL AND disabled_at IS NULL
+  GROUP BY 1, 2`;
+
+/**
+ * What passwords are compared with where there is no account. As long as hashes of several costs are stored (BCRYPT_COST
+ * has been changed), sign-ins take different times. So a decoy is like one of those that are stored, drawn by a keyed
+ * digest of the email: an email always gets the same, and each kind as often as accounts have it.
+ */
+@Injectable()
+export class PasswordDecoys {
+  private remembered: { until: number; shares: Promise<Share[]> } | undefined;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly manager: EntityManager,
+    private readonly secretKeys: SecretKeys,
+  ) {}
+
+  /** To be asked about every sign-in, so that a known email takes as long as an unknown one. */
+  async of(email: string): Promise<StoredHash> {
+    const drawn = this.draw(email);
+    const share = (await this.shares()).find(({ end }) => drawn < end);
+    return decoyOf(share?.cost ?? this.config.bcryptCost, share?.isDigested);
+  }
+
+  /** @returns a number from 0 to below 1 */
+  private draw(email: string): number {
+    const { key } = this.secretKeys.current('password-decoy');
+    return createHmac('sha256', key).update(foldEmail(email)).digest().readUIntBE(0, 6) / 2 ** 48;
+  }
+
+  private shares(): Promise<Share[]> {
+    const now = performance.now();
+    if (this.remembered && now < this.remembered.until) return this.remembered.shares;
+    const shares = this.read();
+    this.remembered = { until: now + MEMORY, shares };
+    shares.catch(() => {
+      this.remembered = undefined;
+    });
+    return shares;
+  }
+
+  private async read(): Promise<Share[]> {
+    const [table] = await sql<{ pages: number }>(
+      this.manager,
+      `SELECT pg_relation_size('accounts') / current_setting('block_size')::int AS pages`,
+    );
+    const percentage = Math.min(100, (100 * PAGES) / Math.max(1, Number(table?.pages)));
+    return sharesOf(await sql<Group>(this.manager, GROUPS, [percentage]), this.config.bcryptCost);
+  }
+}
+
+/** What the hashes of a part of the accounts are like. `end`: where it ends, of all from 0 to 1. */
+interface Share {
+  cost: number;
+  isDigested: boolean;
+  end: number;
+}
+
+/**
+ * Today's cost comes first: renewed hashes make its share larger, so that what is drawn for an email changes as a hash does
+ * that is renewed, from another cost to today's and never back.
+ */
+function sharesOf(groups: Group[], today: number): Share[] {
+  const isOther = ({ cost }: Group) => Number(cost !== today);
+  groups.sort(
+    (one, other) =>
+      isOther(one) - isOther(other) || one.cost - other.cost || Number(one.isDigested) - Number(other.isDigested),
+  );
+  const total = groups.reduce((sum, { count }) => sum + count, 0);
+  let sum = 0;
+  return groups.map(({ cost, isDigested, count }) => {
+    sum += count;
+    return { cost, isDigested, end: sum / total };
+  });
+}
