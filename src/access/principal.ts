@@ -23,6 +23,8 @@ export interface UserPrincipal {
   /** The account that acts on this one's behalf, and its epoch; null: nobody does. */
   actorId: string | null;
   actorEpoch: number | null;
+  /** What is made with it does not outlast these tokens: it, and those that it was made with. Null: nobody acts for somebody. */
+  lineage: string[] | null;
 }
 
 /** An account of the gateway: what an `api` token proves. */

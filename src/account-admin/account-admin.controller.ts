@@ -151,8 +151,8 @@ export class AccountAdminController {
     summary: 'Revoke all sessions and tokens of an account',
     description:
       'Admins only. Revokes its sessions, its user and application tokens, the tokens that were created on its behalf or ' +
-      'by it on behalf of others, pending password resets, and the access tokens of the clients that it owns. It can sign ' +
-      'in again.',
+      'by it on behalf of others with all that was created with these, pending password resets, and the access tokens of ' +
+      'the clients that it owns. It can sign in again.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiNoContentResponse()

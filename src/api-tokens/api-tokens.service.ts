@@ -96,9 +96,10 @@ export class ApiTokens {
   }
 
   private auditing(kind: AuditKind, app: Frontend) {
-    return async (tx: EntityManager, { id, gatewayAccountId }: TokenRecord) => {
+    return async (tx: EntityManager, { id, gatewayAccountId, actorId }: TokenRecord) => {
       await this.checkCaller(tx, app);
-      await this.audit.record(tx, { kind, subject: id, details: { kind: 'api', gateway_account: gatewayAccountId } });
+      const whose = { gateway_account: gatewayAccountId, ...(actorId !== null && { actor: actorId }) };
+      await this.audit.record(tx, { kind, subject: id, details: { kind: 'api', ...whose } });
     };
   }
 

@@ -33,7 +33,8 @@ export class AppTokensController extends AppTokenRoutes {
   @ApiOperation({
     summary: 'Create an application token',
     description:
-      'Expires in about 200 years by default. An account has MAX_APP_TOKENS_PER_ACCOUNT at most; one more is 409.',
+      'Expires in about 200 years by default; with a token on behalf of another account, when that one does, at the latest. ' +
+      'An account has MAX_APP_TOKENS_PER_ACCOUNT at most; one more is 409.',
   })
   @ApiCreatedResponse({ type: AppTokenAnswer })
   @ApiErrors(

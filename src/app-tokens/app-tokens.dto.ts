@@ -117,9 +117,7 @@ export class AppTokenView {
 
   @ApiProperty({ type: [String], example: ['frontend'] })
   scopes!: string[];
-}
 
-export class TokenView extends AppTokenView {
   @ApiProperty({
     description: 'The id of the account that created it on behalf of the owner',
     type: String,
@@ -129,6 +127,8 @@ export class TokenView extends AppTokenView {
   })
   actor!: string | null;
 }
+
+export class TokenView extends AppTokenView {}
 
 export class AppTokenList {
   @ApiProperty({ type: [AppTokenView] })
@@ -149,13 +149,10 @@ function viewOf(record: TokenRecord) {
     last_used_at: record.lastUsedAt,
     owner: record.accountId,
     scopes: record.scopes,
+    actor: record.actorId,
   };
 }
 
-export function toAppTokenView(record: TokenRecord): AppTokenView {
-  return viewOf(record);
-}
+export const toAppTokenView: (record: TokenRecord) => AppTokenView = viewOf;
 
-export function toTokenView(record: TokenRecord): TokenView {
-  return { ...viewOf(record), actor: record.actorId };
-}
+export const toTokenView: (record: TokenRecord) => TokenView = viewOf;

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { AppPrincipal, UserPrincipal } from '../access/principal.js';
 import { badAppToken } from '../access/refusals.js';
@@ -6,6 +6,7 @@ import { AccountStore } from '../accounts/accounts.store.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
+import { CONFIG, type Config } from '../config/config.js';
 import { notFound } from '../errors/api-error.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
@@ -13,7 +14,15 @@ import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
 import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
 import { PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
-import { badUser, longerLifeForbidden, onBehalfForbidden, scopesForbidden, tooManyAppTokens } from './refusals.js';
+import {
+  badUser,
+  longerLifeForbidden,
+  onBehalfForbidden,
+  onOwnBehalf,
+  scopesForbidden,
+  tooLongLife,
+  tooManyAppTokens,
+} from './refusals.js';
 
 /** The kinds of tokens that accounts hold. */
 export type Kind = 'app' | 'user';
@@ -24,6 +33,7 @@ type OwnedTokenRequest = TokenRequest & { accountId: string };
 @Injectable()
 export class AppTokens {
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly revocations: Revocations,
     private readonly accounts: AccountStore,
     private readonly passwordChecks: PasswordChecks,
@@ -52,23 +62,32 @@ export class AppTokens {
   async createAppToken(caller: UserPrincipal, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
+    const { actorId, lineage } = caller;
     return this.issue(caller, 'app', {
       accountId,
       scopes,
+      ...(actorId !== null && { actorId }),
+      ...(lineage !== null && { madeWith: lineage }),
       ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
     });
   }
 
   /**
-   * @throws ApiError `forbidden` unless the caller is an admin, `invalid_params` when there is no such enabled account
+   * @throws ApiError `forbidden` unless the caller is an admin; `invalid_params` when there is no such enabled account, when
+   *   it is the one that acts, or when the token would live too long
    */
   async createToken(caller: UserPrincipal, { seconds_until_expire, user }: NewToken): Promise<string> {
     if (!caller.isAdmin) throw onBehalfForbidden();
+    const { userTokenMaxTtl: most } = this.config;
+    if (most !== null && (seconds_until_expire ?? 0) > most) throw tooLongLife(most);
     const account = await this.accounts.findEnabled(user);
     if (!account) throw badUser();
+    const actorId = caller.actorId ?? caller.accountId;
+    if (account.id === actorId) throw onOwnBehalf();
     const request = {
       accountId: account.id,
-      actorId: caller.actorId ?? caller.accountId,
+      actorId,
+      ...(caller.lineage !== null && { madeWith: caller.lineage }),
       ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
     };
     return this.issue(caller, 'user', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
@@ -88,7 +107,10 @@ export class AppTokens {
     return record;
   }
 
-  /** @throws ApiError `not_found`; `forbidden` when a token would extend its own expiration */
+  /**
+   * @throws ApiError `not_found`; `forbidden` when a token would extend its own expiration; `invalid_params` when the token
+   *   would live too long
+   */
   async changeExpiry(caller: UserPrincipal, kind: Kind, name: string, seconds: number): Promise<TokenRecord> {
     const owner = ownerFor(caller);
     const tokenName = this.nameOf(kind, name);
@@ -96,8 +118,11 @@ export class AppTokens {
     const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, inTransaction);
     if (changed) return changed;
     // Only finds out why the statement refused.
-    orNotFound(await this.tokens.find(tokenName, owner));
-    throw longerLifeForbidden();
+    const { id } = orNotFound(await this.tokens.find(tokenName, owner));
+    const longest = [caller.appTokenId, caller.userTokenId].includes(id)
+      ? null
+      : await this.tokens.longestLife(tokenName, owner);
+    throw longest === null ? longerLifeForbidden() : tooLongLife(longest);
   }
 
   /** @throws ApiError `not_found` */
@@ -163,7 +188,7 @@ export class AppTokens {
 
 /** The audit event of a new token. `via`: the account that the caller was already acting for. */
 function issuing(kind: Kind, { id, accountId, actorId, scopes }: TokenRecord, caller: UserPrincipal): AuditEntry {
-  const via = caller.actorId === null ? {} : { via: caller.accountId };
+  const via = kind === 'app' || caller.actorId === null ? {} : { via: caller.accountId };
   return {
     kind: 'token.issued',
     subject: id,

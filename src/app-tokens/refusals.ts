@@ -3,6 +3,12 @@ import { INVALID_ID, MUST_BE_STRING, MUST_BE_WHOLE_NUMBER } from '../http/valida
 
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
 
+export const onOwnBehalf = () => invalidParams({ user: ['is the account that asks. Use your own token instead.'] });
+
+/** @param seconds the most that there can be */
+export const tooLongLife = (seconds: number) =>
+  invalidParams({ seconds_until_expire: [`must be at most ${seconds}, as the token cannot last longer`] });
+
 export const scopesForbidden = () => forbidden('scopes', 'Only an admin can set scopes.');
 export const onBehalfForbidden = () =>
   forbidden('user', 'Only an admin can create tokens on behalf of other accounts.');

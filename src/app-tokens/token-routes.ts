@@ -72,7 +72,10 @@ export function tokenRoutes<View, List>(
     @UserTokenRequired()
     @ApiOperation({
       summary: `Change the expiration of one ${noun}`,
-      description: 'Counted from now; zero or less expires it immediately. A token cannot extend its own expiration.',
+      description:
+        'Counted from now; zero or less expires it immediately. A token cannot extend its own expiration, and none lasts ' +
+        'longer than what it was created with on behalf of another account. A user token ends USER_TOKEN_MAX_TTL seconds ' +
+        'after it was created, whoever extends it.',
     })
     @ApiParam(NAME)
     @ApiOkResponse({ type: view })

@@ -5,7 +5,7 @@ import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { EXAMPLE_TOKEN, LoginAnswer, NewToken, TokenList, TokenView, toTokenView } from './app-tokens.dto.js';
-import { badUser, onBehalfForbidden } from './refusals.js';
+import { badUser, onBehalfForbidden, onOwnBehalf } from './refusals.js';
 import { tokenRoutes } from './token-routes.js';
 
 const UserTokenRoutes = tokenRoutes('user', {
@@ -26,10 +26,12 @@ export class UserTokensController extends UserTokenRoutes {
   @ApiOperation({
     summary: 'Create a token on behalf of another user',
     description:
-      'Admins only. Expires after USER_TOKEN_TTL seconds by default, which is a day unless configured ' + 'otherwise.',
+      'Admins only. Expires after USER_TOKEN_TTL seconds by default, which is a day unless configured otherwise, and after ' +
+      'USER_TOKEN_MAX_TTL at the latest. What is created with it (application tokens, tokens on behalf of others, OAuth2 ' +
+      'clients and their secrets) names both accounts and ends with it.',
   })
   @ApiCreatedResponse({ type: LoginAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), badHeaders(), onBehalfForbidden(), 'rate_limited')
+  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), onOwnBehalf(), badHeaders(), onBehalfForbidden(), 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
   }

@@ -44,6 +44,7 @@ describe('Without any variable', () => {
       resetTtl: 3_600,
       invitationTtl: 604_800,
       userTokenTtl: 86_400,
+      userTokenMaxTtl: null,
       appTokenTtl: 6_311_520_000,
       oauthTokenTtl: 3_600,
       tokenRetention: 7_776_000,

@@ -39,6 +39,8 @@ export interface Config {
   resetTtl: number;
   invitationTtl: number;
   userTokenTtl: number;
+  /** How old a user token may become, whatever its expiration; null: as old as it will. */
+  userTokenMaxTtl: number | null;
   appTokenTtl: number;
   oauthTokenTtl: number;
   /** How long expired and revoked tokens are kept. */
@@ -151,6 +153,9 @@ function problemsBetween(present: Present): string[] {
   if (present.SMTP_URL !== undefined && present.MAIL_FROM === undefined) {
     problems.push('MAIL_FROM must be set when SMTP_URL is set');
   }
+  if (Number(present.USER_TOKEN_TTL ?? 86_400) > Number(present.USER_TOKEN_MAX_TTL ?? Infinity)) {
+    problems.push('USER_TOKEN_TTL must not be longer than USER_TOKEN_MAX_TTL');
+  }
   const minimum = Number(present.PASSWORD_MIN_LENGTH ?? 7);
   if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && passwordLength(present.BOOTSTRAP_ADMIN_PASSWORD) < minimum) {
     problems.push('BOOTSTRAP_ADMIN_PASSWORD must have at least PASSWORD_MIN_LENGTH characters');
@@ -200,6 +205,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     resetTtl: values.RESET_TTL,
     invitationTtl: values.INVITATION_TTL,
     userTokenTtl: values.USER_TOKEN_TTL,
+    userTokenMaxTtl: values.USER_TOKEN_MAX_TTL ?? null,
     appTokenTtl: values.APP_TOKEN_TTL,
     oauthTokenTtl: values.OAUTH_TOKEN_TTL,
     tokenRetention: values.TOKEN_RETENTION,

@@ -39,6 +39,12 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ sessionMaxAge }) => sessionMaxAge <= 2_592_000,
   },
   {
+    setting: 'USER_TOKEN_MAX_TTL',
+    hardened: '2592000',
+    protectsFrom: 'a stolen user token that is kept alive by lengthening it',
+    isHardened: ({ userTokenMaxTtl }) => userTokenMaxTtl !== null && userTokenMaxTtl <= 2_592_000,
+  },
+  {
     setting: 'EMAIL_VERIFICATION',
     byDefault: 'off',
     hardened: 'required',

@@ -93,6 +93,7 @@ export const variables = z.object({
   RESET_TTL: seconds(3_600),
   INVITATION_TTL: seconds(604_800),
   USER_TOKEN_TTL: seconds(86_400),
+  USER_TOKEN_MAX_TTL: wholeNumber(1, 9_999_999_999).optional(),
   APP_TOKEN_TTL: seconds(6_311_520_000),
   OAUTH_TOKEN_TTL: seconds(3_600),
   TOKEN_RETENTION: seconds(7_776_000),

@@ -66,6 +66,7 @@ export class UserTokenScheme {
       credentialEpoch: user.credentialEpoch ?? -1,
       actorId: user.actorId,
       actorEpoch: user.actorEpoch,
+      lineage: user.actorId === null ? null : [...(user.madeWith ?? []), user.id],
     } satisfies UserPrincipal;
     return true;
   }

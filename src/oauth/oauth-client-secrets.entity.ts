@@ -24,6 +24,14 @@ export class OauthClientSecretEntity {
   @Column({ type: 'text', nullable: true })
   hint!: string | null;
 
+  /** The account that made it while acting for somebody else; null: nobody did. No foreign key: it stays when that is deleted. */
+  @Column({ name: 'actor_id', type: 'uuid', nullable: true })
+  actorId!: string | null;
+
+  /** The tokens on behalf of others that it was made with, and may not outlast; null: nobody acted for somebody else. */
+  @Column({ name: 'made_with', type: 'uuid', array: true, nullable: true })
+  madeWith!: string[] | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 

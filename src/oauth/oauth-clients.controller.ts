@@ -46,7 +46,11 @@ export class OauthClientsController {
 
   @Post()
   @UserTokenRequired()
-  @ApiOperation({ summary: 'Create an OAuth2 client', description: 'Admins only. The secret is only shown once.' })
+  @ApiOperation({
+    summary: 'Create an OAuth2 client',
+    description:
+      'Admins only. The secret is only shown once. With a token on behalf of another admin, the client ends with that token.',
+  })
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
   @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
@@ -134,7 +138,8 @@ export class OauthClientsController {
     summary: 'Add a secret to an OAuth2 client',
     description:
       'Admins only. A client can have two secrets, both of them valid, so that it can switch without an outage. Delete ' +
-      'the old one when its `last_used_at` no longer changes.',
+      'the old one when its `last_used_at` no longer changes. With a token on behalf of another admin, the secret ends with ' +
+      'that token.',
   })
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })

@@ -11,6 +11,8 @@ const EXAMPLE_CLIENT_SECRET = 'CbCzAkyUWBYSkV3NfP5Hb0mGBBz8jGJYsmAMCG8nvQY';
 const NAME = { description: 'A display name', example: 'Reading room' };
 const EXAMPLE_SCOPES: ClientScope[] = ['accounts:read', 'identifications'];
 
+const ACTOR = { type: String, format: 'uuid', nullable: true, example: null } as const;
+
 /** The id and the secrets of a client cannot be chosen. */
 class WithoutOwnSecret {
   @IsRefused(notYourOwn('id'))
@@ -46,6 +48,13 @@ export class ClientSecretView {
   @ApiProperty({ description: 'The last four characters', type: String, nullable: true, example: 'nvQY' })
   hint!: string | null;
 
+  @ApiProperty({
+    ...ACTOR,
+    description:
+      'The id of the account that added it on behalf of another; it ends with the token that it was added with',
+  })
+  actor!: string | null;
+
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
   created_at!: Date;
 
@@ -78,8 +87,21 @@ export class OauthClientView {
   })
   owner!: string | null;
 
+  @ApiProperty({ ...ACTOR, description: 'The id of the account that created it while acting for the owner' })
+  actor!: string | null;
+
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
   created_at!: Date;
+
+  @ApiProperty({
+    description:
+      '`null`: never. A client that was created on behalf of its owner ends with the token that it was created with',
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    example: null,
+  })
+  expires_at!: Date | null;
 
   @ApiProperty({ type: [ClientSecretView] })
   secrets!: ClientSecretView[];
@@ -100,16 +122,19 @@ export interface NewSecret {
   secret: string;
 }
 
-function viewOf({ ownerId, createdAt, secrets, ...client }: ClientRecord) {
+function viewOf({ ownerId, actorId, createdAt, expiresAt, secrets, ...client }: ClientRecord) {
   return {
     id: client.id,
     name: client.name,
     scopes: client.scopes,
     owner: ownerId,
+    actor: actorId,
     created_at: createdAt,
-    secrets: secrets.map(({ id, hint, created_at, last_used_at }) => ({
+    expires_at: expiresAt,
+    secrets: secrets.map(({ id, hint, actor, created_at, last_used_at }) => ({
       id,
       hint,
+      actor,
       created_at: new Date(created_at),
       last_used_at: last_used_at === null ? null : new Date(last_used_at),
     })),

@@ -23,6 +23,14 @@ export class OauthClientEntity {
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'oauth_clients_account_id_fkey' })
   account?: AccountEntity;
 
+  /** The account that made it while acting for the owner; null: nobody did. No foreign key: it stays when that is deleted. */
+  @Column({ name: 'actor_id', type: 'uuid', nullable: true })
+  actorId!: string | null;
+
+  /** The tokens on behalf of others that it was made with, and may not outlast; null: nobody acted for somebody else. */
+  @Column({ name: 'made_with', type: 'uuid', array: true, nullable: true })
+  madeWith!: string[] | null;
+
   /** Raised by whatever ends, narrows or moves the client; see docs/architecture.md. */
   @Column({ type: 'integer', default: 0 })
   epoch!: number;

@@ -18,7 +18,13 @@ import { digestOf, hintOf } from '../tokens/digest.js';
 import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { NewSecret } from './oauth-clients.dto.js';
-import { OauthClientStore, type ClientChange, type ClientRecord, type LockedClient } from './oauth-clients.store.js';
+import {
+  OauthClientStore,
+  type ClientChange,
+  type ClientRecord,
+  type LockedClient,
+  type Maker,
+} from './oauth-clients.store.js';
 
 /** Generated ids are uuids; BOOTSTRAP_CLIENT_ID may have another form. */
 const isClientId = (text: string) => /^[\w.-]{1,100}$/.test(text);
@@ -76,19 +82,25 @@ export class OauthClients {
   async add(
     tx: EntityManager,
     client: { id: string; secret: string; name: string; scopes: string[]; ownerId?: string },
+    maker: Maker = {},
   ): Promise<void> {
-    if (!(await this.store.insert(tx, client))) throw conflict('A client with this id exists.', { id: ['is taken'] });
-    await this.addSecret(tx, client.id, client.secret);
+    const isNew = await this.store.insert(tx, client, maker);
+    if (!isNew) throw conflict('A client with this id exists.', { id: ['is taken'] });
+    await this.addSecret(tx, client.id, client.secret, maker);
   }
 
-  /** Creates a client that the caller owns. @returns it and its secret, which cannot be shown again */
+  /**
+   * Creates a client that the caller owns. One that somebody makes who acts for the caller ends with the token that they have.
+   *
+   * @returns it and its secret, which cannot be shown again
+   */
   async create(caller: UserPrincipal, { name, scopes }: { name: string; scopes: string[] }): Promise<NewSecret> {
     const { accountId } = requireAdmin(caller);
     const id = randomUUID();
     const secret = newSecret();
     await this.manager.transaction(async (tx) => {
       await this.callers.holdUser(tx, caller);
-      await this.add(tx, { id, secret, name, scopes, ownerId: accountId });
+      await this.add(tx, { id, secret, name, scopes, ownerId: accountId }, makerOf(caller));
       await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes, owner: accountId } });
     });
     return { client: await this.find(id), secret };
@@ -154,7 +166,7 @@ export class OauthClients {
   async rotateSecret(caller: UserPrincipal, id: string): Promise<NewSecret> {
     const secret = newSecret();
     await this.changeLocked(caller, id, 'oauth_client.secret_added', async (tx) => ({
-      secret: await this.addSecret(tx, id, secret),
+      secret: await this.addSecret(tx, id, secret, makerOf(caller)),
     }));
     return { client: await this.find(id), secret };
   }
@@ -173,8 +185,8 @@ export class OauthClients {
     return client;
   }
 
-  private async addSecret(tx: EntityManager, clientId: string, secret: string): Promise<string> {
-    const added = await this.store.addSecret(tx, clientId, { digest: digestOf(secret), hint: hintOf(secret) });
+  private async addSecret(tx: EntityManager, clientId: string, secret: string, maker: Maker): Promise<string> {
+    const added = await this.store.addSecret(tx, clientId, { digest: digestOf(secret), hint: hintOf(secret) }, maker);
     if (added === undefined) throw twoSecrets();
     return added;
   }
@@ -215,10 +227,10 @@ export class OauthClients {
     const secrets = await this.store.secretsOf(id);
     const match = secrets.find((secret) => timingSafeEqual(secret.digest, digest));
     if (!match) return undefined;
-    const { clientId, scopes, secretId, ownerId } = match;
+    const { clientId, scopes, secretId, ownerId, lineageTags, expiresIn } = match;
     await this.store.noteUse(secretId);
     const tags: RevocationTag[] = [`client ${clientId}`, ...(ownerId === null ? [] : [`account ${ownerId}` as const])];
-    return { value: { clientId, scopes, secretId }, tags, expiresIn: null };
+    return { value: { clientId, scopes, secretId }, tags: [...tags, ...(lineageTags ?? [])], expiresIn };
   }
 
   private limitsFor(id: string, address: string): Limit[] {
@@ -238,3 +250,6 @@ function isNarrowedOrMoved(before: LockedClient, { scopes, ownerId }: ClientChan
 }
 
 export const twoSecrets = () => conflict('The client already has two secrets. Delete one of them first.');
+
+const makerOf = ({ actorId, lineage }: UserPrincipal): Maker =>
+  actorId === null || lineage === null ? {} : { actorId, madeWith: lineage };

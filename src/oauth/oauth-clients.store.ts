@@ -3,6 +3,8 @@ import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { isEnabledAdmin, isGoodClient } from '../tokens/good-client.js';
+import { endOfLineage, isLineageGood, tagsOfLineage } from '../tokens/lineage.js';
+import type { RevocationTag } from '../revocations/revocations.service.js';
 
 /** A client and its secrets as admins see them. */
 export interface ClientRecord {
@@ -10,6 +12,9 @@ export interface ClientRecord {
   name: string;
   scopes: string[];
   ownerId: string | null;
+  /** Who made it while acting for the owner, and when it ends for that; null: nobody did. */
+  actorId: string | null;
+  expiresAt: Date | null;
   createdAt: Date;
   secrets: SecretRecord[];
 }
@@ -17,6 +22,7 @@ export interface ClientRecord {
 export interface SecretRecord {
   id: string;
   hint: string | null;
+  actor: string | null;
   created_at: string;
   last_used_at: string | null;
 }
@@ -28,6 +34,16 @@ export interface ClientSecret {
   ownerId: string | null;
   secretId: string;
   digest: Buffer;
+  /** Of what the client or the secret was made with; null: nobody acted for somebody else. */
+  lineageTags: RevocationTag[] | null;
+  /** In seconds. */
+  expiresIn: number | null;
+}
+
+/** Who makes a client or a secret while acting for somebody else, and the tokens with which they do. */
+export interface Maker {
+  actorId?: string;
+  madeWith?: string[];
 }
 
 export interface ClientChange {
@@ -39,12 +55,16 @@ export interface ClientChange {
 /** A client before it is changed. */
 export type LockedClient = Pick<ClientRecord, 'scopes' | 'ownerId'>;
 
+/** With what a client or its secret was made while somebody acted for somebody else. */
+const LINEAGE = '(s.made_with || c.made_with)';
+
 /** A client has two secrets while one replaces the other. */
 const MOST_SECRETS = 2;
 
 const RECORD = `
-  c.id, c.name, c.scopes, c.account_id AS "ownerId", c.created_at AS "createdAt",
-  (SELECT coalesce(json_agg(json_build_object('id', s.id, 'hint', s.hint, 'created_at', s.created_at,
+  c.id, c.name, c.scopes, c.account_id AS "ownerId", c.actor_id AS "actorId", c.created_at AS "createdAt",
+  coalesce(${endOfLineage('c.made_with')}, CASE WHEN c.made_with IS NOT NULL THEN c.created_at END) AS "expiresAt",
+  (SELECT coalesce(json_agg(json_build_object('id', s.id, 'hint', s.hint, 'actor', s.actor_id, 'created_at', s.created_at,
       'last_used_at', s.last_used_at) ORDER BY s.created_at, s.id), '[]')
    FROM oauth_client_secrets s WHERE s.client_id = c.id) AS secrets`;
 
@@ -59,9 +79,11 @@ export class OauthClientStore {
   secretsOf(clientId: string): Promise<ClientSecret[]> {
     return sql<ClientSecret>(
       this.manager,
-      `SELECT c.id AS "clientId", c.scopes, c.account_id AS "ownerId", s.id AS "secretId", s.digest
+      `SELECT c.id AS "clientId", c.scopes, c.account_id AS "ownerId", s.id AS "secretId", s.digest,
+         ${tagsOfLineage(LINEAGE)} AS "lineageTags",
+         extract(epoch FROM ${endOfLineage(LINEAGE)} - now())::float8 AS "expiresIn"
        FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
-       WHERE c.id = $1 AND ${isGoodClient('c')}`,
+       WHERE c.id = $1 AND ${isGoodClient('c')} AND ${isLineageGood('s.made_with')}`,
       [clientId],
     );
   }
@@ -90,12 +112,13 @@ export class OauthClientStore {
   async insert(
     tx: EntityManager,
     client: { id: string; name: string; scopes: string[]; ownerId?: string },
+    { actorId, madeWith }: Maker,
   ): Promise<boolean> {
     const rows = await sql(
       tx,
-      `INSERT INTO oauth_clients (id, name, scopes, account_id) VALUES ($1, $2, $3, $4)
+      `INSERT INTO oauth_clients (id, name, scopes, account_id, actor_id, made_with) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (id) DO NOTHING RETURNING id`,
-      [client.id, client.name, client.scopes, client.ownerId ?? null],
+      [client.id, client.name, client.scopes, client.ownerId ?? null, actorId ?? null, madeWith ?? null],
     );
     return rows.length === 1;
   }
@@ -107,13 +130,14 @@ export class OauthClientStore {
     tx: EntityManager,
     clientId: string,
     secret: { digest: Buffer; hint: string },
+    { actorId, madeWith }: Maker,
   ): Promise<string | undefined> {
     const [row] = await sql<{ id: string }>(
       tx,
-      `INSERT INTO oauth_client_secrets (client_id, digest, hint)
-       SELECT $1, $2, $3 WHERE (SELECT count(*) FROM oauth_client_secrets WHERE client_id = $1) < ${MOST_SECRETS}
+      `INSERT INTO oauth_client_secrets (client_id, digest, hint, actor_id, made_with)
+       SELECT $1, $2, $3, $4::uuid, $5::uuid[] WHERE (SELECT count(*) FROM oauth_client_secrets WHERE client_id = $1) < ${MOST_SECRETS}
        RETURNING id`,
-      [clientId, secret.digest, secret.hint],
+      [clientId, secret.digest, secret.hint, actorId ?? null, madeWith ?? null],
     );
     return row?.id;
   }

@@ -6,6 +6,7 @@ import { badAccessToken, badClient, insufficientScope, revokedMeanwhile, session
 import { sql } from '../database/sql.js';
 import type { Owner, TokenName } from './tokens.store.js';
 import { isGoodClient } from './good-client.js';
+import { isLineageGood } from './lineage.js';
 import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 
 /** An account that has to be enabled and at this epoch. */
@@ -87,7 +88,7 @@ export class Callers {
         ? await sql<{ scopes: string[] }>(
             tx,
             `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
-             WHERE c.id = $1 AND s.id = $2 AND ${isGoodClient('c')}`,
+             WHERE c.id = $1 AND s.id = $2 AND ${isGoodClient('c')} AND ${isLineageGood('s.made_with')}`,
             [shown.clientId, shown.secretId ?? null],
           )
         : await sql<{ scopes: string[] }>(
@@ -137,12 +138,12 @@ export class Callers {
       tx,
       // Checked again after the locks: PostgreSQL does not re-evaluate rows that were only locked meanwhile.
       `WITH held AS (
-         SELECT u.id, u.revoked_at, u.expires_at, u.scopes, u.account_id FROM tokens u
+         SELECT u.id, u.revoked_at, u.expires_at, u.scopes, u.account_id, u.made_with FROM tokens u
          WHERE u.id = ANY ($1::uuid[]) ORDER BY u.id ${lock}
        )
        SELECT held.id FROM held JOIN accounts o ON o.id = held.account_id
        WHERE held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > clock_timestamp())
-         AND o.disabled_at IS NULL AND (held.scopes = '{}' OR o.role = 'admin')`,
+         AND o.disabled_at IS NULL AND (held.scopes = '{}' OR o.role = 'admin') AND ${isLineageGood('held.made_with')}`,
       [[appTokenId, userTokenId]],
     );
     const isAlive = (id: string) => rows.some((row) => row.id === id);

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
 import { RAISE_CLIENT_EPOCHS } from '../revocations/account-revocation.store.js';
-import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import { IS_GOOD_TOKEN, LINEAGE, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import { endOfLineage } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
 import { named, RECORD, revoking, type TokenName, type TokenRecord } from './tokens.store.js';
 
@@ -21,6 +22,9 @@ export interface IntrospectedToken {
   expiresAt: number | null;
 }
 
+/** When a user token ends whatever its expiration; `$2`: how many seconds old it may be. Null for others. */
+const END_OF_LIFE = `CASE WHEN t.kind = 'user' THEN t.created_at + $2::float8 * interval '1 second' END`;
+
 /** The condition for live tokens of a client, which an index serves. */
 const LIVE = 'expires_at > now() AND revoked_at IS NULL';
 
@@ -29,16 +33,20 @@ const LIVE = 'expires_at > now() AND revoked_at IS NULL';
 export class ClientTokenStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns the token with this digest, of any kind, if it is good */
-  async introspect(digest: Buffer): Promise<IntrospectedToken | undefined> {
+  /**
+   * @param oldest how many seconds old a user token may be; null: as old as it has become
+   * @returns the token with this digest, of any kind, if it is good
+   */
+  async introspect(digest: Buffer, oldest: number | null): Promise<IntrospectedToken | undefined> {
     const [row] = await sql<IntrospectedToken>(
       this.manager,
       `SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.account_id AS "accountId", a.email, t.actor_id AS "actorId",
          b.email AS "actorEmail", t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
          floor(extract(epoch FROM t.created_at))::float8 AS "issuedAt",
-         floor(extract(epoch FROM t.expires_at))::float8 AS "expiresAt"
-       FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_GOOD_TOKEN}`,
-      [digest],
+         floor(extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}, ${END_OF_LIFE})))::float8 AS "expiresAt"
+       FROM ${TOKEN_WITH_OWNERS}
+       WHERE t.digest = $1 AND ${IS_GOOD_TOKEN} AND coalesce(${END_OF_LIFE} > now(), true)`,
+      [digest, oldest],
     );
     return row;
   }

@@ -47,13 +47,17 @@ export class TokenEntity {
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'tokens_account_id_fkey' })
   account?: unknown;
 
-  /** The account that created it on behalf of `account_id`. */
+  /** The account that made it while acting for `account_id` or, for an `api` token, whose App-Token did. */
   @Column({ name: 'actor_id', type: 'uuid', nullable: true })
   actorId!: string | null;
 
   @ManyToOne('AccountEntity', { onDelete: 'CASCADE', nullable: true })
   @JoinColumn({ name: 'actor_id', foreignKeyConstraintName: 'tokens_actor_id_fkey' })
   actor?: unknown;
+
+  /** The tokens on behalf of others that it was made with, and may not outlast; null: nobody acted for somebody else. */
+  @Column({ name: 'made_with', type: 'uuid', array: true, nullable: true })
+  madeWith!: string[] | null;
 
   /** The client that an `oauth` token was issued to. */
   @Column({ name: 'client_id', type: 'text', nullable: true })

@@ -26,7 +26,9 @@ import { TokenLastUsed } from './token-last-used.service.js';
 /** What a new token is created with. */
 export interface TokenRequest {
   accountId?: string;
+  /** Who acts for the account, and the tokens with which they do. */
   actorId?: string;
+  madeWith?: string[];
   gatewayAccountId?: string;
   scopes?: string[];
   description?: string;
@@ -139,7 +141,7 @@ export class Tokens implements OnModuleInit {
     if (!TOKEN_KINDS[kind].format.recognises(secret)) return undefined;
     const digest = digestOf(secret);
     const token = await this.verified.get(`${kind} ${digest.toString('base64')}`, () =>
-      this.store.findGood(kind, digest),
+      this.store.findGood(kind, digest, this.oldest(kind)),
     );
     if (token) this.uses.touch(token.id);
     return token;
@@ -164,7 +166,9 @@ export class Tokens implements OnModuleInit {
     return pageOf(await this.store.list(kind, owner, limit + 1, after), limit);
   }
 
-  /** See {@link TokenStore.changeExpiry}. The expiration of the caller's own tokens cannot be extended.
+  /**
+   * See {@link TokenStore.changeExpiry}. User tokens may become as old as USER_TOKEN_MAX_TTL. The expiration of the caller's
+   * own tokens cannot be extended.
    *
    * @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile
    */
@@ -175,9 +179,14 @@ export class Tokens implements OnModuleInit {
     seconds: number,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    const own = [caller.appTokenId, caller.userTokenId];
-    const change = (tx: EntityManager) => this.store.changeExpiry(tx, name, owner, seconds, own);
+    const limits = { mayNotLengthen: [caller.appTokenId, caller.userTokenId], oldest: this.oldest(name.kind) };
+    const change = (tx: EntityManager) => this.store.changeExpiry(tx, name, owner, { seconds, ...limits });
     return this.changeAs(caller, { name, owner }, change, inTransaction);
+  }
+
+  /** @returns the most seconds from now that the expiration of a token can be set to; null: any */
+  longestLife(name: TokenName, owner: Owner): Promise<number | null> {
+    return this.store.longestLife(name, owner, this.oldest(name.kind));
   }
 
   /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
@@ -193,7 +202,7 @@ export class Tokens implements OnModuleInit {
   /** @returns the description of a token of any kind, if it is good */
   async introspect(secret: string): Promise<IntrospectedToken | undefined> {
     const known = Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret));
-    return known ? this.clients.introspect(digestOf(secret)) : undefined;
+    return known ? this.clients.introspect(digestOf(secret), this.oldest('user')) : undefined;
   }
 
   /**
@@ -249,6 +258,11 @@ export class Tokens implements OnModuleInit {
     );
   }
 
+  /** How many seconds old a token of the kind may become, whatever its expiration; null: as old as it will. */
+  private oldest(kind: TokenKind): number | null {
+    return kind === 'user' ? this.config.userTokenMaxTtl : null;
+  }
+
   private newToken(kind: TokenKind, request: TokenRequest): { secret: string; token: NewToken } {
     const { format, owner, defaultLifetime } = TOKEN_KINDS[kind];
     if (owner !== 'clientId' && request[owner] === undefined) {
@@ -265,7 +279,8 @@ export class Tokens implements OnModuleInit {
       gatewayAccountId: request.gatewayAccountId ?? null,
       description: request.description ?? null,
       createdBy: request.createdBy ?? null,
-      lifetime: request.lifetime ?? defaultLifetime(this.config),
+      madeWith: request.madeWith ?? null,
+      lifetime: leastOf(request.lifetime ?? defaultLifetime(this.config), this.oldest(kind)),
     };
     return { secret, token };
   }
@@ -297,4 +312,9 @@ export class Tokens implements OnModuleInit {
       },
     );
   }
+}
+
+/** Null: no limit. */
+function leastOf(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }

@@ -7,7 +7,8 @@ import { Statements, type PreparedStatement } from '../database/statements.servi
 import type { RevocationTag } from '../revocations/revocations.service.js';
 import type { Verified } from '../revocations/verified-cache.js';
 import { isGoodClient } from './good-client.js';
-import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import { IS_GOOD_TOKEN, LINEAGE, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import { endOfLineage, isLineageGood, tagsOfLineage } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
 
 /** A token that was found good, and the accounts behind it. */
@@ -24,6 +25,8 @@ export interface VerifiedToken {
   actorEpoch: number | null;
   gatewayAccountId: string | null;
   clientId: string | null;
+  /** The tokens on behalf of others that it was made with; null: nobody acted for somebody else. */
+  madeWith: string[] | null;
 }
 
 /** A token as its owner sees it. */
@@ -55,6 +58,8 @@ export interface NewToken {
   gatewayAccountId: string | null;
   description: string | null;
   createdBy: string | null;
+  /** See {@link VerifiedToken}. It ends at the latest when one of these does. */
+  madeWith: string[] | null;
   /** Seconds from now; zero or less: expired from the start; null: it does not expire. */
   lifetime: number | null;
 }
@@ -88,37 +93,55 @@ const MOST_ENDED = 10;
  */
 const ofKind = (column: string) => `${column} || '' = $2`;
 
+interface FoundToken extends VerifiedToken {
+  lineageTags: RevocationTag[] | null;
+  expiresIn: number | null;
+  /** In seconds. */
+  age: number;
+}
+
 /** The look-up of every check of a token: a join on the primary key for each account that must be enabled. */
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
     SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
-      t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
-      extract(epoch FROM t.expires_at - now())::float8 AS "expiresIn"
+      t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId", t.made_with AS "madeWith",
+      ${tagsOfLineage(LINEAGE)} AS "lineageTags",
+      extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
+      extract(epoch FROM now() - t.created_at)::float8 AS age
     FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_GOOD_TOKEN} AND ${ofKind('t.kind')}`,
 };
 
 const INSERT = `
   INSERT INTO tokens (kind, digest, hint, account_id, actor_id, gateway_account_id, description, created_by, expires_at,
-    scopes, client_id, client_epoch)`;
+    made_with, scopes, client_id, client_epoch)`;
 
-/** `$1` to `$9` of an {@link INSERT}: all but what depends on a client. */
-const VALUES = `$1::text, $2::bytea, $3::text, $4::uuid, $5::uuid, $6::text, $7::text, $8::text,
-  now() + $9::float8 * interval '1 second'`;
+/** What an {@link INSERT} has of `$1` to `$8`: all but scopes and what depends on a client. */
+const valuesWith = ({ actor, lineage }: { actor: string; lineage: string }) => `
+  $1::text, $2::bytea, $3::text, $4::uuid, ${actor}, $5::text, $6::text, $7::text,
+  least(now() + $8::float8 * interval '1 second', ${endOfLineage(lineage)}), ${lineage}`;
 
 const valuesOf = (token: NewToken) => [
   token.kind,
   token.digest,
   token.hint,
   token.accountId,
-  token.actorId,
   token.gatewayAccountId,
   token.description,
   token.createdBy,
   // PostgreSQL's greatest(NULL, 0) is 0.
   token.lifetime && Math.max(token.lifetime, 0),
 ];
+
+const SECONDS = `greatest($4::float8, 0) * interval '1 second'`;
+
+/** Until when a token `t` may live, whoever extends its life; null: there is no limit. @param oldest how old it may become */
+const latest = (oldest: string) =>
+  `least(t.created_at + ${oldest}::float8 * interval '1 second', ${endOfLineage('t.made_with')})`;
+
+/** The lineage of what an App-Token `t` makes. */
+const OF_APP = '(CASE WHEN t.made_with IS NOT NULL THEN t.made_with || t.id END)';
 
 /** The token table. Every change of state is one conditional statement. */
 @Injectable()
@@ -128,12 +151,17 @@ export class TokenStore {
     private readonly manager: EntityManager,
   ) {}
 
-  /** @returns the token with this digest, if it is good */
-  async findGood(kind: TokenKind, digest: Buffer): Promise<Verified<VerifiedToken> | undefined> {
-    const [row] = await this.statements.run<VerifiedToken & { expiresIn: number | null }>(FIND_GOOD, [digest, kind]);
+  /**
+   * @param oldest how many seconds old it may be; null: as old as it has become
+   * @returns the token with this digest, if it is good
+   */
+  async findGood(kind: TokenKind, digest: Buffer, oldest: number | null): Promise<Verified<VerifiedToken> | undefined> {
+    const [row] = await this.statements.run<FoundToken>(FIND_GOOD, [digest, kind]);
     if (!row) return undefined;
-    const { expiresIn, ...value } = row;
-    return { value, tags: tagsOf(value), expiresIn };
+    const { expiresIn, age, lineageTags, ...value } = row;
+    const tags = [...tagsOf(value), ...(lineageTags ?? [])];
+    if (oldest === null) return { value, tags, expiresIn };
+    return age < oldest ? { value, tags, expiresIn: Math.min(expiresIn ?? Infinity, oldest - age) } : undefined;
   }
 
   /** @returns whether any App-Token is good, without which nobody can log in with the headers */
@@ -149,8 +177,9 @@ export class TokenStore {
   async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${VALUES}, $10::text[], NULL, NULL RETURNING ${RECORD}`,
-      [...valuesOf(token), token.scopes],
+      `${INSERT} SELECT ${valuesWith({ actor: '$9::uuid', lineage: '$10::uuid[]' })}, $11::text[], NULL, NULL
+       RETURNING ${RECORD}`,
+      [...valuesOf(token), token.actorId, token.madeWith, token.scopes],
     );
     if (!row) throw new Error('The new token was not returned.');
     return row;
@@ -192,12 +221,16 @@ export class TokenStore {
     return rows.map(({ id }) => id);
   }
 
-  /** @returns the new token's record; undefined when the App-Token that it is made with is no longer good */
+  /**
+   * Whatever an App-Token makes that was itself made on behalf of somebody is of the same actor, and ends with it.
+   *
+   * @returns the new token's record; undefined when the App-Token that it is made with is no longer good
+   */
   async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${VALUES}, $10::text[], NULL, NULL
-       WHERE EXISTS (SELECT FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $11 AND ${IS_GOOD_TOKEN}) RETURNING ${RECORD}`,
+      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $9::text[], NULL, NULL
+       FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $10 AND ${IS_GOOD_TOKEN} RETURNING ${RECORD}`,
       [...valuesOf(token), token.scopes, appTokenId],
     );
     return row;
@@ -218,9 +251,11 @@ export class TokenStore {
   ): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${VALUES}, coalesce($10, c.scopes), c.id, c.epoch FROM oauth_clients c
-       WHERE c.id = $11 AND ($10::text[] IS NULL OR $10 <@ c.scopes) AND ${isGoodClient('c')}
-         AND EXISTS (SELECT FROM oauth_client_secrets s WHERE s.client_id = c.id AND s.id = $12)
+      `${INSERT} SELECT ${valuesWith({ actor: 'NULL::uuid', lineage: '(s.made_with || c.made_with)' })},
+         coalesce($9, c.scopes), c.id, c.epoch
+       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $11
+       WHERE c.id = $10 AND ($9::text[] IS NULL OR $9 <@ c.scopes) AND ${isGoodClient('c')}
+         AND ${isLineageGood('s.made_with')}
        RETURNING ${RECORD}`,
       [...valuesOf(token), scopes ?? null, clientId, secretId],
     );
@@ -255,28 +290,40 @@ export class TokenStore {
   }
 
   /**
-   * Sets when a token expires.
+   * Sets when a token expires, but never past what it may live to: `oldest` seconds from its making, and the end of what it was
+   * made with. What would only shorten its life is always done.
    *
    * @param seconds from now; zero or less: at once
    * @param mayNotLengthen the ids of tokens whose expiration cannot be extended
-   * @returns the record; undefined when there is none, or its expiration cannot be extended
+   * @returns the record; undefined when there is none, or its expiration cannot be extended so far
    */
   async changeExpiry(
     tx: EntityManager,
     name: TokenName,
     owner: Owner,
-    seconds: number,
-    mayNotLengthen: string[],
+    { seconds, mayNotLengthen, oldest }: { seconds: number; mayNotLengthen: string[]; oldest: number | null },
   ): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `UPDATE tokens SET expires_at = now() + greatest($4::float8, 0) * interval '1 second'
+      `UPDATE tokens t SET expires_at = now() + ${SECONDS}
        WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)
-         AND (id <> ALL ($5::uuid[]) OR expires_at >= now() + greatest($4::float8, 0) * interval '1 second')
+         AND (expires_at >= now() + ${SECONDS} OR (id <> ALL ($5::uuid[])
+           AND coalesce(now() + ${SECONDS} <= ${latest('$6')}, true)))
        RETURNING ${RECORD}`,
-      [name.value, name.kind, owner, seconds, mayNotLengthen],
+      [name.value, name.kind, owner, seconds, mayNotLengthen, oldest],
     );
     return row;
+  }
+
+  /** @returns in how many seconds a token expires at the latest, whoever extends its life; null: there is no such limit */
+  async longestLife(name: TokenName, owner: Owner, oldest: number | null): Promise<number | null> {
+    const [row] = await sql<{ seconds: number | null }>(
+      this.manager,
+      `SELECT floor(greatest(extract(epoch FROM ${latest('$4')} - now()), 0))::float8 AS seconds FROM tokens t
+       WHERE ${named(name)} AND ($3::uuid IS NULL OR account_id = $3)`,
+      [name.value, name.kind, owner, oldest],
+    );
+    return row?.seconds ?? null;
   }
 
   /** @returns the record of the token that was deleted, if there was one */

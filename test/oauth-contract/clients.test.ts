@@ -62,8 +62,10 @@ describe('Clients', () => {
     name: 'Reading room',
     scopes: CLIENT_SCOPE_NAMES,
     owner: admin.id,
+    actor: null,
     created_at: TIME,
-    secrets: [{ id: UUID, hint: secret.slice(-4), created_at: TIME, last_used_at: null }],
+    expires_at: null,
+    secrets: [{ id: UUID, hint: secret.slice(-4), actor: null, created_at: TIME, last_used_at: null }],
     ...extra,
   });
 
@@ -96,7 +98,7 @@ describe('Clients', () => {
     await ask(client);
     const { body } = await get(`${CLIENTS}/${client.id}`, admin.headers);
     expect(body.secrets).toEqual([
-      { id: client.secretId, hint: client.secret.slice(-4), created_at: TIME, last_used_at: TIME },
+      { id: client.secretId, hint: client.secret.slice(-4), actor: null, created_at: TIME, last_used_at: TIME },
     ]);
   });
 
