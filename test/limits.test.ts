@@ -1,16 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import bcrypt from 'bcrypt';
-import { extendDeadline, withDeadline } from '../src/database/deadline.js';
-import { Limits } from '../src/limits/limits.service.js';
 import { HashingThreads } from '../src/passwords/hashing-threads.js';
-import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
-
-/** The defaults of LOGIN_MAX_FAILURES (ten times that per account) and LOGIN_FAILURE_WINDOW. */
-const PER_ADDRESS = 10;
-const PER_ACCOUNT = 100;
-const WINDOW = 900;
 
 let database: TestDatabase;
 /** Believes X-Forwarded-For, so that tests can come from anywhere. */
@@ -29,6 +21,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await database.query('DELETE FROM attempt_limits');
+  await database.query('DELETE FROM sign_in_failures');
 });
 
 afterEach(async () => {
@@ -63,158 +56,21 @@ async function statusesOf(count: number, attempt: (index: number) => Promise<Ans
 
 const times = <T>(count: number, value: T) => Array.from({ length: count }, () => value);
 
-/** What is stored about attempts: those that count by address, and those that do not. */
+/** What is stored about requests that are counted, and about failures. */
 async function attempts() {
-  const rows = await database.query<{ key: string; count: number; seconds: number }>(
-    `SELECT key, count, extract(epoch FROM window_ends_at - now())::float8 AS seconds FROM attempt_limits ORDER BY key`,
-  );
-  const signIns = rows.filter(({ key }) => key.startsWith('sign-in '));
   return {
-    narrow: signIns.filter(({ key }) => key.split(' ').length === 3),
-    wide: signIns.filter(({ key }) => key.split(' ').length === 2),
-    requests: rows.filter(({ key }) => key.startsWith('requests ')),
+    requests: await database.query<{ key: string; count: number }>(
+      `SELECT key, count FROM attempt_limits WHERE key LIKE 'requests %' ORDER BY key`,
+    ),
+    failures: await database.query<{ place: string; count: number }>('SELECT place, count FROM sign_in_failures'),
   };
 }
-
-const countsOf = (rows: { count: number }[]) => rows.map(({ count }) => count);
 
 /** What an answer says, but for the request's own id and times. */
 function essence({ status, headers, body }: Answer) {
   const own = ['x-request-id', 'date', 'retry-after'];
   return { status, headers: [...headers].filter(([name]) => !own.includes(name)), body: body as unknown };
 }
-
-describe('After LOGIN_MAX_FAILURES wrong passwords on an account from an address', () => {
-  it('every attempt is 429 for a while: right, wrong or for nobody, all with the same words', async () => {
-    const { email, password } = await signUp(server);
-    const nobody = newEmail();
-    const known = await statusesOf(PER_ADDRESS, () => signIn(email, 'wrong password'));
-    const unknown = await statusesOf(PER_ADDRESS, () => signIn(nobody, 'wrong password'));
-    expect([known, unknown]).toEqual([times(PER_ADDRESS, 401), times(PER_ADDRESS, 401)]);
-    const refusals = [
-      await signIn(email, password),
-      await signIn(email, 'wrong password'),
-      await signIn(nobody, 'wrong password'),
-    ];
-    for (const refusal of refusals) {
-      expect(refusal.status).toBe(429);
-      expect(refusal.body).toEqual({ id: 'rate_limited', message: expect.any(String) });
-      expect(essence(refusal)).toEqual(essence(refusals[0] ?? refusal));
-      const wait = refusal.headers.get('retry-after') ?? '';
-      expect(wait).toMatch(/^\d+$/);
-      expect(Number(wait)).toBeGreaterThan(WINDOW - 60);
-      expect(Number(wait)).toBeLessThanOrEqual(WINDOW);
-    }
-    expect(
-      await database.query('SELECT 1 FROM sessions s JOIN accounts a ON a.id = account_id WHERE email = $1', [email]),
-    ).toHaveLength(1);
-  });
-
-  it('no email and no whole address of IPv6 is stored', async () => {
-    const email = newEmail();
-    await signIn(email, 'wrong password', { from: '2001:db8:1:2:3:4:5:6' });
-    const { narrow, wide } = await attempts();
-    expect(narrow).toEqual([
-      expect.objectContaining({ key: expect.stringMatching(/^sign-in [\w-]{43} 2001:db8:1:2::\/64$/) }),
-    ]);
-    expect(wide).toEqual([expect.objectContaining({ key: narrow[0]?.key.split(' ').slice(0, 2).join(' ') })]);
-  });
-
-  it('the same account still opens from elsewhere, and other accounts from here', async () => {
-    const [locked, other] = [await signUp(server), await signUp(server)];
-    await statusesOf(PER_ADDRESS, () => signIn(locked.email, 'wrong password'));
-    expect((await signIn(locked.email, locked.password)).status).toBe(429);
-    expect((await signIn(locked.email, locked.password, { from: '192.0.2.2' })).status).toBe(200);
-    expect((await signIn(other.email, other.password)).status).toBe(200);
-  });
-
-  it('the lock ends by itself, and nothing that was refused prolongs it', async () => {
-    const { email, password } = await signUp(server);
-    await statusesOf(PER_ADDRESS, () => signIn(email, 'wrong password'));
-    await database.query(`UPDATE attempt_limits SET window_ends_at = window_ends_at - interval '800 seconds'`);
-    const refused = await signIn(email, password);
-    expect(refused.status).toBe(429);
-    expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(WINDOW - 800);
-    await letPass(101);
-    expect((await signIn(email, password)).status).toBe(200);
-    expect((await signIn(email, 'wrong password')).status).toBe(401);
-    const { narrow, wide } = await attempts();
-    expect([countsOf(narrow), countsOf(wide)]).toEqual([[1], [1]]);
-    expect(narrow[0]?.seconds).toBeGreaterThan(WINDOW - 60);
-  });
-
-  it('an attempt that succeeds is given back', async () => {
-    const { email, password } = await signUp(server);
-    await statusesOf(PER_ADDRESS - 1, () => signIn(email, 'wrong password'));
-    expect(await statusesOf(5, () => signIn(email, password))).toEqual(times(5, 200));
-    const { narrow, wide } = await attempts();
-    expect([countsOf(narrow), countsOf(wide)]).toEqual([[PER_ADDRESS - 1], [PER_ADDRESS - 1]]);
-    expect((await signIn(email, 'wrong password')).status).toBe(401);
-    expect((await signIn(email, password)).status).toBe(429);
-  });
-
-  it('two servers on one database agree', async () => {
-    const other = await another({});
-    const { email, password } = await signUp(server);
-    const alternately = (index: number) => signIn(email, 'wrong password', { at: index % 2 ? other : server });
-    expect(await statusesOf(PER_ADDRESS, alternately)).toEqual(times(PER_ADDRESS, 401));
-    expect((await signIn(email, password)).status).toBe(429);
-    expect((await signIn(email, password, { at: other })).status).toBe(429);
-  });
-
-  it('the case of the email makes no difference, in whatever script', async () => {
-    const email = `info.iii.ισ-${newEmail()}`;
-    const { password } = await signUp(server, { email });
-    // Where PostgreSQL and JavaScript disagree: İ, and Σ at the end of a word.
-    const spellings = [email, email.toUpperCase(), email.replaceAll('i', 'İ'), email.replace('i', 'İ')];
-    for (const spelling of spellings) expect((await signIn(spelling, password)).status).toBe(200);
-    await statusesOf(PER_ADDRESS, (index) => signIn(spellings[index % spellings.length] ?? '', 'wrong password'));
-    const { narrow, wide } = await attempts();
-    expect([countsOf(narrow), countsOf(wide)]).toEqual([[PER_ADDRESS], [PER_ADDRESS]]);
-    for (const spelling of spellings) expect((await signIn(spelling, password)).status).toBe(429);
-  });
-
-  it('all addresses of one /64 are one', async () => {
-    const { email, password } = await signUp(server);
-    const from = (index: number) => `2001:db8:0:7:${(index + 1).toString(16)}::${index.toString(16)}`;
-    await statusesOf(PER_ADDRESS, (index) => signIn(email, 'wrong password', { from: from(index) }));
-    expect((await signIn(email, password, { from: '2001:DB8::7:ffff:1:2:3' })).status).toBe(429);
-    expect((await signIn(email, password, { from: '2001:db8:0:8::1' })).status).toBe(200);
-  });
-
-  it('thirty wrong passwords at once are ten failures and twenty refusals', async () => {
-    const { email } = await signUp(server);
-    const answers = await Promise.all(times(30, 'wrong password').map((password) => signIn(email, password)));
-    const statuses = answers.map(({ status }) => status).sort();
-    expect(statuses).toEqual([...times(PER_ADDRESS, 401), ...times(30 - PER_ADDRESS, 429)]);
-    expect(countsOf((await attempts()).wide)).toEqual([PER_ADDRESS]);
-  });
-});
-
-describe('The ceiling of an account', () => {
-  const address = (index: number) => `198.51.100.${index}`;
-
-  it.each([true, false])('is ten times as high, over all addresses (the account exists: %s)', async (exists) => {
-    const { email, password } = exists ? await signUp(server) : { email: newEmail(), password: 'example' };
-    for (let index = 0; index < PER_ACCOUNT / PER_ADDRESS; index += 1) {
-      const statuses = await statusesOf(PER_ADDRESS, () => signIn(email, 'wrong password', { from: address(index) }));
-      expect(statuses).toEqual(times(PER_ADDRESS, 401));
-    }
-    const refused = await signIn(email, password, { from: address(200) });
-    expect(refused.status).toBe(429);
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-    await letPass(WINDOW + 1);
-    expect((await signIn(email, password, { from: address(200) })).status).toBe(exists ? 200 : 401);
-  });
-
-  it('is not reached by attempts that the address alone is refused', async () => {
-    const { email, password } = await signUp(server);
-    const statuses = await statusesOf(PER_ADDRESS + PER_ACCOUNT, () => signIn(email, 'wrong password'));
-    expect(statuses.filter((status) => status === 429)).toHaveLength(PER_ACCOUNT);
-    expect(countsOf((await attempts()).wide)).toEqual([PER_ADDRESS]);
-    expect((await signIn(email, password, { from: '192.0.2.99' })).status).toBe(200);
-  });
-});
 
 describe('RATE_LIMIT_PER_MINUTE', () => {
   const PUBLIC = [
@@ -259,7 +115,7 @@ describe('RATE_LIMIT_PER_MINUTE', () => {
       ),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([422]));
-    expect(await attempts()).toEqual({ narrow: [], wide: [], requests: [] });
+    expect(await attempts()).toEqual({ failures: [], requests: [] });
   });
 });
 
@@ -369,9 +225,9 @@ describe('When more passwords wait than can be checked', () => {
       });
       expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
     }
-    const { narrow, wide } = await attempts();
-    for (const rows of [narrow, wide]) {
-      expect(countsOf(rows)).toEqual(times(failed.length, 1));
+    for (const place of ['address', 'site', 'everywhere']) {
+      const rows = (await attempts()).failures.filter((row) => row.place.startsWith(place));
+      expect(rows.map(({ count }) => count)).toEqual(times(failed.length, 1));
     }
     expect(await countAccounts()).toBe(before + signUps.length - refusedSignUps.length);
     for (const spy of hashing) spy.mockRestore();
@@ -403,41 +259,6 @@ describe('A sign-in that fails', () => {
     expect([...words][0]).toContain('"status":401');
     compare.mockRestore();
     for (const kind of Object.keys(kinds)) expect([kind, work.get(kind)]).toEqual([kind, new Set(['4'])]);
-  });
-});
-
-describe('A lock', () => {
-  it('is not brought about by right passwords, however many come at once', async () => {
-    const { email, password } = await signUp(server);
-    for (let round = 0; round < 3; round += 1) {
-      await Promise.all(Array.from({ length: 2 * PER_ADDRESS }, () => signIn(email, password)));
-    }
-    expect((await signIn(email, password)).status).toBe(200);
-    expect(countsOf((await attempts()).narrow)).toEqual([0]);
-  });
-
-  it('is not brought about by a right password that has used up the time of its request', async () => {
-    const limit = { key: `late ${newEmail()}`, most: 1, seconds: 600 };
-    const isRight = () => {
-      extendDeadline(-Infinity);
-      return Promise.resolve(true);
-    };
-    for (let time = 0; time < 3; time += 1) {
-      expect(await withDeadline(60_000, () => server.app.get(Limits).attempt([limit], isRight))).toBe(true);
-    }
-  });
-
-  it('is lifted by a password reset, for the address that it comes from', async () => {
-    const { id, email, password } = await signUp(server);
-    await statusesOf(PER_ADDRESS, () => signIn(email, 'wrong password'));
-    expect((await signIn(email, password)).status).toBe(429);
-    await server.call('POST', '/account/password', { account: { email } });
-    const [reset] = await database.query<{ id: string }>('SELECT id FROM password_resets WHERE account_id = $1', [id]);
-    const reset_password_token = server.app.get(SecretKeys).sign('password-reset', reset?.id ?? '');
-    const account = { password: 'another example', reset_password_token };
-    const from = { 'x-forwarded-for': HOME };
-    expect((await server.call('PUT', '/account/password', { account }, from)).status).toBe(200);
-    expect((await signIn(email, 'another example')).status).toBe(200);
   });
 });
 

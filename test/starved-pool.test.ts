@@ -31,7 +31,7 @@ it('a lock on one table leaves checks of credentials that are in memory, and rev
   const { email, password } = await signUp(server);
 
   // Signing in counts attempts; nothing else asks that table.
-  const holder = await database.hold('LOCK TABLE attempt_limits IN ACCESS EXCLUSIVE MODE');
+  const holder = await database.hold('LOCK TABLE sign_in_failures IN ACCESS EXCLUSIVE MODE');
   try {
     const answers: (Answer & { took: number })[] = [];
     const signInAgainAndAgain = async (): Promise<void> => {

@@ -160,4 +160,20 @@ export class AccountAdminController {
   async revoke(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.revoke(caller, id);
   }
+
+  @Delete(':id/lock')
+  @HttpCode(204)
+  @UserTokenRequired()
+  @ApiOperation({
+    summary: 'Lift the lock on signing in to an account',
+    description:
+      'Admins only. Forgets the failed sign-ins because of which somebody has to wait, whether or not there are any. ' +
+      'Ending what the account has open is another matter: see `/revoke`.',
+  })
+  @ApiParam(ACCOUNT_ID)
+  @ApiNoContentResponse()
+  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
+  async unlock(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
+    await this.accounts.unlock(caller, id);
+  }
 }

@@ -6,6 +6,7 @@ import { auditedFields, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { AccountStore } from '../accounts/accounts.store.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
+import { PasswordChecks } from '../passwords/password-checks.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -37,6 +38,7 @@ export class AccountAdmin {
     private readonly lists: AccountLists,
     private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
+    private readonly passwordChecks: PasswordChecks,
     private readonly resets: PasswordResets,
     private readonly emailLinks: EmailLinks,
     private readonly callers: Callers,
@@ -122,6 +124,14 @@ export class AccountAdmin {
     await this.changeLocked(caller, id, async (tx, { id: subject }) => {
       await this.accountRevocation.revoke(tx, subject, EVERYTHING);
       await this.audit.record(tx, { kind: 'account.revoked', subject });
+    });
+  }
+
+  /** Lets the account be signed in to again, whatever has failed before. @throws ApiError `forbidden`, `not_found` */
+  async unlock(caller: UserPrincipal, id: string): Promise<void> {
+    await this.changeLocked(caller, id, async (tx, { id: subject, email }) => {
+      const wasLocked = email !== null && (await this.passwordChecks.unlock(email, tx));
+      await this.audit.record(tx, { kind: 'sign_in.unlocked', subject, details: { was_locked: wasLocked } });
     });
   }
 

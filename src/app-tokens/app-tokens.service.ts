@@ -44,7 +44,8 @@ export class AppTokens {
 
   /** @throws ApiError as {@link PasswordChecks.check}; `unauthorized` when the App-Token has been revoked meanwhile */
   async logIn({ username, password }: Login, app: AppPrincipal, address: string): Promise<string> {
-    const { id, credentialEpoch } = await this.passwordChecks.check(username, password, address);
+    const application = { id: app.tokenId, clientAddress: null };
+    const { id, credentialEpoch } = await this.passwordChecks.check(username, password, { address, application });
     return this.revocations.transaction(async (tx) => {
       if (!(await this.callers.holdAccounts(tx, [{ accountId: id, credentialEpoch }]))) throw wrongCredentials();
       if (!(await this.callers.isGoodApp(tx, app))) throw badAppToken();

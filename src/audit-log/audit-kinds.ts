@@ -36,6 +36,8 @@ export const AUDIT_KINDS = [
   'session.refreshed_late',
   'session.reused',
   'sign_in',
+  'sign_in.locked',
+  'sign_in.unlocked',
   'sign_out',
   'token.all_revoked',
   'token.deleted',

@@ -56,6 +56,8 @@ export interface Config {
   emailVerification: 'off' | 'required';
   loginMaxFailures: number;
   loginFailureWindow: number;
+  /** In a row, of one account, from where it is not known; 0: no limit. */
+  loginMaxUnknownFailures: number;
   /** 0: no limit. */
   rateLimitPerMinute: number;
   /** How often an account may write; 0: no limit. */
@@ -216,6 +218,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     emailVerification: values.EMAIL_VERIFICATION,
     loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
     loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
+    loginMaxUnknownFailures: values.LOGIN_MAX_UNKNOWN_FAILURES ?? 0,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE ?? 120,
     writeLimitPerMinute: values.WRITE_LIMIT_PER_MINUTE ?? 600,
     maxAppTokensPerAccount: values.MAX_APP_TOKENS_PER_ACCOUNT ?? 1_000,

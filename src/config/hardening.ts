@@ -60,6 +60,13 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ frontendAuth }) => frontendAuth === 'app-token',
   },
   {
+    setting: 'LOGIN_MAX_UNKNOWN_FAILURES',
+    byDefault: '0',
+    hardened: '100',
+    protectsFrom: 'guessing a password slowly, from many addresses (NIST SP 800-63B-4 section 3.2.2: 100 in a row)',
+    isHardened: ({ loginMaxUnknownFailures: limit }) => limit > 0 && limit <= 100,
+  },
+  {
     setting: 'RATE_LIMIT_PER_MINUTE',
     byDefault: '120',
     hardened: '120',

@@ -104,6 +104,7 @@ export const variables = z.object({
   FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
   LOGIN_FAILURE_WINDOW: seconds(900),
+  LOGIN_MAX_UNKNOWN_FAILURES: wholeNumber(0, 1_000_000).optional(),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
   WRITE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
   MAX_APP_TOKENS_PER_ACCOUNT: wholeNumber(1, 1_000_000).optional(),

@@ -51,6 +51,16 @@ export function siteOf(address: string): string {
   return one === 'unknown' ? one : `${first}:${second}:${third}::/48`;
 }
 
+/**
+ * The /56 of an IPv6 address, which is what many a provider gives to one home (RFC 6177 section 2); undefined for any
+ * other.
+ */
+export function homeOf(address: string): string | undefined {
+  const [first, second, third, fourth, ...rest] = addressForLimits(address).split(':');
+  if (fourth === undefined || rest.length === 0) return undefined;
+  return `${first}:${second}:${third}:${(Number.parseInt(fourth, 16) & 0xff00).toString(16)}::/56`;
+}
+
 function firstFourGroups(address: string): string[] {
   const [head = '', tail = ''] = address.split('::');
   const [left, right] = [head, tail].map((part) => part.split(':').filter((group) => group !== '')) as [

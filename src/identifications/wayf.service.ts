@@ -53,7 +53,7 @@ export class Wayf {
    */
   async signIn(id: string, form: SignInForm): Promise<string> {
     const url = await this.urlOf(id);
-    const account = await this.passwordChecks.check(form.email, form.password, form.address);
+    const account = await this.passwordChecks.check(form.email, form.password, { address: form.address });
     const signIn = {
       identificationId: id,
       accountId: account.id,

@@ -13,6 +13,7 @@ export type KeyPurpose =
   | 'unknown-account'
   | 'attempt-limit'
   | 'password-decoy'
+  | 'known-address'
   | 'signing-key';
 
 /** A sub-key, and the id of the SECRET_KEY that it comes from. */
@@ -36,6 +37,11 @@ export class SecretKeys {
     const found = id === undefined ? undefined : this.find(purpose, id);
     if (!found) throw new Error('There is no SECRET_KEY.');
     return found;
+  }
+
+  /** The sub-keys of every SECRET_KEY, the current one first, to find what any of them has made. */
+  all(purpose: KeyPurpose): SubKey[] {
+    return this.ids.flatMap((id) => this.find(purpose, id) ?? []);
   }
 
   /** @returns the sub-key that is derived from the SECRET_KEY with this id, if that is (still) configured */

@@ -61,10 +61,7 @@ const HELD = `
 /** The table of counted attempts. */
 @Injectable()
 export class AttemptLimitStore implements OnModuleInit {
-  constructor(
-    private readonly manager: EntityManager,
-    private readonly sweeper: Sweeper,
-  ) {}
+  constructor(private readonly sweeper: Sweeper) {}
 
   onModuleInit(): void {
     this.sweeper.add({ table: 'attempt_limits', where: 'window_ends_at < now()' });
@@ -87,19 +84,8 @@ export class AttemptLimitStore implements OnModuleInit {
     return { taken, isFirst, reached: key === null ? undefined : { key, seconds: seconds ?? 0 } };
   }
 
-  /** Takes back an attempt, under each of these that are still in their window. In the order in which it was taken. */
-  async giveBack(keys: string[]): Promise<void> {
-    await sql(
-      this.manager,
-      `WITH held AS (${HELD})
-       UPDATE attempt_limits l SET count = l.count - 1 FROM held
-       WHERE l.key = held.key AND l.count > 0 AND l.window_ends_at > now() RETURNING l.key`,
-      [keys],
-    );
-  }
-
   /** Takes back an attempt that was never made: where it was the only one, nothing is left of it. */
-  async forget(keys: string[], manager = this.manager): Promise<void> {
+  async forget(manager: EntityManager, keys: string[]): Promise<void> {
     await sql(
       manager,
       `WITH held AS (${HELD}), gone AS (
@@ -109,9 +95,5 @@ export class AttemptLimitStore implements OnModuleInit {
        WHERE l.key = held.key AND held.count > 1 AND l.window_ends_at > now() RETURNING l.key`,
       [keys],
     );
-  }
-
-  async remove(keys: string[]): Promise<void> {
-    await sql(this.manager, 'DELETE FROM attempt_limits WHERE key = ANY($1) RETURNING key', [keys]);
   }
 }

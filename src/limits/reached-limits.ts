@@ -13,7 +13,7 @@ export class ReachedLimits {
    * @param seconds how long the limit lasts
    * @param trustedFor for how many seconds it is certain to do so: others may lift it
    */
-  add(key: string, seconds: number, trustedFor: number): void {
+  add(key: string, seconds: number, trustedFor = Infinity): void {
     this.byKey.delete(key);
     const [oldest] = this.byKey.keys();
     if (this.byKey.size >= MOST && oldest !== undefined) this.byKey.delete(oldest);
@@ -36,5 +36,9 @@ export class ReachedLimits {
 
   remove(keys: string[]): void {
     for (const key of keys) this.byKey.delete(key);
+  }
+
+  removeAll(isMeant: (key: string) => boolean): void {
+    this.remove([...this.byKey.keys()].filter(isMeant));
   }
 }

@@ -131,7 +131,7 @@ export class PasswordResets implements OnModuleInit {
     if (!done) return this.refuse(id);
     const { account, session } = done;
     // The password has been changed, whether or not this succeeds.
-    await this.passwordChecks.lift(account.email, address).catch((error: unknown) => {
+    await this.passwordChecks.lift(account, { address }).catch((error: unknown) => {
       this.logger.warn('the limits on signing in could not be lifted', error);
     });
     return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };

@@ -1,24 +1,17 @@
-import { createHmac } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { isEmail } from 'class-validator';
+import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized } from '../errors/api-error.js';
 import { unverified } from '../errors/common-errors.js';
-import { SecretKeys } from '../keys/secret-keys.js';
-import { addressForLimits } from '../http/client-address.js';
-import { Limits, type Limit } from '../limits/limits.service.js';
 import type { AccountEntity } from '../accounts/accounts.entity.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
-import { foldEmail } from '../accounts/email.js';
 import { PasswordDecoys } from './password-decoys.service.js';
 import { PasswordHasher } from './password-hasher.js';
 import { readHash, type StoredHash } from './password-hashes.js';
-
-/**
- * How many times the limit for one address is allowed for an account from all addresses, so that one cannot lock it.
- */
-const CEILING_FACTOR = 10;
+import { SignInAttempts } from './sign-in-attempts.service.js';
+import type { SignInOrigin } from './sign-in-places.js';
 
 type SignInAccount = AccountEntity & { email: string; passwordHash: string };
 
@@ -41,26 +34,24 @@ export class PasswordChecks {
     private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
     private readonly decoys: PasswordDecoys,
-    private readonly limits: Limits,
+    private readonly attempts: SignInAttempts,
     private readonly audit: AuditLog,
-    private readonly secretKeys: SecretKeys,
   ) {}
 
   /**
-   * @param address the client's, for the limits
    * @returns the account, and its epoch when the password was checked
    * @throws ApiError `unauthorized`, with the same message after the same time, for a wrong password, an unknown email,
    *   a disabled account and one without a password; `rate_limited` after too many of these; `unverified` when the
    *   password is correct but the email is not verified, if EMAIL_VERIFICATION requires it; `unavailable`
    */
-  async check(email: string, password: string, address: string): Promise<AccountAtEpoch> {
+  async check(email: string, password: string, origin: SignInOrigin): Promise<AccountAtEpoch> {
     this.hasher.requireRoom();
-    let known = null as AccountEntity | null;
-    const match = await this.limits.attempt(this.limitsFor(email, address), async () => {
-      known = await this.accounts.findByEmail(email);
-      return this.match(email, known, password);
-    });
+    this.attempts.requireNoWait(email, origin);
+    const known = await this.accounts.findByEmail(email);
+    const attempt = await this.attempts.begin(email, known?.id ?? null, origin);
+    const match = await this.match(email, known, password);
     if (!match) {
+      await this.attempts.fail(attempt, known?.id ?? null);
       await this.audit.recordAlone({
         kind: 'sign_in',
         outcome: 'failure',
@@ -71,7 +62,9 @@ export class PasswordChecks {
       throw wrongCredentials();
     }
     const { account } = match;
-    if (this.config.emailVerification === 'required' && account.emailVerifiedAt === null) {
+    const isVerified = this.config.emailVerification !== 'required' || account.emailVerifiedAt !== null;
+    await this.attempts.succeed(attempt, isVerified ? account.id : null);
+    if (!isVerified) {
       const details = { reason: 'unverified' };
       await this.audit.recordAlone({ kind: 'sign_in', outcome: 'refused', subject: account.id, details });
       throw unverified();
@@ -80,9 +73,18 @@ export class PasswordChecks {
     return account;
   }
 
-  /** Lifts the limits on signing in to an account, after its holder has been authenticated in another way. */
-  async lift(email: string, address: string): Promise<void> {
-    await this.limits.lift(...this.limitsFor(email, address));
+  /**
+   * Lets an account be signed in to again, after its holder has been authenticated in another way, from an address that is
+   * the only one known from then on.
+   */
+  async lift({ id, email }: { id: string; email: string }, origin: SignInOrigin): Promise<void> {
+    await this.attempts.forgive(email);
+    await this.attempts.knowOnly(id, origin);
+  }
+
+  /** Lets an account be signed in to again from everywhere. @returns whether somebody had to wait */
+  unlock(email: string, manager?: EntityManager): Promise<boolean> {
+    return this.attempts.forgive(email, manager);
   }
 
   private async match(email: string, known: AccountEntity | null, password: string): Promise<Candidate | undefined> {
@@ -97,16 +99,6 @@ export class PasswordChecks {
     if (hash) return { account, hash };
     this.logger.warn(`the password hash of account ${account.id} is unusable: nobody can sign in to it before a reset`);
     return undefined;
-  }
-
-  private limitsFor(email: string, address: string): Limit[] {
-    const { loginMaxFailures: most, loginFailureWindow: seconds } = this.config;
-    const { key } = this.secretKeys.current('attempt-limit');
-    const digest = createHmac('sha256', key).update(foldEmail(email)).digest('base64url');
-    return [
-      { key: `sign-in ${digest} ${addressForLimits(address)}`, most, seconds },
-      { key: `sign-in ${digest}`, most: most * CEILING_FACTOR, seconds },
-    ];
   }
 
   /** A failed renewal must not fail the sign-in, as the next one tries again. */

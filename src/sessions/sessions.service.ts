@@ -86,7 +86,7 @@ export class Sessions {
    * @throws ApiError `unauthorized`, `unverified`, `rate_limited`, `unavailable`
    */
   async signIn({ email, password, remember_me }: Credentials, address: string): Promise<TokenPair> {
-    const account = await this.passwordChecks.check(email, password, address);
+    const account = await this.passwordChecks.check(email, password, { address });
     const session = await this.revocations.transaction(async (tx) => {
       const opened = await this.open(tx, account, remember_me);
       const details = { session: opened.id };

@@ -48,6 +48,7 @@ const ROUTES: [name: string, status: number, request: (target: Target, headers: 
   ['change', 200, ({ id }, headers) => change(id, { name: newName() }, headers)],
   ['delete', 204, ({ id }, headers) => remove(pathOf(id), headers)],
   ['revoke', 204, ({ id }, headers) => post(`${pathOf(id)}/revoke`, undefined, headers)],
+  ['unlock', 204, ({ id }, headers) => remove(`${pathOf(id)}/lock`, headers)],
   ['list sessions', 200, ({ id }, headers) => get(`${pathOf(id)}/sessions`, headers)],
   ['show a session', 200, ({ id, sid }, headers) => get(`${pathOf(id)}/sessions/${sid}`, headers)],
   ['end a session', 204, ({ id, sid }, headers) => remove(`${pathOf(id)}/sessions/${sid}`, headers)],
@@ -150,6 +151,7 @@ describe('The routes for accounts and their sessions', () => {
     ['PUT', ACCOUNTS, 'GET, HEAD, POST'],
     ['PUT', pathOf(ABSENT), 'DELETE, GET, HEAD, PATCH'],
     ['GET', `${pathOf(ABSENT)}/revoke`, 'POST'],
+    ['GET', `${pathOf(ABSENT)}/lock`, 'DELETE'],
     ['POST', `${pathOf(ABSENT)}/sessions`, 'GET, HEAD'],
     ['PATCH', `${pathOf(ABSENT)}/sessions/${ABSENT}`, 'DELETE, GET, HEAD'],
   ])('refuse %s %s with 405 and Allow', async (method, path, allowed) => {

@@ -536,6 +536,7 @@ describe('An account from before emails were verified', () => {
         { email: 'ada@example.org', verified: true },
         { email: 'eve@example.org', verified: false },
       ]);
+      await migrateTo(migrations.length);
       const server = await startServer(old.connection, { emailVerification: 'required' });
       try {
         expect((await signIn('ada@example.org', OLD, server)).status).toBe(200);

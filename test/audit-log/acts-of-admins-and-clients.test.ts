@@ -200,6 +200,18 @@ const ACTS: Acts = [
     }),
   ],
   [
+    'a lock on an account that is lifted',
+    changing('sign_in.unlocked', async () => {
+      const { id, email } = await newAccount();
+      const account = { email, password: 'wrong password' };
+      for (let failure = 0; failure < server.config.loginMaxFailures; failure += 1) {
+        await server.call('POST', '/account/session', { account });
+      }
+      const request = asked('DELETE', `/api/v1/accounts/${id.toUpperCase()}/lock`);
+      return { request, subject: id, details: { was_locked: true } };
+    }),
+  ],
+  [
     'an account that an admin deletes',
     changing('account.deleted', async () => {
       const { id } = await newAccount();

@@ -276,16 +276,32 @@ const ACTS: Acts = [
     },
   ],
   [
-    'one attempt to sign in too many',
+    'the last wrong password that costs no time',
     async () => {
-      const { email } = await newAccount();
+      const { id, email } = await newAccount();
       const account = { email, password: newPassword() };
       const request = { method: 'POST', path: '/account/session', body: { account } };
-      for (let attempt = 0; attempt < server.config.loginMaxFailures; attempt += 1) await send(request, newRequestId());
+      for (let attempt = 1; attempt < server.config.loginMaxFailures; attempt += 1) await send(request, newRequestId());
       return {
         request,
-        status: 429,
-        leaves: () => [{ kind: 'limit.reached', outcome: 'refused', subject: 'sign-in' }],
+        status: 401,
+        leaves: () => [
+          { kind: 'sign_in', outcome: 'failure', subject: id, email },
+          { kind: 'sign_in.locked', outcome: 'refused', subject: id, details: { place: 'address' } },
+        ],
+      };
+    },
+  ],
+  [
+    'one mail too many',
+    async () => {
+      const { email } = await newAccount();
+      const request = { method: 'POST', path: '/account/password', body: { account: { email } } };
+      await send(request, newRequestId());
+      return {
+        request,
+        status: 200,
+        leaves: () => [{ kind: 'limit.reached', outcome: 'refused', subject: 'reset' }],
       };
     },
   ],

@@ -390,6 +390,7 @@ describe('A method that a path does not have', () => {
     ['/api/v1/accounts', ['GET', 'HEAD', 'POST'], 'app-token'],
     [`/api/v1/accounts/${AN_ID}`, ['DELETE', 'GET', 'HEAD', 'PATCH'], 'app-token'],
     [`/api/v1/accounts/${AN_ID}/revoke`, ['POST'], 'app-token'],
+    [`/api/v1/accounts/${AN_ID}/lock`, ['DELETE'], 'app-token'],
     [`/api/v1/accounts/${AN_ID}/sessions`, ['GET', 'HEAD'], 'app-token'],
     [`/api/v1/accounts/${AN_ID}/sessions/${AN_ID}`, ['DELETE', 'GET', 'HEAD'], 'app-token'],
     ['/api/v1/audit_events', ['GET', 'HEAD'], 'app-token'],

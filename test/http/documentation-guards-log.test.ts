@@ -285,6 +285,7 @@ describe('Every route declares its guard', () => {
       'PATCH /api/v1/accounts/:id': user,
       'DELETE /api/v1/accounts/:id': user,
       'POST /api/v1/accounts/:id/revoke': user,
+      'DELETE /api/v1/accounts/:id/lock': user,
       'GET /api/v1/accounts/:id/sessions': user,
       'GET /api/v1/accounts/:id/sessions/:sid': user,
       'DELETE /api/v1/accounts/:id/sessions/:sid': user,

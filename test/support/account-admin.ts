@@ -309,6 +309,7 @@ const ANSWERS = {
     [`PATCH ${ONE}`]: [401, 403, 404],
     [`DELETE ${ONE}`]: [204, 401, 403, 404],
     [`POST ${ONE}/revoke`]: [204, 401, 403, 404],
+    [`DELETE ${ONE}/lock`]: [204, 401, 403, 404],
     [`GET ${ONE}/sessions`]: [200, 401, 403, 404],
     [`GET ${ONE}/sessions/{sid}`]: [200, 401, 403, 404],
     [`DELETE ${ONE}/sessions/{sid}`]: [204, 401, 403, 404],

@@ -57,7 +57,8 @@ async function watch(): Promise<void> {
   const { rows } = await watcher.query<{ table: string; columns: string }>(
     `SELECT table_name AS table, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) AS columns
      FROM information_schema.columns
-     WHERE table_schema = 'public' AND table_name NOT IN ('attempt_limits', 'audit_events', 'audit_emails')
+     WHERE table_schema = 'public' AND table_name NOT IN (
+         'attempt_limits', 'sign_in_failures', 'known_addresses', 'audit_events', 'audit_emails')
        AND column_name <> 'last_used_at'
        AND (table_name <> 'outgoing_mails' OR column_name IN ('id', 'kind', 'subject_id', 'recipient'))
      GROUP BY 1`,
