@@ -16,6 +16,7 @@ import { AccountsAdministration1763900000014 } from './1763900000014-accounts-ad
 import { SearchIndexes1763900000015 } from './1763900000015-search-indexes.js';
 import { ClientEpochs1764000000016 } from './1764000000016-client-epochs.js';
 import { SessionParents1764000000017 } from './1764000000017-session-parents.js';
+import { PasswordChanges1764000000018 } from './1764000000018-password-changes.js';
 import { SignInFailures1764000000019 } from './1764000000019-sign-in-failures.js';
 import { Lineage1764000000021 } from './1764000000021-lineage.js';
 
@@ -38,6 +39,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   SearchIndexes1763900000015,
   ClientEpochs1764000000016,
   SessionParents1764000000017,
+  PasswordChanges1764000000018,
   SignInFailures1764000000019,
   Lineage1764000000021,
 ];

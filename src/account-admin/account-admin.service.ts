@@ -7,6 +7,7 @@ import { AccountLists } from '../accounts/account-lists.store.js';
 import { AccountStore } from '../accounts/accounts.store.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
+import { PasswordNotices } from '../passwords/password-notices.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -39,6 +40,7 @@ export class AccountAdmin {
     private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
     private readonly passwordChecks: PasswordChecks,
+    private readonly passwordNotices: PasswordNotices,
     private readonly resets: PasswordResets,
     private readonly emailLinks: EmailLinks,
     private readonly callers: Callers,
@@ -180,6 +182,10 @@ export class AccountAdmin {
     // What processes have cached of the account includes its email and its role.
     else await this.revocations.announce(tx, `account ${before.id}`);
     if (consequences.emailChanged) await this.notifyOfNewEmail(tx, before, email ?? null, consequences);
+    const told = changed.email ?? before.email;
+    if (consequences.passwordRemoved && before.hasPassword && told !== null) {
+      await this.passwordNotices.tell(tx, { id: before.id, email: told }, 'admin');
+    }
     for (const event of eventsOf(changes, fields, consequences)) {
       await this.audit.record(tx, { ...event, subject: before.id });
     }

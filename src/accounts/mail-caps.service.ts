@@ -8,10 +8,11 @@ import { AccountIds } from './account-ids.service.js';
 const DAY = 86_400;
 
 /**
- * `links`: mails that anybody can have sent to an address; `notices`: that it is no longer an account's. They are counted
- * apart, so that nobody uses up the ones to keep a holder from hearing the other.
+ * `links`: mails that anybody can have sent to an address; `notices`: that it is no longer an account's; `passwords`: that its
+ * account has another password. They are counted apart, so that nobody uses up the ones to keep a holder from hearing the
+ * others.
  */
-export type MailClass = 'links' | 'notices';
+export type MailClass = 'links' | 'notices' | 'passwords';
 
 /** How many mails an address is sent in a day (MAX_MAILS_PER_ADDRESS). */
 @Injectable()

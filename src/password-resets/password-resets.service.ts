@@ -5,6 +5,7 @@ import { AccountIds } from '../accounts/account-ids.service.js';
 import { AccountStore } from '../accounts/accounts.store.js';
 import { MailCaps } from '../accounts/mail-caps.service.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
+import { PasswordNotices } from '../passwords/password-notices.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -38,6 +39,7 @@ export class PasswordResets implements OnModuleInit {
     private readonly accountIds: AccountIds,
     private readonly hasher: PasswordHasher,
     private readonly passwordChecks: PasswordChecks,
+    private readonly passwordNotices: PasswordNotices,
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
     private readonly store: PasswordResetStore,
@@ -125,10 +127,13 @@ export class PasswordResets implements OnModuleInit {
       const credentialEpoch = await this.accountRevocation.revoke(tx, changed.id, CREDENTIALS);
       const entry = { kind: 'password_reset.redeemed', subject: changed.id, actorId: changed.id } as const;
       await this.audit.record(tx, { ...entry, details: { reset: id } });
+      // Not capped: each has a link, of which there are so many and no more.
+      await this.passwordNotices.tell(tx, changed, 'link');
       const session = remember_me && (await this.sessions.open(tx, { ...changed, credentialEpoch }, true));
       return { account: changed, session };
     });
     if (!done) return this.refuse(id);
+    this.wake();
     const { account, session } = done;
     // The password has been changed, whether or not this succeeds.
     await this.passwordChecks.lift(account, { address }).catch((error: unknown) => {

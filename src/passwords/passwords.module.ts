@@ -2,17 +2,24 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { KnownAddressEntity } from './known-addresses.entity.js';
+import { MailModule } from '../mail/mail.module.js';
+import { PasswordChangeEntity } from './password-changes.entity.js';
 import { PasswordChecks } from './password-checks.service.js';
 import { PasswordDecoys } from './password-decoys.service.js';
+import { PasswordNotices } from './password-notices.service.js';
 import { PasswordHasher } from './password-hasher.js';
 import { SignInAttempts } from './sign-in-attempts.service.js';
 import { SignInAttemptStore } from './sign-in-attempts.store.js';
 import { SignInFailureEntity } from './sign-in-failures.entity.js';
 
-/** Hashing passwords, and checking those of every sign-in. */
+/** Hashing passwords, checking those of every sign-in, and telling of changes. */
 @Module({
-  imports: [AccountsModule, TypeOrmModule.forFeature([KnownAddressEntity, SignInFailureEntity])],
-  providers: [PasswordChecks, PasswordDecoys, PasswordHasher, SignInAttempts, SignInAttemptStore],
-  exports: [PasswordChecks, PasswordHasher],
+  imports: [
+    TypeOrmModule.forFeature([KnownAddressEntity, PasswordChangeEntity, SignInFailureEntity]),
+    AccountsModule,
+    MailModule,
+  ],
+  providers: [PasswordChecks, PasswordDecoys, PasswordHasher, PasswordNotices, SignInAttempts, SignInAttemptStore],
+  exports: [PasswordChecks, PasswordHasher, PasswordNotices],
 })
 export class PasswordsModule {}

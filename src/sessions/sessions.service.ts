@@ -7,6 +7,7 @@ import { MailCaps } from '../accounts/mail-caps.service.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
 import { foldEmail } from '../accounts/email.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
+import { PasswordNotices } from '../passwords/password-notices.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -39,6 +40,7 @@ export class Sessions {
     private readonly manager: EntityManager,
     private readonly accounts: AccountStore,
     private readonly emailLinks: EmailLinks,
+    private readonly passwordNotices: PasswordNotices,
     private readonly passwordChecks: PasswordChecks,
     private readonly hasher: PasswordHasher,
     private readonly store: SessionStore,
@@ -144,6 +146,8 @@ export class Sessions {
       const extent: Extent = isOther ? { ...CREDENTIALS, links: 'verify' } : CREDENTIALS;
       const credentialEpoch = await this.accountRevocation.revoke(tx, account.id, extent);
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
+      await this.mailCaps.take(tx, 'passwords', account.email);
+      await this.passwordNotices.tell(tx, account, 'session');
       if (account.oldEmail !== null) {
         await this.mailCaps.take(tx, 'notices', account.oldEmail);
         const undoable = account.wasVerified || this.config.emailVerification === 'off';

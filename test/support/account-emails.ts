@@ -112,10 +112,11 @@ function mailsTo(email: string, purpose: Purpose): string[] {
     .filter((text) => text.includes(`${PUBLIC_URL}/${PATHS[purpose]}#token=`));
 }
 
-/** @returns the kinds of all mails that were ever queued for an address, in whatever case */
+/** @returns the kinds of all mails about emails that were ever queued for an address, in whatever case */
 export async function queuedTo(email: string): Promise<string[]> {
   const rows = await database.query<{ kind: string }>(
-    'SELECT kind FROM outgoing_mails WHERE lower(recipient) = lower($1) ORDER BY created_at',
+    `SELECT kind FROM outgoing_mails
+     WHERE lower(recipient) = lower($1) AND kind <> 'password-changed' ORDER BY created_at`,
     [email],
   );
   return rows.map(({ kind }) => kind);

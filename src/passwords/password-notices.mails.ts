@@ -1,0 +1,58 @@
+import { linkMail } from '../mail/link-mail.js';
+import type { MailContent } from '../mail/mail-message.js';
+import type { PasswordChangeEntity, PasswordChangeWay } from './password-changes.entity.js';
+
+export type PasswordChange = Pick<PasswordChangeEntity, 'way' | 'address' | 'userAgent' | 'changedAt'>;
+
+const LONGEST_USER_AGENT = 200;
+
+/** The mail that tells the holder of an account that its password was changed. It has no link, so that none need be trusted. */
+export function passwordChangedMail(change: PasswordChange, publicUrl: string): MailContent {
+  const { host } = new URL(publicUrl);
+  const { way, changedAt } = change;
+  const subject = way === 'admin' ? `Your password for ${host} was removed` : `Your password for ${host} was changed`;
+  return linkMail({
+    subject,
+    before: [WHAT[way](host), `When: ${inUtc(changedAt)}`, ...whereFrom(change)],
+    after: next(way, host),
+  });
+}
+
+const WHAT: Record<PasswordChangeWay, (host: string) => string> = {
+  session: (host) => `The password of your account at ${host} was changed by somebody who was signed in to it.`,
+  link: (host) => `The password of your account at ${host} was set with a link that was sent to this address.`,
+  admin: (host) => `An administrator removed the password of your account at ${host}. Everybody was signed out of it.`,
+};
+
+function next(way: PasswordChangeWay, host: string): string[] {
+  const choose = 'choose a new password: where you sign in, ask for a link to reset it';
+  if (way === 'admin')
+    return [`To sign in again, ${choose}. If you did not expect this, contact the operator of ${host}.`];
+  return [
+    'If this was you, no action is needed.',
+    `If this was not you, ${choose}. That signs everybody else out. Then contact the operator of ${host}, and change the ` +
+      'password of your mailbox if somebody else may have read it.',
+  ];
+}
+
+function whereFrom({ address, userAgent }: PasswordChange): string[] {
+  if (address === null) return [];
+  return [`From: ${address}${userAgent === null ? '' : ` (${harmless(userAgent)})`}`];
+}
+
+/**
+ * A user agent is whatever its client says. Mail programs make links of what looks like one, and whoever changed the password
+ * must not write to its holder.
+ */
+function harmless(userAgent: string): string {
+  return userAgent
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replace(/\S*(:\/\/|@|\.(?=[a-z]{2}))\S*/gi, '…')
+    .slice(0, LONGEST_USER_AGENT);
+}
+
+/** Such as `28 November 2026, 10:21 UTC`. */
+function inUtc(time: Date): string {
+  const date = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(time);
+  return `${date}, ${time.toISOString().slice(11, 16)} UTC`;
+}
