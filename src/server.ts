@@ -10,7 +10,8 @@ import { createAdapter } from './http/adapter.js';
 import type { ConnectionLimits, Connections } from './http/connections.js';
 import { Readiness } from './health/readiness.service.js';
 import { serveDocs } from './openapi/docs.js';
-import { bodyValidation } from './http/validation.js';
+import { KnownFieldsGuard } from './http/known-fields.guard.js';
+import { RequestValidation } from './http/validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
 import { Metrics } from './metrics/metrics.service.js';
 
@@ -45,7 +46,10 @@ export async function createServer(
     abortOnError: false,
   });
   app.get(Metrics).watch(adapter.getInstance<FastifyInstance>());
-  app.useGlobalPipes(bodyValidation());
+  const validation = new RequestValidation(config);
+  app.useGlobalPipes(validation);
+  // After the guard of `guards`.
+  app.useGlobalGuards(new KnownFieldsGuard(validation));
   const refusals = app.get(Refusals);
   app.useGlobalFilters(new ErrorFilter((request, thrown) => refusals.note(request, thrown)));
   app.useSecurityHeaders(securityHeaders(config.publicUrl));

@@ -146,7 +146,7 @@ describe('POST /v1/frontend/auth', () => {
     [{ description: 'Token description' }, '[account_id]'],
     [{ account_id: 'GATEWAY_ACCOUNT_1' }, '[description]'],
     [{ description: null, account_id: null }, '[account_id, description]'],
-    [{ account_id: null, description: 5 }, '[account_id]'],
+    [{ account_id: null, description: 5 }, '[account_id]; description must be a string'],
   ])('Unsuccessful response example: 400 for %j', async (body, names) => {
     const answer = await create(body);
     expect(answer.status).toBe(400);

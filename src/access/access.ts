@@ -1,5 +1,5 @@
-import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { ApiBearerAuth, ApiSecurity } from '@nestjs/swagger';
+import { applyDecorators, createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
+import { ApiBearerAuth, ApiExtension, ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Dialect } from '../errors/dialects.js';
 import type { ClientScope } from './client-scopes.js';
@@ -89,14 +89,37 @@ export const AcceptsForms = (): MethodDecorator => addToRouteConfig({ acceptsFor
 /** Bodies of the route may be larger than 64 KiB (BODY_LIMIT). */
 export const TakesLargeBodies = (): MethodDecorator => addToRouteConfig({ takesLargeBodies: true });
 
+/** The body of the route, a change, may be empty: it changes nothing. */
+export const AcceptsEmptyChanges = (): MethodDecorator => addToRouteConfig({ acceptsEmptyChanges: true });
+
 /** Every route of the controller words its errors in this dialect. */
-export function SpeaksDialect(dialect: Dialect): ClassDecorator {
+export const SpeaksDialect = (dialect: Dialect): ClassDecorator => onEachRoute(addToRouteConfig({ dialect }));
+
+/**
+ * The route, or every route of the controller, ignores fields and parameters that it does not know; all others refuse them
+ * by name. For routes of documents whose clients send more, and for those whose standard asks for it.
+ */
+export const IgnoresUnknown =
+  (): ClassDecorator & MethodDecorator => (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
+    if (key !== undefined && descriptor) IGNORES_UNKNOWN(target, key, descriptor);
+    else onEachRoute(IGNORES_UNKNOWN)(target as Type);
+  };
+
+/** For the description; see `openapi/closed-bodies.ts`. */
+export const IGNORES_UNKNOWN_EXTENSION = 'x-ignores-unknown';
+
+const IGNORES_UNKNOWN = applyDecorators(
+  addToRouteConfig({ ignoresUnknown: true }),
+  ApiExtension(IGNORES_UNKNOWN_EXTENSION, true),
+);
+
+function onEachRoute(decorator: MethodDecorator): ClassDecorator {
   return (controller) => {
     const prototype = controller.prototype as object;
     for (const name of Object.getOwnPropertyNames(prototype)) {
       const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
       if (name !== 'constructor' && typeof descriptor?.value === 'function') {
-        addToRouteConfig({ dialect })(prototype, name, descriptor);
+        decorator(prototype, name, descriptor);
       }
     }
   };

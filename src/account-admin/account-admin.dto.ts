@@ -12,7 +12,14 @@ import {
 import { NewPassword } from '../passwords/passwords.dto.js';
 import { PageCursor } from '../http/cursor.js';
 import { Choice, Flag, Id, Name, Text, type FieldOptions } from '../http/fields.js';
-import { IsRefused, MUST_BE_BOOLEAN, notYourOwn, Optional } from '../http/validation.js';
+import {
+  ChecksBySettings,
+  IsRefused,
+  MUST_BE_BOOLEAN,
+  notYourOwn,
+  Optional,
+  type SettingsCheck,
+} from '../http/validation.js';
 import { SessionView } from '../sessions/account-sessions.dto.js';
 import type { AdminAccount } from './account-admin.store.js';
 
@@ -26,16 +33,35 @@ const RoleName = (options: FieldOptions = {}): PropertyDecorator =>
 const FlagText = (options: FieldOptions): PropertyDecorator =>
   Choice(['true', 'false'], MUST_BE_BOOLEAN.message, { ...options, required: false });
 
+export const NEEDED_BY_PERSON = 'is required for a person';
+export const NEEDED_BY_ORGANISATION = 'is required for an organisation';
+
+/** A password is of no use without an email, and an email needs a password where nobody is invited. */
+const problemOfPassword: SettingsCheck = (password, body, { signup }) => {
+  const { email, individual } = body as NewAccountBody;
+  if (email === undefined) return individual === false && password !== undefined ? 'requires an email' : undefined;
+  return password === undefined && signup === 'closed'
+    ? 'is required, as invitations are disabled (SIGNUP=closed)'
+    : undefined;
+};
+
 export class NewAccountBody extends InstitutionFields {
+  @ChecksBySettings((email, body) =>
+    email === undefined && (body as NewAccountBody).individual !== false ? NEEDED_BY_PERSON : undefined,
+  )
   @Email({
     description: 'Required for a person. Without a password, an invitation is sent to it',
     required: false,
   })
   email?: string;
 
+  @ChecksBySettings(problemOfPassword)
   @NewPassword({ required: false })
   password?: string;
 
+  @ChecksBySettings((name, body) =>
+    name === undefined && (body as NewAccountBody).individual === false ? NEEDED_BY_ORGANISATION : undefined,
+  )
   @Name({ description: 'Unique; required for an organisation', required: false })
   name?: string;
 

@@ -19,15 +19,18 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../password-resets/password-resets.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import { consequencesOf, eventsOf, revokedBy, type Consequences } from './account-admin.changes.js';
-import type { AccountChanges, AccountFilter, NewAccountBody } from './account-admin.dto.js';
+import {
+  NEEDED_BY_ORGANISATION,
+  NEEDED_BY_PERSON,
+  type AccountChanges,
+  type AccountFilter,
+  type NewAccountBody,
+} from './account-admin.dto.js';
 import { AccountAdminStore, type AccountBefore, type AdminAccount } from './account-admin.store.js';
 
 export const lastAdmin = () => conflict('This is the last enabled admin who can sign in. Create another admin first.');
 export const answersForClients = () =>
   conflict('The account owns OAuth2 clients. Transfer them to another admin or delete them first.');
-const nameless = () => invalidParams({ name: ['is required for an organisation'] });
-const unreachable = () => invalidParams({ email: ['is required for a person'] });
-const noInvitations = () => invalidParams({ password: ['is required, as invitations are disabled (SIGNUP=closed)'] });
 
 /** How admins see and change accounts. Changes take turns, so that the last enabled admin is never lost. */
 @Injectable()
@@ -74,7 +77,6 @@ export class AccountAdmin {
    */
   async create(caller: UserPrincipal, body: NewAccountBody): Promise<AdminAccount> {
     requireAdmin(caller);
-    refuseIncomplete(body, this.config);
     const { email = null, password, role = 'user', individual = true } = body;
     const passwordHash = password === undefined ? null : await this.hasher.hash(password);
     const fields = readFields(body);
@@ -220,21 +222,8 @@ export class AccountAdmin {
   }
 }
 
-/**
- * @throws ApiError `invalid_params` for a person without an email, an organisation without a name, a password without
- * an email
- */
-function refuseIncomplete({ email, name, password, individual }: NewAccountBody, { signup }: Config): void {
-  if (individual === false && name === undefined) throw nameless();
-  if (individual !== false && email === undefined) throw unreachable();
-  if (email === undefined && password !== undefined) {
-    throw invalidParams({ password: ['requires an email'] });
-  }
-  if (email !== undefined && password === undefined && signup === 'closed') throw noInvitations();
-}
-
 /** @throws ApiError `invalid_params` when a change removes the email of a person or the name of an organisation */
 function refuseEmptying({ individual }: AccountBefore, { email, name }: AccountChanges): void {
-  if (individual && email === null) throw unreachable();
-  if (!individual && name === null) throw nameless();
+  if (individual && email === null) throw invalidParams({ email: [NEEDED_BY_PERSON] });
+  if (!individual && name === null) throw invalidParams({ name: [NEEDED_BY_ORGANISATION] });
 }

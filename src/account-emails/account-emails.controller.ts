@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
-import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
+import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
 import { ResetRequestBody } from '../password-resets/password-resets.dto.js';
 import { EmailUndoBody, EmailVerificationBody } from './account-emails.dto.js';
 import { AccountEmails, unusableLink } from './account-emails.service.js';
@@ -32,7 +32,7 @@ export class AccountEmailsController {
   @Public({ limited: true })
   @ApiOperation({ summary: 'Verify an email', description: 'With the single-use token from the link in the mail.' })
   @ApiOkResponse({ type: AccountView })
-  @ApiErrors('account', ...BODY_ERRORS, unusableLink('verify'), 'rate_limited')
+  @ApiErrors('account', ...CHANGE_ERRORS, unusableLink('verify'), 'rate_limited')
   verify(@Body() { account }: EmailVerificationBody): Promise<AccountView> {
     return this.emails.verify(account.verify_email_token);
   }
@@ -46,7 +46,7 @@ export class AccountEmailsController {
       'revokes every session and token of the account, removes its password, and mails a link to choose a new one.',
   })
   @ApiOkResponse({ type: AccountView })
-  @ApiErrors('account', ...BODY_ERRORS, unusableLink('undo'), 'conflict', 'rate_limited')
+  @ApiErrors('account', ...CHANGE_ERRORS, unusableLink('undo'), 'conflict', 'rate_limited')
   undo(@Body() { account }: EmailUndoBody): Promise<AccountView> {
     return this.emails.undoChange(account.undo_email_token);
   }

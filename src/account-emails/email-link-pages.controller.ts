@@ -1,12 +1,13 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { Public } from '../access/access.js';
+import { IgnoresUnknown, Public } from '../access/access.js';
 import { undoPage, verificationPage } from '../html/email-link-pages.js';
 import { LINK_PAGE_POLICY } from '../html/link-page.js';
 
 const HTML = 'text/html; charset=utf-8';
 
 @ApiExcludeController()
+@IgnoresUnknown()
 @Controller('email')
 export class EmailLinkPagesController {
   @Get('verify')

@@ -1,6 +1,6 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiParam, ApiTags, getSchemaPath } from '@nestjs/swagger';
-import { CurrentPrincipal, SessionOrClientRequired, SpeaksDialect } from '../access/access.js';
+import { CurrentPrincipal, IgnoresUnknown, SessionOrClientRequired, SpeaksDialect } from '../access/access.js';
 import type { ClientPrincipal, SessionPrincipal } from '../access/principal.js';
 import { notFound } from '../errors/api-error.js';
 import { ApiErrors } from '../openapi/api-errors.js';
@@ -10,6 +10,7 @@ import { ClientAccounts } from './client-accounts.service.js';
 
 @ApiTags('account', 'connect')
 @SpeaksDialect('account')
+@IgnoresUnknown()
 @Controller('accounts')
 export class AccountsController {
   constructor(private readonly accounts: ClientAccounts) {}

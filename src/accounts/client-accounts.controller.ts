@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import {
+  applyDecorators,
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Query,
+  Res,
+} from '@nestjs/common';
 import {
   ApiCreatedResponse,
   ApiNoContentResponse,
@@ -8,11 +20,18 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ClientRequired, CurrentPrincipal, SpeaksDialect, TakesLargeBodies } from '../access/access.js';
+import {
+  AcceptsEmptyChanges,
+  ClientRequired,
+  CurrentPrincipal,
+  IgnoresUnknown,
+  SpeaksDialect,
+  TakesLargeBodies,
+} from '../access/access.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
-import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
+import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { ofEntry, wholeNumberFrom } from '../http/validation.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
@@ -37,6 +56,19 @@ const WRITE_ERRORS = [badAccessToken(), insufficientScope('accounts:write'), 'ra
 const BAD_NETWORK = invalidParams({ networks: [ofEntry(1, NO_NETWORK)] });
 const BAD_PAGE = invalidParams({ perpage: [wholeNumberFrom(1, MOST_PER_PAGE)] });
 
+const DescribedUpdate = (summary: string) =>
+  applyDecorators(
+    ApiOperation({
+      summary,
+      description:
+        'Fields that are not given stay as they are. Networks may overlap with those of other accounts; `overlaps` lists ' +
+        'where they do.',
+    }),
+    ApiParam(ID),
+    ApiOkResponse({ type: ChangedAccountView }),
+    ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, 'not_found', takenName()),
+  );
+
 /** Accounts as OAuth2 clients see them. */
 @ApiTags('connect')
 @SpeaksDialect('connect')
@@ -46,6 +78,7 @@ export class ClientAccountsController {
 
   @Get('api/accounts')
   @ClientRequired('accounts:read')
+  @IgnoresUnknown()
   @ApiOperation({
     summary: 'Account List',
     description: 'Oldest first; the `Link` header (RFC 8288) points to the next page.',
@@ -77,30 +110,36 @@ export class ClientAccountsController {
   @ApiOperation({ summary: 'Account Info, at the path of the list' })
   @ApiParam(ID)
   @ApiOkResponse({ type: ClientAccountView })
-  @ApiErrors('connect', ...READ_ERRORS, 'not_found')
+  @ApiErrors('connect', ...READ_ERRORS, unknownParameter(), 'not_found')
   async get(@Param('id') id: string): Promise<ClientAccountView> {
     return toClientAccountView(await this.accounts.get(id));
   }
 
-  @Patch(['accounts/:id', 'api/accounts/:id'])
+  @Patch('accounts/:id')
   @ClientRequired('accounts:write')
+  @IgnoresUnknown()
+  // The document's own example changes nothing.
+  @AcceptsEmptyChanges()
   @TakesLargeBodies()
-  @ApiOperation({
-    summary: 'Account Update',
-    description:
-      'Fields that are not given stay as they are. Networks may overlap with those of other accounts; `overlaps` lists ' +
-      'where they do.',
-  })
-  @ApiParam(ID)
-  @ApiOkResponse({ type: ChangedAccountView })
-  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, 'not_found', takenName())
-  async update(
+  @DescribedUpdate('Account Update')
+  update(
     @CurrentPrincipal() client: ClientPrincipal,
     @Param('id') id: string,
     @Body() change: AccountChange,
   ): Promise<ChangedAccountView> {
-    const { account, overlaps } = await this.accounts.update(client, id, change);
-    return toChangedAccountView(account, overlaps);
+    return this.change(client, id, change);
+  }
+
+  @Patch('api/accounts/:id')
+  @ClientRequired('accounts:write')
+  @TakesLargeBodies()
+  @DescribedUpdate('Account Update, at the path of the list')
+  updateInList(
+    @CurrentPrincipal() client: ClientPrincipal,
+    @Param('id') id: string,
+    @Body() change: AccountChange,
+  ): Promise<ChangedAccountView> {
+    return this.change(client, id, change);
   }
 
   @Delete('api/accounts/:id')
@@ -112,8 +151,13 @@ export class ClientAccountsController {
   })
   @ApiParam(ID)
   @ApiNoContentResponse()
-  @ApiErrors('connect', ...UNUSED_BODY_ERRORS, ...WRITE_ERRORS, organisationsOnly(), 'not_found')
+  @ApiErrors('connect', ...UNUSED_BODY_ERRORS, unknownParameter(), ...WRITE_ERRORS, organisationsOnly(), 'not_found')
   async remove(@CurrentPrincipal() client: ClientPrincipal, @Param('id') id: string): Promise<void> {
     await this.accounts.remove(client, id);
+  }
+
+  private async change(client: ClientPrincipal, id: string, change: AccountChange): Promise<ChangedAccountView> {
+    const { account, overlaps } = await this.accounts.update(client, id, change);
+    return toChangedAccountView(account, overlaps);
   }
 }

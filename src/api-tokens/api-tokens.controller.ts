@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, FrontendOnly, SpeaksDialect } from '../access/access.js';
+import { CurrentPrincipal, FrontendOnly, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
 import { badFrontendToken, noFrontendScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -40,6 +40,7 @@ export class ApiTokensController {
   @Post()
   @HttpCode(200)
   @FrontendOnly()
+  @IgnoresUnknown()
   @ApiOperation({ summary: 'Generate and return a new token for the given gateway account ID' })
   @ApiOkResponse({ type: NewApiTokenAnswer })
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('account_id'), ...FRONTEND_ERRORS)
@@ -52,6 +53,7 @@ export class ApiTokensController {
 
   @Put()
   @FrontendOnly()
+  @IgnoresUnknown()
   @ApiOperation({ summary: 'Update the description of an existing token' })
   @ApiOkResponse({ type: DescriptionAnswer })
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('token_link'), ...FRONTEND_ERRORS, notUpdated())
@@ -65,6 +67,7 @@ export class ApiTokensController {
 
   @Get(':account_id')
   @FrontendOnly()
+  @IgnoresUnknown()
   @ApiOperation({ summary: 'Retrieve the tokens of an account', description: 'Not paginated, newest first.' })
   @ApiParam(ACCOUNT_ID)
   @ApiQuery({
@@ -81,6 +84,7 @@ export class ApiTokensController {
 
   @Delete(':account_id')
   @FrontendOnly()
+  @IgnoresUnknown()
   @ApiOperation({ summary: 'Revoke a token of an account' })
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: Revocation, examples: REVOCATIONS })

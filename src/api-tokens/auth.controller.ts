@@ -1,6 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import { ApiTokenRequired, CurrentPrincipal, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
 import type { GatewayPrincipal } from '../access/principal.js';
 import { badApiToken } from '../access/refusals.js';
 import { ApiErrors } from '../openapi/api-errors.js';
@@ -8,6 +8,7 @@ import { AuthAnswer } from './api-tokens.dto.js';
 
 @ApiTags('publicauth')
 @SpeaksDialect('publicauth')
+@IgnoresUnknown()
 @Controller()
 export class AuthController {
   @Get(['v1/api/auth', 'v1/auth'])

@@ -24,8 +24,8 @@ const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | s
     ...(error.code === 'internal' && { request_id: requestId }),
   }),
   connect: (error, requestId) => ({
-    status_code: error.code === 'invalid_params' ? 400 : error.status,
-    message: error.details.fields && error.code === 'invalid_params' ? 'Validation Failed' : error.message,
+    status_code: statusOf('connect', error),
+    message: error.details.fields && statusOf('connect', error) === 400 ? 'Validation Failed' : error.message,
     ...(error.details.fields && { errors: firstOfEach(error.details.fields) }),
     ...(error.code === 'internal' && { request_id: requestId }),
   }),
@@ -100,11 +100,15 @@ export const MISSING = 'is missing';
 
 function wordFields(fields: FieldErrors): string {
   const missing = Object.keys(fields).filter((name) => fields[name]?.includes(MISSING));
-  if (missing.length > 0) return `Missing fields: [${missing.join(', ')}]`;
-  return Object.entries(fields)
-    .map(([name, messages]) => `${name} ${messages.join(', ')}`)
-    .join('; ');
+  const others = Object.entries(fields).filter(([name]) => !missing.includes(name));
+  return [
+    ...(missing.length > 0 ? [`Missing fields: [${missing.join(', ')}]`] : []),
+    ...others.map(([name, messages]) => messages.map((message) => wordField(name, message)).join(', ')),
+  ].join('; ');
 }
+
+/** A message that is a sentence of its own has the name in it. */
+const wordField = (name: string, message: string) => (/^[A-Z]/.test(message) ? message : `${name} ${message}`);
 
 /** @returns the HTTP status of an error in a dialect: only the account document has 422 */
 export function statusOf(dialect: Dialect, error: ApiError): number {

@@ -2,12 +2,13 @@ import { Controller, Get, Header, Res, ServiceUnavailableException } from '@nest
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
-import { Public } from '../access/access.js';
+import { IgnoresUnknown, Public } from '../access/access.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 import { Liveness, NOT_READY, ReadinessView } from './health.dto.js';
 import { Readiness } from './readiness.service.js';
 
 @ApiTags('operations')
+@IgnoresUnknown()
 @Controller()
 export class HealthController {
   constructor(

@@ -1,4 +1,6 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiQuery } from '@nestjs/swagger';
+import { ValidateBy } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import type { Cursor } from '../database/keyset.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -19,7 +21,8 @@ function writeCursor({ micros, id }: Cursor): string {
   return `${micros}.${id}`;
 }
 
-export const badCursor = () => invalidParams({ cursor: ['is not a valid cursor'] });
+const NO_CURSOR = 'is not a valid cursor';
+export const badCursor = () => invalidParams({ cursor: [NO_CURSOR] });
 
 /** The beginning of a list that is newest first, as Swagger UI sends the example unedited. */
 const EXAMPLE_CURSOR = '7000000000000000.ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -36,15 +39,24 @@ export const ApiCursor = () =>
     schema: { type: 'string', maxLength: LONGEST_CURSOR, example: EXAMPLE_CURSOR },
   });
 
-/** The cursor as a field of a query DTO. */
+/** The cursor as a field of a query DTO, for a list whose ids are uuids. */
 export const PageCursor = (options: FieldOptions = {}): PropertyDecorator =>
-  Text({
-    description: 'From the `Link` header',
-    maxLength: LONGEST_CURSOR,
-    example: EXAMPLE_CURSOR,
-    required: false,
-    ...options,
-  });
+  applyDecorators(
+    Text({
+      description: 'From the `Link` header',
+      maxLength: LONGEST_CURSOR,
+      example: EXAMPLE_CURSOR,
+      required: false,
+      ...options,
+    }),
+    ValidateBy({
+      name: 'isCursor',
+      validator: {
+        validate: (value) => parseCursor(value, isWrittenUuid) !== undefined,
+        defaultMessage: () => NO_CURSOR,
+      },
+    }),
+  );
 
 /** The response header of a paginated route. */
 export const LINK = {
@@ -64,9 +76,15 @@ const isWrittenUuid = (text: string) => isUuid(text) && text === text.toLowerCas
  */
 export function readCursor(text: string | undefined, isId = isWrittenUuid): Cursor | undefined {
   if (text === undefined) return undefined;
+  const cursor = parseCursor(text, isId);
+  if (!cursor) throw badCursor();
+  return cursor;
+}
+
+function parseCursor(text: unknown, isId: (text: string) => boolean): Cursor | undefined {
+  if (typeof text !== 'string') return undefined;
   const [, micros, id] = /^(\d{1,15}|[0-7]\d{15})\.(.+)$/.exec(text) ?? [];
-  if (micros === undefined || id === undefined || !isId(id)) throw badCursor();
-  return { micros, id };
+  return micros !== undefined && id !== undefined && isId(id) ? { micros, id } : undefined;
 }
 
 /**

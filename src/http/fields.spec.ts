@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { DECORATORS } from '@nestjs/swagger';
+import { loadConfig } from '../config/config.js';
 import { ApiError } from '../errors/api-error.js';
 import { Choice, Flag, Id, Name, Nested, Scopes, Text } from './fields.js';
-import { bodyValidation } from './validation.js';
+import { RequestValidation } from './validation.js';
 
 class Inner {
   @Text({ maxLength: 3 })
@@ -44,7 +45,7 @@ const INNER = { text: 'abc' };
 /** @returns what is said of a body; undefined: it is good */
 async function problemsOf(body: object): Promise<unknown> {
   try {
-    await bodyValidation().transform({ inner: INNER, ...body }, { type: 'body', metatype: Body });
+    await new RequestValidation(loadConfig({})).transform({ inner: INNER, ...body }, { type: 'body', metatype: Body });
     return undefined;
   } catch (error) {
     return (error as ApiError).details.fields;

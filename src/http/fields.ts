@@ -13,6 +13,7 @@ import {
   MUST_BE_STRING,
   Optional,
   OptionalOrNull,
+  RemembersNested,
 } from './validation.js';
 
 /** The options of one field. */
@@ -75,7 +76,7 @@ export function Scopes(known: readonly string[], options: FieldOptions): Propert
 
 /** An object whose fields are validated. */
 export function Nested(type: () => new () => object): PropertyDecorator {
-  return Field({}, IsObject(MUST_BE_OBJECT), ValidateNested(MUST_BE_OBJECT), Type(type));
+  return Field({}, IsObject(MUST_BE_OBJECT), ValidateNested(MUST_BE_OBJECT), Type(type), RemembersNested(type));
 }
 
 /** Puts the description first in the OpenAPI document. */

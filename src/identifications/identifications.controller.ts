@@ -1,11 +1,11 @@
 import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ClientRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import { ClientRequired, CurrentPrincipal, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { invalidParams } from '../errors/api-error.js';
-import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
+import { ApiErrors, BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import {
   EntryPoint,
   EXAMPLE_IDENTIFICATION,
@@ -39,13 +39,14 @@ export class IdentificationsController {
   @ClientRequired('identifications')
   @ApiOperation({ summary: 'Entry point', description: 'Links to the other resources.' })
   @ApiOkResponse({ type: EntryPoint })
-  @ApiErrors('connect', ...CLIENT_ERRORS)
+  @ApiErrors('connect', ...CLIENT_ERRORS, unknownParameter())
   entryPoint(): EntryPoint {
     return toEntryPoint(this.config.publicUrl);
   }
 
   @Post('identifications')
   @ClientRequired('identifications')
+  @IgnoresUnknown()
   @ApiOperation({
     summary: 'Identification Create',
     description:
@@ -63,6 +64,7 @@ export class IdentificationsController {
 
   @Get('identifications/:id')
   @ClientRequired('identifications')
+  @IgnoresUnknown()
   @ApiOperation({
     summary: 'Identification Info',
     description: 'A client can only read its own identifications, for IDENTIFICATION_TTL seconds.',

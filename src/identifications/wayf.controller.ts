@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Headers, Header, Inject, Ip, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AcceptsForms, Public, SpeaksDialect } from '../access/access.js';
+import { AcceptsForms, IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { LONGEST_TYPED_PASSWORD } from '../config/password-text.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
@@ -16,6 +16,7 @@ const LONGEST_USER_AGENT = 2_048;
 /** The page that `_links.wayf` of an identification leads to. */
 @ApiExcludeController()
 @SpeaksDialect('page')
+@IgnoresUnknown()
 @Controller('wayf/:id')
 export class WayfController {
   constructor(

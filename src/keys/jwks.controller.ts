@@ -1,11 +1,12 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Public } from '../access/access.js';
+import { IgnoresUnknown, Public } from '../access/access.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 import { JwkSet } from './jwks.dto.js';
 import { SigningKeys } from './signing-keys.service.js';
 
 @ApiTags('keys')
+@IgnoresUnknown()
 @Controller()
 export class JwksController {
   constructor(private readonly signingKeys: SigningKeys) {}

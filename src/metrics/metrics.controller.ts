@@ -1,6 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Public } from '../access/access.js';
+import { IgnoresUnknown, Public } from '../access/access.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 import { Metrics } from './metrics.service.js';
 
@@ -13,6 +13,7 @@ latchkey_credential_checks_total{kind="app",outcome="refused"} 1
 `;
 
 @ApiTags('operations')
+@IgnoresUnknown()
 @Controller()
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
-import { Public } from '../access/access.js';
+import { IgnoresUnknown, Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 
@@ -47,6 +47,7 @@ class ServerMetadata {
 }
 
 @ApiTags('oauth')
+@IgnoresUnknown()
 @Controller()
 export class MetadataController {
   private readonly metadata: ServerMetadata;

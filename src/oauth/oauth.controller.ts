@@ -1,6 +1,12 @@
 import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AcceptsForms, ClientSecretRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import {
+  AcceptsForms,
+  ClientSecretRequired,
+  CurrentPrincipal,
+  IgnoresUnknown,
+  SpeaksDialect,
+} from '../access/access.js';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -26,6 +32,7 @@ const BAD_TOKEN = invalidParams({ token: [MUST_BE_STRING.message] });
 /** OAuth2 for clients: the token endpoint, introspection and revocation. */
 @ApiTags('oauth')
 @SpeaksDialect('oauth')
+@IgnoresUnknown()
 @Controller('oauth')
 export class OauthController {
   constructor(

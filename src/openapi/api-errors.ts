@@ -1,6 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 import { sessionEnded } from '../access/refusals.js';
+import { nothingToChange } from '../http/known-fields.guard.js';
 import { MUST_BE_EMAIL } from '../http/validation.js';
 import { ApiError, BEARER, invalidParams, notFound, rateLimited, type ErrorCode } from '../errors/api-error.js';
 import {
@@ -74,6 +75,12 @@ export const UNUSED_BODY_ERRORS: ErrorCode[] = ['body_too_large', 'unsupported_m
 
 /** The failures of a route that takes a body. */
 export const BODY_ERRORS: ErrorCode[] = [...UNUSED_BODY_ERRORS, 'invalid_params'];
+
+/** The failures of a route of the account document that changes something, and takes a body. */
+export const CHANGE_ERRORS = [...BODY_ERRORS, notJson(), nothingToChange()];
+
+/** The failure of a route that takes no query. */
+export const unknownParameter = () => invalidParams({ limit: ['Unknown query parameter: limit.'] });
 
 /** A failure in a dialect. */
 interface Failure {

@@ -1,23 +1,25 @@
 import { STATUS_CODES } from 'node:http';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { LONGEST_PARAMETER } from '../http/adapter.js';
+import { closeBodies } from './closed-bodies.js';
 
-type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+export type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Content = Record<string, MediaType>;
-type Schemas = Record<string, Schema>;
+export type Schemas = Record<string, Schema>;
 
-interface MediaType {
+export interface MediaType {
   schema?: Schema;
   example?: unknown;
   examples?: Record<string, unknown>;
 }
 
 /** The part of a schema that is read here. */
-interface Schema {
+export interface Schema {
   $ref?: string;
   title?: string;
   example?: unknown;
   properties?: Schemas;
+  additionalProperties?: boolean;
   items?: Schema;
   allOf?: Schema[];
   oneOf?: Schema[];
@@ -34,6 +36,7 @@ export function completeDescription(document: OpenAPIObject): OpenAPIObject {
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[]);
   const schemas = ((document.components ??= {}).schemas ??= {}) as Schemas;
   giveUniqueIds(operations);
+  closeBodies(operations, schemas);
   for (const operation of operations) {
     operation.security ??= [];
     for (const parameter of operation.parameters ?? []) limitPath(parameter as Parameter);

@@ -1,13 +1,14 @@
 import { Body, Controller, HttpCode, Ip, Post, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Public, SpeaksDialect } from '../access/access.js';
+import { IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
-import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
+import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
 import { PasswordResetAnswer, PasswordResetBody, ResetRequestBody } from './password-resets.dto.js';
 import { PasswordResets, unusableToken } from './password-resets.service.js';
 
 @ApiTags('account')
 @SpeaksDialect('account')
+@IgnoresUnknown()
 @Controller('account/password')
 export class PasswordResetsController {
   constructor(private readonly resets: PasswordResets) {}
@@ -36,7 +37,7 @@ export class PasswordResetsController {
       'is refused does not use up the token.',
   })
   @ApiOkResponse({ type: PasswordResetAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, unusableToken(), 'rate_limited')
+  @ApiErrors('account', ...CHANGE_ERRORS, unusableToken(), 'rate_limited')
   redeem(@Body() { account }: PasswordResetBody, @Ip() address: string): Promise<PasswordResetAnswer> {
     return this.resets.redeem(account, address);
   }

@@ -1,11 +1,12 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { Public } from '../access/access.js';
+import { IgnoresUnknown, Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { LINK_PAGE_POLICY } from '../html/link-page.js';
 import { resetPage } from '../html/reset-page.js';
 
 @ApiExcludeController()
+@IgnoresUnknown()
 @Controller('password/reset')
 export class ResetPageController {
   private readonly page: string;

@@ -1,7 +1,8 @@
+import { applyDecorators } from '@nestjs/common';
 import { IsString, ValidateBy } from 'class-validator';
-import { isShortEnough, LONGEST_PASSWORD, LONGEST_TYPED_PASSWORD } from '../config/password-text.js';
+import { isShortEnough, LONGEST_PASSWORD, LONGEST_TYPED_PASSWORD, problemOfPassword } from '../config/password-text.js';
 import { Field, type FieldOptions } from '../http/fields.js';
-import { atMostCharacters, MUST_BE_STRING } from '../http/validation.js';
+import { atMostCharacters, ChecksBySettings, MUST_BE_STRING } from '../http/validation.js';
 
 /** A password to check. */
 export function Password(options: FieldOptions = {}): PropertyDecorator {
@@ -12,9 +13,14 @@ export function Password(options: FieldOptions = {}): PropertyDecorator {
   );
 }
 
-/** A password to set. The hasher checks the rest, as that is configured, or depends on the account. */
+/** A password to set. The hasher makes the same checks, for those that come another way. */
 export const NewPassword = (options: FieldOptions = {}): PropertyDecorator =>
-  Password({ description: 'PASSWORD_MIN_LENGTH to 256 characters, counted in NFC', ...options });
+  applyDecorators(
+    ChecksBySettings((value, _, { passwordMinLength }) =>
+      typeof value === 'string' ? problemOfPassword(value, passwordMinLength) : undefined,
+    ),
+    Password({ description: 'PASSWORD_MIN_LENGTH to 256 characters, counted in NFC', ...options }),
+  );
 
 function IsShortEnough(): PropertyDecorator {
   return ValidateBy({

@@ -3,7 +3,7 @@ import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } 
 import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
-import { ApiErrors, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
+import { ApiErrors, UNUSED_BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_SESSION_ID, OwnSessionList, toOwnSessionView } from './account-sessions.dto.js';
 import { AccountSessions } from './account-sessions.service.js';
@@ -42,7 +42,7 @@ export class AccountSessionsController {
   })
   @ApiParam({ name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID })
   @ApiNoContentResponse()
-  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'not_found', 'rate_limited')
+  @ApiErrors('account', ...UNUSED_BODY_ERRORS, unknownParameter(), 'unauthorized', 'not_found', 'rate_limited')
   async end(@CurrentPrincipal() caller: SessionPrincipal, @Param('sid') sid: string): Promise<void> {
     await this.sessions.end(caller.accountId, sid, caller);
   }

@@ -8,13 +8,13 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
-import { CurrentPrincipal, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
+import { CurrentPrincipal, IgnoresUnknown, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { unverified } from '../errors/common-errors.js';
-import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
-import { CredentialsBody, RefreshBody, TokenAnswer } from './sessions.dto.js';
+import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
+import { CredentialsBody, RefreshBody, TokenAnswer, SignInBody } from './sessions.dto.js';
 import { badRefreshToken, Sessions, signupClosed } from './sessions.service.js';
 
 /** The tokens of a session or, while the email has to be verified, only the account. */
@@ -24,6 +24,7 @@ const TOKEN_OR_ACCOUNT = {
 
 @ApiTags('account')
 @SpeaksDialect('account')
+@IgnoresUnknown()
 @Controller()
 export class SessionsController {
   constructor(private readonly sessions: Sessions) {}
@@ -49,7 +50,7 @@ export class SessionsController {
   @ApiOperation({ summary: 'Account Sign In', description: 'Opens a session.' })
   @ApiOkResponse({ type: TokenAnswer })
   @ApiErrors('account', ...BODY_ERRORS, wrongCredentials(), unverified(), 'rate_limited')
-  signIn(@Body() { account }: CredentialsBody, @Ip() address: string): Promise<TokenAnswer> {
+  signIn(@Body() { account }: SignInBody, @Ip() address: string): Promise<TokenAnswer> {
     return this.sessions.signIn(account, address);
   }
 
@@ -64,7 +65,7 @@ export class SessionsController {
       'that was replaced, or an older one, ends the session.',
   })
   @ApiOkResponse({ type: TokenAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, badRefreshToken(), 'rate_limited')
+  @ApiErrors('account', ...CHANGE_ERRORS, badRefreshToken(), 'rate_limited')
   refresh(@Body() { account }: RefreshBody): Promise<TokenAnswer> {
     return this.sessions.refresh(account);
   }
@@ -92,7 +93,7 @@ export class SessionsController {
   })
   @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiOkResponse(TOKEN_OR_ACCOUNT)
-  @ApiErrors('account', ...BODY_ERRORS, 'unauthorized', 'not_found', 'conflict', 'rate_limited')
+  @ApiErrors('account', ...CHANGE_ERRORS, 'unauthorized', 'not_found', 'conflict', 'rate_limited')
   update(
     @CurrentPrincipal() principal: SessionPrincipal,
     @Param('id') id: string,

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Email } from '../accounts/account-fields.dto.js';
-import { NewPassword } from '../passwords/passwords.dto.js';
+import { NewPassword, Password } from '../passwords/passwords.dto.js';
 import { Flag, LONGEST_TOKEN, Nested, Text } from '../http/fields.js';
 
 export const EXAMPLE_JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzUxMiIsImtpZCI6Ik56YiJ9.eyJkYXRhIjp7fX0.SuAAhWPz_7Vf';
@@ -19,6 +19,20 @@ export class Credentials extends RememberMe {
 
   @NewPassword()
   password!: string;
+}
+
+/** What is shown to sign in: the password is checked, not chosen. */
+export class SignIn extends RememberMe {
+  @Email()
+  email!: string;
+
+  @Password()
+  password!: string;
+}
+
+export class SignInBody {
+  @Nested(() => SignIn)
+  account!: SignIn;
 }
 
 export class CredentialsBody {

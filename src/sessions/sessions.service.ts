@@ -21,7 +21,7 @@ import type { OpenSession } from './open-session.js';
 import { SessionRefreshes } from './session-refreshes.store.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
-import type { Credentials, RefreshGrant } from './sessions.dto.js';
+import type { Credentials, RefreshGrant, SignIn } from './sessions.dto.js';
 
 /** Each change of credentials costs a hash, and one account must not occupy the hasher. */
 const CHANGES = { most: 10, seconds: 60 };
@@ -87,7 +87,7 @@ export class Sessions {
    * @param address the client's, for the limits
    * @throws ApiError `unauthorized`, `unverified`, `rate_limited`, `unavailable`
    */
-  async signIn({ email, password, remember_me }: Credentials, address: string): Promise<TokenPair> {
+  async signIn({ email, password, remember_me }: SignIn, address: string): Promise<TokenPair> {
     const account = await this.passwordChecks.check(email, password, { address });
     const session = await this.revocations.transaction(async (tx) => {
       const opened = await this.open(tx, account, remember_me);

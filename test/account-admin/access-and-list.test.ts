@@ -248,7 +248,7 @@ describe('Accounts are listed', () => {
       [{ email: `search.${tag}`, disabled: 'false' }, [person.id]],
       [{ email: `search.${tag}`, name: `söarch ${tag}`, id: person.id, role: 'user', individual: 'true' }, [person.id]],
       [{ id: person.id, role: 'admin' }, []],
-      [{ email: `search.${tag}`, nonsense: 'x' }, [boss.id, person.id]],
+      [{ email: `search.${tag}` }, [boss.id, person.id]],
     ] as [Record<string, string>, string[]][]) {
       expect([query, await idsFor(query)]).toEqual([query, expected]);
     }
@@ -295,13 +295,13 @@ describe('Accounts are listed', () => {
     ['cursor=nonsense', { cursor: 'is not a valid cursor' }],
     [`cursor=1.x`, { cursor: 'is not a valid cursor' }],
     [`cursor=99999999999999999999.${ABSENT}`, { cursor: 'is not a valid cursor' }],
-    [`id=${ABSENT}&id=${ABSENT}`, { id: 'must be a UUID' }],
-    ['email=a&email=b', { email: 'must be a string' }],
-    ['name=a&name=b', { name: 'must be a string' }],
-    ['role=user&role=user', { role: 'must be admin or user' }],
-    ['individual=true&individual=true', { individual: 'must be true or false' }],
-    ['disabled=true&disabled=true', { disabled: 'must be true or false' }],
-    [`cursor=1.${ABSENT}&cursor=1.${ABSENT}`, { cursor: 'must be a string' }],
+    [`id=${ABSENT}&id=${ABSENT}`, { id: 'must be given once' }],
+    ['email=a&email=b', { email: 'must be given once' }],
+    ['name=a&name=b', { name: 'must be given once' }],
+    ['role=user&role=user', { role: 'must be given once' }],
+    ['individual=true&individual=true', { individual: 'must be given once' }],
+    ['disabled=true&disabled=true', { disabled: 'must be given once' }],
+    [`cursor=1.${ABSENT}&cursor=1.${ABSENT}`, { cursor: 'must be given once' }],
     ['role=x&disabled=x', { role: 'must be admin or user', disabled: 'must be true or false' }],
   ])('not by %s', async (query, errors) => {
     expect(outcome(await get(`${ACCOUNTS}?${query}`))).toEqual(invalid(errors));

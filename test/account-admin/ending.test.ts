@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import {
-  ABSENT,
   ACCOUNTS,
   admin,
   afterAllOfThis,
@@ -79,12 +78,13 @@ describe('All that an account has open is ended', () => {
     expect((await get(ACCOUNTS, headers)).status).toBe(401);
   });
 
-  it('when there is nothing, when it is disabled, and when a body comes along', async () => {
+  it('when there is nothing, and when it is disabled, but not when a body comes along', async () => {
     const { id } = await make({ individual: false, name: newName(), email: undefined, password: undefined });
     await change(id, { disabled: true });
-    for (const body of [undefined, {}, { nonsense: 1 }]) {
-      expect(outcome(await post(`${pathOf(id)}/revoke`, body))).toEqual(GONE);
-    }
+    for (const body of [undefined, {}]) expect(outcome(await post(`${pathOf(id)}/revoke`, body))).toEqual(GONE);
+    expect(outcome(await post(`${pathOf(id)}/revoke`, { nonsense: 1 }))).toEqual(
+      invalid({ nonsense: 'Unknown field: nonsense.' }),
+    );
   });
 });
 
@@ -238,7 +238,7 @@ describe('The sessions of an account', () => {
     expect(pages.map(({ length }) => length)).toEqual([100, 20]);
     expect(pages.flat()).toEqual(open.map((one) => one.id));
     expect(second.headers.get('link')).toBeNull();
-    for (const cursor of ['', 'nonsense', '1.x', `1.${ABSENT}&cursor=1.${ABSENT}`]) {
+    for (const cursor of ['', 'nonsense', '1.x']) {
       expect(outcome(await sessionsOf(id, `?cursor=${cursor}`))).toEqual(invalid({ cursor: 'is not a valid cursor' }));
     }
   });

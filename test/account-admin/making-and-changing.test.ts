@@ -189,10 +189,6 @@ describe('An account is made', () => {
       individual: true,
       networks: ['2001:DB8:0::/48', '::ffff:198.51.100.0/120', '192.0.2.7'],
       email_domains: ['EXAMPLE.org', '*.bücher.example'],
-      disabled: true,
-      credential_epoch: 9,
-      password_hash: 'x',
-      email_verified_at: '2015-01-01T12:00:00Z',
     });
     const fields = {
       email,
@@ -323,7 +319,7 @@ const SIGNED_OUT = {
 };
 
 describe('An account is changed:', () => {
-  it('each field alone, all together, and none, which leaves all as it was', async () => {
+  it('each field alone, and all together, but not none', async () => {
     const account = await make({ name: newName() });
     const expected = { ...account } as Record<string, unknown>;
     const other = newEmail();
@@ -369,7 +365,7 @@ describe('An account is changed:', () => {
     }
     const before = await stored(account.id);
     for (const body of [{}, undefined, { nonsense: 1, password_hash: 'x', created_at: '2015-01-01T12:00:00Z' }]) {
-      expect(outcome(await change(account.id, body))).toEqual([200, expected]);
+      expect((await change(account.id, body)).status).toBe(400);
     }
     expect(await stored(account.id)).toEqual(before);
   });
@@ -577,11 +573,10 @@ describe('An account is changed:', () => {
       { disabled: false },
       { password: null },
       { name: newName(), networks: [] },
-      {},
     ]) {
       expect((await change(id, body)).status).toBe(200);
     }
-    expect((await change(id, { name: '' })).status).toBe(400);
+    for (const nothing of [{}, { name: '' }]) expect((await change(id, nothing)).status).toBe(400);
     expect((await change(id, { name: newName() }, user.headers)).status).toBe(403);
     expect((await eventsOf(id)).map(({ kind, actor_id }) => [kind, actor_id])).toEqual(
       [...['created', 'email_changed', 'role_changed', 'disabled', 'enabled'], ...['password_removed', 'changed']].map(

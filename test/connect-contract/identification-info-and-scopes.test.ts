@@ -50,7 +50,7 @@ describe('Every route of clients wants its scope', () => {
 
   const bodyFor = (method: string, path: string): unknown => {
     if (path === '/api/identifications' && method === 'POST') return visitor();
-    return method === 'POST' ? { name: newName() } : method === 'PATCH' ? {} : undefined;
+    return method === 'POST' ? { name: newName() } : method === 'PATCH' ? { publisher_reference: 'x' } : undefined;
   };
 
   it.each(ROUTES)('%s for %s %s', async (scope, method, path, success) => {

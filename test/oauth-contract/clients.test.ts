@@ -241,7 +241,6 @@ describe('Clients', () => {
         [{ scopes: ['accounts:read'] }, { name: 'Other room', scopes: ['accounts:read'] }],
         [{ owner: other.id.toUpperCase() }, { name: 'Other room', scopes: ['accounts:read'], owner: other.id }],
         [{ name: 'Reading room', scopes: CLIENT_SCOPE_NAMES, owner: admin.id }, {}],
-        [{}, {}],
       ]) {
         expect(outcome(await patch(path, change, admin.headers))).toEqual([200, record(client, now)]);
         expect(outcome(await get(path, admin.headers))).toEqual([200, record(client, now)]);

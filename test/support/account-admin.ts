@@ -315,7 +315,7 @@ const ANSWERS = {
     [`DELETE ${ONE}/sessions/{sid}`]: [204, 401, 403, 404],
   },
   making: { [`POST ${ACCOUNTS}`]: [201, 400, 409, 415], [`PATCH ${ONE}`]: [200, 400, 409] },
-  ending: { [`DELETE ${ONE}`]: [409], [`GET ${ONE}/sessions`]: [400] },
+  ending: { [`DELETE ${ONE}`]: [409], [`POST ${ONE}/revoke`]: [400], [`GET ${ONE}/sessions`]: [400] },
   races: { [`DELETE ${ONE}`]: [409], [`PATCH ${ONE}`]: [409], [`POST ${ACCOUNTS}`]: [409] },
 };
 

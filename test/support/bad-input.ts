@@ -105,6 +105,9 @@ const OAUTH_ERRORS: Record<number, RegExp> = {
 
 const SENTENCE = expect.stringMatching(/^[A-Z].*\.$/);
 
+/** What is said of a field goes on after its name, unless it is unknown. */
+const FIELD = /^([a-z]|Unknown (field|query parameter): )/;
+
 /** One text, or a list of them, for each bad field, and at least one field. */
 function expectFields(errors: object, text: unknown): void {
   expect(Object.keys(errors).length).toBeGreaterThan(0);
@@ -115,17 +118,18 @@ function expectFields(errors: object, text: unknown): void {
 const BODIES: Record<string, (status: number, body: Record<string, unknown>) => void> = {
   account: (status, { errors, ...others }) => {
     expect(others).toEqual({ id: ID_OF[status], message: SENTENCE });
-    expect(errors !== undefined).toBe([409, 422].includes(status));
+    // A change of nothing is 400, and names what is missing.
+    if (status !== 400) expect(errors !== undefined).toBe([409, 422].includes(status));
     for (const messages of Object.values((errors ?? {}) as Record<string, string[]>)) {
       expect(messages.length).toBeGreaterThan(0);
-      for (const text of messages) expect(text).toMatch(/^[a-z]/);
+      for (const text of messages) expect(text).toMatch(FIELD);
     }
   },
   connect: (status, { errors, ...others }) => {
     const invalid = status === 400 && errors !== undefined;
     expect(others).toEqual({ status_code: status, message: invalid ? 'Validation Failed' : SENTENCE });
     if (status !== 400) expect(errors !== undefined).toBe(status === 409);
-    if (errors !== undefined) expectFields(errors as object, expect.stringMatching(/^[a-z]/));
+    if (errors !== undefined) expectFields(errors as object, expect.stringMatching(FIELD));
   },
   oauth: (status, body) => {
     // RFC 6749 says which characters a description has.

@@ -1,0 +1,98 @@
+import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { ApiError, invalidParams, type FieldErrors } from '../errors/api-error.js';
+import {
+  fieldsOf,
+  problemsOfNames,
+  repeatedParameters,
+  takenBy,
+  unknownFields,
+  unknownParameters,
+  type Taken,
+} from './known-fields.js';
+import { MUST_BE_OBJECT, type RequestValidation } from './validation.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether fields and parameters that it does not know are ignored. Otherwise they are refused. */
+    ignoresUnknown?: boolean;
+    /** Whether a change of nothing is good, and not a mistake. */
+    acceptsEmptyChanges?: boolean;
+  }
+}
+
+/** An example for the description. */
+export const nothingToChange = () =>
+  new ApiError('bad_request', NOTHING_KNOWN, { fields: { account: [MUST_BE_OBJECT.message] } });
+
+const NOTHING_TO_CHANGE = 'The body has no fields: there is nothing to change.';
+const NOTHING_KNOWN = 'The body has no field that is known here.';
+
+/**
+ * Refuses fields and parameters that a route does not know, unless it ignores them, and changes without any field that it
+ * knows. A guard rather than a pipe, as pipes only see what the handler takes. It comes after the one that asks who it is.
+ */
+export class KnownFieldsGuard implements CanActivate {
+  constructor(private readonly validation: RequestValidation) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const taken = takenBy(context.getClass(), context.getHandler());
+    const refusal = refusalOf(request, taken);
+    return refusal ? this.refuse(refusal, request, taken) : true;
+  }
+
+  /** Names what is wrong with the known fields too, so that nobody finds out one by one. */
+  private async refuse({ code, message, details }: ApiError, request: FastifyRequest, taken: Taken): Promise<never> {
+    const body = await this.problemsOf('body', request.body, taken.body);
+    const query = await this.problemsOf('query', request.query, taken.query);
+    const known = Object.entries({ ...body, ...query });
+    const unknown = Object.entries(details.fields ?? {});
+    // Where unknown fields are ignored, they are only named if nothing else is wrong.
+    const ignores = request.routeOptions.config.ignoresUnknown && known.length > 0;
+    const fields = Object.fromEntries(ignores ? known : [...known, ...unknown]);
+    throw new ApiError(code, message, isEmpty(fields) ? {} : { fields });
+  }
+
+  private async problemsOf(type: 'body' | 'query', value: unknown, metatype?: Type<object>): Promise<FieldErrors> {
+    if (!metatype) return {};
+    try {
+      await this.validation.transform({ ...(value as object | undefined) }, { type, metatype });
+      return {};
+    } catch (error) {
+      if (error instanceof ApiError && error.details.fields) return error.details.fields;
+      throw error;
+    }
+  }
+}
+
+function refusalOf(request: FastifyRequest, taken: Taken): ApiError | undefined {
+  const { ignoresUnknown } = request.routeOptions.config;
+  const query = request.query as object;
+  const body = request.body ?? {};
+  const changesNothing = isVoid(request, body, taken);
+  // A browser's form sends its button.
+  const ignoresFields = (ignoresUnknown ?? isForm(request)) && !changesNothing;
+  const fields = {
+    ...(ignoresUnknown ? {} : repeatedParameters(query)),
+    ...(ignoresUnknown ? {} : problemsOfNames('query parameter', unknownParameters(query, taken))),
+    ...(ignoresFields ? {} : problemsOfNames('field', unknownFields(body, taken.body))),
+  };
+  if (changesNothing) {
+    return new ApiError('bad_request', isEmpty(body) ? NOTHING_TO_CHANGE : NOTHING_KNOWN, { fields });
+  }
+  return isEmpty(fields) ? undefined : invalidParams(fields);
+}
+
+/** Whether it is a change without any field that is known, where that is a mistake. */
+function isVoid({ method, routeOptions }: FastifyRequest, body: object, { body: type }: Taken): boolean {
+  if ((method !== 'PATCH' && method !== 'PUT') || !type) return false;
+  if (isEmpty(body)) return !routeOptions.config.acceptsEmptyChanges;
+  const known = fieldsOf(type);
+  return !Object.keys(body).some((name) => known.includes(name));
+}
+
+const isEmpty = (object: object) => Object.keys(object).length === 0;
+
+const isForm = ({ headers }: FastifyRequest) =>
+  /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '');

@@ -1,0 +1,102 @@
+import type { Type } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import { getMetadataStorage } from 'class-validator';
+import { nearest } from '../config/nearest.js';
+import type { FieldErrors } from '../errors/api-error.js';
+import { isRefusedField, nestedType } from './validation.js';
+
+/** What the handler of a route takes from a request. */
+export interface Taken {
+  /** The class of the body; undefined: it takes none. */
+  body: Type<object> | undefined;
+  /** The class of the query; undefined: it takes single parameters, or none. */
+  query: Type<object> | undefined;
+  /** The names of all parameters in the query. */
+  parameters: string[];
+}
+
+const taken = new WeakMap<object, Taken>();
+
+/** @returns what a handler takes, by the decorators of its parameters */
+export function takenBy(controller: Type, handler: object & { name: string }): Taken {
+  const known = taken.get(handler) ?? readTaken(controller, handler.name);
+  taken.set(handler, known);
+  return known;
+}
+
+function readTaken(controller: Type, method: string): Taken {
+  const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<
+    string,
+    { index: number; data?: unknown }
+  >;
+  const types = (Reflect.getMetadata('design:paramtypes', controller.prototype as object, method) ??
+    []) as Type<object>[];
+  const of = (kind: RouteParamtypes) =>
+    Object.entries(args)
+      .filter(([key]) => key.startsWith(`${kind}:`))
+      .map(([, arg]) => arg);
+  const whole = (kind: RouteParamtypes) => of(kind).find(({ data }) => data === undefined);
+  const typeOf = (kind: RouteParamtypes) => {
+    const type = types[whole(kind)?.index ?? -1];
+    return type && fieldsOf(type).length > 0 ? type : undefined;
+  };
+  const query = typeOf(RouteParamtypes.QUERY);
+  const single = of(RouteParamtypes.QUERY).flatMap(({ data }) => (typeof data === 'string' ? [data] : []));
+  return { body: typeOf(RouteParamtypes.BODY), query, parameters: [...single, ...(query ? fieldsOf(query) : [])] };
+}
+
+/** @returns the names of the fields that a class declares, those included that are known in order to be refused */
+export function fieldsOf(type: Type<object>): string[] {
+  const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
+  return [...new Set(rules.map(({ propertyName }) => propertyName))];
+}
+
+/** How many unknown names get a suggestion: each is compared with every known one. */
+const MOST_SUGGESTIONS = 20;
+/** An answer repeats a name up to here. */
+const LONGEST_SHOWN = 100;
+
+const shown = (name: string) => (name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name);
+
+/** @returns a message for each name that is not known, with the known one that was probably meant */
+export function problemsOfNames(what: string, names: { name: string; path: string; known: string[] }[]): FieldErrors {
+  return Object.fromEntries(
+    names.map(({ name, path, known }, index) => {
+      const meant = index < MOST_SUGGESTIONS ? nearest(name, known) : undefined;
+      const place = path.slice(0, path.length - name.length);
+      const hint = meant === undefined ? '' : ` Did you mean ${place}${meant}?`;
+      return [shown(path), [`Unknown ${what}: ${shown(path)}.${hint}`]];
+    }),
+  );
+}
+
+/** The fields of a body that its class does not declare; those of objects in it with their path. */
+export function unknownFields(
+  body: object,
+  type: Type<object> | undefined,
+  path = '',
+): { name: string; path: string; known: string[] }[] {
+  const declared = type ? fieldsOf(type) : [];
+  const known = declared.filter((name) => type && !isRefusedField(type, name));
+  return Object.entries(body).flatMap(([name, value]: [string, unknown]) => {
+    if (!declared.includes(name)) return [{ name, path: `${path}${name}`, known }];
+    const inner = type && nestedType(type, name);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return inner && isObject ? unknownFields(value, inner, `${path}${name}.`) : [];
+  });
+}
+
+/** The parameters of a query that its route does not know. */
+export function unknownParameters(query: object, { parameters, query: type }: Taken) {
+  const known = parameters.filter((name) => !(type && isRefusedField(type, name)));
+  return Object.keys(query)
+    .filter((name) => !parameters.includes(name))
+    .map((name) => ({ name, path: name, known }));
+}
+
+/** The parameters of a query that are given more than once: which of the values holds would be a guess. */
+export function repeatedParameters(query: object): FieldErrors {
+  const names = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? [name] : []));
+  return Object.fromEntries(names.map((name) => [name, ['must be given once']]));
+}
