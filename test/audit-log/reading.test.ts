@@ -287,10 +287,10 @@ describe('GET /api/v1/audit_events/', () => {
     ['outcome', 'outcome=maybe', 'must be one of success, failure, refused'],
     ['kind', 'kind=sign-in', 'must be a known event kind'],
     ['kind', 'kind=', 'must be a known event kind'],
-    ['kind', 'kind=sign_in&kind=sign_out', 'must be a known event kind'],
-    ['actor', 'actor=a&actor=b', 'must be a string'],
+    ['kind', 'kind=sign_in&kind=sign_out', 'must be given once'],
+    ['actor', 'actor=a&actor=b', 'must be given once'],
     ['actor', `actor=${'x'.repeat(256)}`, 'must be at most 255 characters'],
-    ['subject', 'subject=a&subject=b', 'must be a string'],
+    ['subject', 'subject=a&subject=b', 'must be given once'],
     ['subject', `subject=${'x'.repeat(256)}`, 'must be at most 255 characters'],
     ['app_token', 'app_token=1', 'must be a UUID'],
     ['on_behalf_of', 'on_behalf_of=me', 'must be a UUID'],
@@ -316,7 +316,7 @@ describe('GET /api/v1/audit_events/', () => {
     ['cursor', 'cursor=', 'is not a valid cursor'],
     ['cursor', `cursor=9999999999999999.${randomUUID()}`, 'is not a valid cursor'],
     ['cursor', 'cursor=1.client', 'is not a valid cursor'],
-    ['cursor', 'cursor=1&cursor=2', 'must be a string'],
+    ['cursor', 'cursor=1&cursor=2', 'must be given once'],
   ])('refuses a bad %s: %s', async (name, query, message) => {
     for (const headers of [admin.headers, { ...admin.headers, ...NDJSON }]) {
       const answer = await server.call('GET', `${AUDIT}?${query}`, undefined, headers);
