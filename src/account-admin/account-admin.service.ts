@@ -78,7 +78,8 @@ export class AccountAdmin {
   async create(caller: UserPrincipal, body: NewAccountBody): Promise<AdminAccount> {
     requireAdmin(caller);
     const { email = null, password, role = 'user', individual = true } = body;
-    const passwordHash = password === undefined ? null : await this.hasher.hash(password);
+    const passwordHash =
+      password === undefined ? null : await this.hasher.hash(password, { emails: [email], name: body.name ?? null });
     const fields = readFields(body);
     const id = await this.manager.transaction(async (tx) => {
       await this.callers.holdUser(tx, caller);

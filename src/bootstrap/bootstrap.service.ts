@@ -8,6 +8,7 @@ import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { MIGRATION_LOCK, underLock } from '../database/locks.js';
+import { ApiError } from '../errors/api-error.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
@@ -88,7 +89,7 @@ export class Bootstrap {
     beforeCommit?: (made: FirstCredentials) => void,
   ): Promise<FirstCredentials | undefined> {
     if (!(await this.isNeeded())) return undefined;
-    const passwordHash = await this.hasher.hash(credentials.adminPassword);
+    const passwordHash = await this.hashOf(credentials);
     return underLock(this.manager, MIGRATION_LOCK, async (tx) => {
       if (!(await this.isNeeded(tx))) return undefined;
       await this.store(tx, credentials, passwordHash);
@@ -96,6 +97,16 @@ export class Bootstrap {
       this.logger.log('the first admin was created');
       return credentials;
     });
+  }
+
+  /** @throws Error that names the variable and what is wrong with its value */
+  private async hashOf({ adminEmail, adminPassword }: NewAdmin): Promise<string> {
+    try {
+      return await this.hasher.hash(adminPassword, { emails: [adminEmail] });
+    } catch (error) {
+      const [problem] = error instanceof ApiError ? (error.details.fields?.password ?? []) : [];
+      throw problem === undefined ? error : new Error(`BOOTSTRAP_ADMIN_PASSWORD ${problem}`);
+    }
   }
 
   private restoreAppToken(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {

@@ -32,6 +32,8 @@ export interface Config {
   /** How many passwords are hashed at once, each on a thread of its own. */
   hashingThreads: number;
   passwordMinLength: number;
+  /** Passwords that nobody may choose: `off`, none; `on`, the most common ones; otherwise the path of a list. */
+  passwordBlocklist: string;
   sessionTtl: number;
   refreshTtl: number;
   sessionMaxAge: number;
@@ -201,6 +203,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     // One core is the event loop's.
     hashingThreads: values.HASHING_THREADS ?? Math.max(1, availableParallelism() - 1),
     passwordMinLength: values.PASSWORD_MIN_LENGTH ?? 7,
+    passwordBlocklist: values.PASSWORD_BLOCKLIST,
     sessionTtl: values.SESSION_TTL,
     refreshTtl: values.REFRESH_TTL,
     sessionMaxAge: values.SESSION_MAX_AGE,

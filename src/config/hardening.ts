@@ -32,6 +32,13 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ passwordMinLength }) => passwordMinLength >= 15,
   },
   {
+    setting: 'PASSWORD_BLOCKLIST',
+    byDefault: 'off',
+    hardened: 'on',
+    protectsFrom: 'passwords that are guessed first (NIST SP 800-63B-4 section 3.1.1.2)',
+    isHardened: ({ passwordBlocklist }) => passwordBlocklist !== 'off',
+  },
+  {
     setting: 'SESSION_MAX_AGE',
     byDefault: '7776000',
     hardened: '2592000',

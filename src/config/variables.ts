@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { DatabaseUrlError, parseDatabaseUrl } from './database-url.js';
@@ -43,6 +44,15 @@ const list = (what: string, isValid: (item: string) => boolean) =>
     )
     .refine((items) => items.length > 0 && items.every(isValid), what);
 
+function isReadableFile(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
 function isNetwork(item: string): boolean {
   const [address = '', prefix, ...rest] = item.split('/');
   const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
@@ -87,6 +97,13 @@ export const variables = z.object({
   BCRYPT_COST: wholeNumber(4, 20).optional(),
   HASHING_THREADS: wholeNumber(1, 256).optional(),
   PASSWORD_MIN_LENGTH: wholeNumber(1, LONGEST_PASSWORD).optional(),
+  PASSWORD_BLOCKLIST: z
+    .string()
+    .refine(
+      (value) => ['off', 'on'].includes(value) || isReadableFile(value),
+      'must be off, on or the path of a readable file',
+    )
+    .default('off'),
   SESSION_TTL: seconds(86_400),
   REFRESH_TTL: seconds(2_592_000),
   SESSION_MAX_AGE: seconds(7_776_000),

@@ -119,7 +119,7 @@ export class PasswordResets implements OnModuleInit {
     const live = id === undefined ? undefined : await this.store.findLive(id);
     if (id === undefined) throw unusableToken();
     if (!live) return this.refuse(id);
-    const passwordHash = await this.hasher.hash(password);
+    const passwordHash = await this.hasher.hash(password, { emails: [live.email], name: live.name });
     const done = await this.revocations.transaction(async (tx) => {
       const accountId = await this.store.spend(tx, id);
       const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));

@@ -60,10 +60,10 @@ export class PasswordResetStore implements OnModuleInit {
   }
 
   /** @returns the account that a live reset is for */
-  async findLive(id: string): Promise<{ accountId: string; email: string } | undefined> {
-    const [row] = await sql<{ accountId: string; email: string }>(
+  async findLive(id: string): Promise<{ accountId: string; email: string; name: string | null } | undefined> {
+    const [row] = await sql<{ accountId: string; email: string; name: string | null }>(
       this.manager,
-      `SELECT a.id AS "accountId", a.email FROM password_resets r JOIN accounts a ON a.id = r.account_id
+      `SELECT a.id AS "accountId", a.email, a.name FROM password_resets r JOIN accounts a ON a.id = r.account_id
        WHERE r.id = $1 AND ${LIVE} AND a.disabled_at IS NULL AND a.email IS NOT NULL`,
       [id],
     );

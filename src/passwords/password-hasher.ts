@@ -5,6 +5,7 @@ import { extendDeadline } from '../database/deadline.js';
 import { invalidParams } from '../errors/api-error.js';
 import { currentOrigin } from '../http/current-request.js';
 import { addressForLimits, siteOf } from '../http/client-address.js';
+import { PasswordBlocklist, type PasswordOwner } from './password-blocklist.service.js';
 import { FairLine, type Place } from './fair-line.js';
 import { HashingThreads } from './hashing-threads.js';
 import { markHash, newSalt, otherSpellings, spellingOf, type Spelling, type StoredHash } from './password-hashes.js';
@@ -25,7 +26,10 @@ export class PasswordHasher implements OnApplicationShutdown {
   /** How long work of each cost takes, in milliseconds. */
   private readonly durations = new Map<number, number>();
 
-  constructor(@Inject(CONFIG) private readonly config: Config) {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly blocklist: PasswordBlocklist,
+  ) {
     this.line = new FairLine(config.hashingThreads, PATIENCE);
   }
 
@@ -48,11 +52,13 @@ export class PasswordHasher implements OnApplicationShutdown {
   }
 
   /**
+   * @param owner whose email and name it must not be (PASSWORD_BLOCKLIST)
    * @returns what to store for a new password
    * @throws ApiError `invalid_params` when it is refused, `unavailable` when too many are waiting
    */
-  async hash(password: string): Promise<string> {
-    const problem = problemOfPassword(password, this.config.passwordMinLength);
+  async hash(password: string, owner: PasswordOwner = {}): Promise<string> {
+    const problem =
+      problemOfPassword(password, this.config.passwordMinLength) ?? this.blocklist.problemOf(password, owner);
     if (problem !== undefined) throw invalidParams({ password: [problem] });
     return this.hashAgain(password);
   }

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { KnownAddressEntity } from './known-addresses.entity.js';
 import { MailModule } from '../mail/mail.module.js';
+import { PasswordBlocklist } from './password-blocklist.service.js';
 import { PasswordChangeEntity } from './password-changes.entity.js';
 import { PasswordChecks } from './password-checks.service.js';
 import { PasswordDecoys } from './password-decoys.service.js';
@@ -19,7 +20,15 @@ import { SignInFailureEntity } from './sign-in-failures.entity.js';
     AccountsModule,
     MailModule,
   ],
-  providers: [PasswordChecks, PasswordDecoys, PasswordHasher, PasswordNotices, SignInAttempts, SignInAttemptStore],
+  providers: [
+    PasswordBlocklist,
+    PasswordChecks,
+    PasswordDecoys,
+    PasswordHasher,
+    PasswordNotices,
+    SignInAttempts,
+    SignInAttemptStore,
+  ],
   exports: [PasswordChecks, PasswordHasher, PasswordNotices],
 })
 export class PasswordsModule {}

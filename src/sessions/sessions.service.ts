@@ -65,7 +65,7 @@ export class Sessions {
       await this.audit.recordAlone({ kind: 'account.created', outcome: 'refused', email });
       throw signupClosed();
     }
-    const passwordHash = await this.hasher.hash(password);
+    const passwordHash = await this.hasher.hash(password, { emails: [email] });
     try {
       return await this.answer(
         await this.manager.transaction(async (tx) => {
@@ -138,7 +138,9 @@ export class Sessions {
     if (foldEmail(change.email) !== foldEmail(principal.email)) {
       await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });
     }
-    const passwordHash = await this.hasher.hash(change.password);
+    const { name } = (await this.accounts.findEnabled(principal.accountId)) ?? { name: null };
+    const owner = { emails: [principal.email, change.email], name };
+    const passwordHash = await this.hasher.hash(change.password, owner);
     const opened = await this.revocations.transaction(async (tx) => {
       await this.callers.holdSession(tx, principal);
       const account = await this.accounts.changeCredentials(tx, principal.accountId, change.email, passwordHash);
