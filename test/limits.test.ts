@@ -108,6 +108,43 @@ describe('RATE_LIMIT_PER_MINUTE', () => {
     expect((await ask(0)).status).toBe(422);
   });
 
+  it('says what is left, in the headers that the IETF has drafted, and Retry-After is true', async () => {
+    const strict = await another({ rateLimitPerMinute: 3 });
+    const from = { 'x-forwarded-for': HOME };
+    const headers: (string | null)[][] = [];
+    for (let index = 0; index < 5; index += 1) {
+      const answer = await strict.call('POST', '/account/session', { account: {} }, from);
+      headers.push(['ratelimit-policy', 'ratelimit', 'retry-after'].map((name) => answer.headers.get(name)));
+    }
+    expect(headers.map(([policy]) => policy)).toEqual(times(5, '"requests";q=3;w=60'));
+    const left = headers.map(([, limit]) =>
+      /^"requests";r=(\d+);t=(\d+)$/
+        .exec(limit ?? '')
+        ?.slice(1)
+        .map(Number),
+    );
+    expect(left.map((numbers) => numbers?.[0])).toEqual([2, 1, 0, 0, 0]);
+    for (const [, seconds = 0] of left.map((numbers) => numbers ?? [])) {
+      expect([seconds > 0, seconds <= 60]).toEqual([true, true]);
+    }
+    expect(headers.map(([, , wait]) => wait === null)).toEqual([true, true, true, false, false]);
+    for (const index of [3, 4]) expect(Number(headers[index]?.[2])).toBe(left[index]?.[1]);
+    await letPass(Number(headers[4]?.[2]), strict);
+    expect((await strict.call('POST', '/account/session', { account: {} }, from)).status).toBe(422);
+    const free = await strict.call('GET', '/.well-known/jwks.json', undefined, from);
+    expect([free.headers.get('ratelimit'), free.headers.get('ratelimit-policy')]).toEqual([null, null]);
+  });
+
+  it('is told of writes too, and not of reading', async () => {
+    const strict = await another({ writeLimitPerMinute: 3 });
+    const { id, token } = await signUp(strict);
+    const read = await strict.call('GET', '/account/sessions', undefined, bearer(token));
+    expect([read.status, read.headers.get('ratelimit')]).toEqual([200, null]);
+    const write = await strict.call('DELETE', `/account/sessions/${id}`, undefined, bearer(token));
+    expect(write.headers.get('ratelimit-policy')).toBe('"writes";q=3;w=60');
+    expect(write.headers.get('ratelimit')).toMatch(/^"writes";r=2;t=(60|[1-5]?\d)$/);
+  });
+
   it('is not counted at all when it is 0', async () => {
     const answers = await Promise.all(
       times(200, {}).map((account) =>

@@ -38,17 +38,27 @@ declare module 'fastify' {
   }
 }
 
+/** A limit of which clients are told how much is left. */
+export type RateLimitPolicy = 'requests' | 'writes';
+
+/** Says in OpenAPI which limit a route has; `writes` is not for GET. */
+export const RATE_LIMIT = 'x-rate-limit';
+const limitedBy = (policy: RateLimitPolicy) => ApiExtension(RATE_LIMIT, policy);
+
 /** The route is open to anyone. */
-export const Public = (options: { limited?: boolean } = {}): MethodDecorator =>
-  addToRouteConfig({ access: { scheme: 'public', limited: options.limited ?? false } });
+export const Public = ({ limited = false }: { limited?: boolean } = {}): MethodDecorator =>
+  applyDecorators(
+    addToRouteConfig({ access: { scheme: 'public', limited } }),
+    ...(limited ? [limitedBy('requests')] : []),
+  );
 
 /** The route requires the JWT of a live session; see {@link CurrentPrincipal}. */
 export const SessionRequired = (): MethodDecorator =>
-  applyDecorators(addToRouteConfig({ access: { scheme: 'session' } }), ApiBearerAuth('session'));
+  applyDecorators(addToRouteConfig({ access: { scheme: 'session' } }), ApiBearerAuth('session'), limitedBy('writes'));
 
 /** The route requires an App-Token. */
 export const AppTokenRequired = (): MethodDecorator =>
-  applyDecorators(addToRouteConfig({ access: { scheme: 'app' } }), ApiSecurity('app-token'));
+  applyDecorators(addToRouteConfig({ access: { scheme: 'app' } }), ApiSecurity('app-token'), limitedBy('requests'));
 
 /** The route requires an App-Token with the scope `frontend`, unless FRONTEND_AUTH is `none`. */
 export const FrontendOnly = (): MethodDecorator =>
@@ -56,7 +66,11 @@ export const FrontendOnly = (): MethodDecorator =>
 
 /** The route requires an App-Token and the Token of a user. */
 export const UserTokenRequired = (): MethodDecorator =>
-  applyDecorators(addToRouteConfig({ access: { scheme: 'user' } }), ApiSecurity({ 'app-token': [], token: [] }));
+  applyDecorators(
+    addToRouteConfig({ access: { scheme: 'user' } }),
+    ApiSecurity({ 'app-token': [], token: [] }),
+    limitedBy('writes'),
+  );
 
 /** The route requires an `api` token. */
 export const ApiTokenRequired = (): MethodDecorator =>

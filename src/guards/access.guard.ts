@@ -1,8 +1,10 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { RateLimitPolicy } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { rateLimited } from '../errors/api-error.js';
 import { addressForLimits } from '../http/client-address.js';
-import { Limits } from '../limits/limits.service.js';
+import { Limits, type Limit } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
 import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
@@ -25,22 +27,23 @@ export class AccessGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const http = context.switchToHttp();
+    const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
     const access = request.routeOptions.config.access;
     if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no access.`);
     switch (access.scheme) {
       case 'public':
-        if (access.limited) await this.limit(request.ip);
+        if (access.limited) await this.limitRequests(request.ip, reply);
         return true;
       case 'session':
-        return (await this.bearerJwt.admits(request)) && this.limitWrites(request);
+        return (await this.bearerJwt.admits(request)) && this.limitWrites(request, reply);
       case 'app':
-        await this.limit(request.ip);
+        await this.limitRequests(request.ip, reply);
         return this.appToken.admits(request);
       case 'frontend':
         return this.frontend.admits(request);
       case 'user':
-        return (await this.userToken.admits(request)) && this.limitWrites(request);
+        return (await this.userToken.admits(request)) && this.limitWrites(request, reply);
       case 'api':
         return this.apiToken.admits(request);
       case 'client':
@@ -55,17 +58,28 @@ export class AccessGuard implements CanActivate {
   }
 
   /** @throws ApiError `rate_limited` */
-  private async limitWrites({ method, principal }: FastifyRequest): Promise<true> {
+  private async limitWrites({ method, principal }: FastifyRequest, reply: FastifyReply): Promise<true> {
     const most = this.config.writeLimitPerMinute;
     if (most > 0 && method !== 'GET' && method !== 'HEAD' && principal && 'credentialEpoch' in principal) {
       const actor = ('actorId' in principal ? principal.actorId : null) ?? principal.accountId;
-      await this.limits.take({ key: `writes ${actor}`, most, seconds: 60 });
+      await this.limit('writes', { key: `writes ${actor}`, most, seconds: 60 }, reply);
     }
     return true;
   }
 
-  private async limit(address: string): Promise<void> {
+  private async limitRequests(address: string, reply: FastifyReply): Promise<void> {
     const most = this.config.rateLimitPerMinute;
-    if (most > 0) await this.limits.take({ key: `requests ${addressForLimits(address)}`, most, seconds: 60 });
+    if (most > 0)
+      await this.limit('requests', { key: `requests ${addressForLimits(address)}`, most, seconds: 60 }, reply);
+  }
+
+  /** Tells what is left of the limit, in the headers of draft-ietf-httpapi-ratelimit-headers. */
+  private async limit(policy: RateLimitPolicy, limit: Limit, reply: FastifyReply): Promise<void> {
+    const { isReached, remaining, seconds } = await this.limits.use(limit);
+    void reply.headers({
+      'ratelimit-policy': `"${policy}";q=${limit.most};w=${limit.seconds}`,
+      ratelimit: `"${policy}";r=${remaining};t=${Math.max(1, Math.ceil(seconds))}`,
+    });
+    if (isReached) throw rateLimited(seconds);
   }
 }

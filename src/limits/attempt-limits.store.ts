@@ -13,8 +13,8 @@ export interface Limit {
 
 /** What became of an attempt. */
 export interface Taken {
-  /** Under which limits it was counted. */
-  taken: string[];
+  /** Under which limits it was counted, how many were then, and for how many seconds their windows go on. */
+  taken: { key: string; count: number; seconds: number }[];
   /** The first limit that had been reached already, and for how many seconds that lasts. */
   reached: { key: string; seconds: number } | undefined;
   /** Whether nobody was refused by it before in its window. */
@@ -48,10 +48,11 @@ const TAKE = `
       window_ends_at = CASE WHEN l.window_ends_at <= now() THEN excluded.window_ends_at ELSE l.window_ends_at END,
       told = l.told AND l.window_ends_at > now()
     WHERE l.window_ends_at <= now() OR l.count < (SELECT most FROM wanted w WHERE w.key = excluded.key)
-    RETURNING key
+    RETURNING key, count, window_ends_at
   )
   SELECT (SELECT key FROM reached) AS key, (SELECT seconds FROM reached) AS seconds,
-    EXISTS (SELECT FROM told) AS "isFirst", ARRAY(SELECT key FROM taken) AS taken`;
+    EXISTS (SELECT FROM told) AS "isFirst", (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'count', count,
+      'seconds', extract(epoch FROM window_ends_at - now()))), '[]') FROM taken) AS taken`;
 
 /** Locks the rows of `$1` in the order of the keys, as {@link TAKE} does: nobody waits for another in a circle. */
 const HELD = `
@@ -74,7 +75,7 @@ export class AttemptLimitStore implements OnModuleInit {
    * @param report what the audit log is to have of a limit that is reached, but for the subject; null: nothing
    */
   async take(manager: EntityManager, limits: Limit[], report: EventRow | null): Promise<Taken> {
-    const [row] = await sql<{ key: string | null; seconds: number | null; isFirst: boolean; taken: string[] }>(
+    const [row] = await sql<{ key: string | null; seconds: number | null; isFirst: boolean; taken: Taken['taken'] }>(
       manager,
       TAKE,
       [limits.map(({ key }) => key), limits.map(({ most }) => most), limits.map(({ seconds }) => seconds), report],

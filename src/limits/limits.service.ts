@@ -3,10 +3,19 @@ import { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { rateLimited } from '../errors/api-error.js';
-import { AttemptLimitStore, type Limit } from './attempt-limits.store.js';
+import { AttemptLimitStore, type Limit, type Taken } from './attempt-limits.store.js';
 import { ReachedLimits } from './reached-limits.js';
 
 export type { Limit } from './attempt-limits.store.js';
+
+/** What is left of a limit. */
+export interface Standing {
+  /** Whether the attempt was one too many. */
+  isReached: boolean;
+  remaining: number;
+  /** For how long its window goes on. */
+  seconds: number;
+}
 
 /** How often an attempt is counted that others come between. */
 const ROUNDS = 5;
@@ -49,21 +58,16 @@ export class Limits {
     limits: Limit[],
     { manager = this.manager }: { manager?: EntityManager } = {},
   ): Promise<number | undefined> {
-    const known = this.knownToBeReached(limits);
-    if (known !== undefined) return known;
-    const report = this.audit.expectFailure({ kind: 'limit.reached', outcome: 'refused' });
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const { taken, reached, isFirst } = await this.store.take(manager, limits, report.row);
-      if (reached) {
-        this.reached.add(reached.key, reached.seconds);
-        if (isFirst) report.happened(reached.key.split(' ', 1)[0] ?? '');
-        return reached.seconds;
-      }
-      if (taken.length === limits.length) return undefined;
-      // Others were counted in the same moment: what they left is seen the next time.
-      if (taken.length > 0) await this.store.forget(manager, taken);
-    }
-    return 1;
+    const counted = await this.count(limits, manager);
+    return 'taken' in counted ? undefined : counted.refusedFor;
+  }
+
+  /** Counts one attempt under one limit, unless it is one too many. @returns what is left of that */
+  async use(limit: Limit): Promise<Standing> {
+    const counted = await this.count([limit], this.manager);
+    if ('refusedFor' in counted) return { isReached: true, remaining: 0, seconds: counted.refusedFor };
+    const { count, seconds } = counted.taken[0] ?? { count: 0, seconds: limit.seconds };
+    return { isReached: false, remaining: Math.max(0, limit.most - count), seconds };
   }
 
   /**
@@ -90,6 +94,25 @@ export class Limits {
     const outcome = await work();
     if (outcome === undefined) await this.take(...limits);
     return outcome;
+  }
+
+  private async count(limits: Limit[], manager: EntityManager): Promise<Pick<Taken, 'taken'> | { refusedFor: number }> {
+    const known = this.knownToBeReached(limits);
+    if (known !== undefined) return { refusedFor: known };
+    const report = this.audit.expectFailure({ kind: 'limit.reached', outcome: 'refused' });
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { taken, reached, isFirst } = await this.store.take(manager, limits, report.row);
+      if (reached) {
+        this.reached.add(reached.key, reached.seconds);
+        if (isFirst) report.happened(reached.key.split(' ', 1)[0] ?? '');
+        return { refusedFor: reached.seconds };
+      }
+      if (taken.length === limits.length) return { taken };
+      // Others were counted in the same moment: what they left is seen the next time.
+      const keys = taken.map(({ key }) => key);
+      if (keys.length > 0) await this.store.forget(manager, keys);
+    }
+    return { refusedFor: 1 };
   }
 
   private knownToBeReached(limits: Limit[]): number | undefined {

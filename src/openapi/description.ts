@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { RATE_LIMIT } from '../access/access.js';
 import { LONGEST_PARAMETER } from '../http/adapter.js';
 import { closeBodies } from './closed-bodies.js';
 
@@ -33,6 +34,7 @@ interface Parameter {
 
 /** Completes what Nest has made of the decorators, so that each operation can be understood and tried by itself. */
 export function completeDescription(document: OpenAPIObject): OpenAPIObject {
+  describeLimits(document);
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[]);
   const schemas = ((document.components ??= {}).schemas ??= {}) as Schemas;
   giveUniqueIds(operations);
@@ -49,6 +51,39 @@ export function completeDescription(document: OpenAPIObject): OpenAPIObject {
     }
   }
   return document;
+}
+
+/** Those of draft-ietf-httpapi-ratelimit-headers-10. */
+const LIMIT_HEADERS = {
+  'RateLimit-Policy': {
+    description: 'The limit on requests of one address, or on writes of one account: `q` in `w` seconds',
+    schema: { type: 'string' },
+    example: '"requests";q=120;w=60',
+  },
+  RateLimit: {
+    description: 'What is left of it: `r` for `t` seconds',
+    schema: { type: 'string' },
+    example: '"requests";r=119;t=60',
+  },
+} as const;
+
+/** Adds to limited routes the headers that say what is left, of what was done and of what was one too many. */
+function describeLimits({ paths, components = {} }: OpenAPIObject): void {
+  let isAny = false;
+  for (const [method, operation] of Object.values(paths).flatMap((path) => Object.entries(path))) {
+    const limited = operation as Operation & { [RATE_LIMIT]?: string };
+    const { [RATE_LIMIT]: policy, responses = {} } = limited;
+    delete limited[RATE_LIMIT];
+    if (policy === undefined || (policy === 'writes' && method === 'get')) continue;
+    isAny = true;
+    for (const [status, response] of Object.entries(responses) as [string, { headers?: object }][]) {
+      if (!/^2|429/.test(status)) continue;
+      const names = Object.keys(LIMIT_HEADERS);
+      const headers = names.map((name) => [name, { $ref: `#/components/headers/${name}` }] as const);
+      response.headers = { ...response.headers, ...Object.fromEntries(headers) };
+    }
+  }
+  if (isAny) components.headers = { ...components.headers, ...LIMIT_HEADERS };
 }
 
 /** As the router does. */

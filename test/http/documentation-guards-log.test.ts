@@ -28,7 +28,7 @@ interface Operation {
   tags: string[];
   requestBody?: { content: Record<string, MediaType> };
   security?: Record<string, string[]>[];
-  responses: Record<string, { content?: Record<string, MediaType> }>;
+  responses: Record<string, { content?: Record<string, MediaType>; headers?: object }>;
 }
 
 /** What a client has to present, for each scheme of `access`. */
@@ -122,6 +122,15 @@ describe('The documentation', () => {
           ...(url.includes(':') && ['account', 'connect'].includes(dialect ?? '') ? ['404'] : []),
         ]),
       ]);
+      const scheme = access?.scheme ?? '';
+      const isTold = access?.scheme === 'public' ? access.limited : scheme === 'app';
+      for (const [code, { headers = {} }] of Object.entries(operation?.responses ?? {})) {
+        const tells = /^2|429/.test(code) && (isTold || (/^(session|user)$/.test(scheme) && method !== 'GET'));
+        expect([method, url, code, 'RateLimit' in headers, 'RateLimit-Policy' in headers]).toEqual([
+          ...[method, url, code],
+          ...[tells, tells],
+        ]);
+      }
       const takesBody = method !== 'GET' && !/^\/api\/v1\/(accounts|oauth_clients)\/:id\/(revoke|secrets)$/.test(url);
       if (method !== 'DELETE') expect([url, operation?.requestBody !== undefined]).toEqual([url, takesBody]);
       expect([url, operation?.security]).toEqual([url, securityOf(access)]);
