@@ -18,6 +18,7 @@ import { ClientEpochs1764000000016 } from './1764000000016-client-epochs.js';
 import { SessionParents1764000000017 } from './1764000000017-session-parents.js';
 import { PasswordChanges1764000000018 } from './1764000000018-password-changes.js';
 import { SignInFailures1764000000019 } from './1764000000019-sign-in-failures.js';
+import { ClientAddresses1764000000020 } from './1764000000020-client-addresses.js';
 import { Lineage1764000000021 } from './1764000000021-lineage.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
@@ -41,5 +42,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   SessionParents1764000000017,
   PasswordChanges1764000000018,
   SignInFailures1764000000019,
+  ClientAddresses1764000000020,
   Lineage1764000000021,
 ];

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { createHmac } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EntityManager } from 'typeorm';
+import { AuditLog } from '../src/audit-log/audit-log.service.js';
 import { extendDeadline, withDeadline } from '../src/database/deadline.js';
 import { SecretKeys } from '../src/keys/secret-keys.js';
 import { HashingThreads } from '../src/passwords/hashing-threads.js';
@@ -18,7 +19,7 @@ import {
   type Answer,
   type TestServer,
 } from './support/server.js';
-import { signedInAdmin } from './support/tokens.js';
+import { signedInAdmin, signedInUser } from './support/tokens.js';
 
 /** The defaults of LOGIN_MAX_FAILURES and LOGIN_FAILURE_WINDOW, and the first delay. */
 const MOST = 10;
@@ -199,10 +200,10 @@ describe('An attempt that is under way', () => {
       const attempt = await attempts.begin(email, id, { address: HOME });
       return { ...attempt, begun: attempt.begun - ago };
     };
-    await expect(attempts.succeed(await begun(31), id)).rejects.toMatchObject({ status: 503 });
-    await expect(attempts.fail(await begun(31), id)).rejects.toMatchObject({ status: 503 });
+    await expect(attempts.succeed(await begun(61), id)).rejects.toMatchObject({ status: 503 });
+    await expect(attempts.fail(await begun(61), id)).rejects.toMatchObject({ status: 503 });
     expect([await failures(), await knownOf(id)]).toEqual([[], []]);
-    await attempts.fail(await begun(25), id);
+    await attempts.fail(await begun(50), id);
     expect(await countsByPlace()).toEqual({ [`address ${HOME}`]: 1, 'site 192.0.2.0/24': 1, everywhere: 1 });
   });
 });
@@ -614,5 +615,178 @@ describe('At the door of applications', () => {
     const counts = await countsByPlace();
     const [first] = await database.query<{ id: string }>(`SELECT id FROM tokens WHERE hint = $1`, [appToken.slice(-4)]);
     expect(counts).toMatchObject({ everywhere: 2, 'site 203.0.113.0/24': 2, [`application ${first?.id}`]: 1 });
+  });
+});
+
+describe('An App-Token with the scope client-address', () => {
+  const NETWORK = '203.0.113.0/24';
+  const SERVER = '203.0.113.9';
+  const USER = '2001:db8:9:1::1';
+  let admin: Awaited<ReturnType<typeof signedInAdmin>>;
+  let app: { id: string; secret: string };
+  let plain: string;
+
+  beforeAll(async () => {
+    admin = await signedInAdmin(server);
+    const create = async (body: object) => {
+      const answer = await server.call('POST', '/api/v1/app_tokens/', body, admin.headers);
+      expect(answer.status).toBe(201);
+      return (answer.body as { app_token: string }).app_token;
+    };
+    const secret = await create({ scopes: ['client-address'], networks: [NETWORK, '2001:DB8:ffff::/48'] });
+    plain = await create({ scopes: ['frontend'] });
+    const { body } = await server.call('GET', `/api/v1/app_tokens/${secret}`, undefined, admin.headers);
+    expect(body).toMatchObject({ scopes: ['client-address'], networks: [NETWORK, '2001:db8:ffff::/48'] });
+    app = { id: (body as { id: string }).id, secret };
+  });
+
+  interface Passing {
+    from?: string;
+    token?: string;
+    at?: TestServer;
+    id?: string;
+  }
+
+  const logIn = (
+    email: string,
+    password: string,
+    user: string | undefined,
+    { from = SERVER, token = app.secret, at = server, id = 'a-request' }: Passing = {},
+  ) =>
+    at.call(
+      'POST',
+      '/api/v1/token/',
+      { username: email, password },
+      {
+        'app-token': token,
+        'x-forwarded-for': from,
+        'x-request-id': id,
+        ...(user !== undefined && { 'x-client-address': user }),
+      },
+    );
+
+  it('tells its users apart: whoever types wrong passwords waits, and nobody else', async () => {
+    const { email, password } = await signUp(server);
+    expect(await statusesOf(MOST + 1, () => logIn(email, WRONG, USER))).toEqual([...times(MOST, 401), 429]);
+    expect(await statusOf(logIn(email, password, '198.51.100.77'))).toBe(200);
+    expect(await statusOf(logIn(email, password, USER))).toBe(429);
+    // Neither does whoever is really there.
+    expect(await statusOf(signIn(email, password, { from: USER }))).toBe(200);
+    expect(await statusOf(signIn(email, password, { from: SERVER }))).toBe(200);
+  });
+
+  it('counts both addresses: that of the user within the application, and the application', async () => {
+    const { email } = await signUp(server);
+    await logIn(email, WRONG, USER);
+    const within = `application ${app.id}`;
+    expect(await countsByPlace()).toEqual({
+      [within]: 1,
+      [`${within} address 2001:db8:9:1::/64`]: 1,
+      [`${within} home 2001:db8:9:0::/56`]: 1,
+      [`${within} site 2001:db8:9::/48`]: 1,
+      everywhere: 1,
+    });
+    await statusesOf(EVERYWHERE, (index) => logIn(email, WRONG, `2001:db8:${index + 16}:1::1`));
+    expect((await countsByPlace())[within]).toBe(EVERYWHERE);
+  });
+
+  it('an address that it passes on is known only within the application', async () => {
+    const { id, email, password } = await signUp(server);
+    expect(await statusOf(logIn(email, password, USER))).toBe(200);
+    expect(await knownOf(id)).toHaveLength(1);
+    await signIn(email, WRONG, { from: USER });
+    expect(await countsByPlace()).toMatchObject({ 'address 2001:db8:9:1::/64': 1, everywhere: 1 });
+    await logIn(email, WRONG, USER);
+    expect(await countsByPlace()).toMatchObject({
+      [`application ${app.id} address 2001:db8:9:1::/64`]: 1,
+      everywhere: 1,
+    });
+    // Nor is the application's server known, although the user has signed in through it.
+    await signIn(email, WRONG, { from: SERVER });
+    expect(await countsByPlace()).toMatchObject({ everywhere: 2 });
+  });
+
+  it('is in the audit log beside its own, in one form', async () => {
+    const { email, password } = await signUp(server);
+    const events = async (id: string) =>
+      database.query<{ kind: string; address: string; client_address: string; app_token_id: string }>(
+        `SELECT kind, address, details->>'client_address' AS client_address, app_token_id FROM audit_events
+         WHERE request_id = $1`,
+        [id],
+      );
+    const both = { kind: 'sign_in', address: SERVER, client_address: '192.0.2.200', app_token_id: app.id };
+    await logIn(email, WRONG, '::ffff:192.0.2.200', { id: 'wrong-one' });
+    expect(await events('wrong-one')).toEqual([both]);
+    await logIn(email, password, '::FFFF:192.0.2.200', { id: 'right-one' });
+    expect(await events('right-one')).toEqual([both]);
+    for (let index = 0; index < 3; index += 1) await logIn(email, WRONG, '192.0.2.200');
+    await server.app.get(AuditLog).flush();
+    const folded = await database.query(
+      `SELECT address, details FROM audit_events WHERE details ? 'folded' AND details->>'client_address' = '192.0.2.200'`,
+    );
+    expect(folded).toEqual([
+      { address: SERVER, details: expect.objectContaining({ folded: 3, client_address: '192.0.2.200' }) },
+    ]);
+  });
+
+  it.each([
+    ['without the scope', () => ({ token: plain })],
+    ['from outside its networks', () => ({ from: ELSEWHERE })],
+  ])('may, and another may not: %s', async (_, how) => {
+    const { email, password } = await signUp(server);
+    const refused = await logIn(email, password, USER, how());
+    expect(refused.status).toBe(403);
+    expect(refused.body).toEqual({ errors: { client_address: expect.any(String) } });
+    expect(await statusOf(logIn(email, password, undefined, how()))).toBe(200);
+  });
+
+  it.each(['', 'unknown', '192.0.2.300', '192.0.2.1, 192.0.2.2', 'x'.repeat(300)])(
+    'passes on one address, and nothing else: %.20j',
+    async (user) => {
+      const { email, password } = await signUp(server);
+      const refused = await logIn(email, password, user);
+      expect([refused.status, refused.body]).toEqual([400, { errors: { client_address: 'must be an IP address' } }]);
+    },
+  );
+
+  it('has a limit of requests for each of its users, and none of them takes those of another', async () => {
+    const strict = await another({ rateLimitPerMinute: 3 });
+    const { email } = await signUp(server);
+    const ask = (user: string | undefined, how: Passing = {}) => logIn(email, WRONG, user, { at: strict, ...how });
+    const statuses = await statusesOf(4, () => ask('192.0.2.50'));
+    expect(statuses).toEqual([401, 401, 401, 429]);
+    expect(await statusOf(ask('192.0.2.51'))).toBe(401);
+    // What is refused counts where it came from, and so does what passes on nothing.
+    for (const how of [{ token: plain }, { token: 'f'.repeat(32) }, { token: plain }]) {
+      expect([401, 403]).toContain(await statusOf(ask('192.0.2.52', { from: '203.0.113.99', ...how })));
+    }
+    expect(await statusOf(ask('192.0.2.52', { from: '203.0.113.99', token: plain }))).toBe(429);
+    const { headers } = await ask('192.0.2.53');
+    expect(headers.get('ratelimit')).toMatch(/^"requests";r=2;/);
+  });
+
+  it.each([
+    ['the scope without networks', { scopes: ['client-address'] }, 400],
+    ['the scope with no network', { scopes: ['client-address'], networks: [] }, 400],
+    ['networks without the scope', { networks: [NETWORK] }, 400],
+    ['what is no network', { scopes: ['client-address'], networks: ['203.0.113.1/24'] }, 400],
+  ])('is not made with %s', async (_, body, status) => {
+    const answer = await server.call('POST', '/api/v1/app_tokens/', body, admin.headers);
+    expect([answer.status, answer.body]).toEqual([status, { errors: { networks: expect.any(String) } }]);
+  });
+
+  it('is made by admins only, and is worth nothing once its owner is none', async () => {
+    const user = await signedInUser(server);
+    const body = { scopes: ['client-address'], networks: [NETWORK] };
+    expect(await statusOf(server.call('POST', '/api/v1/app_tokens/', body, user.headers))).toBe(403);
+    const other = await signedInAdmin(server);
+    const made = await server.call('POST', '/api/v1/app_tokens/', body, other.headers);
+    const token = (made.body as { app_token: string }).app_token;
+    const { email, password } = await signUp(server);
+    expect(await statusOf(logIn(email, password, USER, { token }))).toBe(200);
+    const demoted = { role: 'user' };
+    expect(await statusOf(server.call('PATCH', `/api/v1/accounts/${other.id}`, demoted, admin.headers))).toBe(200);
+    expect(await statusOf(logIn(email, password, USER, { token }))).toBe(401);
+    expect(server.answers.undescribed()).toEqual([]);
   });
 });

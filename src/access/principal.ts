@@ -11,6 +11,8 @@ export interface SessionPrincipal {
 export interface AppPrincipal {
   tokenId: string;
   accountId: string;
+  /** The address of its user, in one form, if it has passed that on. */
+  clientAddress: string | null;
 }
 
 /** A user at an application: what an App-Token and a Token prove together. */

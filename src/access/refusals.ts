@@ -1,4 +1,12 @@
-import { ApiError, BASIC, BEARER, INVALID_TOKEN, unauthorized, type FieldErrors } from '../errors/api-error.js';
+import {
+  ApiError,
+  BASIC,
+  BEARER,
+  INVALID_TOKEN,
+  invalidParams,
+  unauthorized,
+  type FieldErrors,
+} from '../errors/api-error.js';
 import type { ClientScope } from './client-scopes.js';
 import type { UserPrincipal } from './principal.js';
 
@@ -11,6 +19,12 @@ export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] 
 /** Names each header that is missing or invalid. */
 export const badHeaders = ({ app, user } = { app: true, user: true }) =>
   badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });
+
+export const badClientAddress = () => invalidParams({ client_address: ['must be an IP address'] });
+export const clientAddressForbidden = () =>
+  new ApiError('forbidden', 'The App-Token may not pass on an address from here.', {
+    fields: { client_address: ['needs the scope client-address and one of its networks'] },
+  });
 
 const REVOKED = 'has been revoked';
 

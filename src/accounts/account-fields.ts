@@ -48,7 +48,7 @@ export function auditedFields({
 /** One spelling for what looks the same. */
 const tidy = (name: string) => name.normalize('NFC').trim();
 
-function spelling(reading: Reading): string {
+export function spelling(reading: Reading): string {
   if ('problem' in reading) throw new Error(`An entry that was not validated ${reading.problem}.`);
   return reading.value;
 }

@@ -12,7 +12,7 @@ import {
   NewAppToken,
   toAppTokenView,
 } from './app-tokens.dto.js';
-import { badExpiry, scopesForbidden, tooManyAppTokens } from './refusals.js';
+import { badExpiry, networksMissing, scopesForbidden, tooManyAppTokens } from './refusals.js';
 import { tokenRoutes } from './token-routes.js';
 
 const AppTokenRoutes = tokenRoutes('app', {
@@ -42,6 +42,7 @@ export class AppTokensController extends AppTokenRoutes {
     ...BODY_ERRORS,
     badExpiry(),
     badHeaders(),
+    networksMissing(),
     scopesForbidden(),
     tooManyAppTokens(),
     'rate_limited',

@@ -3,8 +3,9 @@ import { Max } from 'class-validator';
 import { Password } from '../passwords/passwords.dto.js';
 import { LONGEST_EMAIL } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { LONGEST_NETWORK, readNetwork } from '../accounts/networks.js';
 import { Field, Id, Scopes, Text, type FieldOptions } from '../http/fields.js';
-import { INVALID_ID, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
+import { INVALID_ID, IsListOf, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/tokens.store.js';
 
 const OWN_STRING = notYourOwn('token string');
@@ -24,6 +25,10 @@ const SecondsFromNow = (options: FieldOptions = {}): PropertyDecorator =>
     IsSafeInteger(),
     Max(MAX_SECONDS, { message: 'must be at most 8636000000000' }),
   );
+
+const APP_TOKEN_SCOPES = ['frontend', 'client-address'];
+/** How many an App-Token can have. */
+const MOST_NETWORKS = 100;
 
 export const EXAMPLE_APP_TOKEN = '5aa59576866e4167b26c8430fd4e4d29';
 export const EXAMPLE_TOKEN = 'e3bb632cd0d441a2adc9fc47507cf3fe';
@@ -59,8 +64,27 @@ class NewTokenBody extends WithoutOwnString {
 }
 
 export class NewAppToken extends NewTokenBody {
-  @Scopes(['frontend'], { description: 'Only admins can set scopes', example: [], required: false })
+  @Scopes(APP_TOKEN_SCOPES, {
+    description:
+      'Only admins can set scopes. `frontend`: makes API tokens for gateway accounts. `client-address`: passes on the ' +
+      'addresses of its users, in `X-Client-Address`',
+    example: [],
+    required: false,
+  })
   scopes?: string[];
+
+  @Field(
+    {
+      description: 'From where an App-Token with the scope `client-address` may be used to pass on addresses',
+      type: 'array',
+      items: { type: 'string', maxLength: LONGEST_NETWORK },
+      maxItems: MOST_NETWORKS,
+      example: [],
+      required: false,
+    },
+    IsListOf(readNetwork, MOST_NETWORKS),
+  )
+  networks?: string[];
 }
 
 export class NewToken extends NewTokenBody {
@@ -78,7 +102,7 @@ export class AppTokenAnswer {
   app_token!: string;
 }
 
-export class AppTokenView {
+export class TokenView {
   @ApiProperty({ format: 'uuid', example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55' })
   id!: string;
 
@@ -128,7 +152,15 @@ export class AppTokenView {
   actor!: string | null;
 }
 
-export class TokenView extends AppTokenView {}
+export class AppTokenView extends TokenView {
+  @ApiProperty({
+    description: 'From where it may be used to pass on addresses, if it has the scope `client-address`',
+    type: [String],
+    example: ['203.0.113.0/24'],
+    required: false,
+  })
+  networks?: string[];
+}
 
 export class AppTokenList {
   @ApiProperty({ type: [AppTokenView] })
@@ -153,6 +185,9 @@ function viewOf(record: TokenRecord) {
   };
 }
 
-export const toAppTokenView: (record: TokenRecord) => AppTokenView = viewOf;
+export const toAppTokenView = (record: TokenRecord): AppTokenView => ({
+  ...viewOf(record),
+  ...(record.networks && { networks: record.networks }),
+});
 
 export const toTokenView: (record: TokenRecord) => TokenView = viewOf;

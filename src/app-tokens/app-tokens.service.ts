@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { AppPrincipal, UserPrincipal } from '../access/principal.js';
 import { badAppToken } from '../access/refusals.js';
+import { spelling } from '../accounts/account-fields.js';
 import { AccountStore } from '../accounts/accounts.store.js';
+import { readNetwork } from '../accounts/networks.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
@@ -17,6 +19,8 @@ import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
 import {
   badUser,
   longerLifeForbidden,
+  networksMissing,
+  networksUnused,
   onBehalfForbidden,
   onOwnBehalf,
   scopesForbidden,
@@ -44,7 +48,7 @@ export class AppTokens {
 
   /** @throws ApiError as {@link PasswordChecks.check}; `unauthorized` when the App-Token has been revoked meanwhile */
   async logIn({ username, password }: Login, app: AppPrincipal, address: string): Promise<string> {
-    const application = { id: app.tokenId, clientAddress: null };
+    const application = { id: app.tokenId, clientAddress: app.clientAddress };
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, { address, application });
     return this.revocations.transaction(async (tx) => {
       if (!(await this.callers.holdAccounts(tx, [{ accountId: id, credentialEpoch }]))) throw wrongCredentials();
@@ -60,13 +64,18 @@ export class AppTokens {
    * @throws ApiError `forbidden` when a scope is asked for by somebody who is not an admin, `conflict` when the account has
    *   too many App-Tokens
    */
-  async createAppToken(caller: UserPrincipal, { seconds_until_expire, scopes = [] }: NewAppToken): Promise<string> {
+  async createAppToken(
+    caller: UserPrincipal,
+    { seconds_until_expire, scopes = [], networks }: NewAppToken,
+  ): Promise<string> {
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
+    refuseNetworks(scopes, networks);
     const { actorId, lineage } = caller;
     return this.issue(caller, 'app', {
       accountId,
       scopes,
+      ...(networks && { networks: networks.map((text) => spelling(readNetwork(text))) }),
       ...(actorId !== null && { actorId }),
       ...(lineage !== null && { madeWith: lineage }),
       ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
@@ -187,14 +196,25 @@ export class AppTokens {
   }
 }
 
+/** Only an App-Token that passes on addresses has networks, from which it may do so. @throws ApiError `invalid_params` */
+function refuseNetworks(scopes: string[], networks: string[] = []): void {
+  const passesOn = scopes.includes('client-address');
+  if (passesOn && networks.length === 0) throw networksMissing();
+  if (!passesOn && networks.length > 0) throw networksUnused();
+}
+
 /** The audit event of a new token. `via`: the account that the caller was already acting for. */
-function issuing(kind: Kind, { id, accountId, actorId, scopes }: TokenRecord, caller: UserPrincipal): AuditEntry {
+function issuing(
+  kind: Kind,
+  { id, accountId, actorId, scopes, networks }: TokenRecord,
+  caller: UserPrincipal,
+): AuditEntry {
   const via = kind === 'app' || caller.actorId === null ? {} : { via: caller.accountId };
   return {
     kind: 'token.issued',
     subject: id,
     ...(actorId !== null && accountId !== null && { onBehalfOf: accountId }),
-    details: { kind, scopes, ...(actorId !== null && via) },
+    details: { kind, scopes, ...(networks && { networks }), ...(actorId !== null && via) },
   };
 }
 

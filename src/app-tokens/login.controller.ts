@@ -1,8 +1,9 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
-import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiConsumes, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AcceptsForms, AppTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
-import { badAppToken } from '../access/refusals.js';
+import { badAppToken, badClientAddress, clientAddressForbidden } from '../access/refusals.js';
+import { LONGEST_NETWORK } from '../accounts/networks.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { unverified } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
@@ -22,7 +23,17 @@ export class LoginController {
   @AcceptsForms()
   @ApiOperation({
     summary: 'Login',
-    description: 'Returns a token for the `Token` header. It expires after USER_TOKEN_TTL seconds, a day by default.',
+    description:
+      'Returns a token for the `Token` header. It expires after USER_TOKEN_TTL seconds, a day by default. An App-Token with ' +
+      'the scope `client-address` may pass on the address of its user, from its networks: wrong passwords are then counted ' +
+      'there, within the application, and the audit log has it beside that of the application.',
+  })
+  @ApiHeader({
+    name: 'X-Client-Address',
+    description: 'The IP address of the user',
+    required: false,
+    schema: { type: 'string', maxLength: LONGEST_NETWORK },
+    example: '203.0.113.9',
   })
   @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
   @ApiOkResponse({ type: LoginAnswer })
@@ -30,7 +41,9 @@ export class LoginController {
     'app-token',
     ...BODY_ERRORS,
     badUsername(),
+    badClientAddress(),
     badAppToken(),
+    clientAddressForbidden(),
     wrongCredentials(),
     unverified(),
     'rate_limited',

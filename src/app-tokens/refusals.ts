@@ -14,6 +14,9 @@ export const onBehalfForbidden = () =>
   forbidden('user', 'Only an admin can create tokens on behalf of other accounts.');
 export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A token cannot extend its own expiration.');
 
+export const networksMissing = () => invalidParams({ networks: ['is required for the scope client-address'] });
+export const networksUnused = () => invalidParams({ networks: ['is only for the scope client-address'] });
+
 /** MAX_APP_TOKENS_PER_ACCOUNT. */
 export const tooManyAppTokens = () =>
   conflict('You have reached the maximum number of application tokens. Delete one that you no longer use.');

@@ -130,8 +130,10 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
 
 function eventOf(entry: AuditEntry): NewAuditEvent {
   const request = currentRequest();
+  const clientAddress = clientAddressOf(request?.principal);
   return {
     ...entry,
+    ...(clientAddress !== null && { details: { ...entry.details, client_address: clientAddress } }),
     ...actorOf(request?.principal),
     ...(entry.actorId !== undefined && { actorId: entry.actorId }),
     ...(entry.onBehalfOf !== undefined && { onBehalfOf: entry.onBehalfOf }),
@@ -140,6 +142,10 @@ function eventOf(entry: AuditEntry): NewAuditEvent {
 }
 
 const networkOf = ({ address }: NewAuditEvent) => (address === undefined ? NOWHERE : addressForLimits(address));
+
+/** That of the user of an application, which it has passed on. */
+const clientAddressOf = (principal: Principal | undefined): string | null =>
+  principal && 'clientAddress' in principal ? principal.clientAddress : null;
 
 /** Whoever acts on behalf of somebody is the one who acts. */
 function actorOf(principal: Principal | undefined): AuditActor {

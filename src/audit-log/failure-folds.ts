@@ -1,3 +1,4 @@
+import { addressForLimits } from '../http/client-address.js';
 import type { NewAuditEvent } from './audit-events.store.js';
 
 /** How many folds there are at once: whoever comes from more networks than these is counted with all others. */
@@ -15,7 +16,12 @@ interface Fold {
   kind: NewAuditEvent['kind'];
   outcome: NewAuditEvent['outcome'];
   /** Null: of many. */
-  whose: { network: string; actorId: string | undefined; clientId: string | undefined } | null;
+  whose: {
+    network: string;
+    clientAddress: string | undefined;
+    actorId: string | undefined;
+    clientId: string | undefined;
+  } | null;
   count: number;
   bySubject: Map<string, number>;
 }
@@ -32,7 +38,8 @@ export class FailureFolds {
     const key = this.keyOf(failure, network);
     if (this.folds.has(key)) return false;
     const { kind, outcome, actorId, clientId } = failure;
-    const whose = key === overflow(failure) ? null : { network, actorId, clientId };
+    const clientAddress = clientNetworkOf(failure);
+    const whose = key === overflow(failure) ? null : { network, clientAddress, actorId, clientId };
     this.folds.set(key, { kind, outcome, whose, count: 0, bySubject: new Map() });
     return true;
   }
@@ -73,9 +80,15 @@ export class FailureFolds {
 
   private keyOf(failure: NewAuditEvent, network: string): string {
     const { kind, outcome, actorId, clientId } = failure;
-    const key = [kind, outcome, network, actorId ?? clientId ?? ''].join(' ');
+    const key = [kind, outcome, network, clientNetworkOf(failure) ?? '', actorId ?? clientId ?? ''].join(' ');
     return this.folds.has(key) || this.folds.size < MOST ? key : overflow(failure);
   }
+}
+
+/** Of the user of an application, whose address it has passed on. */
+function clientNetworkOf({ details }: NewAuditEvent): string | undefined {
+  const address = details?.client_address;
+  return typeof address === 'string' ? addressForLimits(address) : undefined;
 }
 
 const overflow = ({ kind, outcome }: NewAuditEvent) => [kind, outcome].join(' ');
@@ -96,6 +109,10 @@ function eventOf({ kind, outcome, whose, count, bySubject }: Fold): NewAuditEven
     ...(whose?.actorId !== undefined && { actorId: whose.actorId }),
     ...(whose?.clientId !== undefined && { clientId: whose.clientId }),
     ...(!areMany && only !== NOBODY && { subject: only }),
-    details: { folded: count, ...(areMany && { subjects: Object.fromEntries(bySubject) }) },
+    details: {
+      folded: count,
+      ...(whose?.clientAddress !== undefined && { client_address: whose.clientAddress }),
+      ...(areMany && { subjects: Object.fromEntries(bySubject) }),
+    },
   };
 }

@@ -2,12 +2,12 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RateLimitPolicy } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { rateLimited } from '../errors/api-error.js';
+import { ApiError, rateLimited } from '../errors/api-error.js';
 import { addressForLimits } from '../http/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
-import { ApiTokenScheme, AppTokenScheme, FrontendScheme, UserTokenScheme } from './token-schemes.js';
+import { ApiTokenScheme, AppTokenScheme, CLIENT_ADDRESS, FrontendScheme, UserTokenScheme } from './token-schemes.js';
 
 /**
  * The guard of all routes. It enforces what a route declares (see `access`), and denies routes that declare nothing.
@@ -33,13 +33,12 @@ export class AccessGuard implements CanActivate {
     if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no access.`);
     switch (access.scheme) {
       case 'public':
-        if (access.limited) await this.limitRequests(request.ip, reply);
+        if (access.limited) await this.limitRequests(addressForLimits(request.ip), reply);
         return true;
       case 'session':
         return (await this.bearerJwt.admits(request)) && this.limitWrites(request, reply);
       case 'app':
-        await this.limitRequests(request.ip, reply);
-        return this.appToken.admits(request);
+        return this.admitApp(request, reply);
       case 'frontend':
         return this.frontend.admits(request);
       case 'user':
@@ -67,10 +66,27 @@ export class AccessGuard implements CanActivate {
     return true;
   }
 
-  private async limitRequests(address: string, reply: FastifyReply): Promise<void> {
-    const most = this.config.rateLimitPerMinute;
-    if (most > 0)
-      await this.limit('requests', { key: `requests ${addressForLimits(address)}`, most, seconds: 60 }, reply);
+  /** Each user whose address an application passes on has a limit of their own. @throws ApiError */
+  private async admitApp(request: FastifyRequest, reply: FastifyReply): Promise<true> {
+    const own = addressForLimits(request.ip);
+    const passesOn = request.headers[CLIENT_ADDRESS] !== undefined && !this.limits.isReached(this.requestsFrom(own));
+    if (!passesOn) await this.limitRequests(own, reply);
+    try {
+      const { tokenId, clientAddress } = await this.appToken.admits(request);
+      if (passesOn) await this.limitRequests(`${tokenId} ${addressForLimits(clientAddress ?? own)}`, reply);
+    } catch (error) {
+      if (passesOn && error instanceof ApiError && error.code !== 'rate_limited') await this.limitRequests(own, reply);
+      throw error;
+    }
+    return true;
+  }
+
+  private async limitRequests(from: string, reply: FastifyReply): Promise<void> {
+    if (this.config.rateLimitPerMinute > 0) await this.limit('requests', this.requestsFrom(from), reply);
+  }
+
+  private requestsFrom(from: string): Limit {
+    return { key: `requests ${from}`, most: this.config.rateLimitPerMinute, seconds: 60 };
   }
 
   /** Tells what is left of the limit, in the headers of draft-ietf-httpapi-ratelimit-headers. */

@@ -1,9 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AppPrincipal, GatewayPrincipal, UserPrincipal } from '../access/principal.js';
-import { badApiToken, badAppToken, badFrontendToken, badHeaders, noFrontendScope } from '../access/refusals.js';
+import {
+  badApiToken,
+  badAppToken,
+  badClientAddress,
+  badFrontendToken,
+  badHeaders,
+  clientAddressForbidden,
+  noFrontendScope,
+} from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized } from '../errors/api-error.js';
+import { canonicalAddress, isWithin } from '../http/client-address.js';
 import type { VerifiedToken } from '../tokens/tokens.store.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
 import { TokenAuthenticator } from './token-authenticator.js';
@@ -11,17 +20,21 @@ import { TokenAuthenticator } from './token-authenticator.js';
 const APP_TOKEN = 'app-token';
 const TOKEN = 'token';
 
+/** In which an App-Token with the scope `client-address` passes on the address of its user. */
+export const CLIENT_ADDRESS = 'x-client-address';
+
 /** `App-Token`: an application. */
 @Injectable()
 export class AppTokenScheme {
   constructor(private readonly tokens: TokenAuthenticator) {}
 
-  /** @throws ApiError `unauthorized` */
-  async admits(request: FastifyRequest): Promise<boolean> {
+  /** @throws ApiError `unauthorized`; `forbidden`, `invalid_params` for an address that it passes on */
+  async admits(request: FastifyRequest): Promise<AppPrincipal> {
     const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
     if (!token) throw badAppToken();
-    request.principal = appPrincipal(token);
-    return true;
+    const principal = { ...appPrincipal(token), clientAddress: clientAddressOf(request, token) };
+    request.principal = principal;
+    return principal;
   }
 }
 
@@ -88,5 +101,15 @@ export class ApiTokenScheme {
 }
 
 function appPrincipal({ id, accountId }: VerifiedToken): AppPrincipal {
-  return { tokenId: id, accountId: accountId ?? '' };
+  return { tokenId: id, accountId: accountId ?? '', clientAddress: null };
+}
+
+/** @throws ApiError */
+function clientAddressOf({ headers, ip }: FastifyRequest, { scopes, networks }: VerifiedToken): string | null {
+  const shown = headers[CLIENT_ADDRESS];
+  if (shown === undefined) return null;
+  if (!scopes.includes('client-address') || !isWithin(ip, networks ?? [])) throw clientAddressForbidden();
+  const address = typeof shown === 'string' ? canonicalAddress(shown) : undefined;
+  if (address === undefined) throw badClientAddress();
+  return address;
 }

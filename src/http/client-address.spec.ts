@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressForLimits, canonicalAddress, networkOf, siteOf } from './client-address.js';
+import { addressForLimits, homeOf, isWithin, canonicalAddress, networkOf, siteOf } from './client-address.js';
 
 describe('The form in which an address is stored', () => {
   it.each([
@@ -112,5 +112,33 @@ describe('The site of an address', () => {
     ['', 'unknown'],
   ])('is a /24 of IPv4 and a /48 of IPv6: %s', (address, expected) => {
     expect(siteOf(address)).toBe(expected);
+  });
+});
+
+describe('The home of a client', () => {
+  it.each([
+    ['2001:db8:1:2ff:3:4:5:6', '2001:db8:1:200::/56'],
+    ['2001:db8::1', '2001:db8:0:0::/56'],
+    ['2001:db8:1:ffff::1', '2001:db8:1:ff00::/56'],
+    ['192.0.2.1', undefined],
+    ['::ffff:192.0.2.1', undefined],
+    ['unknown', undefined],
+  ])('is the /56 of an IPv6 address: %s', (address, expected) => {
+    expect(homeOf(address)).toBe(expected);
+  });
+});
+
+describe('An address is within networks', () => {
+  const NETWORKS = ['192.0.2.0/24', '198.51.100.7/32', '2001:db8::/32'];
+
+  it.each(['192.0.2.255', '::ffff:192.0.2.1', '198.51.100.7', '2001:db8:ffff::1', '[2001:DB8::1]:443'])(
+    'of either version: %s',
+    (address) => {
+      expect(isWithin(address, NETWORKS)).toBe(true);
+    },
+  );
+
+  it.each(['192.0.3.1', '198.51.100.8', '2001:db9::1', 'unknown', ''])('or not: %j', (address) => {
+    expect([isWithin(address, NETWORKS), isWithin(address, [])]).toEqual([false, false]);
   });
 });

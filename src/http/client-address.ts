@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { BlockList, isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /**
  * The part of a client's address that limits count by: an IPv4 address, or the /64 of an IPv6 address, which belongs to
@@ -29,6 +29,18 @@ export function canonicalAddress(address: string): string | undefined {
   // The canonical form, with an embedded IPv4 address in dots.
   const plain = new SocketAddress({ address: bare, family: 'ipv6' }).address;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1] ?? plain;
+}
+
+/** Whether an address is in one of these networks, which are in CIDR notation. */
+export function isWithin(address: string, networks: string[]): boolean {
+  const one = canonicalAddress(address);
+  if (one === undefined) return false;
+  const list = new BlockList();
+  for (const network of networks) {
+    const [first = '', bits] = network.split('/');
+    list.addSubnet(first, Number(bits ?? (isIPv4(first) ? 32 : 128)), isIPv4(first) ? 'ipv4' : 'ipv6');
+  }
+  return list.check(one, isIPv4(one) ? 'ipv4' : 'ipv6');
 }
 
 /**

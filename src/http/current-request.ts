@@ -26,6 +26,13 @@ export function currentRequest(): FastifyRequest | undefined {
   return storage.getStore();
 }
 
+/** @returns the address of whom the current request is for: of an application's user, if it has passed that on */
+export function currentClientAddress(): string | null {
+  const request = currentRequest();
+  const { principal } = request ?? {};
+  return (principal && 'clientAddress' in principal ? principal.clientAddress : null) ?? request?.ip ?? null;
+}
+
 /** The client's address and user agent; null: unknown. */
 export interface Origin {
   address: string | null;

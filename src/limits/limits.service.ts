@@ -96,6 +96,11 @@ export class Limits {
     return outcome;
   }
 
+  /** Whether this process knows already that the limit is reached, without a statement. */
+  isReached(limit: Limit): boolean {
+    return this.knownToBeReached([limit]) !== undefined;
+  }
+
   private async count(limits: Limit[], manager: EntityManager): Promise<Pick<Taken, 'taken'> | { refusedFor: number }> {
     const known = this.knownToBeReached(limits);
     if (known !== undefined) return { refusedFor: known };

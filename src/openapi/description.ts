@@ -72,8 +72,9 @@ function describeLimits({ paths, components = {} }: OpenAPIObject): void {
   let isAny = false;
   for (const [method, operation] of Object.values(paths).flatMap((path) => Object.entries(path))) {
     const limited = operation as Operation & { [RATE_LIMIT]?: string };
-    const { [RATE_LIMIT]: policy, responses = {} } = limited;
-    delete limited[RATE_LIMIT];
+    const { [RATE_LIMIT]: policy, responses } = limited;
+    // Only for this.
+    delete limited['x-rate-limit'];
     if (policy === undefined || (policy === 'writes' && method === 'get')) continue;
     isAny = true;
     for (const [status, response] of Object.entries(responses) as [string, { headers?: object }][]) {

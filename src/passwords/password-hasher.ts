@@ -3,7 +3,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { problemOfPassword } from '../config/password-text.js';
 import { extendDeadline } from '../database/deadline.js';
 import { invalidParams } from '../errors/api-error.js';
-import { currentOrigin } from '../http/current-request.js';
+import { currentClientAddress } from '../http/current-request.js';
 import { addressForLimits, siteOf } from '../http/client-address.js';
 import { PasswordBlocklist, type PasswordOwner } from './password-blocklist.service.js';
 import { FairLine, type Place } from './fair-line.js';
@@ -133,7 +133,7 @@ export class PasswordHasher implements OnApplicationShutdown {
 
 /** Where the request comes from that is being served; what no request asks for is of one place of its own. */
 function currentPlace(): Place {
-  const { address } = currentOrigin();
+  const address = currentClientAddress();
   if (address === null) return { network: 'own', address: 'own' };
   return { network: siteOf(address), address: addressForLimits(address) };
 }

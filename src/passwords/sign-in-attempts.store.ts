@@ -31,7 +31,7 @@ export interface Counted {
 }
 
 /** For how many seconds an attempt is under way. It takes no row: what is not counted in time never was. */
-const LEASE = 30;
+const LEASE = 60;
 /** The first delay, in seconds; each failure doubles it. */
 const FIRST_DELAY = 15;
 /** In days. */

@@ -38,6 +38,10 @@ export class TokenEntity {
   @Column({ type: 'text', array: true, default: () => `'{}'` })
   scopes!: string[];
 
+  /** From where an App-Token with the scope `client-address` may be used to pass one on; null: it has no such scope. */
+  @Column({ type: 'cidr', array: true, nullable: true })
+  networks!: string[] | null;
+
   /** The account that owns it or, for a user token, that it acts as. */
   @Column({ name: 'account_id', type: 'uuid', nullable: true })
   accountId!: string | null;

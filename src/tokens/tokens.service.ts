@@ -31,6 +31,8 @@ export interface TokenRequest {
   madeWith?: string[];
   gatewayAccountId?: string;
   scopes?: string[];
+  /** See {@link VerifiedToken}. */
+  networks?: string[];
   description?: string;
   createdBy?: string;
   /** In seconds; absent: the default of the kind. */
@@ -274,6 +276,7 @@ export class Tokens implements OnModuleInit {
       digest: digestOf(secret),
       hint: hintOf(secret),
       scopes: request.scopes ?? [],
+      networks: request.networks ?? null,
       accountId: request.accountId ?? null,
       actorId: request.actorId ?? null,
       gatewayAccountId: request.gatewayAccountId ?? null,

@@ -16,6 +16,8 @@ export interface VerifiedToken {
   id: string;
   kind: TokenKind;
   scopes: string[];
+  /** Of an App-Token with the scope `client-address`: from where it may be used to pass one on. */
+  networks: string[] | null;
   /** The account that owns it or, for a client's token, the client. */
   accountId: string | null;
   email: string | null;
@@ -35,6 +37,7 @@ export interface TokenRecord {
   kind: TokenKind;
   hint: string;
   scopes: string[];
+  networks: string[] | null;
   accountId: string | null;
   actorId: string | null;
   gatewayAccountId: string | null;
@@ -53,6 +56,7 @@ export interface NewToken {
   digest: Buffer;
   hint: string;
   scopes: string[];
+  networks: string[] | null;
   accountId: string | null;
   actorId: string | null;
   gatewayAccountId: string | null;
@@ -76,7 +80,7 @@ export type Owner = string | null;
 
 /** The columns of a {@link TokenRecord}. */
 export const RECORD = `
-  id, kind, hint, scopes, account_id AS "accountId", actor_id AS "actorId", gateway_account_id AS "gatewayAccountId",
+  id, kind, hint, scopes, networks, account_id AS "accountId", actor_id AS "actorId", gateway_account_id AS "gatewayAccountId",
   client_id AS "clientId", description, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt",
   revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
 
@@ -104,7 +108,7 @@ interface FoundToken extends VerifiedToken {
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
-    SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
+    SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
       t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId", t.made_with AS "madeWith",
       ${tagsOfLineage(LINEAGE)} AS "lineageTags",
@@ -115,7 +119,7 @@ export const FIND_GOOD: PreparedStatement = {
 
 const INSERT = `
   INSERT INTO tokens (kind, digest, hint, account_id, actor_id, gateway_account_id, description, created_by, expires_at,
-    made_with, scopes, client_id, client_epoch)`;
+    made_with, scopes, client_id, client_epoch, networks)`;
 
 /** What an {@link INSERT} has of `$1` to `$8`: all but scopes and what depends on a client. */
 const valuesWith = ({ actor, lineage }: { actor: string; lineage: string }) => `
@@ -177,9 +181,10 @@ export class TokenStore {
   async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${valuesWith({ actor: '$9::uuid', lineage: '$10::uuid[]' })}, $11::text[], NULL, NULL
+      `${INSERT} SELECT ${valuesWith({ actor: '$9::uuid', lineage: '$10::uuid[]' })}, $11::text[], NULL, NULL,
+         $12::cidr[]
        RETURNING ${RECORD}`,
-      [...valuesOf(token), token.actorId, token.madeWith, token.scopes],
+      [...valuesOf(token), token.actorId, token.madeWith, token.scopes, token.networks],
     );
     if (!row) throw new Error('The new token was not returned.');
     return row;
@@ -229,7 +234,7 @@ export class TokenStore {
   async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $9::text[], NULL, NULL
+      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $9::text[], NULL, NULL, NULL
        FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $10 AND ${IS_GOOD_TOKEN} RETURNING ${RECORD}`,
       [...valuesOf(token), token.scopes, appTokenId],
     );
@@ -252,7 +257,7 @@ export class TokenStore {
     const [row] = await sql<TokenRecord>(
       tx,
       `${INSERT} SELECT ${valuesWith({ actor: 'NULL::uuid', lineage: '(s.made_with || c.made_with)' })},
-         coalesce($9, c.scopes), c.id, c.epoch
+         coalesce($9, c.scopes), c.id, c.epoch, NULL
        FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $11
        WHERE c.id = $10 AND ($9::text[] IS NULL OR $9 <@ c.scopes) AND ${isGoodClient('c')}
          AND ${isLineageGood('s.made_with')}
