@@ -1,13 +1,17 @@
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { ConfigError, loadConfig } from './config.js';
+import { isPattern } from './secret-key.js';
+import { problemsOfUnknown } from './unknown-variables.js';
+import { variables } from './variables.js';
 
-const KEY = 'k'.repeat(32);
+const KEY = 'a-key-that-is-32-characters-long';
 const DATABASE = { host: 'h', port: 5432, database: 'd', ssl: 'prefer' };
-const OTHER_KEY = 'o'.repeat(40);
+const OTHER_KEY = 'another-key-with-more-than-32-characters';
 
 /** What loadConfig finds wrong, each problem by the variable that it names. */
 function problemsOf(env: Record<string, string>): Record<string, string> {
@@ -108,6 +112,8 @@ describe('A good variable', () => {
       { database: { ...DATABASE, user: 'u', password: 'p' }, secretKeys: [KEY] },
     ],
     [{ SECRET_KEY: ` ${KEY} , ${OTHER_KEY},` }, { secretKeys: [KEY, OTHER_KEY] }],
+    // So that one that is a pattern can be rotated away.
+    [{ SECRET_KEY: `${KEY},${'k'.repeat(32)}` }, { secretKeys: [KEY, 'k'.repeat(32)] }],
     [
       { SMTP_URL: 'smtps://h', MAIL_FROM: 'a@b' },
       { smtpUrl: 'smtps://h', mailFrom: { name: '', address: 'a@b' } },
@@ -167,7 +173,18 @@ describe('A bad variable', () => {
     DATABASE_URL: ['mysql://h/d', 'h/d', 'postgres', 'postgres://u:p/w@h/d'],
     DATABASE_DIRECT_URL: ['mysql://h/d'],
     DATABASE_POOL_SIZE: [...WHOLE, '0', '1', '1001'],
-    SECRET_KEY: ['short', 'k'.repeat(31), `${KEY},short`, ','],
+    SECRET_KEY: [
+      ...['short', 'k'.repeat(31), `${KEY},short`, ','],
+      // Patterns.
+      ...['k'.repeat(32), 'k'.repeat(64), `${'k'.repeat(40)},${KEY}`, 'ab'.repeat(20), 'changeme'.repeat(4)],
+      ...['change-me-change-me-change-me-change-me', '0123456789abcdef'.repeat(2), '01'.repeat(64)],
+      ...[
+        'abcdefghijklmnopqrstuvwxyz0123456789',
+        'zyxwvutsrqponmlkjihgfedcba987654',
+        '00112233445566778899aabbccddeeff',
+      ],
+      ...['12345678901234567890123456789012', 'aaaabbbbccccddddeeeeffffgggghhhh'],
+    ],
     SMTP_URL: ['http://h', 'mail.example.org'],
     MAIL_FROM: [
       'nobody',
@@ -285,6 +302,95 @@ describe('Variables that belong together', () => {
     { PASSWORD_MIN_LENGTH: '3', BOOTSTRAP_ADMIN_PASSWORD: 'abc' },
   ])('are enough: %j', (env) => {
     expect(problemsOf(env)).toEqual({});
+  });
+});
+
+describe('A random key', () => {
+  it.each(['hex', 'base64', 'base64url', 'latin1'] as const)('is never taken for a pattern: %s', (encoding) => {
+    for (let count = 0; count < 2_000; count += 1) expect(isPattern(randomBytes(24).toString(encoding))).toBe(false);
+  });
+
+  it('of digits alone neither', () => {
+    for (let count = 0; count < 2_000; count += 1) {
+      const digits = Array.from({ length: 32 }, () => randomInt(10)).join('');
+      expect(isPattern(digits)).toBe(false);
+    }
+  });
+});
+
+describe('A variable that is no setting', () => {
+  const SETTINGS = Object.keys(variables.shape);
+
+  it.each([
+    ['BCRYPT_COTS', 'BCRYPT_COST'],
+    ['SINGUP', 'SIGNUP'],
+    ['SIGN_UP', 'SIGNUP'],
+    ['PROT', 'PORT'],
+    ['HSOT', 'HOST'],
+    ['bcrypt_cost', 'BCRYPT_COST'],
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['SECRET_KEYS', 'SECRET_KEY'],
+    ['PASSWORD_MINLENGHT', 'PASSWORD_MIN_LENGTH'],
+    ['EMAIL_VERIFCATION', 'EMAIL_VERIFICATION'],
+  ])('but looks like one stops the start: %s', (name, meant) => {
+    expect(problemsOf({ [name]: 'secret-value' })).toEqual({
+      [name]: `${name} is not a setting. Did you mean ${meant}?`,
+    });
+    expect(problemsOf({ [name]: '' })).toEqual({});
+  });
+
+  it('stops it together with all else that is wrong', () => {
+    expect(Object.keys(problemsOf({ BCRYPT_COTS: '12', SINGUP: 'closed', PORT: 'x' })).sort()).toEqual([
+      'BCRYPT_COTS',
+      'PORT',
+      'SINGUP',
+    ]);
+  });
+
+  it('is found whichever single slip it is', () => {
+    for (const setting of SETTINGS.filter((name) => name.length >= 6)) {
+      for (let index = 0; index < setting.length; index += 1) {
+        const [before, letter = '', after] = [setting.slice(0, index), setting[index], setting.slice(index + 1)];
+        const swapped = `${before}${after.slice(0, 1)}${letter}${after.slice(1)}`;
+        for (const slip of [
+          `${before}${after}`,
+          `${before}${letter}${letter}${after}`,
+          `${before}X${after}`,
+          swapped,
+        ]) {
+          // Common elsewhere.
+          if (SETTINGS.includes(slip) || slip === 'LOGLEVEL') continue;
+          expect([slip, problemsOfUnknown([slip], SETTINGS)]).toEqual([
+            slip,
+            [expect.stringContaining('Did you mean')],
+          ]);
+        }
+      }
+    }
+  });
+
+  it('and does not look like one is left alone', () => {
+    const others = `PATH HOME HOSTNAME HOSTTYPE HOSTS PWD OLDPWD SHELL SHLVL TERM LANG LC_ALL LOGNAME USER USERNAME MAIL TMPDIR TZ EDITOR
+      DISPLAY SSH_AUTH_SOCK XDG_DATA_DIRS XDG_DATA_HOME XDG_SESSION_ID XDG_SESSION_TYPE SESSION_MANAGER DBUS_SESSION_BUS_ADDRESS
+      PGHOST PGPORT PGUSER PGPASSWORD PGDATA PGSSLMODE PGSSLROOTCERT POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB
+      NODE_ENV NODE_OPTIONS NODE_VERSION YARN_VERSION NODE_EXTRA_CA_CERTS UV_THREADPOOL_SIZE npm_config_port npm_package_name
+      npm_lifecycle_event npm_config_user_agent INIT_CWD http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
+      SMTP_HOST SMTP_PORT SMTP_USER SMTP_PASSWORD MAIL_HOST EMAIL_FROM EMAIL_HOST LOGLEVEL DEBUG POST SORT GHOST COST SIGNAL
+      DATABASE_HOST DATABASE_PORT DATABASE_USER DATABASE_NAME DATABASE_PASSWORD DB_URL REDIS_URL HTTP_URL SITE_URL BASE_URL
+      PUBLIC_DIR PUBLIC_PATH DATA_PATH LOG_FILE LOG_FORMAT LOG_DIR SECRET_KEY_BASE SECRET_TOKEN SESSION_SECRET SESSION_KEY
+      SESSION_PORT SESSION_SERVICE_HOST RESULT_TTL CACHE_TTL APP_ENV APP_NAME APP_KEY APP_TOKEN USER_TOKEN OAUTH_TOKEN
+      LATCHKEY_PORT LATCHKEY_SERVICE_HOST LATCHKEY_SERVICE_PORT LATCHKEY_SERVICE_PORT_HTTP LATCHKEY_PORT_80_TCP
+      LATCHKEY_PORT_80_TCP_ADDR KUBERNETES_PORT KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT_HTTPS HOST_PORT PORT_HTTP
+      DATABASE_URL_PORT DYNO RAILWAY_ENVIRONMENT FLY_REGION RENDER K_SERVICE CI GITHUB_TOKEN CHROMIUM_PATH TEST_CLUSTER`;
+    const names = others.trim().split(/\s+/);
+    expect(names.length).toBeGreaterThan(100);
+    expect(problemsOfUnknown(names, SETTINGS)).toEqual([]);
+    expect(loadConfig(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual(loadConfig({}));
+  });
+
+  it('of this very process is none of them', () => {
+    expect(problemsOfUnknown(Object.keys(process.env), SETTINGS)).toEqual([]);
   });
 });
 

@@ -5,7 +5,8 @@ import type { z } from 'zod';
 import type { DatabaseConnection } from './database-url.js';
 import { addressAt, type MailAddress } from './mail-address.js';
 import { passwordLength } from './password-text.js';
-import { logLevels, secretKey, SECRET_KEY_RULE, variables, type Variables } from './variables.js';
+import { problemsOfUnknown } from './unknown-variables.js';
+import { logLevels, secretKey, variables, type Variables } from './variables.js';
 
 /** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
 export interface Config {
@@ -111,7 +112,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = variables.safeParse(present);
   const problems = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${plainMessage(issue)}`);
-  problems.push(...problemsBetween(present));
+  problems.push(...problemsBetween(present), ...problemsOfUnknown(Object.keys(present), Object.keys(variables.shape)));
   const secretKeys = readSecretKeys(present, problems);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return assemble(parsed.data, secretKeys);
@@ -133,7 +134,8 @@ function readSecretKeys(present: Present, problems: string[]): string[] | undefi
   try {
     const parsed = secretKey.safeParse(readFileSync(present.SECRET_KEY_FILE, 'utf8').trim());
     if (parsed.success) return parsed.data;
-    problems.push(`SECRET_KEY_FILE names a file whose content ${SECRET_KEY_RULE}`);
+    for (const { message } of parsed.error.issues)
+      problems.push(`SECRET_KEY_FILE names a file whose content ${message}`);
   } catch {
     problems.push('SECRET_KEY_FILE must be the path of a readable file');
   }

@@ -41,6 +41,14 @@ export function distance(one: string, other: string): number {
   return at(previous, other.length);
 }
 
+/** Whether two names differ in two neighbours that are exchanged, and in nothing else. */
+export function isSwap(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  const first = Array.from(one).findIndex((letter, index) => letter !== other[index]);
+  const swapped = `${one.slice(0, first)}${one[first + 1] ?? ''}${one[first] ?? ''}${one.slice(first + 2)}`;
+  return first >= 0 && swapped === other;
+}
+
 const at = (numbers: number[], index: number) => numbers[index] ?? Infinity;
 
 const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, '');

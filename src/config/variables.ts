@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { DatabaseUrlError, parseDatabaseUrl } from './database-url.js';
 import { parseMailAddress } from './mail-address.js';
+import { isPattern } from './secret-key.js';
 import { LONGEST_PASSWORD, problemOfPassword } from './password-text.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -77,7 +78,13 @@ const mailAddress = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
-export const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32);
+const NO_PATTERN = 'must begin with a random key, not with a pattern: `openssl rand -base64 48` makes one';
+
+/** An older key may be a pattern, so that one can be rotated away. */
+export const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32).refine(
+  ([current = '']) => !isPattern(current),
+  NO_PATTERN,
+);
 
 /** The variables. Messages say what a variable must be, and never contain its value. */
 export const variables = z.object({

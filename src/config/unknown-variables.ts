@@ -1,0 +1,44 @@
+import { distance, isSwap } from './nearest.js';
+
+/** What others set, although it is nearly one of ours. */
+const OF_OTHERS = ['EMAIL_FROM', 'LOGLEVEL'];
+
+/** What Kubernetes and Docker set for each service, such as one that is named `data`. */
+const OF_SERVICES = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$/;
+
+/** In a name that is shorter, one slip makes the name of something else: PORT and SORT. Only two exchanged letters count. */
+const SHORT = 6;
+/** From this length on, two slips are forgiven. */
+const LONG = 12;
+
+/**
+ * @param names of variables that are set
+ * @param ours the names of all settings
+ * @returns what is wrong with those that are no settings, but look like a slip of one; whatever else is set is none of our
+ *   business
+ */
+export function problemsOfUnknown(names: string[], ours: readonly string[]): string[] {
+  return names
+    .filter((name) => !ours.includes(name) && !OF_OTHERS.includes(name) && !OF_SERVICES.test(name))
+    .flatMap((name) => {
+      const meant = settingMeantBy(name, ours);
+      return meant === undefined ? [] : [`${name} is not a setting. Did you mean ${meant}?`];
+    });
+}
+
+function settingMeantBy(name: string, ours: readonly string[]): string | undefined {
+  const near = ours
+    .map((setting) => ({ setting, slips: slipsBetween(name, setting) }))
+    .filter(({ slips }) => slips !== undefined)
+    .sort((one, other) => (one.slips ?? 0) - (other.slips ?? 0));
+  return near[0]?.setting;
+}
+
+/** @returns undefined: they have nothing to do with each other */
+function slipsBetween(name: string, setting: string): number | undefined {
+  if (setting.length < SHORT) return isSwap(name, setting) ? 1 : undefined;
+  const most = setting.length < LONG ? 1 : 2;
+  if (Math.abs(name.length - setting.length) > most) return undefined;
+  const slips = distance(name.toUpperCase(), setting);
+  return slips <= most ? slips : undefined;
+}
