@@ -17,7 +17,8 @@ const MARK = 'lk8265';
 const DIGESTED = '$sha384';
 
 const ALPHABET = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-const STORED = /^(\$2[ab]\$(\d\d)\$([./A-Za-z0-9]{21})[.Oeu][./A-Za-z0-9]{31})(\$sha384)?$/;
+const SCHEME = /^\$2[ab]\$(\d\d)\$/;
+const REST = /^([./A-Za-z0-9]{21})[.Oeu][./A-Za-z0-9]{31}(\$sha384)?$/;
 
 /** What is stored instead of a password. */
 export interface StoredHash {
@@ -30,12 +31,19 @@ export interface StoredHash {
   isNormalised: boolean;
 }
 
+/** @returns the cost of a hash, or of its first seven characters; undefined if no password can match it */
+export function costOf(stored: string): number | undefined {
+  const cost = Number(SCHEME.exec(stored)?.[1]);
+  return cost >= COSTS.least && cost <= COSTS.most ? cost : undefined;
+}
+
 /** @returns undefined for what no password can match */
 export function readHash(stored: string): StoredHash | undefined {
-  const [, hash, digits, salt, digested] = STORED.exec(stored) ?? [];
-  const cost = Number(digits);
-  if (hash === undefined || salt === undefined || cost < COSTS.least || cost > COSTS.most) return undefined;
-  return { bcrypt: hash, cost, isDigested: digested !== undefined, isNormalised: salt.startsWith(MARK) };
+  const cost = costOf(stored);
+  const [, salt, digested] = REST.exec(stored.slice(7)) ?? [];
+  if (cost === undefined || salt === undefined) return undefined;
+  const isDigested = digested !== undefined;
+  return { bcrypt: stored.slice(0, 60), cost, isDigested, isNormalised: salt.startsWith(MARK) };
 }
 
 /** @returns what is stored for what bcrypt made of {@link Spelling} */
