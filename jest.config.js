@@ -12,9 +12,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', ...(asked ? [] : Object.values(SPECIAL))],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  // Jest cannot require() an ES module before Node 24.9, and @fastify/static requires this one.
-  transform: { '^.+\\.ts$': '@swc/jest', '/node_modules/content-disposition/.+\\.js$': '@swc/jest' },
-  transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
+  transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^@latchkey/([\\w-]+)$': '<rootDir>/packages/$1/src/index.ts',

@@ -1,0 +1,4 @@
+export function installScriptProblems(
+  lock: { packages: Record<string, { name?: string; hasInstallScript?: boolean }> },
+  reasons: Record<string, string>,
+): string[];
