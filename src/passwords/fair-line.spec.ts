@@ -42,6 +42,7 @@ class Scene {
 }
 
 const at = (network: string, address = network): Place => ({ network, address });
+const known = (network: string, address = network): Place => ({ network, address, isKnown: true });
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -108,6 +109,38 @@ describe('A line for hashing passwords', () => {
     expect(scene.refused.map(({ name }) => name)).toEqual(Array.from({ length: 27 }, (_, n) => `noisy#${n + 14}`));
     expect(new Set(scene.refused.map(({ after }) => after))).toEqual(new Set([0]));
     expect(new Set(scene.refused.map(({ retryAfter }) => retryAfter))).toEqual(new Set([4]));
+  });
+
+  it('serves whoever is known first in a round, however many networks wait in it, and each network once', async () => {
+    const scene = new Scene();
+    for (let network = 0; network < 6; network += 1) scene.come(`crowd${network}`, at(`n${network}`));
+    await jest.advanceTimersByTimeAsync(0);
+    scene.come('stranger', at('stranger'));
+    for (const name of ['known', 'known again']) scene.come(name, known('quiet'));
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(scene.served.slice(0, 3)).toEqual(['crowd0', 'known', 'crowd1']);
+    expect(scene.served.indexOf('known again')).toBeGreaterThan(scene.served.indexOf('crowd5'));
+  });
+
+  it('finds room for whoever is known where there is none for anybody else', async () => {
+    const scene = new Scene();
+    for (let network = 0; network < 13; network += 1) scene.come(`crowd${network}`, at(`n${network}`));
+    await jest.advanceTimersByTimeAsync(0);
+    scene.come('stranger', at('stranger'));
+    scene.come('known', known('quiet'));
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(scene.refused.filter(({ after }) => after === 0).map(({ name }) => name)).toEqual(['stranger']);
+    expect(scene.served.indexOf('known')).toBe(1);
+  });
+
+  it('serves whoever is known first at their own network and address', async () => {
+    const scene = new Scene();
+    scene.come('first', at('x'));
+    scene.crowd(3, at('a', 'a1'));
+    scene.come('known', known('a', 'a2'));
+    scene.come('known too', known('a', 'a1'));
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(scene.served.slice(0, 3)).toEqual(['first', 'known too', 'known']);
   });
 
   it('counts with the place that somebody gets, not with how many wait', async () => {

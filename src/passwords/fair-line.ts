@@ -2,6 +2,7 @@ import { unavailable } from '../errors/api-error.js';
 
 /** Somebody who waits. */
 interface Waiting {
+  isKnown: boolean;
   /** How long their work is expected to take, in milliseconds. */
   expected: number;
   begin(): void;
@@ -25,13 +26,15 @@ interface Network {
 export interface Place {
   network: string;
   address: string;
+  /** Whether it comes first among those who have their turn in the same round. */
+  isKnown?: boolean;
 }
 
 /**
  * A waiting line for work of which only so much can be done at once. Networks have turns, one in each round, then the
  * addresses in each of them, then whoever waits at one address in the order of their coming: a crowd at one place keeps nobody
  * else waiting. Whoever comes is next in the round that is under way, unless they have had their turn in it (after start-time fair
- * queueing: Goyal, Vin and Cheng, 1996). Nobody waits longer than `patience`, and whoever would have to is told so at once.
+ * queueing: Goyal, Vin and Cheng, 1996). Of those in one round whoever is known comes first. Nobody waits longer than `patience`, and whoever would have to is told so at once.
  */
 export class FairLine {
   /** In the order of their turns, as far as these are in the same round. */
@@ -82,6 +85,7 @@ export class FairLine {
   private turn(place: Place, expected: number): Promise<Job> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
+        isKnown: place.isKnown ?? false,
         expected,
         begin: () => {
           clearTimeout(timer);
@@ -156,27 +160,34 @@ export class FairLine {
   private nextTurn(): { place: Place; waiting: Waiting } | undefined {
     const rounds = [...this.networks.values()].map(({ round }) => round);
     const first = Math.min(...rounds);
+    let next: { place: Place; waiting: Waiting } | undefined;
     for (const [network, { round, addresses }] of this.networks) {
-      const [[address, [waiting]] = ['', []]] = addresses;
-      if (round === first && waiting) return { place: { network, address }, waiting };
+      if (round !== first) continue;
+      for (const [address, line] of addresses) {
+        const known = line.find(({ isKnown }) => isKnown);
+        if (known) return { place: { network, address }, waiting: known };
+        const [waiting] = line;
+        if (waiting) next ??= { place: { network, address }, waiting };
+      }
     }
-    return undefined;
+    return next;
   }
 
   /** @returns for how long somebody waits before whom so many wait at the same address, in milliseconds */
-  private waitAt({ network, address }: Place, before: number): number {
+  private waitAt({ network, address, isKnown = false }: Place, before: number): number {
     if (this.running.size < this.slots) return 0;
     const now = performance.now();
     let work = 0;
     for (const { expected, begun } of this.running) work += Math.max(0, expected - (now - begun));
     const own = this.networks.get(network);
-    const inNetwork = aheadOf(own?.addresses ?? new Map<string, Waiting[]>(), address, before);
+    const inNetwork = isKnown ? knownIn(own) : aheadOf(own?.addresses ?? new Map<string, Waiting[]>(), address, before);
     const round = (own?.round ?? this.nextRoundOf(network)) + inNetwork;
     let isEarlier = true;
     for (const [name, other] of this.networks) {
       if (name === network) isEarlier = false;
       const rounds = round - other.round;
-      const elsewhere = Number.isInteger(rounds) && isEarlier ? rounds + 1 : Math.ceil(rounds);
+      const isFirst = knownIn(other) > 0 === isKnown ? isEarlier : !isKnown;
+      const elsewhere = Number.isInteger(rounds) && isFirst ? rounds + 1 : Math.ceil(rounds);
       const turns = name === network ? inNetwork : elsewhere;
       const total = lengthOf(other);
       work += (workOf(other) * Math.min(total, Math.max(0, turns))) / total;
@@ -200,6 +211,10 @@ function aheadOf(ring: Map<string, Waiting[]>, key: string, before: number): num
   }
   return ahead;
 }
+
+/** How many of those who wait at a network are known. */
+const knownIn = (network: Network | undefined) =>
+  [...(network?.addresses.values() ?? [])].flat().filter(({ isKnown }) => isKnown).length;
 
 const lengthOf = ({ addresses }: Network) => [...addresses.values()].reduce((sum, line) => sum + line.length, 0);
 

@@ -49,7 +49,7 @@ export class PasswordChecks {
     this.attempts.requireNoWait(email, origin);
     const known = await this.accounts.findByEmail(email);
     const attempt = await this.attempts.begin(email, known?.id ?? null, origin);
-    const match = await this.match(email, known, password);
+    const match = await this.match({ email, account: known, password, isKnown: attempt.isKnown });
     if (!match) {
       await this.attempts.fail(attempt, known?.id ?? null);
       await this.audit.recordAlone({
@@ -87,10 +87,16 @@ export class PasswordChecks {
     return this.attempts.forgive(email, manager);
   }
 
-  private async match(email: string, known: AccountEntity | null, password: string): Promise<Candidate | undefined> {
-    const decoy = await this.decoys.of(email);
-    const candidate = known && this.candidateOf(known);
-    return (await this.hasher.matches(password, candidate?.hash ?? decoy)) ? (candidate ?? undefined) : undefined;
+  private async match(attempt: {
+    email: string;
+    account: AccountEntity | null;
+    password: string;
+    isKnown: boolean;
+  }): Promise<Candidate | undefined> {
+    const decoy = await this.decoys.of(attempt.email);
+    const candidate = attempt.account && this.candidateOf(attempt.account);
+    const isRight = await this.hasher.matches(attempt.password, candidate?.hash ?? decoy, attempt.isKnown);
+    return isRight ? (candidate ?? undefined) : undefined;
   }
 
   private candidateOf(account: AccountEntity): Candidate | undefined {

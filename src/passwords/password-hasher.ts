@@ -45,10 +45,10 @@ export class PasswordHasher implements OnApplicationShutdown {
   /**
    * Saves the work of what comes before hashing.
    *
-   * @throws ApiError `unavailable` when whoever is served now would have to wait for too long
+   * @throws ApiError `unavailable` when whoever is served now would have to wait for too long, even if they are known
    */
   requireRoom(): void {
-    this.line.requireRoom(currentPlace());
+    this.line.requireRoom(currentPlace(true));
   }
 
   /**
@@ -70,7 +70,7 @@ export class PasswordHasher implements OnApplicationShutdown {
   hashAgain(password: string): Promise<string> {
     const cost = this.config.bcryptCost;
     const spelling = spellingOf(password);
-    return this.queued(cost, 1, async () =>
+    return this.queued({ place: currentPlace(), cost, times: 1 }, async () =>
       markHash(await this.timed(cost, () => this.threads.hash(spelling.text, newSalt(cost))), spelling),
     );
   }
@@ -79,11 +79,13 @@ export class PasswordHasher implements OnApplicationShutdown {
    * Whether a hash is of a password. Unless it is, as many comparisons are made as the password has spellings, whatever the
    * hash is: how many, and so for how long, tells nothing about the account.
    *
+   * @param isKnown whether the account is known where it is signed in to, which comes first in the line
    * @throws ApiError `unavailable` when too many are waiting
    */
-  matches(password: string, hash: StoredHash): Promise<boolean> {
+  matches(password: string, hash: StoredHash, isKnown = false): Promise<boolean> {
     const tries = triesOf(password, hash);
-    return this.queued(hash.cost, tries.length, async () => {
+    const place = currentPlace(isKnown);
+    return this.queued({ place, cost: hash.cost, times: tries.length }, async () => {
       for (const { text, counts } of tries) {
         const isSame = await this.timed(hash.cost, () => this.threads.compare(text, hash.bcrypt));
         if (isSame && counts) return true;
@@ -98,10 +100,13 @@ export class PasswordHasher implements OnApplicationShutdown {
   }
 
   /** The line has limits of its own: what is waited for and hashed does not count against the request's. */
-  private async queued<T>(cost: number, times: number, work: () => Promise<T>): Promise<T> {
+  private async queued<T>(
+    { place, cost, times }: { place: Place; cost: number; times: number },
+    work: () => Promise<T>,
+  ): Promise<T> {
     const asked = performance.now();
     try {
-      return await this.line.run(currentPlace(), times * this.expected(cost), async () => {
+      return await this.line.run(place, times * this.expected(cost), async () => {
         await this.threads.ready();
         return work();
       });
@@ -132,10 +137,10 @@ export class PasswordHasher implements OnApplicationShutdown {
 }
 
 /** Where the request comes from that is being served; what no request asks for is of one place of its own. */
-function currentPlace(): Place {
+function currentPlace(isKnown = false): Place {
   const address = currentClientAddress();
   if (address === null) return { network: 'own', address: 'own' };
-  return { network: siteOf(address), address: addressForLimits(address) };
+  return { network: siteOf(address), address: addressForLimits(address), isKnown };
 }
 
 /** What is compared with a hash. `counts`: whether the hash can be of it. */
