@@ -20,6 +20,7 @@ import { PasswordChanges1764000000018 } from './1764000000018-password-changes.j
 import { SignInFailures1764000000019 } from './1764000000019-sign-in-failures.js';
 import { ClientAddresses1764000000020 } from './1764000000020-client-addresses.js';
 import { Lineage1764000000021 } from './1764000000021-lineage.js';
+import { PasswordChecks1764000000022 } from './1764000000022-password-checks.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -44,4 +45,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   SignInFailures1764000000019,
   ClientAddresses1764000000020,
   Lineage1764000000021,
+  PasswordChecks1764000000022,
 ];

@@ -18,6 +18,8 @@ import { invalidParams } from '../errors/api-error.js';
 import { takenEmail } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
+import { Confirmation } from '../sessions/reauthentication.dto.js';
+import { notOnBehalf, passwordNeeded, wrongPassword } from '../sessions/reauthentication.service.js';
 import {
   AccountChanges,
   AccountFilter,
@@ -31,6 +33,8 @@ import { AccountAdmin, answersForClients, lastAdmin } from './account-admin.serv
 
 export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
+/** Of the routes for which an admin may have to enter the password again, where it is their own account. */
+export const OWN_ACCOUNT_ERRORS = [passwordNeeded(900), wrongPassword(), notOnBehalf()];
 /** Revokes nothing, as Swagger UI sends the example unedited. */
 const HARMLESS = {
   change: {
@@ -97,7 +101,8 @@ export class AccountAdminController {
       'Admins only. Fields that are not given stay as they are. Disabling an account revokes all its sessions and tokens. ' +
       'Changing its email or removing its password revokes its sessions and user tokens. Demoting an admin revokes ' +
       'what only admins can have: tokens on behalf of others, App-Tokens with scopes, and the access tokens of their ' +
-      'clients. The last enabled admin cannot be disabled or demoted.',
+      'clients. The last enabled admin cannot be disabled or demoted. With REAUTHENTICATE_AFTER, ' +
+      '`current_password` may be needed to change your own email or password.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })
@@ -106,6 +111,7 @@ export class AccountAdminController {
     'app-token',
     ...BODY_ERRORS,
     BAD_ROLE,
+    ...OWN_ACCOUNT_ERRORS,
     ...ADMIN_ERRORS,
     'not_found',
     takenEmail(),
@@ -152,13 +158,19 @@ export class AccountAdminController {
     description:
       'Admins only. Revokes its sessions, its user and application tokens, the tokens that were created on its behalf or ' +
       'by it on behalf of others with all that was created with these, pending password resets, and the access tokens of ' +
-      'the clients that it owns. It can sign in again.',
+      'the clients that it owns. It can sign in again. With REAUTHENTICATE_AFTER, ' +
+      '`current_password` may be needed for your own account.',
   })
   @ApiParam(ACCOUNT_ID)
+  @ApiBody({ type: Confirmation, required: false })
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
-  async revoke(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
-    await this.accounts.revoke(caller, id);
+  @ApiErrors('app-token', ...BODY_ERRORS, ...OWN_ACCOUNT_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
+  async revoke(
+    @CurrentPrincipal() caller: UserPrincipal,
+    @Param('id') id: string,
+    @Body() { current_password }: Confirmation,
+  ): Promise<void> {
+    await this.accounts.revoke(caller, id, current_password);
   }
 
   @Delete(':id/lock')

@@ -21,6 +21,7 @@ import {
   type SettingsCheck,
 } from '../http/validation.js';
 import { SessionView } from '../sessions/account-sessions.dto.js';
+import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import type { AdminAccount } from './account-admin.store.js';
 
 const ROLES: Role[] = ['admin', 'user'];
@@ -122,6 +123,9 @@ export class AccountChanges extends InstitutionFields {
   @Optional()
   @IsIn([null], { message: 'must be null: only the account holder can choose a password' })
   password?: null;
+
+  @CurrentPassword()
+  current_password?: string;
 }
 
 /** Selects the accounts that match all given filters. */

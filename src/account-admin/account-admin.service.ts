@@ -17,6 +17,7 @@ import { isUuid } from '../http/validation.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../password-resets/password-resets.service.js';
+import { Reauthentication } from '../sessions/reauthentication.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import { consequencesOf, eventsOf, revokedBy, type Consequences } from './account-admin.changes.js';
 import {
@@ -46,6 +47,7 @@ export class AccountAdmin {
     private readonly passwordNotices: PasswordNotices,
     private readonly resets: PasswordResets,
     private readonly emailLinks: EmailLinks,
+    private readonly reauthentication: Reauthentication,
     private readonly callers: Callers,
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
@@ -101,8 +103,13 @@ export class AccountAdmin {
    * @throws ApiError `forbidden`, `not_found`, `invalid_params`; `conflict` when the email or the name is taken, or no
    *   enabled admin would be left
    */
-  async update(caller: UserPrincipal, id: string, changes: AccountChanges): Promise<AdminAccount> {
-    if (Object.values(changes).every((value) => value === undefined)) return this.get(caller, id);
+  async update(
+    caller: UserPrincipal,
+    id: string,
+    { current_password, ...changes }: AccountChanges,
+  ): Promise<AdminAccount> {
+    if (Object.values<unknown>(changes).every((value) => value === undefined)) return this.get(caller, id);
+    if (takesOver(changes)) await this.reauthenticateOwner(caller, id, current_password);
     const change = (tx: EntityManager, before: AccountBefore) => this.change(tx, before, changes);
     const account = await this.changeLocked(caller, id, change, changes.email);
     this.emailLinks.wake();
@@ -125,7 +132,8 @@ export class AccountAdmin {
   }
 
   /** Revokes everything that the account has open. @throws ApiError `forbidden`, `not_found` */
-  async revoke(caller: UserPrincipal, id: string): Promise<void> {
+  async revoke(caller: UserPrincipal, id: string, currentPassword: string | undefined): Promise<void> {
+    await this.reauthenticateOwner(caller, id, currentPassword);
     await this.changeLocked(caller, id, async (tx, { id: subject }) => {
       await this.accountRevocation.revoke(tx, subject, EVERYTHING);
       await this.audit.record(tx, { kind: 'account.revoked', subject });
@@ -145,6 +153,12 @@ export class AccountAdmin {
     const account = isUuid(id) ? await this.store.find(id) : undefined;
     if (!account) throw notFound();
     return account;
+  }
+
+  /** What asks account holders for their password again asks admins too, as far as it is their own account. */
+  private async reauthenticateOwner(caller: UserPrincipal, id: string, password: string | undefined): Promise<void> {
+    requireAdmin(caller);
+    await this.reauthentication.requireIf(id.toLowerCase() === caller.accountId, caller, password);
   }
 
   /** Runs one change of one account, under its lock. @param email the new one; undefined: it stays */
@@ -222,6 +236,8 @@ export class AccountAdmin {
     else if (this.config.signup !== 'closed') await this.resets.invite(tx, account);
   }
 }
+
+const takesOver = ({ email, password }: AccountChanges) => email !== undefined || password !== undefined;
 
 /** @throws ApiError `invalid_params` when a change removes the email of a person or the name of an organisation */
 function refuseEmptying({ individual }: AccountBefore, { email, name }: AccountChanges): void {

@@ -1,12 +1,13 @@
-import { Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
+import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
-import { ApiErrors, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
+import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_SESSION_ID, SessionView, toSessionView } from '../sessions/account-sessions.dto.js';
-import { ACCOUNT_ID, ADMIN_ERRORS } from './account-admin.controller.js';
+import { Confirmation } from '../sessions/reauthentication.dto.js';
+import { ACCOUNT_ID, ADMIN_ERRORS, OWN_ACCOUNT_ERRORS } from './account-admin.controller.js';
 import { SessionList } from './account-admin.dto.js';
 import { SessionAdmin } from './session-admin.service.js';
 
@@ -60,17 +61,21 @@ export class SessionAdminController {
   @UserTokenRequired()
   @ApiOperation({
     summary: 'End a session of an account',
-    description: 'Admins only. Its JWT and refresh token stop working. Other sessions stay open.',
+    description:
+      'Admins only. Its JWT and refresh token stop working. Other sessions stay open. ' +
+      'With REAUTHENTICATE_AFTER, `current_password` may be needed for your own account.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiParam(SESSION_ID)
   @ApiNoContentResponse()
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
+  @ApiBody({ type: Confirmation, required: false })
+  @ApiErrors('app-token', ...BODY_ERRORS, ...OWN_ACCOUNT_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async end(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
     @Param('sid') sid: string,
+    @Body() { current_password }: Confirmation,
   ): Promise<void> {
-    await this.sessions.end(caller, id, sid);
+    await this.sessions.end(caller, id, sid, current_password);
   }
 }

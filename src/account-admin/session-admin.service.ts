@@ -35,9 +35,14 @@ export class SessionAdmin {
   }
 
   /** @throws ApiError `forbidden`, `not_found` */
-  async end(caller: UserPrincipal, accountId: string, sessionId: string): Promise<void> {
+  async end(
+    caller: UserPrincipal,
+    accountId: string,
+    sessionId: string,
+    currentPassword: string | undefined,
+  ): Promise<void> {
     requireAdmin(caller);
     const { id } = await this.accounts.find(accountId);
-    await this.sessions.end(id, sessionId, caller);
+    await this.sessions.end(id, sessionId, caller, currentPassword);
   }
 }

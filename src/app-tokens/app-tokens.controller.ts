@@ -12,6 +12,7 @@ import {
   NewAppToken,
   toAppTokenView,
 } from './app-tokens.dto.js';
+import { notOnBehalf, passwordNeeded, wrongPassword } from '../sessions/reauthentication.service.js';
 import { badExpiry, networksMissing, scopesForbidden, tooManyAppTokens } from './refusals.js';
 import { tokenRoutes } from './token-routes.js';
 
@@ -34,16 +35,20 @@ export class AppTokensController extends AppTokenRoutes {
     summary: 'Create an application token',
     description:
       'Expires in about 200 years by default; with a token on behalf of another account, when that one does, at the latest. ' +
-      'An account has MAX_APP_TOKENS_PER_ACCOUNT at most; one more is 409.',
+      'An account has MAX_APP_TOKENS_PER_ACCOUNT at most; one more is 409. With ' +
+      'REAUTHENTICATE_AFTER, `current_password` may be needed.',
   })
   @ApiCreatedResponse({ type: AppTokenAnswer })
   @ApiErrors(
     'app-token',
     ...BODY_ERRORS,
     badExpiry(),
+    wrongPassword(),
     badHeaders(),
     networksMissing(),
     scopesForbidden(),
+    passwordNeeded(900),
+    notOnBehalf(),
     tooManyAppTokens(),
     'rate_limited',
   )

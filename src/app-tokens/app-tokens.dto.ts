@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Max } from 'class-validator';
 import { Password } from '../passwords/passwords.dto.js';
+import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import { LONGEST_EMAIL } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { LONGEST_NETWORK, readNetwork } from '../accounts/networks.js';
@@ -85,6 +86,9 @@ export class NewAppToken extends NewTokenBody {
     IsListOf(readNetwork, MOST_NETWORKS),
   )
   networks?: string[];
+
+  @CurrentPassword()
+  current_password?: string;
 }
 
 export class NewToken extends NewTokenBody {

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { PasswordsModule } from '../passwords/passwords.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AppTokensController } from './app-tokens.controller.js';
 import { AppTokens } from './app-tokens.service.js';
@@ -9,7 +10,7 @@ import { UserTokensController } from './user-tokens.controller.js';
 
 /** The App-Token and Token headers: login, application tokens, tokens on behalf of others. */
 @Module({
-  imports: [AccountsModule, PasswordsModule, TokensModule],
+  imports: [AccountsModule, PasswordsModule, SessionsModule, TokensModule],
   controllers: [LoginController, AppTokensController, UserTokensController],
   providers: [AppTokens],
 })

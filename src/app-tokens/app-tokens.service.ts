@@ -11,6 +11,7 @@ import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { notFound } from '../errors/api-error.js';
 import { Revocations } from '../revocations/revocations.service.js';
+import { Reauthentication } from '../sessions/reauthentication.service.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
 import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
 import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
@@ -41,6 +42,7 @@ export class AppTokens {
     private readonly revocations: Revocations,
     private readonly accounts: AccountStore,
     private readonly passwordChecks: PasswordChecks,
+    private readonly reauthentication: Reauthentication,
     private readonly callers: Callers,
     private readonly tokens: Tokens,
     private readonly audit: AuditLog,
@@ -62,15 +64,14 @@ export class AppTokens {
 
   /**
    * @throws ApiError `forbidden` when a scope is asked for by somebody who is not an admin, `conflict` when the account has
-   *   too many App-Tokens
+   *   too many App-Tokens; and as {@link Reauthentication.require}
    */
-  async createAppToken(
-    caller: UserPrincipal,
-    { seconds_until_expire, scopes = [], networks }: NewAppToken,
-  ): Promise<string> {
+  async createAppToken(caller: UserPrincipal, body: NewAppToken): Promise<string> {
+    const { seconds_until_expire, scopes = [], networks, current_password } = body;
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
     refuseNetworks(scopes, networks);
+    await this.reauthentication.require(caller, current_password);
     const { actorId, lineage } = caller;
     return this.issue(caller, 'app', {
       accountId,

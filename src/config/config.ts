@@ -41,6 +41,8 @@ export interface Config {
   /** How long links in mails are valid, except for invitations and links that undo a change of email. */
   resetTtl: number;
   invitationTtl: number;
+  /** How long ago the password may have been entered for what a thief must not do; 0: ever so long. */
+  reauthenticateAfter: number;
   userTokenTtl: number;
   /** How old a user token may become, whatever its expiration; null: as old as it will. */
   userTokenMaxTtl: number | null;
@@ -211,6 +213,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     sessionMaxAge: values.SESSION_MAX_AGE,
     resetTtl: values.RESET_TTL,
     invitationTtl: values.INVITATION_TTL,
+    reauthenticateAfter: values.REAUTHENTICATE_AFTER ?? 0,
     userTokenTtl: values.USER_TOKEN_TTL,
     userTokenMaxTtl: values.USER_TOKEN_MAX_TTL ?? null,
     appTokenTtl: values.APP_TOKEN_TTL,

@@ -46,6 +46,13 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ sessionMaxAge }) => sessionMaxAge <= 2_592_000,
   },
   {
+    setting: 'REAUTHENTICATE_AFTER',
+    byDefault: '0',
+    hardened: '900',
+    protectsFrom: 'a stolen session or token that takes over the account, or makes itself last (ASVS 5.0 V7.5)',
+    isHardened: ({ reauthenticateAfter: seconds }) => seconds > 0 && seconds <= 900,
+  },
+  {
     setting: 'USER_TOKEN_MAX_TTL',
     hardened: '2592000',
     protectsFrom: 'a stolen user token that is kept alive by lengthening it',

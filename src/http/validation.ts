@@ -71,6 +71,8 @@ function addProblems(object: object, errors: ValidationError[], config: Config):
     if (problem !== undefined) found.push(problemWith(property, { constraints: { settings: problem } }));
   }
   for (const property of Object.keys(fields).filter((name) => nestedType(object.constructor as Type<object>, name))) {
+    // It may be absent.
+    if (fields[property] === undefined) continue;
     const earlier = found.find((error) => error.property === property);
     if (earlier?.constraints) continue;
     const children = addProblems(fields[property] as object, earlier?.children ?? [], config);

@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import {
+  ApiBody,
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
@@ -15,6 +16,9 @@ import { invalidParams } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { MUST_BE_SCOPES } from '../http/validation.js';
+import { Confirmation } from '../sessions/reauthentication.dto.js';
+import { notOnBehalf, passwordNeeded, wrongPassword } from '../sessions/reauthentication.service.js';
+import { OauthClientAdmin } from './oauth-client-admin.service.js';
 import {
   EXAMPLE_CLIENT_ID,
   NewOauthClient,
@@ -35,6 +39,8 @@ const SECRET_ID = {
   example: '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55',
 };
 const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
+/** Of the routes for which the password may be needed again. */
+const SECRET_ERRORS = [passwordNeeded(900), wrongPassword(), notOnBehalf()];
 const BAD_SCOPES = invalidParams({ scopes: [MUST_BE_SCOPES.message] });
 
 /** OAuth2 clients, for admins. */
@@ -42,19 +48,23 @@ const BAD_SCOPES = invalidParams({ scopes: [MUST_BE_SCOPES.message] });
 @SpeaksDialect('app-token')
 @Controller('api/v1/oauth_clients')
 export class OauthClientsController {
-  constructor(private readonly clients: OauthClients) {}
+  constructor(
+    private readonly clients: OauthClients,
+    private readonly admin: OauthClientAdmin,
+  ) {}
 
   @Post()
   @UserTokenRequired()
   @ApiOperation({
     summary: 'Create an OAuth2 client',
     description:
-      'Admins only. The secret is only shown once. With a token on behalf of another admin, the client ends with that token.',
+      'Admins only. The secret is only shown once. With a token on behalf of another admin, the client ends with that token. ' +
+      'With REAUTHENTICATE_AFTER, `current_password` may be needed.',
   })
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'rate_limited')
+  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, ...SECRET_ERRORS, 'rate_limited')
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
-    return toNewOauthClientAnswer(await this.clients.create(caller, body));
+    return toNewOauthClientAnswer(await this.admin.create(caller, body));
   }
 
   @Get()
@@ -139,16 +149,18 @@ export class OauthClientsController {
     description:
       'Admins only. A client can have two secrets, both of them valid, so that it can switch without an outage. Delete ' +
       'the old one when its `last_used_at` no longer changes. With a token on behalf of another admin, the secret ends with ' +
-      'that token.',
+      'that token. With REAUTHENTICATE_AFTER, `current_password` may be needed.',
   })
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', twoSecrets(), 'rate_limited')
+  @ApiBody({ type: Confirmation, required: false })
+  @ApiErrors('app-token', ...BODY_ERRORS, ...ADMIN_ERRORS, ...SECRET_ERRORS, 'not_found', twoSecrets(), 'rate_limited')
   async rotateSecret(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,
+    @Body() { current_password }: Confirmation,
   ): Promise<NewOauthClientAnswer> {
-    return toNewOauthClientAnswer(await this.clients.rotateSecret(caller, id));
+    return toNewOauthClientAnswer(await this.admin.rotateSecret(caller, id, current_password));
   }
 
   @Delete(':id/secrets/:secret_id')

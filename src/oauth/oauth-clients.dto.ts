@@ -3,6 +3,7 @@ import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Id, Name, Scopes } from '../http/fields.js';
 import { INVALID_ID, IsRefused, notYourOwn } from '../http/validation.js';
+import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import type { ClientRecord } from './oauth-clients.store.js';
 
 export const EXAMPLE_CLIENT_ID = '6c2f41c2-9f32-4f0b-bb39-5a2d5e1f8f0a';
@@ -28,6 +29,9 @@ export class NewOauthClient extends WithoutOwnSecret {
 
   @Scopes(CLIENT_SCOPE_NAMES, { example: EXAMPLE_SCOPES })
   scopes!: ClientScope[];
+
+  @CurrentPassword()
+  current_password?: string;
 }
 
 export class OauthClientChange extends WithoutOwnSecret {

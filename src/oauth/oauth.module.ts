@@ -3,6 +3,7 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { Introspection } from './introspection.service.js';
 import { MetadataController } from './metadata.controller.js';
+import { OauthClientAdmin } from './oauth-client-admin.service.js';
 import { OauthClientsController } from './oauth-clients.controller.js';
 import { OauthClientsModule } from './oauth-clients.module.js';
 import { OauthTokens } from './oauth-tokens.service.js';
@@ -12,6 +13,6 @@ import { OauthController } from './oauth.controller.js';
 @Module({
   imports: [OauthClientsModule, SessionsModule, TokensModule],
   controllers: [OauthController, OauthClientsController, MetadataController],
-  providers: [OauthTokens, Introspection],
+  providers: [OauthTokens, Introspection, OauthClientAdmin],
 })
 export class OauthModule {}

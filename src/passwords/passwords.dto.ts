@@ -7,7 +7,7 @@ import { atMostCharacters, ChecksBySettings, MUST_BE_STRING } from '../http/vali
 /** A password to check. */
 export function Password(options: FieldOptions = {}): PropertyDecorator {
   return Field(
-    { ...options, type: String, maxLength: LONGEST_TYPED_PASSWORD, example: 'example' },
+    { example: 'example', ...options, type: String, maxLength: LONGEST_TYPED_PASSWORD },
     IsString(MUST_BE_STRING),
     IsShortEnough(),
   );

@@ -1,12 +1,14 @@
-import { Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
+import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
-import { ApiErrors, UNUSED_BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
+import { ApiErrors, BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_SESSION_ID, OwnSessionList, toOwnSessionView } from './account-sessions.dto.js';
 import { AccountSessions } from './account-sessions.service.js';
+import { ConfirmationBody } from './reauthentication.dto.js';
+import { REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
 
 @ApiTags('account')
 @SpeaksDialect('account')
@@ -38,12 +40,27 @@ export class AccountSessionsController {
   @SessionRequired()
   @ApiOperation({
     summary: 'End one of your sessions',
-    description: 'Its JWT and refresh token stop working. Other sessions stay open.',
+    description:
+      'Its JWT and refresh token stop working. Other sessions stay open. With REAUTHENTICATE_AFTER, `current_password` may ' +
+      'be needed for another session than the one that asks.',
   })
+  @ApiBody({ type: ConfirmationBody, required: false })
   @ApiParam({ name: 'sid', description: 'The id of the session', format: 'uuid', example: EXAMPLE_SESSION_ID })
   @ApiNoContentResponse()
-  @ApiErrors('account', ...UNUSED_BODY_ERRORS, unknownParameter(), 'unauthorized', 'not_found', 'rate_limited')
-  async end(@CurrentPrincipal() caller: SessionPrincipal, @Param('sid') sid: string): Promise<void> {
-    await this.sessions.end(caller.accountId, sid, caller);
+  @ApiErrors(
+    'account',
+    ...BODY_ERRORS,
+    ...REAUTHENTICATION_ERRORS,
+    unknownParameter(),
+    'unauthorized',
+    'not_found',
+    'rate_limited',
+  )
+  async end(
+    @CurrentPrincipal() caller: SessionPrincipal,
+    @Param('sid') sid: string,
+    @Body() { account }: ConfirmationBody,
+  ): Promise<void> {
+    await this.sessions.end(caller.accountId, sid, caller, account?.current_password);
   }
 }

@@ -6,6 +6,7 @@ import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
+import { Reauthentication } from './reauthentication.service.js';
 import { SessionStore, type SessionRecord } from './sessions.store.js';
 
 /** The open sessions of an account, for its holder and for admins. */
@@ -14,6 +15,7 @@ export class AccountSessions {
   constructor(
     private readonly store: SessionStore,
     private readonly callers: Callers,
+    private readonly reauthentication: Reauthentication,
     private readonly revocations: Revocations,
     private readonly audit: AuditLog,
   ) {}
@@ -30,13 +32,22 @@ export class AccountSessions {
     return session;
   }
 
-  /** Ends one session.
+  /**
+   * Ends one session. For another one of the own account the password may be asked for again.
    *
    * @param caller the account's holder, or an admin
-   * @throws ApiError `not_found`, also for all but one of several calls at once; `unauthorized` when the caller's credential has been revoked meanwhile
+   * @throws ApiError `not_found`, also for all but one of several calls at once; `unauthorized` when the caller's credential has been revoked meanwhile;
+   *   and as {@link Reauthentication.require}
    */
-  async end(accountId: string, id: string, caller: SessionPrincipal | UserPrincipal): Promise<void> {
+  async end(
+    accountId: string,
+    id: string,
+    caller: SessionPrincipal | UserPrincipal,
+    currentPassword?: string,
+  ): Promise<void> {
     if (!isUuid(id)) throw notFound();
+    const isItself = 'sessionId' in caller && caller.sessionId === id.toLowerCase();
+    await this.reauthentication.requireIf(accountId === caller.accountId && !isItself, caller, currentPassword);
     await this.revocations.during(`session ${id.toLowerCase()}`, async (tx) => {
       if ('sessionId' in caller) await this.callers.holdSession(tx, caller);
       else await this.callers.holdUser(tx, caller);

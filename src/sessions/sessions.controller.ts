@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, HttpCode, Ip, Param, Post, Put } from '@nestjs/common';
 import {
+  ApiBody,
   ApiCreatedResponse,
   ApiExtraModels,
   ApiOkResponse,
@@ -13,8 +14,10 @@ import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { unverified } from '../errors/common-errors.js';
-import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
-import { CredentialsBody, RefreshBody, TokenAnswer, SignInBody } from './sessions.dto.js';
+import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
+import { ConfirmationBody } from './reauthentication.dto.js';
+import { REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
+import { ChangedCredentialsBody, CredentialsBody, RefreshBody, SignInBody, TokenAnswer } from './sessions.dto.js';
 import { badRefreshToken, Sessions, signupClosed } from './sessions.service.js';
 
 /** The tokens of a session or, while the email has to be verified, only the account. */
@@ -74,12 +77,18 @@ export class SessionsController {
   @SessionRequired()
   @ApiOperation({
     summary: 'Account Delete all tokens',
-    description: 'Ends every session and user token of the account.',
+    description:
+      'Ends every session and user token of the account. With REAUTHENTICATE_AFTER, `current_password` may be needed if ' +
+      'there are others than this one.',
   })
+  @ApiBody({ type: ConfirmationBody, required: false })
   @ApiOkResponse({ type: AccountView })
-  @ApiErrors('account', ...UNUSED_BODY_ERRORS, 'unauthorized', 'rate_limited')
-  signOut(@CurrentPrincipal() principal: SessionPrincipal): Promise<AccountView> {
-    return this.sessions.signOut(principal);
+  @ApiErrors('account', ...BODY_ERRORS, ...REAUTHENTICATION_ERRORS, 'unauthorized', 'rate_limited')
+  signOut(
+    @CurrentPrincipal() principal: SessionPrincipal,
+    @Body() { account }: ConfirmationBody,
+  ): Promise<AccountView> {
+    return this.sessions.signOut(principal, account?.current_password);
   }
 
   @Put('accounts/:id')
@@ -89,15 +98,23 @@ export class SessionsController {
     description:
       'Sets a new email and password, ends all sessions of the account, and opens a new one. With ' +
       'EMAIL_VERIFICATION=required, a new email has to be verified first. The old address is notified, with a link to ' +
-      'undo the change within 48 hours.',
+      'undo the change within 48 hours. With REAUTHENTICATE_AFTER, `current_password` may be needed.',
   })
   @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiOkResponse(TOKEN_OR_ACCOUNT)
-  @ApiErrors('account', ...CHANGE_ERRORS, 'unauthorized', 'not_found', 'conflict', 'rate_limited')
+  @ApiErrors(
+    'account',
+    ...CHANGE_ERRORS,
+    ...REAUTHENTICATION_ERRORS,
+    'unauthorized',
+    'not_found',
+    'conflict',
+    'rate_limited',
+  )
   update(
     @CurrentPrincipal() principal: SessionPrincipal,
     @Param('id') id: string,
-    @Body() { account }: CredentialsBody,
+    @Body() { account }: ChangedCredentialsBody,
   ): Promise<TokenAnswer | AccountView> {
     return this.sessions.changeCredentials(principal, id, account);
   }

@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Email } from '../accounts/account-fields.dto.js';
 import { NewPassword, Password } from '../passwords/passwords.dto.js';
 import { Flag, LONGEST_TOKEN, Nested, Text } from '../http/fields.js';
+import { CurrentPassword } from './reauthentication.dto.js';
 
 export const EXAMPLE_JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzUxMiIsImtpZCI6Ik56YiJ9.eyJkYXRhIjp7fX0.SuAAhWPz_7Vf';
 export const EXAMPLE_REFRESH_TOKEN =
@@ -33,6 +34,16 @@ export class SignIn extends RememberMe {
 export class SignInBody {
   @Nested(() => SignIn)
   account!: SignIn;
+}
+
+export class ChangedCredentials extends Credentials {
+  @CurrentPassword()
+  current_password?: string;
+}
+
+export class ChangedCredentialsBody {
+  @Nested(() => ChangedCredentials)
+  account!: ChangedCredentials;
 }
 
 export class CredentialsBody {

@@ -20,6 +20,10 @@ export class SessionEntity {
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 
+  /** When the account's password was last entered for it; null: opened by a release that did not note it. */
+  @Column({ name: 'password_checked_at', type: 'timestamptz', nullable: true })
+  passwordCheckedAt!: Date | null;
+
   /** The client's address when it was opened or last refreshed. */
   @Column({ type: 'text', nullable: true })
   address!: string | null;

@@ -6,6 +6,7 @@ import { PasswordsModule } from '../passwords/passwords.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountSessionsController } from './account-sessions.controller.js';
 import { AccountSessions } from './account-sessions.service.js';
+import { Reauthentication } from './reauthentication.service.js';
 import { SessionChecks } from './session-checks.service.js';
 import { SessionEntity } from './sessions.entity.js';
 import { SessionRefreshes } from './session-refreshes.store.js';
@@ -19,7 +20,16 @@ import { Sessions } from './sessions.service.js';
 @Module({
   imports: [TypeOrmModule.forFeature([SessionEntity]), AccountsModule, EmailLinksModule, PasswordsModule, TokensModule],
   controllers: [SessionsController, AccountSessionsController],
-  providers: [SessionStore, SessionRefreshes, SessionTokens, SessionLastUsed, SessionChecks, Sessions, AccountSessions],
-  exports: [SessionChecks, SessionTokens, Sessions, AccountSessions],
+  providers: [
+    SessionStore,
+    SessionRefreshes,
+    SessionTokens,
+    SessionLastUsed,
+    SessionChecks,
+    Reauthentication,
+    Sessions,
+    AccountSessions,
+  ],
+  exports: [SessionChecks, SessionTokens, Reauthentication, Sessions, AccountSessions],
 })
 export class SessionsModule {}

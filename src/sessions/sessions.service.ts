@@ -18,15 +18,19 @@ import { AccountRevocation, CREDENTIALS, SIGN_INS, type Extent } from '../revoca
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import type { OpenSession } from './open-session.js';
+import { Reauthentication } from './reauthentication.service.js';
 import { SessionRefreshes } from './session-refreshes.store.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
-import type { Credentials, RefreshGrant, SignIn } from './sessions.dto.js';
+import type { ChangedCredentials, Credentials, RefreshGrant, SignIn } from './sessions.dto.js';
 
 /** Each change of credentials costs a hash, and one account must not occupy the hasher. */
 const CHANGES = { most: 10, seconds: 60 };
 /** Each change of email mails an address of the account's choice, and reserves the old email. */
 const EMAIL_CHANGES = { most: 10, seconds: 86_400 };
+
+/** What whoever cannot end all sessions can do. */
+const onlyThis = (id: string) => ` To sign out here only, send DELETE /account/sessions/${id}.`;
 
 export const badRefreshToken = () => unauthorized('The refresh token is invalid.');
 export const signupClosed = () =>
@@ -43,6 +47,7 @@ export class Sessions {
     private readonly passwordNotices: PasswordNotices,
     private readonly passwordChecks: PasswordChecks,
     private readonly hasher: PasswordHasher,
+    private readonly reauthentication: Reauthentication,
     private readonly store: SessionStore,
     private readonly refreshes: SessionRefreshes,
     private readonly tokens: SessionTokens,
@@ -110,9 +115,16 @@ export class Sessions {
     return this.tokens.issue({ ...session, refreshable: session.refreshable && remember_me });
   }
 
-  /** Ends every session and every user token of the account. */
-  async signOut(caller: SessionPrincipal): Promise<AccountView> {
-    const { accountId, email } = caller;
+  /**
+   * Ends every session and every user token of the account.
+   *
+   * @throws ApiError as {@link Reauthentication.require}, if there are others than the session that asks
+   */
+  async signOut(caller: SessionPrincipal, currentPassword: string | undefined): Promise<AccountView> {
+    const { accountId, sessionId, email } = caller;
+    if (currentPassword !== undefined || (await this.store.hasOthers(accountId, sessionId))) {
+      await this.reauthentication.require(caller, currentPassword, onlyThis(sessionId));
+    }
     await this.revocations.transaction(async (tx) => {
       await this.callers.holdSession(tx, caller);
       await this.accountRevocation.revoke(tx, accountId, SIGN_INS);
@@ -126,18 +138,20 @@ export class Sessions {
    * to be verified first. The old address is notified.
    *
    * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
-   *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`
+   *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`; and as
+   *   {@link Reauthentication.require}
    */
   async changeCredentials(
     principal: SessionPrincipal,
     id: string,
-    change: Credentials,
+    change: ChangedCredentials,
   ): Promise<TokenPair | AccountView> {
     if (id.toLowerCase() !== principal.accountId) throw notFound();
     await this.limits.take({ key: `change ${principal.accountId}`, ...CHANGES });
     if (foldEmail(change.email) !== foldEmail(principal.email)) {
       await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });
     }
+    const isChecked = await this.reauthentication.require(principal, change.current_password);
     const { name } = (await this.accounts.findEnabled(principal.accountId)) ?? { name: null };
     const owner = { emails: [principal.email, change.email], name };
     const passwordHash = await this.hasher.hash(change.password, owner);
@@ -157,14 +171,18 @@ export class Sessions {
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
       if (!account.emailVerified) await this.askToVerify(tx, account.id, account.email);
-      return this.openIfVerified(tx, { ...account, credentialEpoch }, change.remember_me);
+      const continued = isChecked ? undefined : principal.sessionId;
+      return this.openIfVerified(tx, { ...account, credentialEpoch }, change.remember_me, continued);
     });
     return this.answer(opened);
   }
 
-  /** @throws ApiError `unauthorized` when the account has changed since its credential was checked */
-  async open(tx: EntityManager, account: AccountAtEpoch, remember = false): Promise<OpenSession> {
-    const session = await this.store.open(tx, account, remember, currentOrigin());
+  /**
+   * @param continued see {@link SessionStore.open}
+   * @throws ApiError `unauthorized` when the account has changed since its credential was checked
+   */
+  async open(tx: EntityManager, account: AccountAtEpoch, remember = false, continued?: string): Promise<OpenSession> {
+    const session = await this.store.open(tx, account, remember, currentOrigin(), continued);
     if (!session) throw wrongCredentials();
     for (const ended of await this.store.endExcess(tx, account.id)) {
       const details = { session: ended, reason: 'too_many' };
@@ -182,8 +200,11 @@ export class Sessions {
     tx: EntityManager,
     account: AccountAtEpoch & { emailVerified: boolean },
     remember?: boolean,
+    continued?: string,
   ): Promise<OpenSession | AccountView> {
-    if (this.config.emailVerification === 'off' || account.emailVerified) return this.open(tx, account, remember);
+    if (this.config.emailVerification === 'off' || account.emailVerified) {
+      return this.open(tx, account, remember, continued);
+    }
     return { id: account.id, email: account.email };
   }
 

@@ -70,12 +70,15 @@ export class SessionStore implements OnModuleInit {
   /**
    * Opens a session, unless the account has been disabled or its epoch has been raised since its credential was
    * checked. The share lock makes this wait for a password change under way, and then see it.
+   *
+   * @param continued the session whose check of the password counts for this one; absent: it was checked, or set, just now
    */
   async open(
     tx: EntityManager,
     account: AccountAtEpoch,
     remember: boolean,
     { address, userAgent }: Origin,
+    continued?: string,
   ): Promise<OpenSession | undefined> {
     const [row] = await sql<OpenSession>(
       tx,
@@ -83,9 +86,10 @@ export class SessionStore implements OnModuleInit {
          SELECT id, email FROM accounts
          WHERE id = $1 AND credential_epoch = $5 AND disabled_at IS NULL FOR SHARE
        ), s AS (
-         INSERT INTO sessions (account_id, expires_at, refresh_expires_at, address, user_agent)
+         INSERT INTO sessions (account_id, expires_at, refresh_expires_at, address, user_agent, password_checked_at)
          SELECT id, now() + least(greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), ${MAX_AGE}),
-           CASE WHEN $6 THEN now() + least(${REFRESH_TTL}, ${MAX_AGE}) END, $7, $8
+           CASE WHEN $6 THEN now() + least(${REFRESH_TTL}, ${MAX_AGE}) END, $7, $8,
+           CASE WHEN $9::uuid IS NULL THEN now() ELSE (SELECT password_checked_at FROM sessions WHERE id = $9) END
          FROM a RETURNING *
        )
        SELECT ${OPEN_SESSION} FROM s JOIN a ON a.id = s.account_id`,
@@ -98,9 +102,22 @@ export class SessionStore implements OnModuleInit {
         remember,
         address,
         userAgent,
+        continued ?? null,
       ],
     );
     return row;
+  }
+
+  /** @returns whether the account has signed in anywhere else: by another live session, or by a user token of its own */
+  async hasOthers(accountId: string, id: string): Promise<boolean> {
+    const rows = await sql(
+      this.manager,
+      `SELECT FROM sessions WHERE account_id = $1 AND id <> $2 AND ${LIVE}
+       UNION ALL SELECT FROM tokens
+       WHERE account_id = $1 AND kind = 'user' AND actor_id IS NULL AND ${LIVE} LIMIT 1`,
+      [accountId, id],
+    );
+    return rows.length > 0;
   }
 
   /** @returns whether a live session of the account was ended; its end is announced */

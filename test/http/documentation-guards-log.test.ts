@@ -131,7 +131,7 @@ describe('The documentation', () => {
           ...[tells, tells],
         ]);
       }
-      const takesBody = method !== 'GET' && !/^\/api\/v1\/(accounts|oauth_clients)\/:id\/(revoke|secrets)$/.test(url);
+      const takesBody = method !== 'GET' && url !== '/api/v1/oauth_clients/:id/revoke';
       if (method !== 'DELETE') expect([url, operation?.requestBody !== undefined]).toEqual([url, takesBody]);
       expect([url, operation?.security]).toEqual([url, securityOf(access)]);
       for (const [code, response] of Object.entries(operation?.responses ?? {})) {
@@ -200,6 +200,10 @@ describe('The documentation', () => {
       'PUT /account/password': 422,
       'PUT /account/email': 422,
       'PUT /account/email/undo': 422,
+      'POST /api/v1/accounts/{id}/revoke': 204,
+      // The change of credentials, which is shown before, has ended the session.
+      'DELETE /account/session': 401,
+      'DELETE /account/sessions/{sid}': 401,
     };
     const examples = requestExamples(describeApi(server.app, server.config.publicUrl) as unknown as Description);
     expect(examples.length).toBeGreaterThanOrEqual(15);

@@ -1,0 +1,33 @@
+import { Type } from 'class-transformer';
+import { IsObject, ValidateNested } from 'class-validator';
+import { Field } from '../http/fields.js';
+import { MUST_BE_OBJECT, RemembersNested } from '../http/validation.js';
+import { Password } from '../passwords/passwords.dto.js';
+
+/** The password again, where the credential alone is not recent enough. */
+export const CurrentPassword = (): PropertyDecorator =>
+  Password({
+    description:
+      'Needed when the password was entered more than REAUTHENTICATE_AFTER seconds ago; checked if it is given',
+    required: false,
+    // So that the example of a body, which Swagger UI sends, has none: it would be wrong.
+    example: undefined,
+  });
+
+/** A body of the app-token document's routes. */
+export class Confirmation {
+  @CurrentPassword()
+  current_password?: string;
+}
+
+/** A body of the account document's routes, which may be absent. */
+export class ConfirmationBody {
+  @Field(
+    { required: false },
+    IsObject(MUST_BE_OBJECT),
+    ValidateNested(MUST_BE_OBJECT),
+    Type(() => Confirmation),
+    RemembersNested(() => Confirmation),
+  )
+  account?: Confirmation;
+}
