@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { AppModule, type ServerOptions } from './app.module.js';
+import { AuditLog } from './audit-log/audit-log.service.js';
 import { leftOpen } from './config/hardening.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { Refusals } from './guards/refusals.service.js';
@@ -46,6 +47,7 @@ export async function createServer(
     abortOnError: false,
   });
   app.get(Metrics).watch(adapter.getInstance<FastifyInstance>());
+  app.get(AuditLog).watchReads(adapter.getInstance<FastifyInstance>());
   const validation = new RequestValidation(config);
   app.useGlobalPipes(validation);
   // After the guard of `guards`.

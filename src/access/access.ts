@@ -27,9 +27,14 @@ export type Access =
   /** A client's id and secret, as Basic or in the body (RFC 6749 section 2.3.1). `scope`: the one it must have. */
   | { scheme: 'client-secret'; scope?: ClientScope };
 
+/** What clients and applications read, by the kinds of the audit log. */
+export type NotedRead = 'account.listed' | 'account.read' | 'token.introspected' | 'token.listed';
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** The kind of audit event that counts what clients and applications read here. */
+    notesReads?: NotedRead;
     /** Whether the route also accepts application/x-www-form-urlencoded. */
     acceptsForms?: boolean;
   }
@@ -99,6 +104,9 @@ export const ClientSecretRequired = (scope?: ClientScope): MethodDecorator =>
 
 /** The route accepts HTML forms as well as JSON. */
 export const AcceptsForms = (): MethodDecorator => addToRouteConfig({ acceptsForms: true });
+
+/** What clients and applications read here is counted in the audit log. */
+export const NotesReads = (kind: NotedRead): MethodDecorator => addToRouteConfig({ notesReads: kind });
 
 /** Bodies of the route may be larger than 64 KiB (BODY_LIMIT). */
 export const TakesLargeBodies = (): MethodDecorator => addToRouteConfig({ takesLargeBodies: true });

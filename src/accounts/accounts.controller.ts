@@ -1,8 +1,15 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiParam, ApiTags, getSchemaPath } from '@nestjs/swagger';
-import { CurrentPrincipal, IgnoresUnknown, SessionOrClientRequired, SpeaksDialect } from '../access/access.js';
+import {
+  CurrentPrincipal,
+  IgnoresUnknown,
+  NotesReads,
+  SessionOrClientRequired,
+  SpeaksDialect,
+} from '../access/access.js';
 import type { ClientPrincipal, SessionPrincipal } from '../access/principal.js';
-import { notFound } from '../errors/api-error.js';
+import { notYours } from '../errors/api-error.js';
+import { idIn } from '../http/validation.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 import { AccountAnswer, EXAMPLE_ID } from './accounts.dto.js';
 import { ClientAccountView, toClientAccountView } from './client-accounts.dto.js';
@@ -16,6 +23,7 @@ export class AccountsController {
   constructor(private readonly accounts: ClientAccounts) {}
 
   @Get(':id')
+  @NotesReads('account.read')
   @SessionOrClientRequired('accounts:read')
   @ApiOperation({
     summary: 'Account Info',
@@ -35,7 +43,7 @@ export class AccountsController {
   ): Promise<AccountAnswer | ClientAccountView> {
     if ('clientId' in principal) return toClientAccountView(await this.accounts.get(id));
     const { accountId, email } = principal;
-    if (id.toLowerCase() !== accountId) throw notFound();
+    if (id.toLowerCase() !== accountId) throw notYours(idIn(id));
     return { data: { id: accountId, email } };
   }
 }

@@ -25,6 +25,7 @@ import {
   ClientRequired,
   CurrentPrincipal,
   IgnoresUnknown,
+  NotesReads,
   SpeaksDialect,
   TakesLargeBodies,
 } from '../access/access.js';
@@ -77,6 +78,7 @@ export class ClientAccountsController {
   constructor(private readonly accounts: ClientAccounts) {}
 
   @Get('api/accounts')
+  @NotesReads('account.listed')
   @ClientRequired('accounts:read')
   @IgnoresUnknown()
   @ApiOperation({
@@ -106,6 +108,7 @@ export class ClientAccountsController {
   }
 
   @Get('api/accounts/:id')
+  @NotesReads('account.read')
   @ClientRequired('accounts:read')
   @ApiOperation({ summary: 'Account Info, at the path of the list' })
   @ApiParam(ID)

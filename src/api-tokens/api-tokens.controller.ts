@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, FrontendOnly, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
+import { CurrentPrincipal, FrontendOnly, IgnoresUnknown, NotesReads, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
 import { badFrontendToken, noFrontendScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -68,6 +68,7 @@ export class ApiTokensController {
   @Get(':account_id')
   @FrontendOnly()
   @IgnoresUnknown()
+  @NotesReads('token.listed')
   @ApiOperation({ summary: 'Retrieve the tokens of an account', description: 'Not paginated, newest first.' })
   @ApiParam(ACCOUNT_ID)
   @ApiQuery({

@@ -9,7 +9,8 @@ import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.s
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { notFound } from '../errors/api-error.js';
+import { notFound, notYours } from '../errors/api-error.js';
+import { idIn } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Reauthentication } from '../sessions/reauthentication.service.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
@@ -113,7 +114,7 @@ export class AppTokens {
 
   /** @throws ApiError `not_found`, also for somebody else's token */
   async get(caller: UserPrincipal, kind: Kind, name: string): Promise<TokenRecord> {
-    const record = orNotFound(await this.tokens.find(this.nameOf(kind, name), ownerFor(caller)));
+    const record = orNotFound(await this.tokens.find(this.nameOf(kind, name), ownerFor(caller)), caller, name);
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
     return record;
   }
@@ -129,7 +130,7 @@ export class AppTokens {
     const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, inTransaction);
     if (changed) return changed;
     // Only finds out why the statement refused.
-    const { id } = orNotFound(await this.tokens.find(tokenName, owner));
+    const { id } = orNotFound(await this.tokens.find(tokenName, owner), caller, name);
     const longest = [caller.appTokenId, caller.userTokenId].includes(id)
       ? null
       : await this.tokens.longestLife(tokenName, owner);
@@ -139,11 +140,14 @@ export class AppTokens {
   /** @throws ApiError `not_found` */
   async remove(caller: UserPrincipal, kind: Kind, name: string): Promise<void> {
     const inTransaction = this.auditing('token.deleted');
-    orNotFound(await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), inTransaction));
+    const removed = await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), inTransaction);
+    orNotFound(removed, caller, name);
   }
 
   private nameOf(kind: Kind, name: string): TokenName {
-    return orNotFound(this.tokens.nameOf(kind, name));
+    const known = this.tokens.nameOf(kind, name);
+    if (!known) throw notFound();
+    return known;
   }
 
   /** @param accounts whom the token signs in, besides the caller */
@@ -224,7 +228,8 @@ function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
   return isAdmin ? null : accountId;
 }
 
-function orNotFound<T>(value: T | undefined): T {
-  if (value === undefined) throw notFound();
+/** @throws ApiError `not_found`. An admin sees all, so that there was nothing to reach. */
+function orNotFound<T>(value: T | undefined, { isAdmin }: UserPrincipal, name: string): T {
+  if (value === undefined) throw isAdmin ? notFound() : notYours(idIn(name));
   return value;
 }

@@ -1,7 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Query, Res, type Type } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { CurrentPrincipal, NotesReads, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
@@ -38,6 +38,7 @@ export function tokenRoutes<View, List>(
     constructor(protected readonly appTokens: AppTokens) {}
 
     @Get()
+    @NotesReads('token.listed')
     @UserTokenRequired()
     @ApiOperation({
       summary: `List ${noun}s`,

@@ -1,4 +1,4 @@
-/** Every kind of audit event. `.read` and `.listed` are recorded for admins only. */
+/** Every kind of audit event. docs/audit.md has for each of them when it is recorded, and with what. */
 export const AUDIT_KINDS = [
   'access.refused',
   'account.changed',
@@ -33,6 +33,7 @@ export const AUDIT_KINDS = [
   'session.ended',
   'session.listed',
   'session.read',
+  'session.refresh_refused',
   'session.refreshed_late',
   'session.reused',
   'sign_in',
@@ -43,6 +44,7 @@ export const AUDIT_KINDS = [
   'token.deleted',
   'token.described',
   'token.expiry_changed',
+  'token.introspected',
   'token.issued',
   'token.listed',
   'token.read',

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
@@ -8,6 +9,7 @@ import type { Outcome } from './audit-events.entity.js';
 import { AuditEventStore, type AuditActor, type EventRow, type NewAuditEvent } from './audit-events.store.js';
 import type { AuditKind } from './audit-kinds.js';
 import { FailureFolds, NOWHERE } from './failure-folds.js';
+import { ReadFolds } from './read-folds.js';
 
 /** An event to record. The actor, the address and the request id come from the current request. */
 export interface AuditEntry {
@@ -42,6 +44,7 @@ const UNKNOWN = 'unknown';
 export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('AuditLog');
   private readonly folds = new FailureFolds();
+  private readonly reads = new ReadFolds();
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
   /** Nothing is counted any more, as nothing of it would be written. */
@@ -105,6 +108,22 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     };
   }
 
+  /**
+   * Counts what clients and applications read at the routes that say so (`NotesReads`), when it has been answered: nobody waits
+   * for it. What admins read is noted one by one, before.
+   */
+  watchReads(fastify: FastifyInstance): void {
+    fastify.addHook('onRoute', (route) => {
+      const kind = route.config?.notesReads;
+      if (!kind) return;
+      const path = `${[route.method].flat().join(',')} ${route.url.replace(/\/$/, '')}`;
+      route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
+        if (reply.statusCode < 400) this.countRead(kind, path, request);
+        done();
+      });
+    });
+  }
+
   /** Writes what has been counted, and begins the next minute. What cannot be written is written with that of the next one. */
   flush(): Promise<void> {
     this.flushing = this.flushing.then(() => this.writeFolds());
@@ -116,14 +135,20 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     return this.store.blankEmails(tx, accountId, email);
   }
 
+  private countRead(kind: AuditKind, route: string, { principal, ip }: FastifyRequest): void {
+    if (!principal || 'sessionId' in principal || ('isAdmin' in principal && principal.isAdmin)) return;
+    this.reads.add({ kind, route, reader: actorOf(principal), address: canonicalAddress(ip) ?? UNKNOWN });
+  }
+
   private async writeFolds(): Promise<void> {
-    const { events, giveBack } = this.folds.take();
+    const taken = [this.folds.take(), this.reads.take()];
+    const events = taken.flatMap((fold) => fold.events);
     if (events.length === 0) return;
     try {
       await this.store.insertAll(this.manager, events);
     } catch (error) {
-      giveBack();
-      if (!isDatabaseUnavailable(error)) this.logger.error('counted failures could not be written', error);
+      for (const { giveBack } of taken) giveBack();
+      if (!isDatabaseUnavailable(error)) this.logger.error('counted events could not be written', error);
     }
   }
 }

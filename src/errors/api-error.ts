@@ -25,6 +25,8 @@ export type ErrorCode = keyof typeof STATUS_OF;
 export interface ErrorDetails {
   fields?: FieldErrors;
   headers?: Record<string, string>;
+  /** What the audit log has of it as a refusal, besides who, where and the route; absent: `forbidden` alone is one. */
+  refusal?: { subject?: string; details?: Record<string, unknown> };
   /** A more specific error code of RFC 6749 section 5.2. */
   oauthCode?: 'invalid_scope' | 'unsupported_grant_type';
 }
@@ -62,6 +64,15 @@ export const unauthorized = (message: string, challenge = BEARER) =>
   new ApiError('unauthorized', message, { headers: { 'www-authenticate': challenge } });
 
 export const notFound = () => new ApiError('not_found', 'Not found, or you do not have access to it.');
+
+/**
+ * For what belongs to somebody else, and for what does not exist: the answer is the same, and each is noted as an attempt to
+ * reach it.
+ *
+ * @param id of what was asked for, if it is no secret
+ */
+export const notYours = (id?: string) =>
+  new ApiError('not_found', notFound().message, { refusal: id === undefined ? {} : { subject: id } });
 
 export const conflict = (message: string, fields?: FieldErrors) =>
   new ApiError('conflict', message, fields ? { fields } : {});

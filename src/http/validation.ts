@@ -263,3 +263,8 @@ export function isUuid(value: unknown): value is string {
 export function IsUuid(message = 'must be a UUID'): PropertyDecorator {
   return ValidateBy({ name: 'isUuid', validator: { validate: isUuid, defaultMessage: () => message } });
 }
+
+/** @returns the id that a text is, in lower case; undefined: it may be anything, also a secret */
+export function idIn(text: string): string | undefined {
+  return isUuid(text) ? text.toLowerCase() : undefined;
+}

@@ -3,8 +3,8 @@ import { EntityManager } from 'typeorm';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
 import { readAddress } from '../accounts/networks.js';
-import { notFound } from '../errors/api-error.js';
-import { isUuid } from '../http/validation.js';
+import { notYours } from '../errors/api-error.js';
+import { idIn, isUuid } from '../http/validation.js';
 import { Callers } from '../tokens/callers.service.js';
 import type { NewIdentification } from './identifications.dto.js';
 import { IdentificationStore, type IdentificationRecord } from './identifications.store.js';
@@ -37,7 +37,7 @@ export class Identifications {
   /** @throws ApiError `not_found`, also for another client's identification */
   async get({ clientId }: ClientPrincipal, id: string): Promise<IdentificationRecord> {
     const record = isUuid(id) ? await this.store.find(clientId, id) : undefined;
-    if (!record) throw notFound();
+    if (!record) throw notYours(idIn(id));
     return record;
   }
 }

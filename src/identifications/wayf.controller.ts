@@ -106,8 +106,16 @@ function allowReturnTo(url: string, reply: FastifyReply): void {
 function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void {
   const site = headers['sec-fetch-site'];
   const ours = site === undefined ? headers.origin === new URL(publicUrl).origin : site === 'same-origin';
-  if (!ours)
-    throw new ApiError('forbidden', 'This form was submitted from another site. Reload the page and try again.');
+  if (ours) return;
+  const from = originIn(headers.origin);
+  throw new ApiError('forbidden', 'This form was submitted from another site. Reload the page and try again.', {
+    refusal: { details: { reason: 'cross_site', ...(from !== undefined && { origin: from }) } },
+  });
+}
+
+/** Whatever is no origin is not worth keeping, and may be anything. */
+function originIn(text: string | undefined): string | undefined {
+  return text !== undefined && text.length <= 255 && URL.canParse(text) ? new URL(text).origin : undefined;
 }
 
 /** @throws ApiError `bad_request` */

@@ -5,6 +5,7 @@ import {
   ClientSecretRequired,
   CurrentPrincipal,
   IgnoresUnknown,
+  NotesReads,
   SpeaksDialect,
 } from '../access/access.js';
 import type { AuthenticatedClient } from '../access/principal.js';
@@ -77,6 +78,7 @@ export class OauthController {
 
   @Post('introspect')
   @HttpCode(200)
+  @NotesReads('token.introspected')
   @ClientSecretRequired('tokens:introspect')
   @AcceptsForms()
   @ApiOperation({

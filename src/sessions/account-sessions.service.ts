@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { SessionPrincipal, UserPrincipal } from '../access/principal.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
-import { notFound } from '../errors/api-error.js';
+import { notFound, notYours } from '../errors/api-error.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
-import { isUuid } from '../http/validation.js';
+import { idIn, isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import { Reauthentication } from './reauthentication.service.js';
@@ -51,7 +51,7 @@ export class AccountSessions {
     await this.revocations.during(`session ${id.toLowerCase()}`, async (tx) => {
       if ('sessionId' in caller) await this.callers.holdSession(tx, caller);
       else await this.callers.holdUser(tx, caller);
-      if (!(await this.store.end(tx, accountId, id))) throw notFound();
+      if (!(await this.store.end(tx, accountId, id))) throw 'sessionId' in caller ? notYours(idIn(id)) : notFound();
       const details = { session: id.toLowerCase() };
       await this.audit.record(tx, { kind: 'session.ended', subject: accountId, details });
     });

@@ -20,6 +20,13 @@ export interface Showing {
   origin: Origin;
 }
 
+/** Why a refresh token was refused, and of which session it is, if it is genuine. */
+interface Refusal {
+  reason: string;
+  session?: string;
+  accountId?: string;
+}
+
 interface LateShowing extends OpenSession {
   /** From where the showing before it came. */
   earlierAddress: string | null;
@@ -97,8 +104,28 @@ export class SessionRefreshes {
       if (late) return late.isEnded ? undefined : late;
       // Another showing of the parent came first. There are only so many before the session ends.
     }
-    await this.endReused(showing);
+    if (!(await this.endReused(showing))) await this.noteRefusal(await this.whyRefused(showing));
     return undefined;
+  }
+
+  /** Records that a refresh token was refused. That it has ended its session is recorded with that. */
+  async noteRefusal({ accountId, ...details }: Refusal): Promise<void> {
+    const subject = accountId === undefined ? {} : { subject: accountId };
+    await this.audit.recordAlone({ kind: 'session.refresh_refused', outcome: 'refused', ...subject, details });
+  }
+
+  private async whyRefused({ id }: Showing): Promise<Refusal> {
+    const [found] = await sql<Required<Refusal>>(
+      this.manager,
+      `SELECT s.id AS session, s.account_id AS "accountId", CASE
+           WHEN s.revoked_at IS NOT NULL THEN 'ended'
+           WHEN a.disabled_at IS NOT NULL THEN 'disabled'
+           WHEN s.expires_at <= now() OR s.refresh_expires_at <= now() THEN 'expired'
+           ELSE 'not_refreshable' END AS reason
+       FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE s.id = $1`,
+      [id],
+    );
+    return found ?? { reason: 'gone', session: id };
   }
 
   /** Moves a session from its current refresh token to the next one. */
@@ -176,11 +203,14 @@ export class SessionRefreshes {
     return late;
   }
 
-  /** Ends a session of which a skipped or an older refresh token was shown: one of its two users is a thief. */
-  private async endReused({ id, counter }: Showing): Promise<void> {
+  /** Ends a session of which a skipped or an older refresh token was shown: one of its two users is a thief.
+   *
+   * @returns whether it was ended now
+   */
+  private async endReused({ id, counter }: Showing): Promise<boolean> {
     // Looked at first: whoever shows an old one again and again is not to use up the connections that revoke.
-    if (!(await this.isReused(id, counter))) return;
-    const isEnded = await this.revocations.during(
+    if (!(await this.isReused(id, counter))) return false;
+    const isEnded = await this.revocations.during<boolean>(
       (isEnded) => (isEnded ? `session ${id}` : undefined),
       async (tx) => {
         const [ended] = await sql<{ accountId: string }>(
@@ -195,6 +225,7 @@ export class SessionRefreshes {
       },
     );
     if (isEnded) this.reportEnd(id);
+    return isEnded;
   }
 
   private async isReused(id: string, counter: number): Promise<boolean> {

@@ -11,7 +11,8 @@ import { PasswordNotices } from '../passwords/password-notices.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, notFound, unauthorized } from '../errors/api-error.js';
+import { ApiError, notYours, unauthorized } from '../errors/api-error.js';
+import { idIn } from '../http/validation.js';
 import { currentOrigin } from '../http/current-request.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, CREDENTIALS, SIGN_INS, type Extent } from '../revocations/account-revocation.store.js';
@@ -111,7 +112,10 @@ export class Sessions {
   async refresh({ refresh_token, remember_me = false }: RefreshGrant): Promise<TokenPair> {
     const grant = this.tokens.readRefreshToken(refresh_token);
     const session = grant && (await this.refreshes.show({ ...grant, remember: remember_me, origin: currentOrigin() }));
-    if (!session) throw badRefreshToken();
+    if (!session) {
+      if (!grant) await this.refreshes.noteRefusal({ reason: 'invalid' });
+      throw badRefreshToken();
+    }
     return this.tokens.issue({ ...session, refreshable: session.refreshable && remember_me });
   }
 
@@ -146,7 +150,7 @@ export class Sessions {
     id: string,
     change: ChangedCredentials,
   ): Promise<TokenPair | AccountView> {
-    if (id.toLowerCase() !== principal.accountId) throw notFound();
+    if (id.toLowerCase() !== principal.accountId) throw notYours(idIn(id));
     await this.limits.take({ key: `change ${principal.accountId}`, ...CHANGES });
     if (foldEmail(change.email) !== foldEmail(principal.email)) {
       await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });

@@ -25,7 +25,7 @@ import {
   withTrail,
 } from '../support/audit-log.js';
 import { basic } from '../support/oauth.js';
-import { bearer, claimsOf, newEmail } from '../support/server.js';
+import { bearer, claimsOf, newEmail, signUp } from '../support/server.js';
 
 withTrail();
 
@@ -349,6 +349,44 @@ const ACTS: Acts = [
         request: refresh(refreshToken),
         status: 401,
         leaves: () => [{ kind: 'session.reused', outcome: 'refused', subject: id, details }],
+      };
+    },
+  ],
+  [
+    'showing a refresh token of a session that has ended',
+    async () => {
+      const { id, token, refreshToken } = await signUp(server, { remember: true });
+      const session = claimsOf(token).sid;
+      await database.query('UPDATE sessions SET revoked_at = now() WHERE id = $1', [session]);
+      const row = { kind: 'session.refresh_refused', outcome: 'refused', subject: id } as const;
+      return {
+        request: refresh(refreshToken),
+        status: 401,
+        leaves: () => [{ ...row, details: { session, reason: 'ended' } }],
+      };
+    },
+  ],
+  [
+    'showing what is no refresh token of ours',
+    async () => {
+      const { refreshToken } = await signUp(server, { remember: true });
+      const row = { kind: 'session.refresh_refused', outcome: 'refused' } as const;
+      return {
+        request: refresh(`${refreshToken.slice(0, -1)}${refreshToken.endsWith('A') ? 'B' : 'A'}`),
+        status: 401,
+        leaves: () => [{ ...row, details: { reason: 'invalid' } }],
+      };
+    },
+  ],
+  [
+    'asking for somebody else’s account',
+    async () => {
+      const [{ id, token }, other] = [await newAccount(), await newAccount()];
+      const details = { method: 'GET', route: '/accounts/:id', status: 404 };
+      return {
+        request: asked('GET', `/accounts/${other.id}`, undefined, bearer(token)),
+        status: 404,
+        leaves: () => [{ kind: 'access.refused', outcome: 'refused', account: id, subject: other.id, details }],
       };
     },
   ],

@@ -45,12 +45,13 @@ export interface Act {
 
 export type Acts = [sentence: string, prepare: () => Promise<Act>][];
 
-/** What no request does; test/mail.test.ts shows it. */
-const WITHOUT_REQUEST: AuditKind[] = ['mail.refused'];
+/** What no request leaves by itself; test/mail.test.ts and test/audit-log/reads-and-refusals.test.ts show it. */
+const WITHOUT_REQUEST: AuditKind[] = ['mail.refused', 'token.introspected'];
 
 /** Which kinds each suite of acts shows. */
 const SHOWN = {
   holders: [
+    'access.refused',
     'account.created',
     'account.credentials_changed',
     'account.email_change_undone',
@@ -61,6 +62,7 @@ const SHOWN = {
     'password_reset.redeemed',
     'password_reset.requested',
     'session.ended',
+    'session.refresh_refused',
     'session.refreshed_late',
     'session.reused',
     'sign_in',
