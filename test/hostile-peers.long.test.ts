@@ -56,7 +56,7 @@ describe('Whoever sends many requests on one connection', () => {
     for (let turn = 0; turn < 5; turn += 1) {
       const socket = await open();
       socket.socket.pause();
-      socket.send(get(BUNDLE).repeat(100));
+      socket.send(get(BUNDLE).repeat(30));
       await eventually(() => {
         expect(socket.socket.bytesWritten).toBeGreaterThan(0);
       });
@@ -105,9 +105,22 @@ describe('Whoever sends many requests on one connection', () => {
     expect(answeredOn('/healthz')).toBe(before);
   });
 
-  it('is cut off when hundreds wait', async () => {
+  it('lets others have their turn after each of them', async () => {
+    const [crowd, other] = [await open(), await open()];
+    const before = server.logs.length;
+    crowd.send(get('/nowhere').repeat(30));
+    other.send(get('/healthz'));
+    await eventually(() => {
+      expect([crowd.statuses.length, other.statuses.length]).toEqual([30, 1]);
+    });
+    const answers = server.logs.slice(before).filter((line) => line.includes('"msg":"request"'));
+    expect(answers).toHaveLength(31);
+    expect(answers.findIndex((line) => line.includes('"route":"/healthz"'))).toBeLessThan(15);
+  });
+
+  it('is cut off when dozens wait', async () => {
     const socket = await open();
-    socket.send(get('/healthz').repeat(1_000));
+    socket.send(get('/healthz').repeat(40));
     await socket.ended();
     expect(socket.statuses.length).toBeLessThan(300);
   });
@@ -158,7 +171,7 @@ describe('An export that nobody reads any more', () => {
     const [before, connections] = [openFiles(), await countConnections()];
     const socket = await open();
     socket.socket.pause();
-    socket.send(text.repeat(100));
+    socket.send(text.repeat(30));
     await eventually(() => {
       expect(list).toHaveBeenCalled();
     });
@@ -296,6 +309,17 @@ describe('A request that is not quite HTTP', () => {
     ['two Host headers', 'GET /accounts/x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
     ['two Host headers that are the same', 'GET /accounts/x HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n', 400],
     ['no Host header', 'GET /accounts/x HTTP/1.1\r\n\r\n', 400],
+    ['a Host header that names none', 'GET /accounts/x HTTP/1.1\r\nHost: a b/c\r\n\r\n', 400],
+    [
+      'a second Host header behind 2,000 others',
+      `GET /accounts/x HTTP/1.1\r\nHost: a\r\n${'a:\r\n'.repeat(2_000)}Host: b\r\n\r\n`,
+      431,
+    ],
+    [
+      'a transfer encoding behind 1,000 others',
+      `POST /accounts HTTP/1.1\r\nHost: a\r\n${'a:\r\n'.repeat(1_000)}Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n`,
+      431,
+    ],
     ['HTTP/0.9', 'GET /accounts/x\r\n\r\n', 400],
     ['HTTP/2.0', 'GET /accounts/x HTTP/2.0\r\nHost: a\r\n\r\n', 400],
     [
@@ -342,6 +366,15 @@ describe('A request that is not quite HTTP', () => {
       error: 'Bad Request',
       message: 'The request is not valid HTTP.',
     });
+  });
+
+  it('that asks for a proxy is refused, after those before it', async () => {
+    const socket = await open();
+    socket.send(`${get('/healthz')}CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n`);
+    const { status, headers } = parseAnswer((await socket.ended()).slice(socket.received.lastIndexOf('HTTP/1.1')));
+    expect(socket.statuses).toEqual([200, 405]);
+    expect({ status, headers }).toMatchObject({ status: 405, headers: PROTECTING });
+    expect(headers.allow).toContain('GET');
   });
 
   it('is refused after those before it have been answered', async () => {

@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { Balancer, Crowd } from './support/balancer.js';
-import { eventually } from './support/process.js';
+import { cleanUp, eventually, newFolder } from './support/process.js';
 import { parseAnswer, RawSocket } from './support/raw-socket.js';
 import { startServer, type TestServer } from './support/server.js';
 
@@ -21,6 +25,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
+  await cleanUp();
   await database.drop();
 });
 
@@ -43,6 +48,30 @@ async function open({ url }: TestServer): Promise<RawSocket> {
 }
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+/** A program that makes many connections at once, for one request each, tells when it has them, and how they fared. */
+const VISITORS = `
+  const { writeFileSync } = require('node:fs');
+  const [, url, sign] = process.argv;
+  const { hostname, port } = new URL(url);
+  const count = { answered: 0, lost: 0 };
+  let connected = 0;
+  for (let number = 0; number < 400; number += 1) {
+    const socket = require('node:net').connect(port, hostname);
+    let fate = 'lost';
+    socket.on('connect', () => {
+      socket.write('GET /healthz HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n');
+      connected += 1;
+      if (connected === 400) writeFileSync(sign, '');
+    });
+    socket.on('data', () => (fate = 'answered'));
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      count[fate] += 1;
+      if (count.answered + count.lost === 400) console.log(JSON.stringify(count));
+    });
+  }
+`;
 
 async function isRefused({ url }: TestServer): Promise<boolean> {
   const { hostname, port } = new URL(url);
@@ -109,6 +138,19 @@ describe('A server that is told to stop', () => {
     await silent.ended();
     expect(silent.statuses).toEqual([200]);
     await stopped;
+  });
+
+  it('takes all connections that wait to be accepted before it takes no more', async () => {
+    const server = await start();
+    const sign = join(newFolder(), 'connected');
+    const visitors = spawn(process.execPath, ['-e', VISITORS, server.url, sign], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const told = once(createInterface(visitors.stdout), 'line');
+    // Nothing is accepted meanwhile.
+    while (!existsSync(sign)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    await stop(server);
+    expect(await told).toEqual([JSON.stringify({ answered: 400, lost: 0 })]);
   });
 
   it('refuses what comes later in the dialect of its route, and says when to try again', async () => {

@@ -5,7 +5,7 @@ import { badFrontendToken } from '../access/refusals.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, badRequest } from '../errors/api-error.js';
-import { atMostCharacters, countCharacters } from '../http/validation.js';
+import { atMostCharacters, isTooLong } from '../http/validation.js';
 import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
 import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
@@ -114,7 +114,7 @@ export class ApiTokens {
 }
 
 function checkAccountId(accountId: string): void {
-  if (countCharacters(accountId) > MAX_ACCOUNT_ID) {
+  if (isTooLong(accountId, MAX_ACCOUNT_ID)) {
     throw badRequest(`account_id ${atMostCharacters(MAX_ACCOUNT_ID)}`);
   }
 }

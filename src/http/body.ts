@@ -58,7 +58,8 @@ export function readBodies(fastify: FastifyInstance): void {
       done(unsupportedType());
       return;
     }
-    const refusal = refuseEncoding(request, body as Buffer) ?? refuseNames(body as Buffer);
+    const refusal =
+      refuseEncoding(request, body as Buffer) ?? refuseNames(body as Buffer) ?? refuseEscapes(body as Buffer);
     if (refusal) {
       done(refusal);
       return;
@@ -83,9 +84,10 @@ function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undef
   if (!/^(utf-?8|us-ascii)$/i.test(charset) || encoding.toLowerCase() !== 'identity') {
     return new ApiError('unsupported_media_type', 'Send the body as JSON in UTF-8, without a content encoding.');
   }
-  return isUtf8(body) ? undefined : badRequest('The body is not valid UTF-8.');
+  return isUtf8(body) ? undefined : notUtf8();
 }
 
+const notUtf8 = () => badRequest('The body is not valid UTF-8.');
 const tooDeep = () => badRequest('The body is nested too deeply.');
 const tooMany = () => badRequest('The body has too many fields.');
 
@@ -135,6 +137,14 @@ function refuseNames(form: Buffer): ApiError | undefined {
     if (parts > MAX_PARTS) return tooMany();
   }
   return undefined;
+}
+
+/** `URLSearchParams` would make the same character of all that is not UTF-8. */
+function refuseEscapes(form: Buffer): ApiError | undefined {
+  const bytes = form
+    .toString('latin1')
+    .replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return isUtf8(Buffer.from(bytes, 'latin1')) ? undefined : notUtf8();
 }
 
 /** What {@link refuseShape} has counted is small enough to be walked. */

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeRefusal } from './parser-errors.js';
+import type { ApiError } from '../errors/api-error.js';
+import { noProxy, writeRefusal } from './parser-errors.js';
 
 /** What one peer may take of the server. Durations are milliseconds. */
 export interface ConnectionLimits {
@@ -28,10 +29,15 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
 };
 
 /** How many requests may wait on one connection for the answer before theirs. A piece of 64 KiB can hold thousands. */
-const MOST_WAITING = 256;
+const MOST_WAITING = 32;
 
 /** While it closes, how often it looks for connections that have nothing to do, in milliseconds. */
 const LOOK_EVERY = 50;
+/** How long it may take until no connection waits to be accepted, in milliseconds. */
+const ACCEPT_LIMIT = 3_000;
+/** How short a turn of the event loop has to be for it, and after what time twice that will do, in milliseconds. */
+const QUIET = 0.2;
+const PATIENCE = 200;
 
 interface Exchange {
   request: IncomingMessage;
@@ -41,6 +47,8 @@ interface Exchange {
 }
 
 interface Connection {
+  /** Whether something is being done on it. */
+  isBusy: boolean;
   current: Exchange | undefined;
   /** What is to be done on it next, in turn. */
   waiting: (() => void)[];
@@ -77,9 +85,11 @@ export class Connections {
       // Ours is worded (`request-head.ts`).
       requireHostHeader: false,
     });
+    // Beyond a thousand it would drop them without a word; how many there may be is looked at in `request-head.ts`.
+    server.maxHeadersCount = 0;
     server.setTimeout(silence);
     server.on('connection', (socket) => {
-      this.open.set(socket, { current: undefined, waiting: [] });
+      this.open.set(socket, { isBusy: false, current: undefined, waiting: [] });
       socket.once('close', () => this.open.delete(socket));
     });
     const serve: RequestListener = (incoming, response) => {
@@ -90,6 +100,9 @@ export class Connections {
     server.on('checkExpectation', serve);
     server.on('clientError', (error: Error, socket) => {
       this.refuse(error, socket as Socket);
+    });
+    server.on('connect', ({ socket }: IncomingMessage) => {
+      this.refuse(noProxy(), socket);
     });
     this.servers.push(server);
     return server;
@@ -112,9 +125,7 @@ export class Connections {
     this.leave();
     const end = performance.now() + limit;
     const graceEnd = performance.now() + Math.min(grace, limit);
-    await this.quietTurn();
-    // That of HTTP servers would end idle connections too, at once.
-    for (const server of this.servers) NetServer.prototype.close.call(server);
+    await Promise.all(this.servers.map((server) => stopAccepting(server)));
     while (this.open.size > 0 && performance.now() < graceEnd) await sleep(LOOK_EVERY);
     this.phase = 'closing';
     while (this.open.size > 0 && performance.now() < end) {
@@ -132,18 +143,6 @@ export class Connections {
     for (const server of this.servers) server.closeIdleConnections();
   }
 
-  /**
-   * The kernel resets the connections that wait to be accepted when the listener is closed. So it is closed directly after
-   * they have been accepted, when little else keeps the process from it.
-   */
-  private async quietTurn(): Promise<void> {
-    for (let turn = 0; turn < 100; turn += 1) {
-      const start = performance.now();
-      await nextTurn();
-      if (performance.now() - start < 0.2) return;
-    }
-  }
-
   private take(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void {
     const connection = this.open.get(request.socket);
     // After an answer with `Connection: close` nothing more is served (RFC 9112 section 9.6).
@@ -153,14 +152,20 @@ export class Connections {
       this.settle(connection);
       response.once('close', () => {
         connection.current = undefined;
-        this.proceed(request.socket, connection);
+        // Others have their turn first.
+        setImmediate(() => {
+          this.proceed(request.socket, connection);
+        });
       });
-      handle(request, response);
+      if (this.phase === 'serving') handle(request, response);
+      // The next one may be behind it, and this answer would be the last.
+      else setImmediate(handle, request, response);
     });
   }
 
   private queue(socket: Socket, connection: Connection, act: () => void): void {
-    if (!connection.current && connection.waiting.length === 0) {
+    if (!connection.isBusy && connection.waiting.length === 0) {
+      connection.isBusy = true;
       act();
       return;
     }
@@ -176,6 +181,7 @@ export class Connections {
   private proceed(socket: Socket, connection: Connection): void {
     if (socket.destroyed) return;
     const next = connection.waiting.shift();
+    connection.isBusy = next !== undefined;
     if (connection.waiting.length === 0) socket.resume();
     next?.();
   }
@@ -187,7 +193,7 @@ export class Connections {
   }
 
   /** Answers what the parser could not read, after what it could. */
-  private refuse(error: Error, socket: Socket): void {
+  private refuse(error: Error | ApiError, socket: Socket): void {
     const connection = this.open.get(socket);
     if (!connection || !socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
       socket.destroy();
@@ -210,6 +216,27 @@ const isLast = (exchange: Exchange | undefined) =>
   exchange !== undefined &&
   exchange.response.headersSent &&
   (!exchange.response.shouldKeepAlive || exchange.response.getHeader('connection') === 'close');
+
+/**
+ * Closes a listener. The kernel resets the connections that wait to be accepted then. So it is closed when none waits, in a
+ * turn of the event loop that was short, as others may come in it; how short, is given up little by little.
+ */
+async function stopAccepting(server: Server): Promise<void> {
+  let accepted = 0;
+  const count = () => (accepted += 1);
+  server.on('connection', count);
+  const begun = performance.now();
+  for (let isQuiet = false; !isQuiet && performance.now() - begun < ACCEPT_LIMIT;) {
+    const [start, before] = [performance.now(), accepted];
+    // In each turn Node accepts one.
+    await new Promise((resolve) => setImmediate(resolve));
+    const allowed = QUIET * 2 ** ((start - begun) / PATIENCE);
+    isQuiet = accepted === before && performance.now() - start < allowed;
+  }
+  server.off('connection', count);
+  // That of HTTP servers would end idle connections too, at once.
+  NetServer.prototype.close.call(server);
+}
 
 /** Settles when the event loop has taken everything that had arrived. */
 async function nextTurn(): Promise<void> {

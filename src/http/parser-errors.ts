@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import { headTooLarge, tooSlow } from '../errors/common-errors.js';
 import { dialectOfPath, headersOf, wordError } from '../errors/dialects.js';
@@ -23,21 +23,34 @@ export function bareHeaders(publicUrl: string): Record<string, string> {
   };
 }
 
+/** CONNECT names no URL of ours (RFC 9110 section 9.3.6). */
+export const noProxy = () =>
+  new ApiError('method_not_allowed', 'This server is not a proxy.', {
+    headers: { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' },
+  });
+
 /**
  * Answers a request that is not HTTP, or is too slow or too large in its head, and closes the connection: no handler ever
  * sees it.
  *
  * @param url that of the request, where its head could be read
  */
-export function writeRefusal(socket: Socket, error: ParserError, headers: Record<string, string>, url?: string): void {
-  const refusal = refusalOf(error.code ?? '');
-  const dialect = dialectOfPath(pathOf(url ?? firstLine(error.rawPacket)));
+export function writeRefusal(
+  socket: Duplex,
+  error: ParserError | ApiError,
+  headers: Record<string, string>,
+  url?: string,
+): void {
+  const refusal = error instanceof ApiError ? error : refusalOf(error.code ?? '');
+  const packet = error instanceof ApiError ? undefined : error.rawPacket;
+  const dialect = dialectOfPath(pathOf(url ?? firstLine(packet)));
   const id = randomUUID();
   const worded = wordError(dialect, refusal, id);
   const body = typeof worded === 'string' ? worded : JSON.stringify(worded);
   const all = {
     ...headers,
     ...headersOf(dialect),
+    ...refusal.details.headers,
     'x-request-id': id,
     'cache-control': 'no-store',
     'content-length': Buffer.byteLength(body),

@@ -1,9 +1,10 @@
 import 'reflect-metadata';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { validateSync } from 'class-validator';
 import {
   countCharacters,
   HasAtMostCharacters,
+  IsName,
   IsRefused,
   isUuid,
   IsUuid,
@@ -58,6 +59,25 @@ describe('HasAtMostCharacters', () => {
 
   it('refuses what is no text', () => {
     expect(problemsOf([HasAtMostCharacters(9)], 1)).toHaveLength(1);
+  });
+});
+
+describe('IsName', () => {
+  it('neither counts nor normalises what is far too long', () => {
+    const normalize = jest.spyOn(String.prototype, 'normalize');
+    const from = jest.spyOn(Array, 'from');
+    const problems = problemsOf([IsName()], 'é'.repeat(1_000_000));
+    const calls: unknown[] = [normalize.mock.contexts, from.mock.calls].flat(2);
+    normalize.mockRestore();
+    from.mockRestore();
+    expect(problems).toEqual(['must be at most 255 characters']);
+    expect(calls.filter((text) => String(text).length > 1_000)).toEqual([]);
+  });
+
+  it('counts what is short enough as typed in NFC too', () => {
+    // Its NFC has two characters.
+    expect(problemsOf([IsName()], '\u0958'.repeat(127))).toEqual([]);
+    expect(problemsOf([IsName()], '\u0958'.repeat(128))).toEqual(['must be at most 255 characters']);
   });
 });
 

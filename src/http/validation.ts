@@ -119,13 +119,18 @@ export function countCharacters(text: string): number {
   return Array.from(text).length;
 }
 
+/** Whether a text has more characters than that, at a cost that does not grow with those that it has too many. */
+export function isTooLong(text: string, most: number): boolean {
+  // A character takes at most two UTF-16 code units, so that far too long texts need not be counted.
+  return text.length > most * 2 || countCharacters(text) > most;
+}
+
 /** The string has at most this many characters. */
 export function HasAtMostCharacters(most: number, message = atMostCharacters(most)): PropertyDecorator {
   return ValidateBy({
     name: 'hasAtMostCharacters',
     validator: {
-      // A character takes at most two UTF-16 code units, so that far too long strings need not be counted.
-      validate: (value) => typeof value === 'string' && value.length <= most * 2 && countCharacters(value) <= most,
+      validate: (value) => typeof value === 'string' && !isTooLong(value, most),
       defaultMessage: () => message,
     },
   });
@@ -232,8 +237,8 @@ export const LONGEST_NAME = 255;
 
 function problemOfName(value: unknown): string | undefined {
   if (typeof value !== 'string') return MUST_BE_STRING.message;
-  const longest = Math.max(countCharacters(value), countCharacters(value.normalize('NFC')));
-  if (longest > LONGEST_NAME) return atMostCharacters(LONGEST_NAME);
+  if (isTooLong(value, LONGEST_NAME) || isTooLong(value.normalize('NFC'), LONGEST_NAME))
+    return atMostCharacters(LONGEST_NAME);
   const isLine = /[\p{L}\p{N}\p{S}]/u.test(value) && !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
   return isLine ? undefined : 'must be one line of text';
 }

@@ -83,6 +83,19 @@ describe('A body', () => {
     });
     expect((await post(names(1_000))).status).toBe(401);
   });
+
+  it.each(['a=%ff%fe', 'a%c3=1', 'a=%c3&%a9=1', 'a=%E2%82'])(
+    'that is a form is refused when what it escapes is not UTF-8: %s',
+    async (body) => {
+      const answer = await send(server, { method: 'POST', path: '/oauth/token', headers: FORM_TYPE, body });
+      expect(answer).toMatchObject({ status: 400, body: { error_description: 'The body is not valid UTF-8.' } });
+    },
+  );
+
+  it('that is a form may escape whatever is UTF-8', async () => {
+    const body = 'a=%c3%A9+%25ff&%F0%9F%98%80=100%';
+    expect((await send(server, { method: 'POST', path: '/oauth/token', headers: FORM_TYPE, body })).status).toBe(401);
+  });
 });
 
 interface Schema {
