@@ -55,7 +55,6 @@ describe('A mail that is refused for good', () => {
     [553, `5.1.3 <${RECIPIENT}> is no address`],
     [554, '5.7.1 Relay access denied'],
     [551, 'User not local'],
-    [552, '5.2.2 Mailbox full'],
     [556, '5.1.10 The domain takes no mail'],
     [501, '5.1.3 Bad address'],
     [504, '5.5.2 A whole domain is needed'],
@@ -137,6 +136,8 @@ describe('A mail is tried again', () => {
   it.each<Reply>([
     { to: 'RCPT', code: 450, text: '4.2.1 Greylisted' },
     { to: 'RCPT', code: 452, text: '4.2.2 Over quota' },
+    { to: 'RCPT', code: 552, text: '5.2.2 Mailbox full' },
+    { to: 'DATA', code: 552, text: '5.2.2 Over quota' },
     { to: 'DATA', code: 451, text: '4.3.0 Not now' },
     { to: 'MAIL', code: 550, text: '5.7.1 This sender may not' },
     { to: 'MAIL', code: 553, text: '5.1.8 Unknown sender' },

@@ -16,6 +16,9 @@ interface Failure {
  * no mail at all, and a missing, weak or failed login.
  */
 const ABOUT_THE_SESSION = [502, 503, 521, 530, 534, 535, 538];
+/** A mailbox that is full may be emptied (RFC 5321 section 4.5.3.1.10); a mail that is too big for a system (RFC 3463) stays so. */
+const FULL = 552;
+const TOO_BIG = '5.3.4';
 
 /**
  * Why a mail was not sent, for the log and the database: the class of the failure (https://nodemailer.com/errors/), the
@@ -24,8 +27,7 @@ const ABOUT_THE_SESSION = [502, 503, 521, 530, 534, 535, 538];
  */
 export function describeFailure(error: unknown): string {
   const { name, code, originalCode, responseCode, response } = partsOf(error);
-  const enhanced = typeof response === 'string' ? /^\d{3}[ -]([245](?:\.\d{1,3}){2})\b/.exec(response)?.[1] : undefined;
-  const codes = [code, originalCode, responseCode, enhanced].filter(isCode);
+  const codes = [code, originalCode, responseCode, enhancedOf(response)].filter(isCode);
   if (codes.length > 0) return codes.join(' ');
   return typeof name === 'string' ? name : 'unknown failure';
 }
@@ -36,11 +38,12 @@ export function describeFailure(error: unknown): string {
  *   the server to talk to us, or of the sender that we name (MAIL), which its operator or ours can mend
  */
 export function refusalOf(error: unknown): MailRefusal | undefined {
-  const { code, responseCode, command } = partsOf(error);
+  const { code, responseCode, response, command } = partsOf(error);
   // Our sender was looked at when the server started: it is the recipient that is in the way.
   if (code === 'EENVELOPE' && command === 'API') return 'recipient';
   const isFinal = typeof responseCode === 'number' && responseCode >= 500 && responseCode <= 599;
   if (!isFinal || ABOUT_THE_SESSION.includes(responseCode)) return undefined;
+  if (responseCode === FULL && enhancedOf(response) !== TOO_BIG) return undefined;
   return command === 'RCPT TO' ? 'recipient' : command === 'DATA' ? 'message' : undefined;
 }
 
@@ -48,6 +51,11 @@ export function refusalOf(error: unknown): MailRefusal | undefined {
 export function wasSilent(error: unknown): boolean {
   const { code, originalCode } = partsOf(error);
   return code === 'ETIMEDOUT' || originalCode === 'ETIMEDOUT';
+}
+
+/** @returns the enhanced code of a reply (RFC 3463) */
+function enhancedOf(response: unknown): string | undefined {
+  return typeof response === 'string' ? /^\d{3}[ -]([245](?:\.\d{1,3}){2})\b/.exec(response)?.[1] : undefined;
 }
 
 function partsOf(error: unknown): Failure {
