@@ -112,8 +112,8 @@ export async function prepareSchema(
   logger: Logger,
   signal?: AbortSignal,
 ): Promise<DatabaseAccess> {
-  const onWait = () => {
-    logger.warn('waiting for the database');
+  const onWait = ({ message }: Error) => {
+    logger.warn(`waiting for the database: ${message}`);
   };
   const wait = { limit: DATABASE_LIMIT, onWait, ...(signal && { signal }) };
   await waitForDatabase(connection, { migrated: false, ...wait });

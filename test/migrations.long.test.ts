@@ -235,7 +235,7 @@ describe('the migrate command', () => {
     const env = { DATABASE_URL: urlOf(database), SECRET_KEY: TEST_SECRET_KEY, RUN_MIGRATIONS: 'false' };
     const server = await ServerProcess.start(env);
     await eventually(() => {
-      expect(server.log.map(({ msg }) => msg)).toContain('waiting for the database');
+      expect(server.output).toContain('waiting for the database: ');
     }, 20_000);
     expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is up to date.\n' });
     const template = await newDatabase();

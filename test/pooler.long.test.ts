@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
@@ -165,6 +166,36 @@ describeWith.each([
   });
 });
 
+describeWith('a server with its defaults behind a PgBouncer with its defaults', () => {
+  it('needs fewer connections than that has, whatever its requests wait for', async () => {
+    pooler = await PgBouncer.start(database.connection, { pool_mode: 'session' });
+    const server = await (await start({ DATABASE_URL: pooler.url(), DATABASE_POOL_SIZE: '10' })).ready();
+    const sessions: Session[] = [];
+    while (sessions.length < 20) sessions.push(await signUp(server));
+    const holder = await database.hold('LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+    let most = 0;
+    try {
+      const account = () => ({ account: { email: newEmail(), password: 'example' } });
+      const waiting = Promise.all([
+        ...sessions.map((session) => signOut(server, session)),
+        ...sessions.map(() => server.call('POST', '/accounts', account())),
+      ]);
+      for (let isOver = false; !isOver;) {
+        const [{ count } = { count: 0 }] = await rows<{ count: number }>(
+          `SELECT count(*)::int AS count FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name LIKE 'latchkey%'`,
+        );
+        most = Math.max(most, count);
+        isOver = await Promise.race([waiting.then(() => true), sleep(50, false)]);
+      }
+    } finally {
+      await holder.end();
+    }
+    expect(most).toBeGreaterThan(10);
+    expect(most).toBeLessThanOrEqual(18);
+  });
+});
+
 describeWith('a start is refused', () => {
   async function refusal(env: Record<string, string>): Promise<string> {
     const server = await start(env);
@@ -193,15 +224,18 @@ describeWith('a start is refused', () => {
     expect(output).toContain('DATABASE_DIRECT_URL leads through a pooler too.');
   });
 
-  it('when the two URLs lead to different databases', async () => {
-    const other = await createDatabase();
+  it('when the two URLs lead to different databases, before anything is made in either', async () => {
+    const [one, other] = [await createDatabase({ empty: true }), await createDatabase({ empty: true })];
     try {
       const output = await refusal({
-        DATABASE_URL: urlOf(database.connection),
+        DATABASE_URL: urlOf(one.connection),
         DATABASE_DIRECT_URL: urlOf(other.connection),
       });
       expect(output).toContain('DATABASE_URL and DATABASE_DIRECT_URL do not lead to the same database');
+      const tables = `SELECT 1 FROM pg_tables WHERE schemaname = 'public'`;
+      expect([await one.query(tables), await other.query(tables)]).toEqual([[], []]);
     } finally {
+      await one.drop();
       await other.drop();
     }
   });

@@ -372,7 +372,7 @@ describe('on an outside database', () => {
       const impatient = await ServerProcess.start(outside(database, { DATABASE_URL: gate.url }));
       for (const waiting of [server, impatient]) {
         await eventually(() => {
-          expect(waiting.log.map(({ msg }) => msg)).toContain('waiting for the database');
+          expect(waiting.output).toContain('waiting for the database: ');
         });
       }
       const { code, seconds } = await impatient.stop();
@@ -386,7 +386,7 @@ describe('on an outside database', () => {
       });
       gate.open();
       await server.ready();
-      expect(server.log.filter(({ msg }) => msg === 'waiting for the database')).toHaveLength(1);
+      expect(server.log.filter(({ msg }) => msg.startsWith('waiting for the database: '))).toHaveLength(1);
       expect((await server.stop()).code).toBe(0);
     } finally {
       await gate.close();

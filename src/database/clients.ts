@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { DatabaseConnection, DatabaseHost } from '../config/database-url.js';
 import { requireTime, timeLeft, withDeadline } from './deadline.js';
+import type { Gate } from './gate.js';
 import { firstReachable, passOver } from './hosts.js';
 
 /** How long a request may wait for one statement, in milliseconds. */
@@ -47,7 +48,7 @@ const BEGIN = `START TRANSACTION ISOLATION LEVEL READ COMMITTED; ${assignments('
  * What every connection of ours is made with: one that is lost fails what is asked of it next, and ends no process.
  * Whoever borrows it from a pool listens too late, as the server's last word may come in the same packet as an answer.
  *
- * Of several hosts it takes the first that is there and not a standby.
+ * Of several hosts it takes the first that is there and can be written to.
  */
 export class DatabaseClient extends pg.Client {
   private readonly hosts: DatabaseHost[];
@@ -79,11 +80,20 @@ export class DatabaseClient extends pg.Client {
       status.set(parameterName ?? '', parameterValue ?? '');
     });
     await super.connect();
-    if (status.get('in_hot_standby') !== 'on') return;
+    const isStandby = status.get('in_hot_standby') === 'on';
+    if (!isStandby && status.get('default_transaction_read_only') !== 'on') return;
     passOver(host);
     await this.end();
-    throw Object.assign(new Error('The database server is a standby.'), { code: '57P03' });
+    throw notWritable(isStandby);
   }
+}
+
+/** Why nothing can be written to a database. It may change (cannot_connect_now). */
+export function notWritable(isStandby: boolean): Error {
+  const message = isStandby
+    ? 'The database server is a standby: nothing can be written to it.'
+    : 'The database is read-only (default_transaction_read_only is on): nothing can be written to it.';
+  return Object.assign(new Error(message), { code: '57P03' });
 }
 
 type Query = (query: pg.QueryConfig) => Promise<pg.QueryResult>;
@@ -95,9 +105,12 @@ type Callback = (error: Error | null, result?: pg.QueryResult) => void;
  */
 export class PooledClient extends DatabaseClient {
   private readonly ask: Query;
+  private readonly gate: Gate | undefined;
 
-  constructor(config: DatabaseConnection & Omit<pg.ClientConfig, 'ssl'>) {
+  /** @param config.gate what its statements go through */
+  constructor(config: DatabaseConnection & Omit<pg.ClientConfig, 'ssl'> & { gate?: Gate }) {
     super(config);
+    this.gate = config.gate;
     this.ask = this.query.bind(this) as Query;
     this.query = ((query: string | pg.QueryConfig, ...rest: unknown[]) => {
       const callback = typeof rest.at(-1) === 'function' ? (rest.pop() as Callback) : undefined;
@@ -115,7 +128,10 @@ export class PooledClient extends DatabaseClient {
   /** Asks within the deadline of whatever the caller runs for. What ends a transaction is always asked. */
   protected async send(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
     const isEnd = ENDS_TRANSACTION.test(query.text);
-    if (!isEnd) requireTime();
+    if (!isEnd) {
+      await this.gate?.pass();
+      requireTime();
+    }
     const left = isEnd ? Math.max(timeLeft(), 0) + END_TIMEOUT : timeLeft();
     try {
       return await this.ask({ query_timeout: Math.ceil(Math.min(READ_TIMEOUT, left)), ...query } as pg.QueryConfig);

@@ -9,6 +9,7 @@ import {
   SessionlessClient,
   sessionSettings,
 } from './clients.js';
+import type { Gate } from './gate.js';
 
 /** How this process reaches its database. */
 export interface DatabaseAccess {
@@ -20,6 +21,10 @@ export interface DatabaseAccess {
   keepsSession: boolean;
   /** Whether a named statement that was prepared on a connection of `pool` is there the next time. */
   keepsStatements: boolean;
+  /** Whether there is a pooler in the way of both, so that what they have together should be few. */
+  isDirectPooled?: boolean;
+  /** Where `pool` and `direct` are two: closed while it is not certain that they lead to one database. */
+  gates?: { pool: Gate; direct: Gate };
 }
 
 /** The way to a database with nothing in between, such as the embedded one. */
@@ -40,13 +45,14 @@ export interface PoolOptions {
   connectTimeout: number;
   /** Whether a connection stays with one session of PostgreSQL; see {@link DatabaseAccess}. */
   keepsSession: boolean;
+  gate?: Gate | undefined;
   onError: (error: Error) => void;
 }
 
 /** What TypeORM needs to serve requests on a database; see {@link DatabaseModule}. */
 export function poolOptions(
   connection: DatabaseConnection,
-  { size, connectTimeout, keepsSession, onError }: PoolOptions,
+  { size, connectTimeout, keepsSession, gate, onError }: PoolOptions,
 ): DataSourceOptions {
   return {
     ...ormOptions(connection),
@@ -56,6 +62,7 @@ export function poolOptions(
     extra: {
       ...clientOptions(connection),
       ...(keepsSession ? { Client: PooledClient, onConnect: prepareSession } : { Client: SessionlessClient }),
+      ...(gate && { gate }),
       query_timeout: READ_TIMEOUT,
       maxLifetimeSeconds: CONNECTION_LIFETIME,
       keepAlive: true,

@@ -20,18 +20,26 @@ export class DatabaseModule {
     const onError = (error: Error) => {
       logger.debug(`a connection to the database was lost: ${error.message}`);
     };
-    const options = (keepsSession: boolean): PoolOptions => ({
-      size: config.databasePoolSize,
-      connectTimeout: config.databaseConnectTimeout,
-      keepsSession,
-      onError,
+    const { databasePoolSize: size, databaseConnectTimeout: connectTimeout } = config;
+    const common = { size, connectTimeout, onError };
+    const forRequests = (): PoolOptions => ({
+      ...common,
+      keepsSession: access.keepsSession,
+      gate: access.gates?.pool,
     });
-    const direct: FactoryProvider = {
+    const forRevoking = (): PoolOptions => ({
+      ...common,
+      // A pooler has twenty connections, unless it is told otherwise.
+      size: access.isDirectPooled === true ? Math.max(2, Math.ceil(size / 2)) : size,
+      keepsSession: true,
+      gate: access.gates?.direct,
+    });
+    const directDatabase: FactoryProvider = {
       provide: DirectDatabase,
       inject: [getDataSourceToken()],
       useFactory: ({ options: { entities = [] } }: DataSource) =>
         new DirectDatabase({
-          ...poolOptions({ ...access.direct, application_name: 'latchkey direct' }, options(true)),
+          ...poolOptions({ ...access.direct, application_name: 'latchkey direct' }, forRevoking()),
           entities,
         }),
     };
@@ -40,7 +48,7 @@ export class DatabaseModule {
       imports: [
         TypeOrmModule.forRootAsync({
           useFactory: () => ({
-            ...poolOptions(access.pool, options(access.keepsSession)),
+            ...poolOptions(access.pool, forRequests()),
             autoLoadEntities: true,
             // It has answered just now: a machine that is busy with starting may be slow.
             retryAttempts: 5,
@@ -48,7 +56,7 @@ export class DatabaseModule {
           }),
         }),
       ],
-      providers: [Sweeper, DatabaseClock, Statements, direct, { provide: DATABASE_ACCESS, useValue: access }],
+      providers: [Sweeper, DatabaseClock, Statements, directDatabase, { provide: DATABASE_ACCESS, useValue: access }],
       exports: [Sweeper, DatabaseClock, Statements, DirectDatabase, DATABASE_ACCESS],
     };
   }

@@ -3,7 +3,7 @@ import { AbstractLogger, DataSource, QueryFailedError, type Migration, type Migr
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseConnection } from '../config/database-url.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { DatabaseClient, sessionSettings } from './clients.js';
+import { DatabaseClient, notWritable, sessionSettings } from './clients.js';
 import { ormOptions } from './connection.js';
 import { settleTls } from './hosts.js';
 import { MIGRATION_LOCK } from './locks.js';
@@ -165,14 +165,19 @@ function isLockTimeout(error: unknown): boolean {
  */
 export async function waitForDatabase(
   connection: DatabaseConnection,
-  { migrated, limit, onWait, signal }: { migrated: boolean; limit: number; onWait: () => void; signal?: AbortSignal },
+  {
+    migrated,
+    limit,
+    onWait,
+    signal,
+  }: { migrated: boolean; limit: number; onWait: (why: Error) => void; signal?: AbortSignal },
 ): Promise<void> {
   const deadline = Date.now() + limit;
   for (let announced = false; ;) {
     const failure = await probe(connection, migrated);
     if (!failure) return;
     if (Date.now() > deadline || !isWorthWaiting(failure)) throw failure;
-    if (!announced) onWait();
+    if (!announced) onWait(failure);
     announced = true;
     await pause(500, signal);
   }
@@ -213,23 +218,38 @@ async function probe(connection: DatabaseConnection, migrated: boolean): Promise
     return Number(rows[0]?.count) === migrationNames.length ? undefined : new NotMigratedError();
   } catch (error) {
     if ((error as { code?: string }).code === '42P01') return new NotMigratedError();
+    if (String(error).includes(NO_PASSWORD))
+      return new Error('The database asks for a password, and its URL has none.');
     return error instanceof Error ? error : new Error(String(error));
   } finally {
     await client?.end().catch(() => undefined);
   }
 }
 
+/** The end of what `pg` says then. */
+const NO_PASSWORD = 'client password must be a string';
+
 /** Checks what Latchkey relies on. @returns what is wrong */
 async function unsuitable(client: DatabaseClient): Promise<Error | undefined> {
-  const { rows } = await client.query<{ version: number; encoding: string }>(
-    `SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`,
+  const { rows } = await client.query<{ version: number; encoding: string } & Writability>(
+    `SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding,
+       ${WRITABILITY}`,
   );
-  const { version = 0, encoding = '' } = rows[0] ?? {};
+  const { version = 0, encoding = '', isStandby = false, isReadOnly = false } = rows[0] ?? {};
+  if (isReadOnly) return notWritable(isStandby);
   if (version < 150_000) return new Error('The database server is too old: Latchkey needs PostgreSQL 15 or later.');
   return encoding === 'UTF8'
     ? undefined
     : new Error(`The encoding of the database is ${encoding}: Latchkey needs UTF8.`);
 }
+
+export interface Writability {
+  isStandby: boolean;
+  isReadOnly: boolean;
+}
+
+/** SQL expressions for {@link Writability}. A standby is read-only, too. */
+export const WRITABILITY = `pg_is_in_recovery() AS "isStandby", current_setting('transaction_read_only')::bool AS "isReadOnly"`;
 
 /** How many of the given migrations are applied. */
 export const APPLIED = 'SELECT count(*) AS count FROM migrations WHERE name = ANY($1)';

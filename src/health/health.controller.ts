@@ -32,7 +32,7 @@ export class HealthController {
   @ApiOperation({
     summary: 'Readiness probe',
     description:
-      'The database answers, its migrations are current, and the server is not stopping. `clock` is there, with a message, ' +
+      'The database answers and takes writes, its migrations are current, and the server is not stopping. `clock` is there, with a message, ' +
       'while the clock of the process and that of the database differ by more than a few seconds.',
   })
   @ApiOkResponse({ type: ReadinessView })

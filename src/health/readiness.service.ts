@@ -1,17 +1,26 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { EntityManager } from 'typeorm';
+import { DATABASE_ACCESS, type DatabaseAccess } from '../database/connection.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
-import { APPLIED, migrationNames } from '../database/migrate.js';
+import { DirectDatabase } from '../database/direct-database.service.js';
+import { APPLIED, migrationNames, WRITABILITY, type Writability } from '../database/migrate.js';
 import { sql } from '../database/sql.js';
 
-/** Whether this process can serve: it is not stopping, the database answers, and every migration is applied. */
+const STATE = `SELECT (${APPLIED}) AS count, ${WRITABILITY}`;
+
+/**
+ * Whether this process can serve: it is not stopping, the database answers over each way to it and takes writes, and every
+ * migration is applied.
+ */
 @Injectable()
 export class Readiness {
   private stopping = false;
 
   constructor(
     private readonly manager: EntityManager,
+    private readonly direct: DirectDatabase,
+    @Inject(DATABASE_ACCESS) private readonly access: DatabaseAccess,
     private readonly indicator: HealthIndicatorService,
     private readonly clock: DatabaseClock,
   ) {}
@@ -24,12 +33,19 @@ export class Readiness {
   async check(): Promise<HealthIndicatorResult> {
     if (this.stopping) return this.indicator.check('server').down('stopping');
     const database = this.indicator.check('database');
+    const problem = (await this.problemOf('pool')) ?? (this.access.gates && (await this.problemOf('direct')));
+    return problem === undefined ? { ...database.up(), ...this.clockIfWrong() } : database.down(problem);
+  }
+
+  /** @returns what is wrong with one of the ways to the database */
+  private async problemOf(way: 'pool' | 'direct'): Promise<string | undefined> {
     try {
-      const [row] = await sql<{ count: string }>(this.manager, APPLIED, [migrationNames]);
-      if (Number(row?.count) !== migrationNames.length) return database.down('not migrated');
-      return { ...database.up(), ...this.clockIfWrong() };
+      const ask = (manager: EntityManager) => sql<{ count: string } & Writability>(manager, STATE, [migrationNames]);
+      const [row] = await (way === 'pool' ? ask(this.manager) : this.direct.transaction(ask));
+      if (row?.isReadOnly) return row.isStandby ? 'a standby' : 'read-only';
+      return Number(row?.count) === migrationNames.length ? undefined : 'not migrated';
     } catch {
-      return database.down('unreachable');
+      return this.access.gates?.[way].reason ?? (way === 'pool' ? 'unreachable' : 'unreachable by DATABASE_DIRECT_URL');
     }
   }
 

@@ -14,6 +14,7 @@ export const POOLED_VALID_FOR = 10_000;
 /** Reads the database's clock too, as it is asked all the time. */
 const SEND = `SELECT pg_notify($1, $2), ${DATABASE_TIME}`;
 const TIME_LIMIT = 1_500;
+const TOO_SLOW = /Query read timeout|timeout exceeded when trying to connect/;
 /** A database that has moved is found again when the connection is made anew. In seconds. */
 const CONNECTION_LIFETIME = 30;
 
@@ -21,6 +22,12 @@ const CONNECTION_LIFETIME = 30;
 interface Moment {
   monotonic: number;
   wall: number;
+}
+
+interface Beat {
+  sentAt: Moment;
+  /** When PostgreSQL said that it has committed, on the monotonic clock. */
+  committedAt?: number;
 }
 
 const NEVER: Moment = { monotonic: -Infinity, wall: -Infinity };
@@ -36,7 +43,8 @@ export class Heartbeat {
 
   private readonly sender = randomUUID();
   private readonly pool: pg.Pool;
-  private readonly sentAt = new Map<number, Moment>();
+  /** Those that have not been heard. */
+  private readonly beats = new Map<number, Beat>();
   private beat = 0;
   private lastHeardSentAt = NEVER;
   /** Why the last one could not be sent. */
@@ -48,6 +56,8 @@ export class Heartbeat {
     private readonly channel: string,
     private readonly validFor: number,
     private readonly clock: DatabaseClock,
+    /** Told when its connection is lost: the next one may lead elsewhere. */
+    private readonly onLoss: () => void = () => undefined,
   ) {
     this.pool = databasePool(way, {
       application_name: 'latchkey heartbeat',
@@ -57,6 +67,7 @@ export class Heartbeat {
       query_timeout: TIME_LIMIT,
       keepsSession,
     });
+    this.pool.on('error', onLoss);
   }
 
   static isOne(payload: string): boolean {
@@ -65,30 +76,39 @@ export class Heartbeat {
 
   async send(): Promise<void> {
     this.beat += 1;
-    const { beat } = this;
-    this.sentAt.set(beat, now());
+    const number = this.beat;
+    const beat: Beat = { sentAt: now() };
+    this.beats.set(number, beat);
     // Those that never arrive must not pile up.
-    this.sentAt.delete(beat - 100);
+    this.beats.delete(number - 100);
     try {
       await this.clock.readFrom(async () => {
-        const payload = `heartbeat ${this.sender} ${beat}`;
+        const payload = `heartbeat ${this.sender} ${number}`;
         return (await this.pool.query<WithDatabaseTime>(SEND, [this.channel, payload])).rows;
       });
       this.failure = undefined;
+      beat.committedAt = performance.now();
     } catch (error) {
-      this.sentAt.delete(beat);
+      this.beats.delete(number);
       this.failure = error;
+      // A crowd of requests in a pooler may keep one from being sent.
+      if (!TOO_SLOW.test(String(error))) this.onLoss();
     }
   }
 
   /** Takes note of a heartbeat, if it is one of these. */
   hear(payload: string): void {
     const [, sender, number] = payload.split(' ');
-    const beat = Number(number);
-    const sentAt = this.sentAt.get(beat);
-    if (sender !== this.sender || sentAt === undefined) return;
-    this.lastHeardSentAt = sentAt;
-    for (const earlier of this.sentAt.keys()) if (earlier <= beat) this.sentAt.delete(earlier);
+    const beat = this.beats.get(Number(number));
+    if (sender !== this.sender || beat === undefined) return;
+    this.lastHeardSentAt = beat.sentAt;
+    for (const earlier of this.beats.keys()) if (earlier <= Number(number)) this.beats.delete(earlier);
+  }
+
+  /** For how long one has been committed that has not arrived yet, in milliseconds. */
+  missingFor(): number {
+    const committed = [...this.beats.values()].map(({ committedAt = Infinity }) => committedAt);
+    return performance.now() - Math.min(Infinity, ...committed);
   }
 
   /** Whether nothing has arrived for so long that the connection to listen on should be made anew. */
@@ -110,7 +130,7 @@ export class Heartbeat {
   /** What was heard so far proves nothing any more. */
   forget(): void {
     this.lastHeardSentAt = NEVER;
-    this.sentAt.clear();
+    this.beats.clear();
   }
 
   async stop(): Promise<void> {

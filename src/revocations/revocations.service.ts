@@ -11,8 +11,10 @@ import { DatabaseClient, sessionSettings } from '../database/clients.js';
 import { DATABASE_ACCESS, type DatabaseAccess } from '../database/connection.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
+import { TWO_DATABASES } from '../database/pooler.js';
 import { sql } from '../database/sql.js';
 import { Heartbeat, POOLED_VALID_FOR, VALID_FOR } from './heartbeat.js';
+import { OneDatabase } from './one-database.js';
 
 /** What a cached credential depends on: when it changes, the credential has to be looked up again. */
 export type RevocationTag =
@@ -48,9 +50,12 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   /** What the transactions under way have announced. */
   private readonly announced = new WeakMap<EntityManager, Set<RevocationTag>>();
   private readonly heartbeats: Heartbeat[];
+  /** Where there are two ways to the database. */
+  private readonly oneDatabase: OneDatabase | undefined;
   private connectedAt = 0;
   private askedAt = 0;
   private client: DatabaseClient | undefined;
+  private isListening = false;
   private timer: NodeJS.Timeout | undefined;
   private reconnecting: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -62,9 +67,13 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     clock: DatabaseClock,
   ) {
     this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL, VALID_FOR, clock)];
-    if (access.pool !== access.direct) {
-      this.heartbeats.push(new Heartbeat(access.pool, access.keepsSession, CHANNEL, POOLED_VALID_FOR, clock));
-    }
+    if (!access.gates) return;
+    const pooled = new Heartbeat(access.pool, access.keepsSession, CHANNEL, POOLED_VALID_FOR, clock, () => {
+      pooled.forget();
+      this.oneDatabase?.losesPool();
+    });
+    this.heartbeats.push(pooled);
+    this.oneDatabase = new OneDatabase(access.gates, this.heartbeats);
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -72,7 +81,9 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     this.timer = setInterval(() => {
       this.sendHeartbeats();
     }, Heartbeat.PERIOD).unref();
-    if (this.heartbeats.length > 1) await this.requireOneDatabase();
+    if (!this.oneDatabase) return;
+    await this.requireOneDatabase();
+    this.oneDatabase.watch();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -120,6 +131,8 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
       return work(tx);
     });
     for (const tag of announced) this.dropHere(tag);
+    // Meanwhile it may have turned out that it was revoked where nobody looks.
+    if (announced.size > 0) await this.access.gates?.direct.pass();
     return result;
   }
 
@@ -169,6 +182,10 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
       this.lose(client);
       return;
     }
+    if (this.client !== client) return;
+    this.isListening = true;
+    // What was sent before was heard by nobody.
+    for (const heartbeat of this.heartbeats) heartbeat.forget();
     this.sendHeartbeats();
   }
 
@@ -178,10 +195,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     while (!this.isConnected()) {
       if (performance.now() > deadline) {
         for (const heartbeat of this.heartbeats) if (heartbeat.lastFailure()) throw heartbeat.lastFailure();
-        throw new Error(
-          'DATABASE_URL and DATABASE_DIRECT_URL do not lead to the same database: ' +
-            'what is announced through one of them is not heard through the other.',
-        );
+        throw new Error(`${TWO_DATABASES}.`);
       }
       await sleep(50);
     }
@@ -190,7 +204,9 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   private lose(client: DatabaseClient): void {
     if (this.client !== client || this.stopped) return;
     this.client = undefined;
+    this.isListening = false;
     for (const heartbeat of this.heartbeats) heartbeat.forget();
+    this.oneDatabase?.stopsListening();
     for (const listener of this.listeners) listener.disconnected();
     void endConnection(client);
     if (!this.warned)
@@ -198,7 +214,9 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
         'the revocation channel is disconnected; credentials are looked up in the database on every request',
       );
     this.warned = true;
-    this.reconnecting = setTimeout(() => void this.connect(), RECONNECT_AFTER).unref();
+    // The first time at once: with two ways, nothing can be revoked meanwhile.
+    const isYoung = performance.now() - this.connectedAt < 2 * RECONNECT_AFTER;
+    this.reconnecting = setTimeout(() => void this.connect(), isYoung ? RECONNECT_AFTER : 0).unref();
   }
 
   private receive(payload: string): void {
@@ -207,13 +225,16 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
       return;
     }
     for (const heartbeat of this.heartbeats) heartbeat.hear(payload);
+    this.oneDatabase?.hears(this.isConnected());
     if (!this.warned || !this.isConnected()) return;
     this.logger.log('the revocation channel is connected again');
     this.warned = false;
   }
 
   private sendHeartbeats(): void {
-    if (this.client && this.heartbeats.some((one) => one.isSilent(this.connectedAt))) this.lose(this.client);
+    const isDeaf = this.isListening && (this.oneDatabase?.look() ?? false);
+    if (this.client && (isDeaf || this.heartbeats.some((one) => one.isSilent(this.connectedAt))))
+      this.lose(this.client);
     for (const heartbeat of this.heartbeats) void heartbeat.send();
     if (performance.now() - this.askedAt > ASK_EVERY) this.keepSession();
   }

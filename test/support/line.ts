@@ -15,6 +15,8 @@ interface Call {
  * through any more, in either direction, and nobody is told. Or they are muted: what is asked arrives, the answer does not.
  */
 export class Line {
+  /** Which database a call asks for whose client asks for the target's. */
+  private asked: string;
   private readonly calls = new Set<Call>();
   /** Also of calls that one side has ended: the other may be frozen. */
   private readonly sockets = new Set<Socket>();
@@ -24,8 +26,9 @@ export class Line {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: PostgresConnection,
+    private target: PostgresConnection,
   ) {
+    this.asked = target.database;
     server.on('connection', (client) => {
       this.take(client);
     });
@@ -44,6 +47,11 @@ export class Line {
   get url(): string {
     const { user, password, host, port, database } = this.connection;
     return `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  }
+
+  /** Calls to come lead elsewhere, whatever database their clients ask for: one whose name is as long. */
+  moveTo(target: PostgresConnection): void {
+    this.target = target;
   }
 
   /** Freezes the calls of these clients, those that are there and those to come, until {@link thaw}. */
@@ -109,6 +117,8 @@ export class Line {
     this.calls.add(call);
     client.once('data', (startup: Buffer) => {
       call.application = /application_name\0([^\0]*)\0/.exec(startup.toString('latin1'))?.[1] ?? '';
+      const name = startup.indexOf(this.asked);
+      if (name >= 0) startup.write(this.target.database, name);
       this.apply(call);
     });
     for (const [from, to] of [call.sockets, [database, client] as const]) {
