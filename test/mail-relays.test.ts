@@ -213,6 +213,40 @@ describe('A mail server that never answers about one domain', () => {
     expect(server.mostHeld).toBeLessThanOrEqual(2);
   });
 
+  it('holds one for all subdomains of a domain, and leaves two to domains that answer when it is silent about many', async () => {
+    const app = await startApp({ url: server.url({ query: '?socketTimeout=24000' }) });
+    const silence = async (domains: string[]) => {
+      for (const domain of domains) {
+        server.silentAbout.add(domain);
+        await app.add({ recipient: `jane@${domain}` });
+      }
+    };
+    const delivered = async (recipient: string, count: number) => {
+      await app.add({ recipient });
+      await eventually(
+        () => server.mails.length,
+        (length) => length === count,
+      );
+    };
+    await silence(Array.from({ length: 15 }, (_, each) => `s${each}.evil.example`));
+    await eventually(
+      () => server.heldNow,
+      (count) => count === 1,
+    );
+    // Nobody has heard of this one either.
+    await delivered('jane@good.example', 1);
+    expect(server.mostHeld).toBe(1);
+
+    await silence(Array.from({ length: 10 }, (_, each) => `silent${each}.example`));
+    await eventually(
+      () => server.heldNow,
+      (count) => count === 3,
+    );
+    await delivered('jane@good.example', 2);
+    expect([server.heldNow, server.mostHeld]).toEqual([3, 3]);
+    await server.stop();
+  });
+
   it('is left when it has been told how long to wait, even if it says something now and then', async () => {
     let closed = 0;
     const raw = await rawServer((line, socket) => {

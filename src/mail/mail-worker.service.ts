@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { Metrics, type MailRefusal } from '../metrics/metrics.service.js';
-import { DomainShares, type Ending } from './domain-shares.js';
+import { DomainShares, type Ending, type Turn } from './domain-shares.js';
 import { AttemptEnded, describeFailure, refusalOf, wasSilent } from './mail-failure.js';
 import { MailQueue } from './mail-queue.service.js';
 import { MailTransport } from './mail-transport.js';
@@ -59,7 +59,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** A claim takes one mail for each domain: another may find more, for domains that have not had their share yet. */
+  /** A claim takes one mail for each group of domains: another may find more, for those that have not had their share yet. */
   private async fillPlaces(): Promise<void> {
     for (let next = this.shares.next(); next && !this.stopping; next = this.shares.next()) {
       const mails = await this.claim(next);
@@ -68,9 +68,9 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async claim({ limit, exceptDomains }: { limit: number; exceptDomains: string[] }): Promise<ClaimedMail[]> {
+  private async claim(turn: Turn): Promise<ClaimedMail[]> {
     try {
-      const mails = await this.mails.claim(this.queue.kinds(), limit, exceptDomains);
+      const mails = await this.mails.claim(this.queue.kinds(), turn);
       if (this.databaseAway) this.logger.log('the database is available again; mails are sent again');
       this.databaseAway = false;
       return mails;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import type { Turn } from './domain-shares.js';
 
 /** A mail to be queued. */
 export interface NewMail {
@@ -33,22 +34,26 @@ const PAUSE = `make_interval(secs => least(3600, 30 * 2 ^ least(attempts, ${DOUB
 /** What places are shared by. Cheap, as it is asked of every mail that is due and may not go yet. */
 const DOMAIN = `lower(split_part(recipient, '@', 2))`;
 
+/** The last two labels; see `groupOf`. */
+const GROUP = `substring(${DOMAIN} FROM '[^.]*(?:[.][^.]*)?$')`;
+
 /** How many due mails are looked at for the domains that they go to. */
 const IN_VIEW = 500;
 
 /**
- * At most one mail for each domain, the one that has been due longest; whoever wants more asks again.
+ * At most one mail for each group of domains, the one that has been due longest; whoever wants more asks again.
  *
  * Raising `next_attempt_at` before the mail is sent is what has a mail sent again, should this process die meanwhile. That a mail is due is asked
  * again where it is locked, as another worker may have taken it up since.
  */
 const CLAIM = `
   WITH due AS (
-    SELECT id, next_attempt_at, ${DOMAIN} AS domain FROM outgoing_mails
+    SELECT id, next_attempt_at, ${GROUP} AS domains FROM outgoing_mails
     WHERE done_at IS NULL AND next_attempt_at <= now() AND kind = ANY($1) AND ${DOMAIN} <> ALL($3)
+      AND (${DOMAIN} = ANY($4) OR (NOT $6 AND ${GROUP} <> ALL($5)))
     ORDER BY next_attempt_at LIMIT ${IN_VIEW}
   ), first AS (
-    SELECT DISTINCT ON (domain) id FROM due ORDER BY domain, next_attempt_at, id
+    SELECT DISTINCT ON (domains) id FROM due ORDER BY domains, next_attempt_at, id
   ), claimed AS (
     SELECT m.id FROM outgoing_mails m JOIN first ON first.id = m.id
     WHERE m.done_at IS NULL AND m.next_attempt_at <= now()
@@ -75,13 +80,14 @@ export class OutgoingMailStore {
   }
 
   /**
-   * Takes up mails that are due, at most one for each domain. No other worker gets them before their `nextAttemptAt`.
+   * Takes up mails that are due. No other worker gets them before their `nextAttemptAt`.
    *
    * @param kinds only these: a newer replica may have queued what this one cannot render
-   * @param exceptDomains none that goes to one of these
    */
-  async claim(kinds: string[], limit: number, exceptDomains: string[]): Promise<ClaimedMail[]> {
-    return sql<ClaimedMail>(this.dataSource.manager, CLAIM, [kinds, limit, exceptDomains]);
+  async claim(kinds: string[], turn: Turn): Promise<ClaimedMail[]> {
+    const { limit, exceptDomains, quickDomains, exceptGroups, onlyQuick } = turn;
+    const parameters = [kinds, limit, exceptDomains, quickDomains, exceptGroups, onlyQuick];
+    return sql<ClaimedMail>(this.dataSource.manager, CLAIM, parameters);
   }
 
   async markDone(id: string): Promise<void> {
