@@ -11,7 +11,7 @@ const floors = [
   ['errors'],
   ['access', 'database'],
   ['http', 'revocations'],
-  ['openapi'],
+  ['emails', 'openapi'],
   ['audit-log', 'health', 'keys', 'metrics'],
   ['limits', 'mail', 'tokens'],
   ['email-links'],

@@ -131,7 +131,7 @@ const WAYS = {
   'no index': { prepare: `CREATE TABLE plain AS TABLE account_networks`, statement: withNetworks('plain'), slow: true },
 };
 
-const visit = (ip) => [ip, null, [], CLIENT.id, 'https://publisher.example/read', 'bench', 60];
+const visit = (ip) => [ip, null, [], CLIENT.id, 'https://publisher.example/read', 'bench', 60, [], false];
 
 async function timesOf(client, statement, values) {
   const { rows } = await client.query(`EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON) ${statement}`, values);

@@ -21,6 +21,9 @@ import { SignInFailures1764000000019 } from './1764000000019-sign-in-failures.js
 import { ClientAddresses1764000000020 } from './1764000000020-client-addresses.js';
 import { Lineage1764000000021 } from './1764000000021-lineage.js';
 import { PasswordChecks1764000000022 } from './1764000000022-password-checks.js';
+import { EmailsInOneForm1764000000023 } from './1764000000023-emails-in-one-form.js';
+import { ProofsOfEmails1764000000024 } from './1764000000024-proofs-of-emails.js';
+import { ClaimsIndex1764000000025 } from './1764000000025-claims-index.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -46,4 +49,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   ClientAddresses1764000000020,
   Lineage1764000000021,
   PasswordChecks1764000000022,
+  EmailsInOneForm1764000000023,
+  ProofsOfEmails1764000000024,
+  ClaimsIndex1764000000025,
 ];

@@ -5,7 +5,7 @@ import { CONTRASTS, describeInBrowser, launchChromium, listenForComplaints } fro
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MailServer } from './support/mail-server.js';
 import { eventually } from './support/process.js';
-import { bearer, newEmail, startServer, type TestServer } from './support/server.js';
+import { bearer, claimsOf, newEmail, startServer, type TestServer } from './support/server.js';
 
 /** Chromium trusts `*.localhost` without TLS, and so treats the pages as it would treat those behind https. */
 const PUBLIC_URL = 'http://latchkey.localhost';
@@ -33,7 +33,6 @@ afterAll(async () => {
 
 /** What the pages are about, and what tells whether their button has been pressed. */
 interface Guest {
-  id: string;
   email: string;
   link: string;
   token: string;
@@ -53,9 +52,9 @@ async function mailedLink(email: string, subject: string): Promise<{ link: strin
 /** Signs up, and is mailed a link. */
 async function unverified(): Promise<Guest> {
   const email = newEmail();
-  const { status, body } = await server.call('POST', '/accounts', { account: { email, password: PASSWORD } });
+  const { status } = await server.call('POST', '/accounts', { account: { email, password: PASSWORD } });
   expect(status).toBe(201);
-  return { id: (body as { id: string }).id, email, ...(await mailedLink(email, 'Verify your email')) };
+  return { email, ...(await mailedLink(email, 'Verify your email')) };
 }
 
 /** Has another email now, and is mailed a link at the one before. */
@@ -65,15 +64,18 @@ async function changed(): Promise<Guest> {
   const { body } = await server.call('POST', '/account/session', {
     account: { email: guest.email, password: PASSWORD },
   });
+  const { id } = claimsOf(body.token as string).data;
   const account = { email: newEmail(), password: PASSWORD };
-  const answer = await server.call('PUT', `/accounts/${guest.id}`, { account }, bearer(body.token as string));
+  const answer = await server.call('PUT', `/accounts/${id}`, { account }, bearer(body.token as string));
   expect(answer.status).toBe(200);
+  const { token } = await mailedLink(account.email, 'Confirm your new email');
+  expect(await use('verify', token)).toBe(200);
   return { ...guest, ...(await mailedLink(guest.email, 'The email of your account')) };
 }
 
 const use = async (purpose: 'verify' | 'undo', token: string) =>
   (purpose === 'verify'
-    ? await server.call('PUT', '/account/email', { account: { verify_email_token: token } })
+    ? await server.call('PUT', '/account/email', { account: { verify_email_token: token, password: PASSWORD } })
     : await server.call('PUT', '/account/email/undo', { account: { undo_email_token: token } })
   ).status;
 
@@ -87,6 +89,8 @@ async function isSpent({ token }: Guest): Promise<boolean> {
 }
 
 interface Kind {
+  /** The snapshot of its fields, as a regular expression. */
+  fields: string;
   purpose: 'verify' | 'undo';
   path: string;
   endpoint: string;
@@ -98,6 +102,7 @@ interface Kind {
 
 const KINDS: Kind[] = [
   {
+    fields: String.raw`  - text: Password\n  - textbox.*\n  - checkbox.*\n  - text: Show password\n`,
     purpose: 'verify',
     path: '/email/verify',
     endpoint: '/account/email',
@@ -107,6 +112,7 @@ const KINDS: Kind[] = [
     done: 'Your email is verified. You can sign in now.',
   },
   {
+    fields: '',
     purpose: 'undo',
     path: '/email/undo',
     endpoint: '/account/email/undo',
@@ -201,8 +207,11 @@ describeInBrowser('In a browser', () => {
   }
 
   describe.each(KINDS)('the page $path', (kind) => {
-    const { purpose, path, endpoint, prepare, title } = kind;
+    const { purpose, path, endpoint, prepare, title, fields } = kind;
     const button = () => page.getByRole('button', { name: kind.button });
+    const fillIn = async () => {
+      if (purpose === 'verify') await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    };
 
     it('changes nothing when it is opened, hides its token, and does its work when the button is pressed', async () => {
       const guest = await prepare();
@@ -210,7 +219,7 @@ describeInBrowser('In a browser', () => {
       expect(await page.title()).toBe(title);
       expect(await page.locator('main').ariaSnapshot()).toMatch(
         new RegExp(
-          `^- main:\\n  - heading "${title}" \\[level=1\\]\\n  - alert\\n  - paragraph: .+\\n  - button "${kind.button}"\\n  - status$`,
+          `^- main:\\n  - heading "${title}" \\[level=1\\]\\n  - alert\\n  - paragraph: .+\\n${fields}  - button "${kind.button}"\\n  - status$`,
         ),
       );
       expect(page.url()).toBe(PUBLIC_URL + path);
@@ -224,6 +233,12 @@ describeInBrowser('In a browser', () => {
       const contrasts = await page.evaluate<[string, number][]>(CONTRASTS);
 
       await page.keyboard.press('Tab');
+      if (purpose === 'verify') {
+        await focusIsOn('password');
+        await page.keyboard.type(PASSWORD);
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('Tab');
+      }
       await focusIsOn('press');
       await page.keyboard.press('Enter');
       await untilSays(kind.done);
@@ -248,6 +263,7 @@ describeInBrowser('In a browser', () => {
       for (const link of [guest.link, guest.link.replace(guest.token, forged)]) {
         await page.goto('about:blank');
         await page.goto(link);
+        await fillIn();
         await button().click();
         await untilSays('This link has been used or has expired.');
         await focusIsOn('problem');
@@ -275,6 +291,7 @@ describeInBrowser('In a browser', () => {
       });
       await page.goto(guest.link.replace('/email', '/auth/email').replace('#', '/#'));
       await page.route(`${PUBLIC_URL}/auth${endpoint}`, (route) => route.abort(), { times: 1 });
+      await fillIn();
       await button().click();
       await untilSays('The server could not be reached. Try again later.');
       expect(complaints).toEqual(['Failed to load resource: net::ERR_FAILED']);
@@ -295,6 +312,7 @@ describeInBrowser('In a browser', () => {
     await page.goto(old.link);
     await page.getByRole('button').waitFor();
     await Promise.all([page.waitForEvent('load'), page.goto(fresh.link)]);
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByRole('button').click();
     await untilSays('Your email is verified. You can sign in now.');
     expect([await isSpent(old), await isSpent(fresh)]).toEqual([false, true]);
@@ -303,6 +321,13 @@ describeInBrowser('In a browser', () => {
   it('the pages repeat what the server says, as text, and say what they need where JavaScript is off', async () => {
     const guest = await unverified();
     await page.goto(guest.link);
+    await page.getByLabel('Password', { exact: true }).fill('the password of somebody else');
+    await page.getByRole('button').click();
+    await untilSays('The password is not the one that you signed up with.');
+    await focusIsOn('password');
+    expect(await isSpent(guest)).toBe(false);
+    complaints = complaints.filter((text) => !text.includes('status of 422'));
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     const body = JSON.stringify({ id: 'rate_limited', message: 'Too many <b>attempts</b>. Try again later.' });
     await page.route('**/account/email', (route) => route.fulfill({ status: 429, body }), { times: 1 });
     await page.getByRole('button').click();

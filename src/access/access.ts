@@ -8,8 +8,11 @@ import { addToRouteConfig } from './route-config.js';
 
 /** What a route requires of a request. Plain data, which the guard in `guards` enforces. */
 export type Access =
-  /** Anyone. `limited`: at most RATE_LIMIT_PER_MINUTE requests a minute from one client address. */
-  | { scheme: 'public'; limited: boolean }
+  /**
+   * Anyone. `limited`: at most RATE_LIMIT_PER_MINUTE requests a minute from one client address. `session`: the JWT of a live
+   * session may be shown too.
+   */
+  | { scheme: 'public'; limited: boolean; session: boolean }
   /** `Authorization: Bearer` with the JWT of a live session. */
   | { scheme: 'session' }
   /** `App-Token`. Limited like public routes, as whoever holds one can try passwords. */
@@ -51,10 +54,11 @@ export const RATE_LIMIT = 'x-rate-limit';
 const limitedBy = (policy: RateLimitPolicy) => ApiExtension(RATE_LIMIT, policy);
 
 /** The route is open to anyone. */
-export const Public = ({ limited = false }: { limited?: boolean } = {}): MethodDecorator =>
+export const Public = ({ limited = false, session = false } = {}): MethodDecorator =>
   applyDecorators(
-    addToRouteConfig({ access: { scheme: 'public', limited } }),
+    addToRouteConfig({ access: { scheme: 'public', limited, session } }),
     ...(limited ? [limitedBy('requests')] : []),
+    ...(session ? [ApiSecurity({}), ApiBearerAuth('session')] : []),
   );
 
 /** The route requires the JWT of a live session; see {@link CurrentPrincipal}. */

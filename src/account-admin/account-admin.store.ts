@@ -7,6 +7,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';
 import { longSql, sql } from '../database/sql.js';
+import { isSpelt, readEmail, spellingsOf, storedEmail } from '../emails/email-address.js';
 import { isEnabledAdmin } from '../tokens/good-client.js';
 
 /** An account as admins see it. */
@@ -123,10 +124,10 @@ export class AccountAdminStore {
   async lock(tx: EntityManager, id: string, email: string | null | undefined): Promise<AccountBefore | undefined> {
     const [row] = await sql<AccountBefore>(
       tx,
-      `SELECT id, email, NOT $2 OR lower(email) IS NOT DISTINCT FROM lower($3) AS "isSameEmail",
+      `SELECT id, email, NOT $2 OR coalesce(${isSpelt('email', '$3')}, email IS NULL AND $3 = '{}') AS "isSameEmail",
          password_hash IS NOT NULL AS "hasPassword", email_verified_at IS NOT NULL AS "isVerified", individual, role, disabled_at IS NOT NULL AS disabled
        FROM accounts WHERE id = $1 FOR UPDATE`,
-      [id, email !== undefined, email ?? null],
+      [id, email !== undefined, email == null ? [] : spellingsOf(email)],
     );
     return row;
   }
@@ -142,7 +143,7 @@ export class AccountAdminStore {
     const { email, name, publisherReference, role, disabled } = columns;
     const assignments = [
       'updated_at = now()',
-      ...(email === undefined ? [] : [set('email', email)]),
+      ...(email === undefined ? [] : [set('email', email === null ? null : storedEmail(email))]),
       ...(name === undefined ? [] : [set('name', name)]),
       ...(publisherReference === undefined ? [] : [set('publisher_reference', publisherReference)]),
       ...(role === undefined ? [] : [set('role', role)]),
@@ -187,7 +188,7 @@ function conditionsOf({ id, email, name, role, individual, disabled }: AccountSe
     text === undefined ? [] : [`${BY_TEXT[column]} ($${values.push(text)})`];
   const conditions = [
     ...byText('id', id),
-    ...byText('email', email === undefined ? undefined : beginningWith(email)),
+    ...byText('email', email === undefined ? undefined : beginningWith(beginningOfEmail(email))),
     // In the spelling that names are stored in.
     ...byText('name', name === undefined ? undefined : beginningWith(name.normalize('NFC'))),
     ...(role ? [BY_CHOICE.role[role]] : []),
@@ -195,6 +196,12 @@ function conditionsOf({ id, email, name, role, individual, disabled }: AccountSe
     ...(disabled ? [BY_CHOICE.disabled[disabled]] : []),
   ];
   return { conditions, values };
+}
+
+/** In the form that emails are stored in, as far as a part of one shows it. */
+function beginningOfEmail(text: string): string {
+  const read = readEmail(text);
+  return 'value' in read ? read.value : text.normalize('NFC');
 }
 
 /** A pattern for LIKE, in which the wildcards of the text are escaped. */

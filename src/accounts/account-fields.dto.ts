@@ -1,10 +1,11 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsEmail, IsString, Matches } from 'class-validator';
+import { IsString, Matches, ValidateBy } from 'class-validator';
 import { Field, Text, type FieldOptions } from '../http/fields.js';
 import { HasAtMostCharacters, IsListOf, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
+import { LONGEST_EMAIL, readEmail } from '../emails/email-address.js';
 import { EXAMPLE_EMAIL } from './accounts.dto.js';
-import { LONGEST_DOMAIN, readEmailDomain } from './email-domains.js';
+import { LONGEST_DOMAIN, readEmailDomain } from '../emails/email-domains.js';
 import { LONGEST_NETWORK, readNetwork } from './networks.js';
 
 /** How many networks, and how many domains, an account can have. */
@@ -14,15 +15,18 @@ export const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
 export const CANNOT_BE_CHANGED = 'cannot be changed';
 export const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
-/** The longest that mail knows (RFC 5321 section 4.5.3.1). */
-export const LONGEST_EMAIL = 254;
-
 /** The text is an email address. */
 export const IsEmailAddress = (): PropertyDecorator =>
   applyDecorators(
     IsString(MUST_BE_STRING),
     HasAtMostCharacters(LONGEST_EMAIL, MUST_BE_EMAIL.message),
-    IsEmail({}, MUST_BE_EMAIL),
+    ValidateBy({
+      name: 'isEmailAddress',
+      validator: {
+        validate: (value) => typeof value === 'string' && 'value' in readEmail(value),
+        defaultMessage: () => MUST_BE_EMAIL.message,
+      },
+    }),
   );
 
 /** The email of an account. */

@@ -1,5 +1,5 @@
 import type { Reading } from '../http/validation.js';
-import { readEmailDomain } from './email-domains.js';
+import { readEmailDomain } from '../emails/email-domains.js';
 import { readNetwork } from './networks.js';
 
 /** The fields of an account that no sign-in depends on; absent ones stay as they are. */

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { AccountStore } from './accounts.store.js';
-import { foldEmail } from './email.js';
+import { foldEmail } from '../emails/email-address.js';
 
 /** The ids that responses show for emails, so that they do not reveal which emails have accounts. */
 @Injectable()

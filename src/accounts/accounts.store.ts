@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager, IsNull } from 'typeorm';
 import { sql } from '../database/sql.js';
-import { conflict } from '../errors/api-error.js';
+import { conflict, unavailable } from '../errors/api-error.js';
 import { takenEmail } from '../errors/common-errors.js';
 import { isUniqueViolation } from '../errors/database-errors.js';
 import { AccountEntity, type Role } from './accounts.entity.js';
 import { EmailLinkStore } from '../email-links/email-links.store.js';
+import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
 
 /** An account, and the epoch at which its credential was checked. */
 export interface AccountAtEpoch {
@@ -19,10 +20,17 @@ export interface ChangedAccount {
   id: string;
   email: string;
   emailVerified: boolean;
-  /** Whether the email before the change was verified. */
-  wasVerified: boolean;
   /** The email before the change; null: there was none, or it differs only in case. */
   oldEmail: string | null;
+}
+
+/** An account that has an email which another one is to have. */
+export interface EmailHolder {
+  id: string;
+  email: string;
+  isProved: boolean;
+  /** false: it has been invited, or its password has been removed. */
+  hasPassword: boolean;
 }
 
 /** What a new account is created with. */
@@ -37,6 +45,10 @@ export interface NewAccount<Email extends string | null = string> {
   verified?: boolean;
 }
 
+/** The id of the account with an email, of which a parameter has the spellings, and another what was asked for. */
+const idByEmail = (spellings: string, asked: string) => `
+  SELECT a.id FROM accounts a WHERE ${isSpelt('a.email', spellings)} ORDER BY ${nearestFirst('a', asked)} LIMIT 1`;
+
 /** The account table. */
 @Injectable()
 export class AccountStore {
@@ -45,11 +57,11 @@ export class AccountStore {
     private readonly emailLinks: EmailLinkStore,
   ) {}
 
-  /** @returns the account with this email, in whatever case, disabled or not */
+  /** @returns the account with this email, in whatever spelling, disabled or not */
   findByEmail(email: string): Promise<AccountEntity | null> {
     return this.manager
       .createQueryBuilder(AccountEntity, 'account')
-      .where('lower(account.email) = lower(:email)', { email })
+      .where(`account.id = (${idByEmail(':spellings', ':email')})`, { spellings: spellingsOf(email), email })
       .getOne();
   }
 
@@ -72,6 +84,7 @@ export class AccountStore {
     account: NewAccount<Email>,
   ): Promise<{ id: string; email: Email; credentialEpoch: number }> {
     const { email, passwordHash, role, name = null, publisherReference = null, individual = true } = account;
+    const stored = email === null ? null : storedEmail(email);
     if (email !== null) await this.claimEmail(tx, email, null);
     const [created] = await sql<{ id: string; email: Email; credentialEpoch: number }>(
       tx,
@@ -80,11 +93,10 @@ export class AccountStore {
        VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END)
        ON CONFLICT DO NOTHING
        RETURNING id, email, credential_epoch AS "credentialEpoch"`,
-      [email, passwordHash, role, name, publisherReference, individual, account.verified ?? false],
+      [stored, passwordHash, role, name, publisherReference, individual, account.verified ?? false],
     );
     if (created) return created;
-    const taken = await sql(tx, 'SELECT id FROM accounts WHERE lower(email) = lower($1)', [email]);
-    throw taken.length > 0 ? takenEmail() : takenName();
+    throw email !== null && (await this.isTaken(tx, email, null)) ? takenEmail() : takenName();
   }
 
   /**
@@ -93,15 +105,16 @@ export class AccountStore {
    * @throws ApiError `conflict` when the email is taken
    */
   async changeCredentials(tx: EntityManager, id: string, email: string, passwordHash: string): Promise<ChangedAccount> {
-    const [before] = await sql<{ email: string | null; isSame: boolean; wasVerified: boolean }>(
+    const [before] = await sql<{ email: string | null; isSame: boolean }>(
       tx,
-      `SELECT email, email_verified_at IS NOT NULL AS "wasVerified",
-         coalesce(lower(email) = lower($2), false) AS "isSame"
+      `SELECT email, coalesce(${isSpelt('email', '$2')}, false) AS "isSame"
        FROM accounts WHERE id = $1`,
-      [id, email],
+      [id, spellingsOf(email)],
     );
-    const { email: old = null, isSame = false, wasVerified = false } = before ?? {};
-    await this.claimEmail(tx, email, id, old);
+    const { email: old = null, isSame = false } = before ?? {};
+    // Of accounts that fall together, each keeps its own spelling.
+    const isShared = isSame && (await this.isTaken(tx, email, id));
+    if (!isSame) await this.claimEmail(tx, email, id, old);
     const [changed] = await namingConflicts(
       sql<{ id: string; email: string; emailVerified: boolean }>(
         tx,
@@ -109,11 +122,11 @@ export class AccountStore {
            email_verified_at = CASE WHEN $4 THEN email_verified_at END
          WHERE id = $1
          RETURNING id, email, email_verified_at IS NOT NULL AS "emailVerified"`,
-        [id, email, passwordHash, isSame],
+        [id, isShared ? old : storedEmail(email), passwordHash, isSame],
       ),
     );
     if (!changed) throw new Error('The account that is changed was not there.');
-    return { ...changed, wasVerified, oldEmail: isSame ? null : old };
+    return { ...changed, oldEmail: isSame ? null : old };
   }
 
   /**
@@ -125,8 +138,8 @@ export class AccountStore {
   async restoreEmail(tx: EntityManager, id: string, email: string): Promise<{ oldEmail: string | null }> {
     const [before] = await sql<{ oldEmail: string | null }>(
       tx,
-      'SELECT CASE WHEN lower(email) <> lower($2) THEN email END AS "oldEmail" FROM accounts WHERE id = $1',
-      [id, email],
+      `SELECT CASE WHEN NOT ${isSpelt('email', '$2')} THEN email END AS "oldEmail" FROM accounts WHERE id = $1`,
+      [id, spellingsOf(email)],
     );
     const { oldEmail = null } = before ?? {};
     await this.claimEmail(tx, email, id, oldEmail);
@@ -135,19 +148,24 @@ export class AccountStore {
         tx,
         `UPDATE accounts SET email = $2, password_hash = NULL, email_verified_at = now(), updated_at = now()
          WHERE id = $1 RETURNING id`,
-        [id, email],
+        [id, storedEmail(email)],
       ),
     );
     return { oldEmail };
   }
 
-  /** Marks an email as verified. @returns whether it is still the account's */
+  /**
+   * Marks an email as verified. The caller holds a lock on the account.
+   *
+   * @returns whether it is still the account's
+   */
   async verifyEmail(tx: EntityManager, id: string, email: string): Promise<boolean> {
+    await this.endUndoIfUnproved(tx, id);
     const rows = await sql(
       tx,
       `UPDATE accounts SET email_verified_at = coalesce(email_verified_at, now())
-       WHERE id = $1 AND lower(email) = lower($2) RETURNING id`,
-      [id, email],
+       WHERE id = $1 AND ${isSpelt('email', '$2')} RETURNING id`,
+      [id, spellingsOf(email)],
     );
     return rows.length === 1;
   }
@@ -163,6 +181,7 @@ export class AccountStore {
     id: string,
     passwordHash: string,
   ): Promise<{ id: string; email: string } | undefined> {
+    await this.endUndoIfUnproved(tx, id);
     const [row] = await sql<{ id: string; email: string }>(
       tx,
       `UPDATE accounts SET password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())
@@ -171,6 +190,74 @@ export class AccountStore {
       [id, passwordHash],
     );
     return row;
+  }
+
+  /** Gives the account a new password. The caller holds a lock on the account, and revokes what it has open. */
+  async setPassword(tx: EntityManager, id: string, passwordHash: string): Promise<ChangedAccount> {
+    const [row] = await sql<Omit<ChangedAccount, 'oldEmail'>>(
+      tx,
+      `UPDATE accounts SET password_hash = $2, updated_at = now() WHERE id = $1
+       RETURNING id, email, email_verified_at IS NOT NULL AS "emailVerified"`,
+      [id, passwordHash],
+    );
+    if (!row) throw new Error('The account that is changed was not there.');
+    return { ...row, oldEmail: null };
+  }
+
+  /** Gives the account an email that has been proved. The caller has called {@link holdEmail}. */
+  async moveToProvedEmail(tx: EntityManager, id: string, email: string): Promise<{ oldEmail: string | null }> {
+    const [before] = await sql<{ oldEmail: string | null }>(
+      tx,
+      'SELECT email AS "oldEmail" FROM accounts WHERE id = $1',
+      [id],
+    );
+    await namingConflicts(
+      sql(
+        tx,
+        `UPDATE accounts SET email = $2, email_verified_at = now(), updated_at = now() WHERE id = $1 RETURNING id`,
+        [id, storedEmail(email)],
+      ),
+    );
+    return before ?? { oldEmail: null };
+  }
+
+  /**
+   * Locks an email, after the accounts that have it and one that is to have it, until the transaction ends.
+   *
+   * @param accountId the one that is to have it; null: a new one
+   * @returns the other accounts that have it
+   * @throws ApiError `conflict` when an undo link of another account reserves it, `unavailable` when it changed hands meanwhile
+   */
+  async holdEmail(tx: EntityManager, email: string, accountId: string | null): Promise<EmailHolder[]> {
+    const holders = (lock: string) =>
+      sql<EmailHolder>(
+        tx,
+        `SELECT id, email_verified_at IS NOT NULL AS "isProved", password_hash IS NOT NULL AS "hasPassword", email
+         FROM accounts WHERE ${isSpelt('email', '$1')} OR id = $2 ORDER BY id ${lock}`,
+        [spellingsOf(email), accountId],
+      );
+    const held = new Set((await holders('FOR NO KEY UPDATE')).map(({ id }) => id));
+    await this.emailLinks.lockEmails(tx, [email]);
+    if (await this.emailLinks.isKept(tx, email, accountId)) throw takenEmail();
+    const now = await holders('');
+    if (now.some(({ id }) => !held.has(id))) throw unavailable('The email was just changed. Try again.', 1);
+    return now.filter(({ id }) => id !== accountId);
+  }
+
+  /** Takes an email that was never proved from the account that has it, and disables the account. */
+  async giveUpEmail(tx: EntityManager, id: string): Promise<void> {
+    await sql(
+      tx,
+      `UPDATE accounts SET email = NULL, disabled_at = coalesce(disabled_at, now()), updated_at = now()
+       WHERE id = $1 RETURNING id`,
+      [id],
+    );
+  }
+
+  /** Whoever reads a mailbox that had not been proved has the last word from now on. */
+  private async endUndoIfUnproved(tx: EntityManager, id: string): Promise<void> {
+    const unproved = await sql(tx, 'SELECT id FROM accounts WHERE id = $1 AND email_verified_at IS NULL', [id]);
+    if (unproved.length > 0) await this.emailLinks.endUndo(tx, id);
   }
 
   /** Replaces a hash by one of the same password at another cost, unless the password has been changed meanwhile. */
@@ -183,7 +270,7 @@ export class AccountStore {
   }
 
   /**
-   * Makes sure that an undo link of another account does not reserve an email, and locks the email until the
+   * Makes sure that no other account has an email, nor reserves it by an undo link, and locks the email until the
    * transaction ends.
    *
    * @param email null: none
@@ -198,7 +285,19 @@ export class AccountStore {
   ): Promise<void> {
     const locked = [email, old].filter((one) => one !== null);
     await this.emailLinks.lockEmails(tx, locked);
-    if (email !== null && (await this.emailLinks.isKept(tx, email, accountId))) throw takenEmail();
+    if (email === null) return;
+    if (await this.emailLinks.isKept(tx, email, accountId)) throw takenEmail();
+    if (await this.isTaken(tx, email, accountId)) throw takenEmail();
+  }
+
+  /** @returns whether another account has the email, in whatever spelling. The caller holds a lock on the email. */
+  private async isTaken(tx: EntityManager, email: string, accountId: string | null): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `SELECT id FROM accounts WHERE ${isSpelt('email', '$1')} AND id IS DISTINCT FROM $2 LIMIT 1`,
+      [spellingsOf(email), accountId],
+    );
+    return rows.length > 0;
   }
 }
 

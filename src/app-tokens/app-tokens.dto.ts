@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Max } from 'class-validator';
 import { Password } from '../passwords/passwords.dto.js';
 import { CurrentPassword } from '../sessions/reauthentication.dto.js';
-import { LONGEST_EMAIL } from '../accounts/account-fields.dto.js';
+import { LONGEST_EMAIL } from '../emails/email-address.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { LONGEST_NETWORK, readNetwork } from '../accounts/networks.js';
 import { Field, Id, Scopes, Text, type FieldOptions } from '../http/fields.js';

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
+import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
 import { longSql, sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import type { Outcome } from './audit-events.entity.js';
@@ -72,7 +73,8 @@ export class AuditEventStore implements OnModuleInit {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
        )
        INSERT INTO audit_emails (event_id, email, account_id)
-       SELECT id, $11::text, (SELECT a.id FROM accounts a WHERE lower(a.email) = lower($11::text))
+       SELECT id, $11::text, (
+         SELECT a.id FROM accounts a WHERE ${isSpelt('a.email', '$12')} ORDER BY ${nearestFirst('a', '$13')} LIMIT 1)
        FROM e WHERE $11::text IS NOT NULL RETURNING event_id`,
       [
         event.kind,
@@ -85,6 +87,8 @@ export class AuditEventStore implements OnModuleInit {
         event.details ?? {},
         event.address ?? null,
         event.requestId ?? null,
+        event.email === undefined ? null : storedEmail(event.email),
+        event.email === undefined ? [] : spellingsOf(event.email),
         event.email ?? null,
       ],
     );

@@ -1,17 +1,19 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 
 /**
- * `verify`: verifies this email. `undo`: restores this email, which the account had before. `tell`: only notifies this
- * email that it is no longer the account's, without a link.
+ * `verify`: verifies this email, which the account has. `sign_up`: makes an account with this email; each attempt to sign up
+ * has one. `change`: gives the account this email. `undo`: restores this email, which the account had before. `tell`: only
+ * notifies this email that it is no longer the account's, without a link.
  */
-export type EmailLinkPurpose = 'verify' | 'undo' | 'tell';
+export type EmailLinkPurpose = 'verify' | 'sign_up' | 'change' | 'undo' | 'tell';
 
 /** A link about an email that was mailed to it. Its token is derived from its id, not stored. */
 @Entity('email_links')
-@Check('email_links_purpose_check', `purpose IN ('verify', 'undo', 'tell')`)
+@Check('email_links_purpose_check', `purpose IN ('verify', 'undo', 'tell', 'sign_up', 'change')`)
 @Check('email_links_email_check', 'char_length(email) <= 254')
 @Index('email_links_account_id_idx', ['accountId'])
 @Index('email_links_email_idx', { synchronize: false })
+@Index('email_links_claims_idx', { synchronize: false })
 @Index('email_links_expires_at_idx', ['expiresAt'])
 export class EmailLinkEntity {
   @PrimaryGeneratedColumn('uuid')
@@ -20,7 +22,7 @@ export class EmailLinkEntity {
   @Column({ type: 'text' })
   purpose!: EmailLinkPurpose;
 
-  /** Null: no account has the email, or it is verified. The row is inserted anyway, so that all cases take as long. */
+  /** Null: an attempt to sign up, or no account has the email, or it is verified. The row is inserted anyway, so that all cases take as long. */
   @Column({ name: 'account_id', type: 'uuid', nullable: true })
   accountId!: string | null;
 
@@ -31,6 +33,10 @@ export class EmailLinkEntity {
 
   @Column({ type: 'text' })
   email!: string;
+
+  /** Of an attempt to sign up: the hash of its password, until it is redeemed or ended. */
+  @Column({ name: 'password_hash', type: 'text', nullable: true })
+  passwordHash!: string | null;
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;

@@ -16,6 +16,50 @@ export function verificationMail(email: string, link: string, publicUrl: string,
   });
 }
 
+/** The mail with a link that makes an account. */
+export function signUpMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
+  const { host } = new URL(publicUrl);
+  return linkMail({
+    subject: `Verify your email for ${host}`,
+    before: [
+      `Somebody is creating an account at ${host} with the email ${email}.`,
+      `If this is you, open this link within ${inWords(lifetime)} and enter the password that you signed up with:`,
+    ],
+    link,
+    label: 'Verify email',
+    after: ['If this is not you, you can ignore this mail. No account is created without the link and the password.'],
+  });
+}
+
+/** The mail with a link that gives an account a new email. */
+export function changeConfirmationMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
+  const { host } = new URL(publicUrl);
+  return linkMail({
+    subject: `Confirm your new email for ${host}`,
+    before: [
+      `The email of an account at ${host} is to be changed to ${email}.`,
+      `If this is you, open this link within ${inWords(lifetime)} and enter the password of your account:`,
+    ],
+    link,
+    label: 'Confirm email',
+    after: ['If this is not you, you can ignore this mail. Nothing changes without the link and the password.'],
+  });
+}
+
+/** The mail to whoever has an account already, when somebody asked for another one with their email. */
+export function takenEmailMail(email: string, publicUrl: string): MailContent {
+  const { host } = new URL(publicUrl);
+  return linkMail({
+    subject: `You already have an account at ${host}`,
+    before: [
+      `Somebody asked for an account at ${host} with the email ${email}, which already has one.`,
+      'If this was you, sign in to it. If you do not remember its password, ask for a new one.',
+      'If this was not you, you can ignore this mail. Nothing has changed.',
+    ],
+    after: [],
+  });
+}
+
 /** {@link emailChangedMail} without a link, for an address that cannot undo the change. */
 export function emailGoneMail(email: string, publicUrl: string): MailContent {
   const { host } = new URL(publicUrl);

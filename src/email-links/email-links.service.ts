@@ -1,22 +1,34 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
+import { storedEmail } from '../emails/email-address.js';
 import { SecretKeys, type KeyPurpose } from '../keys/secret-keys.js';
 import type { MailContent } from '../mail/mail-message.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
-import type { EmailLinkPurpose } from './email-links.entity.js';
-import { emailChangedMail, emailGoneMail, verificationMail } from './email-links.mails.js';
+import {
+  changeConfirmationMail,
+  emailChangedMail,
+  emailGoneMail,
+  signUpMail,
+  takenEmailMail,
+  verificationMail,
+} from './email-links.mails.js';
 import { EmailLinkStore } from './email-links.store.js';
 
 /** How long a change of email can be undone, in seconds. */
 export const UNDO_TTL = 172_800;
 
 const VERIFICATION_MAIL = 'email-verification';
+const SIGN_UP_MAIL = 'sign-up';
+const CONFIRMATION_MAIL = 'email-change';
 const CHANGE_MAIL = 'email-changed';
 const GONE_MAIL = 'email-gone';
 
-/** The purposes whose mails contain a link. */
-export type LinkedPurpose = Exclude<EmailLinkPurpose, 'tell'>;
+/** What links do: `verify` redeems every claim to an email. */
+export type LinkedPurpose = 'verify' | 'undo';
+
+/** The kinds of mail that carry claims. */
+const CLAIM_MAILS = { verify: VERIFICATION_MAIL, sign_up: SIGN_UP_MAIL, change: CONFIRMATION_MAIL } as const;
 
 const KEYS = { verify: 'email-verification', undo: 'email-undo' } as const satisfies Record<LinkedPurpose, KeyPurpose>;
 
@@ -35,6 +47,12 @@ export class EmailLinks implements OnModuleInit {
     this.mailQueue.register(VERIFICATION_MAIL, (id) =>
       this.render('verify', id, (email, link) => verificationMail(email, link, publicUrl, resetTtl)),
     );
+    for (const [kind, write] of [
+      [SIGN_UP_MAIL, signUpMail],
+      [CONFIRMATION_MAIL, changeConfirmationMail],
+    ] as const) {
+      this.mailQueue.register(kind, (id) => this.renderClaim(id, write));
+    }
     this.mailQueue.register(CHANGE_MAIL, (id) =>
       this.render('undo', id, (email, link) => emailChangedMail(email, link, publicUrl, UNDO_TTL)),
     );
@@ -52,13 +70,29 @@ export class EmailLinks implements OnModuleInit {
   }
 
   /**
+   * Mails a link that makes an account with this email and password, or, if an account has proved the email, tells its
+   * holder so. Which of these is decided when the mail is sent, so that the request does the same work.
+   */
+  async askToSignUp(tx: EntityManager, email: string, passwordHash: string): Promise<void> {
+    const attempt = { purpose: 'sign_up', accountId: null, email, passwordHash } as const;
+    const id = await this.store.open(tx, attempt, this.config.resetTtl);
+    await this.mailQueue.add(tx, { kind: SIGN_UP_MAIL, subjectId: id, recipient: storedEmail(email) });
+  }
+
+  /** Mails a link that gives an account a new email, in place of one that is pending. */
+  async askToChange(tx: EntityManager, accountId: string, email: string): Promise<void> {
+    const id = await this.store.open(tx, { purpose: 'change', accountId, email }, this.config.resetTtl);
+    await this.mailQueue.add(tx, { kind: CONFIRMATION_MAIL, subjectId: id, recipient: storedEmail(email) });
+  }
+
+  /**
    * Mails a link that verifies an email to the account that has it and has not verified it yet. Does the same work when
    * there is no such account.
    */
   async askAgain(tx: EntityManager, email: string): Promise<{ accountId: string | null }> {
     const link = await this.store.openForUnverified(tx, email, this.config.resetTtl);
-    const mail = { kind: VERIFICATION_MAIL, subjectId: link.id, recipient: link.email };
-    await this.mailQueue.add(tx, mail, { discard: link.accountId === null });
+    const mail = { kind: CLAIM_MAILS[link.purpose], subjectId: link.id, recipient: link.email };
+    await this.mailQueue.add(tx, mail, { discard: link.accountId === null && link.purpose === 'verify' });
     return link;
   }
 
@@ -90,13 +124,27 @@ export class EmailLinks implements OnModuleInit {
     return this.secretKeys.verify(KEYS[purpose], token);
   }
 
+  private async renderClaim(
+    id: string,
+    write: (email: string, link: string, publicUrl: string, lifetime: number) => MailContent,
+  ): Promise<MailContent | undefined> {
+    const { publicUrl, resetTtl } = this.config;
+    const claim = await this.store.findClaim(id);
+    if (!claim) return undefined;
+    if (await this.store.isProved(claim.email)) return takenEmailMail(claim.email, publicUrl);
+    return write(claim.email, this.linkTo('verify', id), publicUrl, resetTtl);
+  }
+
+  private linkTo(purpose: LinkedPurpose, id: string): string {
+    return `${this.config.publicUrl}/email/${purpose}#token=${this.secretKeys.sign(KEYS[purpose], id)}`;
+  }
+
   private async render(
     purpose: LinkedPurpose,
     id: string,
     write: (email: string, link: string) => MailContent,
   ): Promise<MailContent | undefined> {
     const live = await this.store.findLive(purpose, id);
-    const token = this.secretKeys.sign(KEYS[purpose], id);
-    return live && write(live.email, `${this.config.publicUrl}/email/${purpose}#token=${token}`);
+    return live && write(live.email, this.linkTo(purpose, id));
   }
 }

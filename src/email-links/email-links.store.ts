@@ -3,12 +3,28 @@ import { EntityManager } from 'typeorm';
 import { EMAIL_LOCKS } from '../database/locks.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
 import { ENDING_LINKS } from '../revocations/account-revocation.store.js';
 import type { EmailLinkPurpose } from './email-links.entity.js';
 
 /** The account and the email of a link that can still be used. */
 export interface LiveEmailLink {
   accountId: string;
+  email: string;
+}
+
+/** A link by which somebody says that an email is theirs. */
+export type Claim = {
+  id: string;
+  email: string;
+  /** The hash of the password that redeems it. */ passwordHash: string | null;
+} & ({ purpose: 'sign_up'; accountId: null } | { purpose: 'verify' | 'change'; accountId: string });
+
+/** A mail that is to be sent for a link. */
+export interface LinkToMail {
+  id: string;
+  purpose: 'verify' | 'sign_up' | 'change';
+  accountId: string | null;
   email: string;
 }
 
@@ -24,6 +40,8 @@ export class EmailLinkStore implements OnModuleInit {
 
   onModuleInit(): void {
     this.sweeper.add({ table: 'email_links', where: `expires_at < now() - interval '7 days'` });
+    // No hash is kept longer than it is of use.
+    this.sweeper.add({ table: 'email_links', where: `purpose = 'sign_up' AND expires_at < now()` });
   }
 
   /** Locks emails until the transaction ends, for whatever assigns, releases or reserves one of them. */
@@ -32,7 +50,7 @@ export class EmailLinkStore implements OnModuleInit {
       tx,
       `SELECT pg_advisory_xact_lock($1, hash)
        FROM (SELECT DISTINCT hashtext(lower(email)) AS hash FROM unnest($2::text[]) AS email ORDER BY 1) AS hashes`,
-      [EMAIL_LOCKS, emails],
+      [EMAIL_LOCKS, emails.map(storedEmail)],
     );
   }
 
@@ -41,8 +59,8 @@ export class EmailLinkStore implements OnModuleInit {
     const rows = await sql(
       tx,
       `SELECT l.id FROM email_links l
-       WHERE l.purpose = 'undo' AND lower(l.email) = lower($1) AND ${LIVE} AND l.account_id IS DISTINCT FROM $2 LIMIT 1`,
-      [email, accountId],
+       WHERE l.purpose = 'undo' AND ${isSpelt('l.email', '$1')} AND ${LIVE} AND l.account_id IS DISTINCT FROM $2 LIMIT 1`,
+      [spellingsOf(email), accountId],
     );
     return rows.length > 0;
   }
@@ -62,8 +80,8 @@ export class EmailLinkStore implements OnModuleInit {
       tx,
       `UPDATE email_links l SET expires_at = now() + $3 * interval '1 second'
        WHERE l.account_id = $1 AND l.purpose = 'undo' AND ${LIVE}
-       RETURNING l.id, lower(l.email) = lower($2) AS "isSameEmail"`,
-      [accountId, email, lifetime],
+       RETURNING l.id, ${isSpelt('l.email', '$2')} AS "isSameEmail"`,
+      [accountId, spellingsOf(email), lifetime],
     );
     return row;
   }
@@ -77,14 +95,14 @@ export class EmailLinkStore implements OnModuleInit {
   /** @param lifetime in seconds */
   async open(
     tx: EntityManager,
-    link: { purpose: EmailLinkPurpose; accountId: string; email: string },
+    link: { purpose: EmailLinkPurpose; accountId: string | null; email: string; passwordHash?: string },
     lifetime: number,
   ): Promise<string> {
     const [row] = await sql<{ id: string }>(
       tx,
-      `INSERT INTO email_links (purpose, account_id, email, expires_at)
-       VALUES ($1, $2, $3, now() + $4 * interval '1 second') RETURNING id`,
-      [link.purpose, link.accountId, link.email, lifetime],
+      `INSERT INTO email_links (purpose, account_id, email, password_hash, expires_at)
+       VALUES ($1, $2, $3, $5, now() + $4 * interval '1 second') RETURNING id`,
+      [link.purpose, link.accountId, storedEmail(link.email), lifetime, link.passwordHash ?? null],
     );
     if (!row) throw new Error('The new link was not returned.');
     return row.id;
@@ -92,25 +110,31 @@ export class EmailLinkStore implements OnModuleInit {
 
   /**
    * Opens a link for the account that has this email and has not verified it, or for none: the same work either way.
+   *
+   * @returns the link, or, if there is no such account, the latest attempt to sign up with this email or to change to it
    */
-  async openForUnverified(
-    tx: EntityManager,
-    email: string,
-    lifetime: number,
-  ): Promise<{ id: string; accountId: string | null; email: string }> {
-    const [row] = await sql<{ id: string; accountId: string | null; email: string }>(
+  async openForUnverified(tx: EntityManager, email: string, lifetime: number): Promise<LinkToMail> {
+    const [row] = await sql<LinkToMail & { claimId: string | null; claimPurpose: 'sign_up' | 'change' | null }>(
       tx,
       `WITH a AS (
          SELECT id, email FROM accounts
-         WHERE lower(email) = lower($1) AND disabled_at IS NULL AND email_verified_at IS NULL FOR SHARE
+         WHERE id = (SELECT id FROM accounts a WHERE ${isSpelt('email', '$3')} ORDER BY ${nearestFirst('a', '$1')} LIMIT 1)
+           AND disabled_at IS NULL AND email_verified_at IS NULL FOR SHARE
+       ), claim AS (
+         SELECT l.id, l.purpose FROM email_links l
+         WHERE l.purpose IN ('sign_up', 'change') AND ${isSpelt('l.email', '$3')} AND ${LIVE}
+         ORDER BY l.created_at DESC LIMIT 1
        )
        INSERT INTO email_links (purpose, account_id, email, expires_at)
-       VALUES ('verify', (SELECT id FROM a), coalesce((SELECT email FROM a), $1), now() + $2 * interval '1 second')
-       RETURNING id, account_id AS "accountId", email`,
-      [email, lifetime],
+       VALUES ('verify', (SELECT id FROM a), coalesce((SELECT email FROM a), $4), now() + $2 * interval '1 second')
+       RETURNING id, purpose, account_id AS "accountId", email, (SELECT id FROM claim) AS "claimId",
+         (SELECT purpose FROM claim) AS "claimPurpose"`,
+      [email, lifetime, spellingsOf(email), storedEmail(email)],
     );
     if (!row) throw new Error('The new link was not returned.');
-    return row;
+    const { claimId, claimPurpose, ...link } = row;
+    if (link.accountId !== null || claimId === null || claimPurpose === null) return link;
+    return { ...link, id: claimId, purpose: claimPurpose };
   }
 
   /** @returns a link that can still be used; a `verify` link only while the account has its email */
@@ -123,6 +147,52 @@ export class EmailLinkStore implements OnModuleInit {
       [purpose, id],
     );
     return row;
+  }
+
+  /** @returns a claim that can still be redeemed; of an account, while it is enabled and has the email or not yet */
+  async findClaim(id: string, manager = this.manager): Promise<Claim | undefined> {
+    const [row] = await sql<Claim>(
+      manager,
+      `SELECT l.id, l.purpose, l.account_id AS "accountId", l.email,
+         CASE WHEN l.purpose = 'sign_up' THEN l.password_hash ELSE a.password_hash END AS "passwordHash"
+       FROM email_links l LEFT JOIN accounts a ON a.id = l.account_id
+       WHERE l.id = $1 AND ${LIVE} AND (
+         l.purpose = 'sign_up'
+         OR l.purpose = 'change' AND a.disabled_at IS NULL
+         OR l.purpose = 'verify' AND a.disabled_at IS NULL AND lower(a.email) = lower(l.email))`,
+      [id],
+    );
+    return row;
+  }
+
+  /** Marks a claim as redeemed: of several calls at once, one succeeds. The caller holds the accounts and the email. */
+  async redeem(tx: EntityManager, id: string): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `UPDATE email_links l SET ended_at = now(), password_hash = NULL WHERE l.id = $1 AND ${LIVE} RETURNING l.id`,
+      [id],
+    );
+    return rows.length === 1;
+  }
+
+  /** Ends every attempt to sign up with an email, and every pending change to it. The caller holds the email. */
+  async endClaims(tx: EntityManager, email: string): Promise<void> {
+    await sql(
+      tx,
+      `UPDATE email_links l SET ended_at = now(), password_hash = NULL
+       WHERE l.purpose IN ('sign_up', 'change') AND ${isSpelt('l.email', '$1')} AND l.ended_at IS NULL RETURNING l.id`,
+      [spellingsOf(email)],
+    );
+  }
+
+  /** @returns whether an account has this email and has proved it */
+  async isProved(email: string): Promise<boolean> {
+    const rows = await sql(
+      this.manager,
+      `SELECT id FROM accounts WHERE ${isSpelt('email', '$1')} AND email_verified_at IS NOT NULL LIMIT 1`,
+      [spellingsOf(email)],
+    );
+    return rows.length > 0;
   }
 
   /**
@@ -147,8 +217,16 @@ export class EmailLinkStore implements OnModuleInit {
     return row;
   }
 
-  /** Ends the account's `verify` links, after its email has been verified. */
+  /** Ends the account's `verify` and `change` links. */
   async endVerifications(tx: EntityManager, accountId: string): Promise<void> {
     await sql(tx, `${ENDING_LINKS.verify} RETURNING id`, [accountId]);
+  }
+
+  /**
+   * Ends the link that undoes a change of email, once the new mailbox has been proved: until then whoever had the account
+   * before has the last word, and from then on whoever reads that mailbox.
+   */
+  async endUndo(tx: EntityManager, accountId: string): Promise<void> {
+    await sql(tx, `${ENDING_LINKS.undo} RETURNING id`, [accountId]);
   }
 }

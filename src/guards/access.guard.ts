@@ -34,7 +34,7 @@ export class AccessGuard implements CanActivate {
     switch (access.scheme) {
       case 'public':
         if (access.limited) await this.limitRequests(addressForLimits(request.ip), reply);
-        return true;
+        return !access.session || request.headers.authorization === undefined || this.bearerJwt.admits(request);
       case 'session':
         return (await this.bearerJwt.admits(request)) && this.limitWrites(request, reply);
       case 'app':

@@ -13,7 +13,11 @@ export const verificationPage = (): string =>
     field: 'verify_email_token',
     done: 'Your email is verified. You can sign in now.',
     used: USED,
-    form: oneButton('Confirm that this is your email. You can then sign in.', 'Verify email'),
+    form: `<p id="hint">Enter the password that you signed up with, or that of your account, to confirm that this is your email.</p>
+<label for="password">Password</label>
+<input id="password" type="password" autocomplete="current-password" required aria-describedby="hint problem">
+<label><input id="show" type="checkbox"> Show password</label>
+<button id="press" type="submit">Verify email</button>`,
   });
 
 /** The page on which a change of email is undone. */

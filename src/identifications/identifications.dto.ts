@@ -58,7 +58,7 @@ export class NewIdentification {
   @ApiPropertyOptional({
     type: String,
     nullable: true,
-    format: 'email',
+    format: 'idn-email',
     maxLength: 254,
     example: 'username@example.com',
   })
@@ -123,7 +123,7 @@ export class IdentificationView {
   @ApiProperty({ example: 'example' })
   user_agent!: string;
 
-  @ApiProperty({ type: String, format: 'email', nullable: true, example: 'username@example.com' })
+  @ApiProperty({ type: String, format: 'idn-email', nullable: true, example: 'username@example.com' })
   email!: string | null;
 
   @ApiProperty({ description: 'The account that was found', type: FoundAccountView, nullable: true })

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { domainsOver } from '../accounts/email-domains.js';
+import { domainsOver } from '../emails/email-domains.js';
+import { isSpelt, nearestFirst, spellingsOf } from '../emails/email-address.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
@@ -50,7 +51,10 @@ export const BY_NETWORK = `
   WHERE n.network >>= $1::inet AND a.disabled_at IS NULL
   ORDER BY masklen(n.network) DESC, a.created_at, a.id LIMIT 1`;
 
-const BY_EMAIL = `SELECT a.id FROM accounts a WHERE lower(a.email) = lower($2) AND a.disabled_at IS NULL`;
+const BY_EMAIL = `
+  SELECT a.id FROM accounts a WHERE ${isSpelt('a.email', '$8')} AND a.disabled_at IS NULL
+    AND (a.email_verified_at IS NOT NULL OR NOT $9)
+  ORDER BY ${nearestFirst('a', '$2')} LIMIT 1`;
 
 /** The account with the most specific of the domains `$3`; the oldest of several. */
 const BY_DOMAIN = `
@@ -101,6 +105,8 @@ export class IdentificationStore implements OnModuleInit {
       url,
       userAgent,
       this.config.identificationTtl,
+      email === null ? [] : spellingsOf(email),
+      this.config.emailVerification === 'required',
     ]);
     return row?.id;
   }

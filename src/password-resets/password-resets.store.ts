@@ -3,6 +3,7 @@ import { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { isSpelt, nearestFirst, spellingsOf } from '../emails/email-address.js';
 
 const LIVE = 'r.ended_at IS NULL AND r.expires_at > now()';
 
@@ -33,7 +34,9 @@ export class PasswordResetStore implements OnModuleInit {
     const [row] = await sql<{ id: string; accountId: string | null; email: string | null }>(
       tx,
       `WITH a AS (
-         SELECT id, email FROM accounts WHERE lower(email) = lower($1) AND disabled_at IS NULL FOR SHARE
+         SELECT id, email FROM accounts
+         WHERE id = (SELECT id FROM accounts a WHERE ${isSpelt('email', '$4')} ORDER BY ${nearestFirst('a', '$1')} LIMIT 1)
+           AND disabled_at IS NULL FOR SHARE
        ), ended AS (
          UPDATE password_resets SET ended_at = now() WHERE id IN (
            SELECT r.id FROM password_resets r WHERE r.account_id = (SELECT id FROM a) AND ${LIVE}
@@ -42,7 +45,7 @@ export class PasswordResetStore implements OnModuleInit {
        INSERT INTO password_resets (account_id, expires_at)
        VALUES ((SELECT id FROM a), now() + $2 * interval '1 second')
        RETURNING id, account_id AS "accountId", (SELECT email FROM a) AS email`,
-      [email, this.config.resetTtl, this.config.maxResetsPerAccount - 1],
+      [email, this.config.resetTtl, this.config.maxResetsPerAccount - 1, spellingsOf(email)],
     );
     if (!row) throw new Error('The new reset was not returned.');
     return row;

@@ -1,5 +1,4 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { isEmail } from 'class-validator';
 import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -7,6 +6,7 @@ import { unauthorized } from '../errors/api-error.js';
 import { unverified } from '../errors/common-errors.js';
 import type { AccountEntity } from '../accounts/accounts.entity.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
+import { readEmail } from '../emails/email-address.js';
 import { PasswordDecoys } from './password-decoys.service.js';
 import { PasswordHasher } from './password-hasher.js';
 import { readHash, type StoredHash } from './password-hashes.js';
@@ -57,7 +57,7 @@ export class PasswordChecks {
         outcome: 'failure',
         ...(known && { subject: known.id }),
         // Some users enter their password as the email.
-        ...((known ?? isEmail(email)) && { email }),
+        ...((known ?? 'value' in readEmail(email)) && { email }),
       });
       throw wrongCredentials();
     }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { foldEmail } from '../accounts/email.js';
+import { foldEmail } from '../emails/email-address.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { SecretKeys } from '../keys/secret-keys.js';

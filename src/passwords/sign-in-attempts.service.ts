@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { foldEmail } from '../accounts/email.js';
+import { foldEmail } from '../emails/email-address.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';

@@ -7,7 +7,7 @@ import { ANNOUNCE, Revocations } from './revocations.service.js';
 export interface Extent {
   sessions?: boolean;
   resets?: boolean;
-  /** `verify`: links that verify an email; `all`: also links that undo a change of email. */
+  /** `verify`: links that verify an email or change it; `all`: also links that undo a change. */
   links?: 'verify' | 'all';
   tokens?: (keyof typeof TOKENS)[];
 }
@@ -15,12 +15,12 @@ export interface Extent {
 /** For signing out: what the account's own sign-ins have opened. */
 export const SIGN_INS: Extent = { sessions: true, tokens: ['logins'] };
 /**
- * For a change of credentials: whatever signs in as the account, resets that could, and tokens that it has on behalf of
- * others.
+ * For a change of credentials: whatever signs in as the account, resets that could, pending changes of its email, and
+ * tokens that it has on behalf of others.
  */
-export const CREDENTIALS: Extent = { sessions: true, resets: true, tokens: ['user'] };
+export const CREDENTIALS: Extent = { sessions: true, resets: true, links: 'verify', tokens: ['user'] };
 /** Also App-Tokens, and the access tokens of the clients that the account owns. */
-export const EVERYTHING: Extent = { sessions: true, resets: true, tokens: ['all'] };
+export const EVERYTHING: Extent = { sessions: true, resets: true, links: 'verify', tokens: ['all'] };
 /** Raises the epochs of clients. */
 export const RAISE_CLIENT_EPOCHS = 'UPDATE oauth_clients SET epoch = epoch + 1';
 
@@ -40,7 +40,11 @@ const TOKENS = {
 const END_LINKS = 'UPDATE email_links SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL';
 
 /** Ends live links of the account `$1`. */
-export const ENDING_LINKS = { verify: `${END_LINKS} AND purpose = 'verify'`, all: END_LINKS };
+export const ENDING_LINKS = {
+  verify: `${END_LINKS} AND purpose IN ('verify', 'change')`,
+  undo: `${END_LINKS} AND purpose = 'undo'`,
+  all: END_LINKS,
+};
 
 /** Revokes what accounts have open. Nothing else does. */
 @Injectable()

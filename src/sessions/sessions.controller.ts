@@ -37,8 +37,9 @@ export class SessionsController {
   @ApiOperation({
     summary: 'Account Create',
     description:
-      'Creates an account and signs it in. With EMAIL_VERIFICATION=required, it mails a verification link instead and ' +
-      'returns the account; see `PUT /account/email`. Only available with SIGNUP=open.',
+      'Creates an account and signs it in. With EMAIL_VERIFICATION=required, it mails a link instead, with which ' +
+      '`PUT /account/email` creates the account; the response is the same for an email that has one already, whose holder ' +
+      'is told so by mail. Only available with SIGNUP=open.',
   })
   @ApiExtraModels(TokenAnswer, AccountView)
   @ApiCreatedResponse(TOKEN_OR_ACCOUNT)
@@ -97,8 +98,9 @@ export class SessionsController {
     summary: 'Account Update',
     description:
       'Sets a new email and password, ends all sessions of the account, and opens a new one. With ' +
-      'EMAIL_VERIFICATION=required, a new email has to be verified first. The old address is notified, with a link to ' +
-      'undo the change within 48 hours. With REAUTHENTICATE_AFTER, `current_password` may be needed.',
+      'EMAIL_VERIFICATION=required, a new email takes effect when `PUT /account/email` confirms it; until then the old one ' +
+      'stays, and the response is the same for an email that another account has. The old address is notified of the ' +
+      'change, with a link to undo it within 48 hours. With REAUTHENTICATE_AFTER, `current_password` may be needed.',
   })
   @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiOkResponse(TOKEN_OR_ACCOUNT)

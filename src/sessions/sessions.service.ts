@@ -2,10 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
+import { AccountIds } from '../accounts/account-ids.service.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { MailCaps } from '../accounts/mail-caps.service.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
-import { foldEmail } from '../accounts/email.js';
+import { foldEmail } from '../emails/email-address.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import { PasswordNotices } from '../passwords/password-notices.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
@@ -15,7 +16,7 @@ import { ApiError, notYours, unauthorized } from '../errors/api-error.js';
 import { idIn } from '../http/validation.js';
 import { currentOrigin } from '../http/current-request.js';
 import { Limits } from '../limits/limits.service.js';
-import { AccountRevocation, CREDENTIALS, SIGN_INS, type Extent } from '../revocations/account-revocation.store.js';
+import { AccountRevocation, CREDENTIALS, SIGN_INS } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import type { OpenSession } from './open-session.js';
@@ -44,6 +45,7 @@ export class Sessions {
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly accounts: AccountStore,
+    private readonly accountIds: AccountIds,
     private readonly emailLinks: EmailLinks,
     private readonly passwordNotices: PasswordNotices,
     private readonly passwordChecks: PasswordChecks,
@@ -61,10 +63,10 @@ export class Sessions {
   ) {}
 
   /**
-   * Creates an account and signs it in or, if EMAIL_VERIFICATION requires it, mails a link that verifies its email.
+   * Creates an account and signs it in or, if EMAIL_VERIFICATION requires it, mails a link that does.
    *
-   * @throws ApiError `invalid_params`, `forbidden` unless SIGNUP is open, `conflict` when the email is taken,
-   *   `unavailable`
+   * @throws ApiError `invalid_params`, `forbidden` unless SIGNUP is open, `conflict` when the email is taken and needs no
+   *   proof, `unavailable`
    */
   async signUp({ email, password, remember_me }: Credentials): Promise<TokenPair | AccountView> {
     if (this.config.signup !== 'open') {
@@ -72,13 +74,13 @@ export class Sessions {
       throw signupClosed();
     }
     const passwordHash = await this.hasher.hash(password, { emails: [email] });
+    if (this.config.emailVerification === 'required') return this.attemptToSignUp(email, passwordHash);
     try {
       return await this.answer(
         await this.manager.transaction(async (tx) => {
           const account = await this.accounts.create(tx, { email, passwordHash, role: 'user' });
-          await this.askToVerify(tx, account.id, email);
           await this.audit.record(tx, { kind: 'account.created', subject: account.id, actorId: account.id, email });
-          return this.openIfVerified(tx, { ...account, emailVerified: false }, remember_me);
+          return this.open(tx, account, remember_me);
         }),
       );
     } catch (error) {
@@ -87,6 +89,20 @@ export class Sessions {
       }
       throw error;
     }
+  }
+
+  /**
+   * Mails a link that makes the account, once it is redeemed with this password. Whether the email has an account already
+   * only its holder hears, in that mail.
+   */
+  private async attemptToSignUp(email: string, passwordHash: string): Promise<AccountView> {
+    await this.manager.transaction(async (tx) => {
+      await this.mailCaps.take(tx, 'links', email);
+      await this.emailLinks.askToSignUp(tx, email, passwordHash);
+      await this.audit.record(tx, { kind: 'account.sign_up_requested', email });
+    });
+    this.emailLinks.wake();
+    return { id: await this.accountIds.of(email), email };
   }
 
   /**
@@ -138,8 +154,8 @@ export class Sessions {
   }
 
   /**
-   * Sets a new email and password, revokes what the account has open, and opens a new session, unless the new email has
-   * to be verified first. The old address is notified.
+   * Sets a new email and password, revokes what the account has open, and opens a new session. The old address is
+   * notified. With EMAIL_VERIFICATION=required the email is pending until the link that is mailed to it is redeemed.
    *
    * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
    *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`; and as
@@ -152,7 +168,9 @@ export class Sessions {
   ): Promise<TokenPair | AccountView> {
     if (id.toLowerCase() !== principal.accountId) throw notYours(idIn(id));
     await this.limits.take({ key: `change ${principal.accountId}`, ...CHANGES });
-    if (foldEmail(change.email) !== foldEmail(principal.email)) {
+    const isOther = foldEmail(change.email) !== foldEmail(principal.email);
+    const isPending = isOther && this.config.emailVerification === 'required';
+    if (isOther) {
       await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });
     }
     const isChecked = await this.reauthentication.require(principal, change.current_password);
@@ -161,20 +179,21 @@ export class Sessions {
     const passwordHash = await this.hasher.hash(change.password, owner);
     const opened = await this.revocations.transaction(async (tx) => {
       await this.callers.holdSession(tx, principal);
-      const account = await this.accounts.changeCredentials(tx, principal.accountId, change.email, passwordHash);
-      const isOther = account.oldEmail !== null;
-      const extent: Extent = isOther ? { ...CREDENTIALS, links: 'verify' } : CREDENTIALS;
-      const credentialEpoch = await this.accountRevocation.revoke(tx, account.id, extent);
+      const { accountId } = principal;
+      const account = isPending
+        ? await this.accounts.setPassword(tx, accountId, passwordHash)
+        : await this.accounts.changeCredentials(tx, accountId, change.email, passwordHash);
+      const credentialEpoch = await this.accountRevocation.revoke(tx, account.id, CREDENTIALS);
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
       await this.mailCaps.take(tx, 'passwords', account.email);
       await this.passwordNotices.tell(tx, account, 'session');
       if (account.oldEmail !== null) {
         await this.mailCaps.take(tx, 'notices', account.oldEmail);
-        const undoable = account.wasVerified || this.config.emailVerification === 'off';
-        await this.emailLinks.notifyOldAddress(tx, account.id, account.oldEmail, undoable);
+        await this.emailLinks.notifyOldAddress(tx, account.id, account.oldEmail);
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
-      if (!account.emailVerified) await this.askToVerify(tx, account.id, account.email);
+      if (isPending) await this.askToChange(tx, account.id, change.email);
+      else if (!account.emailVerified) await this.askToVerify(tx, account.id, account.email);
       const continued = isChecked ? undefined : principal.sessionId;
       return this.openIfVerified(tx, { ...account, credentialEpoch }, change.remember_me, continued);
     });
@@ -198,6 +217,12 @@ export class Sessions {
   private async askToVerify(tx: EntityManager, accountId: string, email: string): Promise<void> {
     if (this.config.emailVerification === 'required') await this.mailCaps.take(tx, 'links', email);
     await this.emailLinks.askToVerify(tx, accountId, email);
+  }
+
+  private async askToChange(tx: EntityManager, accountId: string, email: string): Promise<void> {
+    await this.mailCaps.take(tx, 'links', email);
+    await this.emailLinks.askToChange(tx, accountId, email);
+    await this.audit.record(tx, { kind: 'account.email_change_requested', subject: accountId, email });
   }
 
   private async openIfVerified(

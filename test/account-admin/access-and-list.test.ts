@@ -353,7 +353,9 @@ describe('Accounts are listed', () => {
       const sent = await statements.during(async () => {
         expect((await list(query)).status).toBe(200);
       });
-      const { text, values } = sent.find((one) => one.text.includes('FROM accounts') && one.text.includes('LIMIT')) ?? {
+      const { text, values } = sent.find(
+        (one) => one.text.startsWith('SELECT') && /FROM accounts[^]*LIMIT/.test(one.text),
+      ) ?? {
         text: '',
         values: [],
       };

@@ -40,7 +40,7 @@ import {
 } from '../support/account-admin.js';
 import { postForm } from '../support/oauth.js';
 import { eventually } from '../support/process.js';
-import { newEmail } from '../support/server.js';
+import { newEmail, shouted } from '../support/server.js';
 import { logIn, signedInUser, tokenHeaders } from '../support/tokens.js';
 
 withAdmins();
@@ -337,7 +337,7 @@ describe('An account is changed:', () => {
       { disabled: true },
       { disabled: false },
       { email: other },
-      { email: other.toUpperCase() },
+      { email: shouted(other) },
       { password: null },
       {
         ...{
@@ -464,7 +464,7 @@ describe('An account is changed:', () => {
 
   it('the case of its email alone ends nothing', async () => {
     const held = await everything();
-    expect((await change(held.id, { email: held.email.toUpperCase() })).body.email).toBe(held.email.toUpperCase());
+    expect((await change(held.id, { email: shouted(held.email) })).body.email).toBe(shouted(held.email));
     expect(await opened(held)).toEqual(ALL);
     expect((await mailsAbout(held.email)).map(({ kind }) => kind)).toEqual(['password-reset']);
   });

@@ -25,7 +25,7 @@ import {
   withTrail,
 } from '../support/audit-log.js';
 import { basic } from '../support/oauth.js';
-import { bearer, claimsOf, newEmail, signUp } from '../support/server.js';
+import { bearer, claimsOf, newEmail, shouted, signUp } from '../support/server.js';
 
 withTrail();
 
@@ -87,7 +87,7 @@ const ACTS: Acts = [
   [
     'signing up with an email that is taken',
     () => {
-      const account = { email: user.email.toUpperCase(), password: newPassword() };
+      const account = { email: shouted(user.email), password: newPassword() };
       return Promise.resolve({
         request: { method: 'POST', path: '/accounts', body: { account } },
         status: 409,
@@ -124,7 +124,7 @@ const ACTS: Acts = [
     'a wrong password for a session',
     async () => {
       const { id, email } = await newAccount();
-      const account = { email: email.toUpperCase(), password: newPassword() };
+      const account = { email: shouted(email), password: newPassword() };
       return {
         request: { method: 'POST', path: '/account/session', body: { account } },
         status: 401,
@@ -409,9 +409,9 @@ const ACTS: Acts = [
   [
     'verifying one’s email',
     async () => {
-      const { id, email } = await newAccount();
+      const { id, email, password } = await newAccount();
       await strict.call('POST', '/account/email', { account: { email } });
-      const account = { verify_email_token: await emailToken(id, 'verify') };
+      const account = { verify_email_token: await emailToken(id, 'verify'), password };
       return {
         request: { at: strict, method: 'PUT', path: '/account/email', body: { account } },
         status: 200,
@@ -439,9 +439,9 @@ const ACTS: Acts = [
   [
     'a link about an email that has been used',
     async () => {
-      const { id, email } = await newAccount();
+      const { id, email, password } = await newAccount();
       await strict.call('POST', '/account/email', { account: { email } });
-      const account = { verify_email_token: await emailToken(id, 'verify') };
+      const account = { verify_email_token: await emailToken(id, 'verify'), password };
       const request = { at: strict, method: 'PUT', path: '/account/email', body: { account } };
       expect((await send(request, newRequestId())).status).toBe(200);
       const [row] = await database.query<{ id: string }>('SELECT id FROM email_links WHERE account_id = $1', [id]);
