@@ -3,7 +3,15 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { runningPostgres } from '@latchkey/supervised-postgres';
-import { cleanUp, isAlive, newFolder, postmasterOf, processesNaming, ServerProcess } from './support/process.js';
+import {
+  cleanUp,
+  eventually,
+  isAlive,
+  newFolder,
+  postmasterOf,
+  processesNaming,
+  ServerProcess,
+} from './support/process.js';
 import { claimsOf, TEST_SECRET_KEY } from './support/server.js';
 
 const CHEAP = { BCRYPT_COST: '4', LOG_LEVEL: 'info' };
@@ -27,6 +35,21 @@ function valueOf(dataDir: string, label: string): string {
       .trim() ?? ''
   );
 }
+
+it('a seed that is told to stop stops its database first', async () => {
+  const dataDir = join(newFolder(), 'data');
+  const command = [process.execPath, resolve('dist/src/commands/seed.js')];
+  const run = await ServerProcess.start({ ...CHEAP, DATA_DIR: dataDir }, { command });
+  const postmaster = await eventually(() => {
+    const pid = postmasterOf(dataDir);
+    expect(pid).toBeGreaterThan(0);
+    return pid;
+  });
+  const { code } = await run.stop();
+  expect([code, run.stderr]).toEqual([1, 'Stopped by SIGTERM.\n']);
+  expect(isAlive(postmaster)).toBe(false);
+  expect(run.stdout).not.toContain('Created');
+});
 
 describe('npm run seed', () => {
   let dataDir: string;

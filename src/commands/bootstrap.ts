@@ -13,18 +13,19 @@ import { LimitsModule } from '../limits/limits.module.js';
 import { createLogger, NestLogger } from '../logging/logger.js';
 import { RevocationsModule } from '../revocations/revocations.module.js';
 import { prepareSchema } from '../start.js';
+import { orStopped, stoppable } from './stoppable.js';
 
 @Module({})
 class CommandModule {}
 
 /** The command that creates the first credentials in an external database and prints them, once. */
-async function run(): Promise<string> {
+async function run(signal: AbortSignal): Promise<string> {
   const config = loadConfig(process.env);
   if (config.database === undefined || !config.secretKeys) {
     return 'Set DATABASE_URL. The embedded database gets its first credentials when the server first starts.\n';
   }
   const logger = createLogger('warn');
-  const access = await prepareSchema(config, config.database, logger);
+  const access = await prepareSchema(config, config.database, logger, signal);
   const imports = [
     ConfigModule.with(config),
     DatabaseModule.with(access, { ...config, databasePoolSize: 2 }),
@@ -39,7 +40,7 @@ async function run(): Promise<string> {
     { logger: new NestLogger(logger), abortOnError: false },
   );
   try {
-    const made = await context.get(Bootstrap).generated();
+    const made = await orStopped(signal, context.get(Bootstrap).generated());
     return made
       ? announce(config.publicUrl, made)
       : 'An admin and a valid App-Token already exist. Nothing was created.\n';
@@ -48,7 +49,7 @@ async function run(): Promise<string> {
   }
 }
 
-run().then(
+stoppable(run).then(
   (text) => process.stdout.write(text),
   (error: unknown) => {
     const message = error instanceof ConfigError || !(error instanceof Error) ? String(error) : error.message;

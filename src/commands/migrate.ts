@@ -2,20 +2,21 @@ import 'reflect-metadata';
 import { loadConfig } from '../config/config.js';
 import { createLogger } from '../logging/logger.js';
 import { prepareSchema } from '../start.js';
+import { orStopped, stoppable } from './stoppable.js';
 
 /** The command that migrates an external database, for servers with RUN_MIGRATIONS=false. */
-async function run(): Promise<string> {
+async function run(signal: AbortSignal): Promise<string> {
   const config = loadConfig(process.env);
   if (config.database === undefined) {
     throw new Error('Set DATABASE_URL. The embedded database is migrated whenever the server starts.');
   }
   // The command may share its environment with those servers.
   const asked = { ...config, runMigrations: true };
-  await prepareSchema(asked, config.database, createLogger('warn'));
+  await orStopped(signal, prepareSchema(asked, config.database, createLogger('warn'), signal));
   return 'The database is up to date.\n';
 }
 
-run().then(
+stoppable(run).then(
   (text) => process.stdout.write(text),
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -20,6 +20,7 @@ import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { PasswordsModule } from '../passwords/passwords.module.js';
 import { RevocationsModule } from '../revocations/revocations.module.js';
 import { bootstrap, openDatabase, prepareSchema, type Database } from '../start.js';
+import { orStopped, stoppable } from './stoppable.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { countSeed, describeSeed } from './seed-text.js';
 import { Seeder } from './seeder.js';
@@ -33,7 +34,7 @@ const CONNECTIONS = 4;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** The command that fills a database with sample data. A second run changes nothing. */
-async function run(args: string[]): Promise<void> {
+async function run(args: string[], signal: AbortSignal): Promise<void> {
   const unknown = args.filter((arg) => arg !== '--yes');
   if (unknown.length > 0) throw new Error(`Unknown argument ${unknown.join(' ')}. Usage: npm run seed [-- --yes]`);
   const config = loadConfig(process.env);
@@ -41,12 +42,12 @@ async function run(args: string[]): Promise<void> {
   const logger = createLogger('warn');
   const { database, isOurs } = await openOrJoin(config, logger);
   try {
-    const access = await prepareSchema(config, database.connection, logger);
+    const access = await prepareSchema(config, database.connection, logger, signal);
     const context = await createContext(config, access);
     try {
       // A running server and an outside database have seen to their first credentials.
-      if (isOurs && config.database === undefined) await bootstrap(context, config, logger, print);
-      await seed(context, config);
+      if (isOurs && config.database === undefined) await orStopped(signal, bootstrap(context, config, logger, print));
+      await orStopped(signal, seed(context, config));
     } finally {
       await context.close();
     }
@@ -121,7 +122,7 @@ function print(text: string): void {
   process.stdout.write(text);
 }
 
-run(process.argv.slice(2)).catch((error: unknown) => {
+stoppable((signal) => run(process.argv.slice(2), signal)).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 });
