@@ -431,6 +431,7 @@ describe('With a million tokens stored', () => {
     await client.query(`
       INSERT INTO accounts (id, email) SELECT md5('account ' || i)::uuid, 'filler' || i || '@example.org'
         FROM generate_series(1, 1000) i;
+      INSERT INTO oauth_clients (id, name, scopes) SELECT 'filler ' || i, 'filler', '{}' FROM generate_series(1, 1000) i;
       INSERT INTO tokens (id, kind, digest, hint, account_id, gateway_account_id, created_at, expires_at, revoked_at)
         SELECT md5('token ' || i)::uuid, CASE WHEN i % 2 = 0 THEN 'api' WHEN i % 10 = 1 THEN 'app' ELSE 'user' END, sha256(i::text::bytea), 'abcd',
           CASE WHEN i % 2 = 1 THEN CASE WHEN i % 20 = 7 THEN '${account.id}' ELSE md5('account ' || i / 2 % 1000)::uuid END END,
@@ -441,7 +442,7 @@ describe('With a million tokens stored', () => {
       INSERT INTO sessions (account_id, expires_at)
         SELECT md5('account ' || i % 1000 + 1)::uuid, now() + interval '1 day' FROM generate_series(1, 50000) i;`);
     for (const { make } of indexes.rows) await client.query(make);
-    await client.query('ANALYZE tokens; ANALYZE accounts; ANALYZE sessions');
+    await client.query('ANALYZE tokens; ANALYZE accounts; ANALYZE sessions; ANALYZE oauth_clients');
     await client.end();
   }
 
@@ -546,7 +547,10 @@ describe('With a million tokens stored', () => {
         server.call(method, `/api/v1/tokens/${name}`, body, admin.headers),
       );
       const { sequential, indexes, rows } = await read(statement);
-      expect([method, sequential, indexes]).toEqual([method, [], [by === 'id' ? 'tokens_pkey' : 'tokens_digest_key']]);
+      // Whoever extends its life asks how long what it was made with lives.
+      const lineage = method === 'PATCH' ? ['tokens_pkey'] : [];
+      const index = by === 'id' ? 'tokens_pkey' : 'tokens_digest_key';
+      expect([method, sequential, indexes]).toEqual([method, [], [index, ...lineage]]);
       expect(rows).toBeLessThanOrEqual(1);
     }
   });

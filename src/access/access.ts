@@ -12,7 +12,7 @@ export type Access =
    * Anyone. `limited`: at most RATE_LIMIT_PER_MINUTE requests a minute from one client address. `session`: the JWT of a live
    * session may be shown too.
    */
-  | { scheme: 'public'; limited: boolean; session: boolean }
+  | { scheme: 'public'; limited: boolean; session?: true }
   /** `Authorization: Bearer` with the JWT of a live session. */
   | { scheme: 'session' }
   /** `App-Token`. Limited like public routes, as whoever holds one can try passwords. */
@@ -56,7 +56,7 @@ const limitedBy = (policy: RateLimitPolicy) => ApiExtension(RATE_LIMIT, policy);
 /** The route is open to anyone. */
 export const Public = ({ limited = false, session = false } = {}): MethodDecorator =>
   applyDecorators(
-    addToRouteConfig({ access: { scheme: 'public', limited, session } }),
+    addToRouteConfig({ access: { scheme: 'public', limited, ...(session && { session }) } }),
     ...(limited ? [limitedBy('requests')] : []),
     ...(session ? [ApiSecurity({}), ApiBearerAuth('session')] : []),
   );

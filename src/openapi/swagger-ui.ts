@@ -18,7 +18,7 @@ const ASSETS: Record<string, string> = {
 const INIT = 'swagger-ui-init.js';
 
 /** Open to anyone, like all that only describes the API. */
-const OPEN: Access = { scheme: 'public', limited: false, session: false };
+const OPEN: Access = { scheme: 'public', limited: false };
 
 /**
  * Serves Swagger UI at /docs and the description at /docs-json. All of it is in memory: a file that is read for each

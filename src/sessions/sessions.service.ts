@@ -142,7 +142,8 @@ export class Sessions {
    */
   async signOut(caller: SessionPrincipal, currentPassword: string | undefined): Promise<AccountView> {
     const { accountId, sessionId, email } = caller;
-    if (currentPassword !== undefined || (await this.store.hasOthers(accountId, sessionId))) {
+    const mayBeAsked = this.config.reauthenticateAfter > 0 && (await this.store.hasOthers(accountId, sessionId));
+    if (currentPassword !== undefined || mayBeAsked) {
       await this.reauthentication.require(caller, currentPassword, onlyThis(sessionId));
     }
     await this.revocations.transaction(async (tx) => {

@@ -12,18 +12,20 @@ export const TOKEN_WITH_OWNERS = `tokens t LEFT JOIN oauth_clients c ON c.id = t
 export const LINEAGE = '(t.made_with || c.made_with)';
 
 /**
- * The SQL condition that a token of {@link TOKEN_WITH_OWNERS} is good: it is live, and the accounts behind it are
- * enabled. For an App-Token with scopes, and for a client's token, `a` must be an admin. A client's token must be of
- * the client's current epoch; the previous release issued some without one. What it was made with must be good. Not `now()`,
- * which is when the transaction began: it may have waited since.
+ * The SQL condition that a token of {@link TOKEN_WITH_OWNERS} is good, but for its lineage: it is live, and the accounts
+ * behind it are enabled. For an App-Token with scopes, and for a client's token, `a` must be an admin. A client's token must
+ * be of the client's current epoch; the previous release issued some without one. Not `now()`, which is when the transaction
+ * began: it may have waited since.
  */
-export const IS_GOOD_TOKEN = `
+export const IS_LIVE_TOKEN = `
   t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
   AND a.disabled_at IS NULL AND b.disabled_at IS NULL
   AND (t.kind <> 'app' OR t.scopes = '{}' OR a.role = 'admin')
   AND (t.kind <> 'oauth' OR c.account_id IS NULL OR ${isEnabledAdmin('a')})
-  AND (t.client_epoch IS NULL OR t.client_epoch = c.epoch)
-  AND ${isLineageGood(LINEAGE)}`;
+  AND (t.client_epoch IS NULL OR t.client_epoch = c.epoch)`;
+
+/** The SQL condition that a token of {@link TOKEN_WITH_OWNERS} is good, and all that it was made with. */
+export const IS_GOOD_TOKEN = `${IS_LIVE_TOKEN} AND ${isLineageGood(LINEAGE)}`;
 
 /** The scopes of a token; of a client's token only those that the client still has. */
 export const SCOPES_LEFT = `CASE WHEN t.kind = 'oauth'

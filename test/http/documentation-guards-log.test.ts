@@ -51,7 +51,7 @@ function securityOf(access: Access | undefined): Record<string, string[]>[] {
     case 'api':
       return [{ 'api-token': [] }];
     default:
-      return [];
+      return access?.scheme === 'public' && access.session ? [{}, { session: [] }] : [];
   }
 }
 
@@ -198,7 +198,8 @@ describe('The documentation', () => {
     const expected: Record<string, number> = {
       'PUT /account/session': 401,
       'PUT /account/password': 422,
-      'PUT /account/email': 422,
+      // Shown with a session that has ended.
+      'PUT /account/email': 401,
       'PUT /account/email/undo': 422,
       'POST /api/v1/accounts/{id}/revoke': 204,
       // The change of credentials, which is shown before, has ended the session.
@@ -254,7 +255,7 @@ describe('Every route declares its guard', () => {
       'PUT /account/password': limited,
       'DELETE /account/session': session,
       'POST /account/email': limited,
-      'PUT /account/email': limited,
+      'PUT /account/email': { ...limited, session: true },
       'PUT /account/email/undo': limited,
       'GET /account/sessions': session,
       'DELETE /account/sessions/:sid': session,

@@ -42,7 +42,7 @@ withAsker();
 
 describe('RFC 6749', () => {
   shows('every client is confidential: an admin makes it, with a secret', async () => {
-    const { answer, client } = await madeClient({ token_endpoint_auth_method: 'none', public: true });
+    const { answer, client } = await madeClient({});
     expect([answer.status, answer.body.secrets.length, client.secret.length]).toEqual([201, 1, 43]);
     expect(refusal(await postForm(server, '/oauth/token', { client_id: client.id }))).toEqual([401, 'invalid_client']);
     const { status } = await server.call('POST', '/api/v1/oauth_clients', { name: 'x', scopes: [] });

@@ -119,7 +119,7 @@ describe('The answer is a page of its own', () => {
       await server.call('POST', `/wayf/${id}`, `email=${email}&email=x&password=x&institution=none`, form),
       await server.call('POST', `/wayf/${id}`, { email: [email], password: PASSWORD, institution: 'none' }, OURS),
       await submit(id, { email: `${'x'.repeat(243)}@example.org` }),
-      await submit(id, { email, password: 'x'.repeat(1_001) }),
+      await submit(id, { email, password: 'x'.repeat(1_025) }),
       await submit(id, { email, password: 'NUL\0' }),
     ];
     for (const answer of answers) {
@@ -365,8 +365,8 @@ describe('The WAYF page', () => {
       }
       const refused = await second(email, PASSWORD, from);
       expect(refused.status).toBe(429);
-      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(800);
-      expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(900);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(15);
       if (second === doors.page) {
         expectPage(refused, 429);
         expect(policyOf(refused)).toEqual(policy());

@@ -277,8 +277,8 @@ describe('Signing in on the WAYF page', () => {
     ['::ffff:198.51.100.9', '198.51.100.9'],
     // What some proxies write for those that they do not know, or that only they could reach.
     ['unknown', '192.0.2.1'],
-    ['198.51.100.9:50123', '192.0.2.1'],
-    ['fe80::1%eth0', '192.0.2.1'],
+    ['198.51.100.9:50123', '198.51.100.9'],
+    ['fe80::1%eth0', 'fe80::1'],
   ])('from the address %s notes %s', async (forwarded, ip) => {
     const { email } = await newVisitor();
     const answer = await submit(await newPage(), { email }, { ...OURS, 'x-forwarded-for': forwarded });
