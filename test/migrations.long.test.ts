@@ -78,8 +78,8 @@ describe('the migrations', () => {
       await forward(database, count);
       dumps.push(await dump(database));
     }
-    // Every one has changed something, or the comparisons below would say nothing.
-    expect(new Set(dumps.map((lines) => lines.join('\n'))).size).toBe(migrations.length + 1);
+    // Every one has changed something, or the comparisons below would say nothing; but for one that only reports.
+    expect(new Set(dumps.map((lines) => lines.join('\n'))).size).toBe(migrations.length);
 
     for (let count = migrations.length - 1; count >= 0; count--) {
       await back(database);

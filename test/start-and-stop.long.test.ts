@@ -265,7 +265,7 @@ describe('a bad configuration', () => {
       LOG_LEVEL: 'hunter2-level',
       SESSION_TTL: '-31337',
       TRUST_PROXY: 'hunter2-proxy',
-      BOOTSTRAP_ADMIN_PASSWORD: 'hunter2'.repeat(11),
+      BOOTSTRAP_ADMIN_PASSWORD: 'hunter2'.repeat(40),
     };
     const dataDir = join(newFolder(), 'data');
     const server = await ServerProcess.start({ ...bad, DATA_DIR: dataDir });
@@ -473,10 +473,10 @@ describe('five replicas that start at once on an empty outside database', () => 
   });
 
   it('answer what is in flight when they are stopped, and take nothing new', async () => {
-    // A connection keeps what it has asked last: whether this one may sign in.
+    // A connection keeps what it has asked last: before the hash is made anew, that the sign-in has succeeded.
     const isUnderWay = async () =>
       (
-        await database.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%"isKnown"%'
+        await database.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%INSERT INTO known_addresses%'
          AND pid <> pg_backend_pid()`)
       ).length > 0;
     const email = 'slow@example.org';

@@ -119,9 +119,10 @@ describe('The answer is a page of its own', () => {
       await server.call('POST', `/wayf/${id}`, `email=${email}&email=x&password=x&institution=none`, form),
       await server.call('POST', `/wayf/${id}`, { email: [email], password: PASSWORD, institution: 'none' }, OURS),
       await submit(id, { email: `${'x'.repeat(243)}@example.org` }),
-      await submit(id, { email, password: 'x'.repeat(1_025) }),
+      await submit(id, { email, password: 'x'.repeat(2_049) }),
       await submit(id, { email, password: 'NUL\0' }),
     ];
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 400));
     for (const answer of answers) {
       expectPage(answer, 400);
       expect(policyOf(answer)).toEqual(policy());
