@@ -36,7 +36,7 @@ export class AccountEmails {
   async requestVerification(email: string): Promise<AccountView> {
     const limits = [
       { key: `verify ${this.accountIds.digest(email).toString('base64url')}`, ...MAILS },
-      this.mailCaps.limitFor('links', email),
+      ...this.mailCaps.limitsFor('links', email),
     ];
     await this.limits.inTransaction(limits, async (tx) => {
       const { accountId } = await this.links.askAgain(tx, email);

@@ -71,7 +71,7 @@ export class PasswordResets implements OnModuleInit {
    */
   async request(email: string): Promise<AccountView> {
     const digest = this.accountIds.digest(email).toString('base64url');
-    const limits = [{ key: `reset ${digest}`, ...MAILS }, this.mailCaps.limitFor('links', email)];
+    const limits = [{ key: `reset ${digest}`, ...MAILS }, ...this.mailCaps.limitsFor('links', email)];
     const queued = await this.limits.inTransaction(limits, (tx) => this.offer(tx, email));
     if (queued) this.mailQueue.wake();
     return { id: await this.accountIds.of(email, queued?.accountId), email };

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
+import { spellingsOf } from '../emails/email-address.js';
 import { WordSet } from './word-set.js';
 
 /** Whose password it is going to be, as far as that is known. */
@@ -44,12 +45,17 @@ export class PasswordBlocklist implements OnModuleInit {
   }
 }
 
+/** Without what nobody sees, as whoever guesses tries the word that is seen. */
 function fold(word: string): string {
-  return word.normalize('NFKC').toLowerCase();
+  return word
+    .normalize('NFKC')
+    .replace(/\p{Default_Ignorable_Code_Point}+/gu, '')
+    .toLowerCase();
 }
 
 function wordsOfEmail(email: string | null): string[] {
-  return email === null ? [] : [email, email.slice(0, email.lastIndexOf('@'))];
+  if (email === null) return [];
+  return [email, ...spellingsOf(email)].flatMap((one) => [one, one.slice(0, one.lastIndexOf('@'))]);
 }
 
 /** @returns a text as it is, without what stands between its words, and each of these */

@@ -97,7 +97,7 @@ export class Sessions {
    */
   private async attemptToSignUp(email: string, passwordHash: string): Promise<AccountView> {
     await this.manager.transaction(async (tx) => {
-      await this.mailCaps.take(tx, 'links', email);
+      await this.mailCaps.take(tx, 'claims', email);
       await this.emailLinks.askToSignUp(tx, email, passwordHash);
       await this.audit.record(tx, { kind: 'account.sign_up_requested', email });
     });
@@ -221,7 +221,7 @@ export class Sessions {
   }
 
   private async askToChange(tx: EntityManager, accountId: string, email: string): Promise<void> {
-    await this.mailCaps.take(tx, 'links', email);
+    await this.mailCaps.take(tx, 'claims', email);
     await this.emailLinks.askToChange(tx, accountId, email);
     await this.audit.record(tx, { kind: 'account.email_change_requested', subject: accountId, email });
   }

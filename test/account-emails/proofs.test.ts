@@ -228,6 +228,21 @@ describe('With EMAIL_VERIFICATION=required, an attempt to sign up', () => {
     expect(await accountsWith(email)).toEqual([]);
   });
 
+  it('is mailed a few times for whoever floods an address from one network, and goes on for its owner', async () => {
+    const email = newEmail();
+    const from = (address: string) => ({ 'x-forwarded-for': address });
+    const ask = (address: string) =>
+      here.call('POST', '/accounts', { account: { email, password: ATTACKER } }, from(address));
+    const flood = await Promise.all(Array.from({ length: 30 }, (_, index) => ask(`198.51.100.${index + 1}`)));
+    expect(statusesOf(flood).filter((status) => status === 201)).toHaveLength(10);
+    expect(statusesOf(flood).filter((status) => status === 429)).toHaveLength(20);
+    expect((await ask('203.0.113.1')).status).toBe(201);
+    // Nor does it use up the links by which an owner gets in again.
+    expect((await verify(await claimOf(email), ATTACKER)).status).toBe(200);
+    await post('/account/password', { email });
+    expect(await queuedTo(email)).toContain('password-reset');
+  });
+
   it('is mailed again when it is asked for', async () => {
     const email = newEmail();
     await askForAccount(email);

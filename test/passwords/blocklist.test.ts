@@ -93,6 +93,17 @@ describe('With PASSWORD_BLOCKLIST=on', () => {
     );
   });
 
+  it('so is the own email in another spelling', async () => {
+    for (const password of [
+      'wilma77@bücher.example',
+      'wilma77@bu\u0308cher.example',
+      'wilma77@xn--bcher-kva.example',
+    ]) {
+      expect(outcome(await signUp(password, 'wilma77@xn--bcher-kva.example'))).toEqual(refused(TOO_CLOSE));
+    }
+    expect(outcome(await signUp('pass\u00adword\u200b'))).toEqual(refused(TOO_COMMON));
+  });
+
   it.each([
     GOOD,
     'latchkey opens the garden gate',

@@ -28,6 +28,7 @@ export function withTwoServers(): void {
     mailServer = await new MailServer().start();
     const overrides = {
       publicUrl: PUBLIC_URL,
+      trustProxy: 1,
       smtpUrl: mailServer.url(),
       mailFrom: { name: 'Latchkey', address: 'no-reply@latchkey.test' },
     };
