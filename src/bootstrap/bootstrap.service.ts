@@ -73,7 +73,7 @@ export class Bootstrap {
     const made = await this.run(
       {
         adminEmail: given.adminEmail ?? 'admin@latchkey.example',
-        adminPassword: given.adminPassword ?? randomBytes(15).toString('base64url'),
+        adminPassword: given.adminPassword ?? randomBytes(16).toString('base64url'),
         appToken: given.appToken ?? TOKEN_KINDS.app.format.mint(),
         clientId: given.clientId ?? randomUUID(),
         clientSecret: given.clientSecret ?? randomBytes(32).toString('base64url'),

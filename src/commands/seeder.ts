@@ -52,7 +52,7 @@ export class Seeder {
    */
   async run(beforeCommit: (made: Seeded) => void): Promise<Seeded | undefined> {
     if (await this.isThere(this.manager)) return undefined;
-    const password = randomBytes(15).toString('base64url');
+    const password = randomBytes(16).toString('base64url');
     const hashes = await Promise.all(data.PEOPLE.map(() => this.hasher.hash(password)));
     const made = await underLock(this.manager, MIGRATION_LOCK, async (tx) => {
       if (await this.isThere(tx)) return undefined;

@@ -325,6 +325,9 @@ describe('A variable that is no setting', () => {
   it.each([
     ['BCRYPT_COTS', 'BCRYPT_COST'],
     ['SINGUP', 'SIGNUP'],
+    ['EMAIL_VERIFY', 'EMAIL_VERIFICATION'],
+    ['MIN_PASSWORD_LENGTH', 'PASSWORD_MIN_LENGTH'],
+    ['TRUST_PROXIES', 'TRUST_PROXY'],
     ['SIGN_UP', 'SIGNUP'],
     ['PROT', 'PORT'],
     ['HSOT', 'HOST'],

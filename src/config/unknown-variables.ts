@@ -8,6 +8,8 @@ const OF_SERVICES = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PR
 
 /** In a name that is shorter, one slip makes the name of something else: PORT and SORT. Only two exchanged letters count. */
 const SHORT = 6;
+/** How many letters of a word are its stem. */
+const STEM = 4;
 /** From this length on, two slips are forgiven. */
 const LONG = 12;
 
@@ -34,9 +36,19 @@ function settingMeantBy(name: string, ours: readonly string[]): string | undefin
   return near[0]?.setting;
 }
 
+/** The beginnings of the words of a name, in no order: EMAIL_VERIFY has those of EMAIL_VERIFICATION. */
+function stemsOf(name: string): string {
+  const words = name.toUpperCase().split('_');
+  return words
+    .map((word) => word.slice(0, STEM))
+    .sort()
+    .join('_');
+}
+
 /** @returns undefined: they have nothing to do with each other */
 function slipsBetween(name: string, setting: string): number | undefined {
   if (setting.length < SHORT) return isSwap(name, setting) ? 1 : undefined;
+  if (stemsOf(name) === stemsOf(setting) && setting.includes('_')) return 2;
   const most = setting.length < LONG ? 1 : 2;
   if (Math.abs(name.length - setting.length) > most) return undefined;
   const slips = distance(name.toUpperCase(), setting);
