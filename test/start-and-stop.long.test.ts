@@ -101,7 +101,7 @@ describe('on the embedded database', () => {
     expect(statSync(dataDir).mode & 0o777).toBe(0o700);
     expect(credentials).toEqual({
       email: 'admin@latchkey.example',
-      password: expect.stringMatching(/^[\w-]{20}$/),
+      password: expect.stringMatching(/^[\w-]{22}$/),
       appToken: expect.stringMatching(/^[0-9a-f]{32}$/),
       clientId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       clientSecret: expect.stringMatching(/^[\w-]{43}$/),
