@@ -130,12 +130,13 @@ export class EmailProofs {
   }
 
   private async change(tx: EntityManager, accountId: string, email: string): Promise<void> {
-    const { oldEmail } = await this.accounts.moveToProvedEmail(tx, accountId, email);
+    const { oldEmail, wasProved } = await this.accounts.moveToProvedEmail(tx, accountId, email);
     // Sessions stay: they were opened with the password, by whoever asked for the change.
     await this.accountRevocation.revoke(tx, accountId, { resets: true, links: 'verify' });
     if (oldEmail !== null) {
       await this.mailCaps.take(tx, 'notices', oldEmail);
-      await this.links.notifyOldAddress(tx, accountId, oldEmail);
+      // Nobody keeps an email for two days that was never proved to be theirs.
+      await this.links.notifyOldAddress(tx, accountId, oldEmail, wasProved);
     }
     await this.audit.record(tx, { kind: 'account.email_changed', subject: accountId, actorId: accountId, email });
   }

@@ -160,13 +160,14 @@ export class AccountStore {
    * @returns whether it is still the account's
    */
   async verifyEmail(tx: EntityManager, id: string, email: string): Promise<boolean> {
-    await this.endUndoIfUnproved(tx, id);
+    const wasUnproved = await this.isUnproved(tx, id);
     const rows = await sql(
       tx,
       `UPDATE accounts SET email_verified_at = coalesce(email_verified_at, now())
        WHERE id = $1 AND ${isSpelt('email', '$2')} RETURNING id`,
       [id, spellingsOf(email)],
     );
+    if (rows.length === 1 && wasUnproved) await this.emailLinks.endUndo(tx, id);
     return rows.length === 1;
   }
 
@@ -181,7 +182,7 @@ export class AccountStore {
     id: string,
     passwordHash: string,
   ): Promise<{ id: string; email: string } | undefined> {
-    await this.endUndoIfUnproved(tx, id);
+    if (await this.isUnproved(tx, id)) await this.emailLinks.endUndo(tx, id);
     const [row] = await sql<{ id: string; email: string }>(
       tx,
       `UPDATE accounts SET password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())
@@ -204,11 +205,19 @@ export class AccountStore {
     return { ...row, oldEmail: null };
   }
 
-  /** Gives the account an email that has been proved. The caller has called {@link holdEmail}. */
-  async moveToProvedEmail(tx: EntityManager, id: string, email: string): Promise<{ oldEmail: string | null }> {
-    const [before] = await sql<{ oldEmail: string | null }>(
+  /**
+   * Gives the account an email that has been proved. The caller has called {@link holdEmail}.
+   *
+   * @returns the email before, and whether it had been proved
+   */
+  async moveToProvedEmail(
+    tx: EntityManager,
+    id: string,
+    email: string,
+  ): Promise<{ oldEmail: string | null; wasProved: boolean }> {
+    const [before] = await sql<{ oldEmail: string | null; wasProved: boolean }>(
       tx,
-      'SELECT email AS "oldEmail" FROM accounts WHERE id = $1',
+      'SELECT email AS "oldEmail", email_verified_at IS NOT NULL AS "wasProved" FROM accounts WHERE id = $1',
       [id],
     );
     await namingConflicts(
@@ -218,7 +227,7 @@ export class AccountStore {
         [id, storedEmail(email)],
       ),
     );
-    return before ?? { oldEmail: null };
+    return before ?? { oldEmail: null, wasProved: false };
   }
 
   /**
@@ -254,10 +263,10 @@ export class AccountStore {
     );
   }
 
-  /** Whoever reads a mailbox that had not been proved has the last word from now on. */
-  private async endUndoIfUnproved(tx: EntityManager, id: string): Promise<void> {
-    const unproved = await sql(tx, 'SELECT id FROM accounts WHERE id = $1 AND email_verified_at IS NULL', [id]);
-    if (unproved.length > 0) await this.emailLinks.endUndo(tx, id);
+  /** Whoever proves a mailbox that was not proved has the last word from then on; see {@link EmailLinkStore.endUndo}. */
+  private async isUnproved(tx: EntityManager, id: string): Promise<boolean> {
+    const rows = await sql(tx, 'SELECT id FROM accounts WHERE id = $1 AND email_verified_at IS NULL', [id]);
+    return rows.length > 0;
   }
 
   /** Replaces a hash by one of the same password at another cost, unless the password has been changed meanwhile. */

@@ -3,7 +3,7 @@ import { EntityManager } from 'typeorm';
 import { EMAIL_LOCKS } from '../database/locks.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
-import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
+import { foldEmail, isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
 import { ENDING_LINKS } from '../revocations/account-revocation.store.js';
 import type { EmailLinkPurpose } from './email-links.entity.js';
 
@@ -50,7 +50,7 @@ export class EmailLinkStore implements OnModuleInit {
       tx,
       `SELECT pg_advisory_xact_lock($1, hash)
        FROM (SELECT DISTINCT hashtext(lower(email)) AS hash FROM unnest($2::text[]) AS email ORDER BY 1) AS hashes`,
-      [EMAIL_LOCKS, emails.map(storedEmail)],
+      [EMAIL_LOCKS, emails.map(foldEmail)],
     );
   }
 
@@ -98,11 +98,14 @@ export class EmailLinkStore implements OnModuleInit {
     link: { purpose: EmailLinkPurpose; accountId: string | null; email: string; passwordHash?: string },
     lifetime: number,
   ): Promise<string> {
+    // An account may have its email in a spelling of its own.
+    const isClaim = link.purpose === 'sign_up' || link.purpose === 'change';
+    const email = isClaim ? storedEmail(link.email) : link.email;
     const [row] = await sql<{ id: string }>(
       tx,
       `INSERT INTO email_links (purpose, account_id, email, password_hash, expires_at)
        VALUES ($1, $2, $3, $5, now() + $4 * interval '1 second') RETURNING id`,
-      [link.purpose, link.accountId, storedEmail(link.email), lifetime, link.passwordHash ?? null],
+      [link.purpose, link.accountId, email, lifetime, link.passwordHash ?? null],
     );
     if (!row) throw new Error('The new link was not returned.');
     return row.id;

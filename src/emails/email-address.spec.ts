@@ -11,6 +11,7 @@ describe('An email address', () => {
     ['Fred@BedrockISP.com', 'Fred@bedrockisp.com'],
     ['JOSE\u0301@example.org', 'JOSé@example.org'],
     ['ÀΣ@example.org', 'àσ@example.org'],
+    ['νίκος@example.org', 'νίκος@example.org'],
     ['"fred"@example.org', 'fred@example.org'],
     ['"fr\\ed"@example.org', 'fred@example.org'],
     ['"fr ed"@example.org', '"fr ed"@example.org'],
@@ -59,7 +60,10 @@ describe('An email address', () => {
     expect(spellingsOf('u@xn--bcher-kva.example')).toEqual(
       expect.arrayContaining(['u@xn--bcher-kva.example', 'u@bücher.example', 'u@bu\u0308cher.example']),
     );
-    expect(spellingsOf('fred@example.org')).toEqual(['fred@example.org']);
+    expect(spellingsOf('fred@example.org')).toEqual(['fred@example.org', '"fred"@example.org']);
+    for (const asked of ['νίκος@example.org', 'ΝΊΚΟΣ@example.org', 'νίκοσ@example.org']) {
+      expect(spellingsOf(asked)).toEqual(expect.arrayContaining(['νίκος@example.org', 'νίκοσ@example.org']));
+    }
     expect(spellingsOf('no address')).toEqual(['no address']);
   });
 });

@@ -40,7 +40,7 @@ export function storedEmail(text: string): string {
 
 /** @returns an email for digests: all spellings that are one account's are equal here */
 export function foldEmail(email: string): string {
-  return foldCase(storedEmail(email).normalize('NFC')).replaceAll('İ', 'i');
+  return foldCase(storedEmail(email).normalize('NFC')).replaceAll('ς', 'σ').replaceAll('İ', 'i');
 }
 
 /**
@@ -57,6 +57,7 @@ export function spellingsOf(email: string): string[] {
     stored,
     foldCase(storedEmail(email)),
     asked,
+    ...[withFinalSigmas(stored), quoted(stored)].filter((text) => text !== stored),
     ...[readable, asked].flatMap((text) => [text.normalize('NFC'), text.normalize('NFD')]),
   ];
   return [...new Set(spellings)];
@@ -87,6 +88,12 @@ function unquoted(local: string): string {
   return DOT_ATOM.test(content) ? content : `"${content.replace(/["\\]/g, '\\$&')}"`;
 }
 
+/** As releases without a stored form took it too: in quotes that change nothing. */
+function quoted(email: string): string {
+  const at = email.lastIndexOf('@');
+  return email.startsWith('"') ? email : `"${email.slice(0, at)}"${email.slice(at)}`;
+}
+
 /** In NFC, with letters in lower case that no locale of PostgreSQL need know. */
 function foldBeyondAscii(local: string): string {
   return local
@@ -96,11 +103,14 @@ function foldBeyondAscii(local: string): string {
 }
 
 /**
- * Each character alone, as a word's end is no other mailbox. İ stays, for which PostgreSQL and JavaScript disagree: rows are
- * compared without it by {@link foldEmail} and by `lower`, and mail goes to the one that was written.
+ * As PostgreSQL's `lower` does it, each character alone, but that İ stays, which would become two: mail goes to the one that
+ * was written, and {@link foldEmail} makes it an i.
  */
 function foldCase(text: string): string {
-  return Array.from(text, (character) => (character === 'İ' ? character : character.toLowerCase()))
-    .join('')
-    .replaceAll('ς', 'σ');
+  return Array.from(text, (character) => (character === 'İ' ? character : character.toLowerCase())).join('');
+}
+
+/** With the σ that stands at the end of a word. */
+function withFinalSigmas(text: string): string {
+  return text.replace(/σ(?![\p{L}\p{M}])/gu, 'ς');
 }

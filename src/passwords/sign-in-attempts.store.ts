@@ -147,7 +147,7 @@ export class SignInAttemptStore implements OnModuleInit {
    * @returns also the places at which the failure was the last one that cost no time
    */
   async fail(tx: EntityManager, { account, places, begun }: Counted, longest: number) {
-    await sql(tx, 'SELECT pg_advisory_xact_lock($1, hashtext($2))', [SIGN_IN_LOCKS, account]);
+    await this.takeTurn(tx, account);
     const [names, most] = [places.map(({ name }) => name), places.map((place) => place.most)];
     return only(await sql<Outcome & { locked: string[] }>(tx, FAIL, [account, names, begun, most, longest]));
   }
@@ -168,12 +168,20 @@ export class SignInAttemptStore implements OnModuleInit {
 
   /** Forgets the failures of an account. @returns whether there were any by which somebody had to wait */
   async forgive(manager: EntityManager, account: string): Promise<boolean> {
-    const rows = await sql<{ blocked: boolean }>(
-      manager,
-      `DELETE FROM sign_in_failures WHERE account = $1 RETURNING coalesce(blocked_until > now(), false) AS blocked`,
-      [account],
-    );
-    return rows.some(({ blocked }) => blocked);
+    return manager.transaction(async (tx) => {
+      await this.takeTurn(tx, account);
+      const rows = await sql<{ blocked: boolean }>(
+        tx,
+        `DELETE FROM sign_in_failures WHERE account = $1 RETURNING coalesce(blocked_until > now(), false) AS blocked`,
+        [account],
+      );
+      return rows.some(({ blocked }) => blocked);
+    });
+  }
+
+  /** Waits for whoever counts a failure of the account, as two that lock several of its rows may wait in a circle. */
+  private async takeTurn(tx: EntityManager, account: string): Promise<void> {
+    await sql(tx, 'SELECT pg_advisory_xact_lock($1, hashtext($2))', [SIGN_IN_LOCKS, account]);
   }
 
   /** Forgets from where somebody has signed in, and knows only this address. */

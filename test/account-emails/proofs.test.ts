@@ -194,6 +194,18 @@ describe('With EMAIL_VERIFICATION=required, an attempt to sign up', () => {
     expect((await signIn(email, VICTIM)).status).toBe(200);
   });
 
+  it('takes it also after the account has changed to an email that it proved: what was never proved is kept for nobody', async () => {
+    set({ emailVerification: 'off' });
+    const squatter = await signUp(here);
+    set({ emailVerification: 'required' });
+    const own = newEmail();
+    expect((await change(squatter.id, squatter.token, own, ATTACKER)).status).toBe(200);
+    expect((await verify(await claimOf(own), ATTACKER)).status).toBe(200);
+    await askForAccount(squatter.email, VICTIM);
+    expect((await verify(await claimOf(squatter.email), VICTIM)).status).toBe(200);
+    expect((await signIn(squatter.email, VICTIM)).status).toBe(200);
+  });
+
   it('does not touch an account that was invited: its invitation is sent again', async () => {
     const email = newEmail();
     const { id } = (await administer('POST', '', { email, name: `Invited ${email}` })).body as Account;

@@ -97,6 +97,19 @@ describe('An email in four spellings', () => {
   });
 });
 
+describe('The σ at the end of a word', () => {
+  it('is kept for the mail, and makes no other account', async () => {
+    made += 1;
+    const email = `νίκος${made}.νίκος@example.org`;
+    const { id } = await signUp(here, { email });
+    expect(await rowOf(id)).toMatchObject({ email });
+    for (const other of [email.toUpperCase(), email.replaceAll('ς', 'σ')]) {
+      expectAnswer(await askForAccount(other), 409, TAKEN);
+      expect((await signIn(other, OLD)).status).toBe(200);
+    }
+  });
+});
+
 describe('A text that looks like an email', () => {
   it.each([
     ['a line break in quotes', '"u\r\nBcc: all@example.org"@example.org'],
@@ -132,6 +145,8 @@ describe('Accounts from before emails had one form', () => {
     const ascii = await make('u@xn--bcher-kva.example', 'ascii', true);
     const alone = await make('only@bu\u0308cher.example', 'alone', false);
     const plain = await make('plain@example.org', 'plain', false);
+    await make('νίκος@example.org', 'greek', false);
+    await make('"quoted"@example.org', 'quotes', false);
     await migrate(old.connection);
     const server = await startServer(old.connection);
     try {
@@ -160,6 +175,11 @@ describe('Accounts from before emails had one form', () => {
         expect((await askForAccount(email, OLD, server)).status).toBe(409);
       }
       expect(await isIn('plain@example.org', 'plain')).toBe(true);
+      for (const email of ['νίκος@example.org', 'ΝΊΚΟΣ@example.org', 'νίκοσ@example.org']) {
+        expect(await isIn(email, 'greek')).toBe(true);
+      }
+      expect(await isIn('quoted@example.org', 'quotes')).toBe(true);
+      expect((await askForAccount('quoted@example.org', OLD, server)).status).toBe(409);
       const stored = await old.query('SELECT email FROM accounts WHERE id = ANY ($1) ORDER BY created_at', [
         [unicode, ascii, alone, plain],
       ]);
