@@ -690,10 +690,16 @@ describe('A reset that races', () => {
       const token = await tokenFor(account);
       await letMinutePass();
       const moved = { ...account, email: newEmail() };
+      const resetting = () => redeem(token, 'by the reset', { remember_me: true });
+      const changing = () => changeCredentials(moved, 'by the change');
+      const asking = request(account.email);
+      // Each is the first once, however fast they are.
+      const first = round === 0 ? resetting() : round === 1 ? changing() : undefined;
+      await first;
       const [reset, change, again] = await Promise.all([
-        pause((round % 5) * 4).then(() => redeem(token, 'by the reset', { remember_me: true })),
-        pause(8).then(() => changeCredentials(moved, 'by the change')),
-        request(account.email),
+        round === 0 && first ? first : pause((round % 5) * 8).then(resetting),
+        round === 1 && first ? first : pause(8).then(changing),
+        asking,
       ]);
       expect(again.status).toBe(200);
       if (reset.status === 200) {

@@ -33,7 +33,6 @@ export class LoginController {
     description: 'The IP address of the user',
     required: false,
     schema: { type: 'string', maxLength: LONGEST_NETWORK },
-    example: '203.0.113.9',
   })
   @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
   @ApiOkResponse({ type: LoginAnswer })

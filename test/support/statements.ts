@@ -43,6 +43,8 @@ function isBackground(text: string, values: unknown[]): boolean {
   return (
     /^(START TRANSACTION|BEGIN|COMMIT|ROLLBACK)/.test(text) ||
     String(values[1]).startsWith('heartbeat ') ||
+    // Whether the connection that listens is alive.
+    text === 'SELECT 1' ||
     // What each new connection begins with.
     text.startsWith('SET tcp_') ||
     // When tokens were last used, and mail that waits.
