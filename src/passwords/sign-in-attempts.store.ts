@@ -168,7 +168,7 @@ export class SignInAttemptStore implements OnModuleInit {
 
   /** Forgets the failures of an account. @returns whether there were any by which somebody had to wait */
   async forgive(manager: EntityManager, account: string): Promise<boolean> {
-    return manager.transaction(async (tx) => {
+    const forgetting = async (tx: EntityManager) => {
       await this.takeTurn(tx, account);
       const rows = await sql<{ blocked: boolean }>(
         tx,
@@ -176,7 +176,8 @@ export class SignInAttemptStore implements OnModuleInit {
         [account],
       );
       return rows.some(({ blocked }) => blocked);
-    });
+    };
+    return manager.queryRunner?.isTransactionActive ? forgetting(manager) : manager.transaction(forgetting);
   }
 
   /** Waits for whoever counts a failure of the account, as two that lock several of its rows may wait in a circle. */
