@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -462,6 +462,29 @@ describe('With a million tokens stored', () => {
     expect([sequential, rows]).toEqual([[], 1]);
     expect(indexes).toContain('tokens_digest_key');
   });
+
+  it.each(['force_custom_plan', 'force_generic_plan'])(
+    'no other way to a token reads all clients (%s)',
+    async (mode) => {
+      const token = await newToken();
+      const { basic } = await newClient(server);
+      const { email: username, password } = account;
+      for (const act of [
+        () => server.call('POST', '/oauth/introspect', { token }, basic),
+        () => server.call('POST', '/api/v1/token/', { username, password }, { 'app-token': account.appToken }),
+        newToken,
+      ]) {
+        const sent = await statements.allDuring(act);
+        const joined = sent.filter(({ text }) => text.includes('tokens t LEFT JOIN oauth_clients'));
+        expect(joined.length).toBeGreaterThan(0);
+        for (const { text, values } of joined) {
+          const other = text.includes('INSERT') ? [values[0], randomBytes(32), ...values.slice(2)] : values;
+          const { sequential } = await read({ text, values: other }, mode);
+          expect([text, sequential]).toEqual([text, []]);
+        }
+      }
+    },
+  );
 
   it.each(['force_custom_plan', 'force_generic_plan'])('a check finds its session by the id (%s)', async (mode) => {
     const { body } = await server.call('POST', '/account/session', {

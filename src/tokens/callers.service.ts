@@ -7,7 +7,7 @@ import { sql } from '../database/sql.js';
 import type { Owner, TokenName } from './tokens.store.js';
 import { isGoodClient } from './good-client.js';
 import { isLineageGood } from './lineage.js';
-import { IS_GOOD_TOKEN, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import { IS_GOOD_APP_TOKEN, IS_LIVE_TOKEN, LINEAGE_CHECK, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 
 /** An account that has to be enabled and at this epoch. */
 export interface AtEpoch {
@@ -64,7 +64,9 @@ export class Callers {
 
   /** @returns whether an App-Token is good. It is not locked, as many requests use it at once. */
   async isGoodApp(tx: EntityManager, { tokenId }: AppPrincipal): Promise<boolean> {
-    const rows = await sql(tx, `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_GOOD_TOKEN}`, [tokenId]);
+    const rows = await sql(tx, `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_GOOD_APP_TOKEN}`, [
+      tokenId,
+    ]);
     return rows.length > 0;
   }
 
@@ -85,18 +87,18 @@ export class Callers {
   private async scopesOf(tx: EntityManager, shown: ClientPrincipal): Promise<string[] | undefined> {
     const [row] =
       shown.tokenId === undefined
-        ? await sql<{ scopes: string[] }>(
+        ? await sql<{ scopes: string[]; isLineageGood: boolean }>(
             tx,
-            `SELECT c.scopes FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
+            `SELECT c.scopes, true AS "isLineageGood" FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
              WHERE c.id = $1 AND s.id = $2 AND ${isGoodClient('c')} AND ${isLineageGood('s.made_with')}`,
             [shown.clientId, shown.secretId ?? null],
           )
-        : await sql<{ scopes: string[] }>(
+        : await sql<{ scopes: string[]; isLineageGood: boolean }>(
             tx,
-            `SELECT ${SCOPES_LEFT} AS scopes FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_GOOD_TOKEN}`,
+            `SELECT ${SCOPES_LEFT} AS scopes, ${LINEAGE_CHECK} FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $1 AND ${IS_LIVE_TOKEN}`,
             [shown.tokenId],
           );
-    return row?.scopes;
+    return row?.isLineageGood ? row.scopes : undefined;
   }
 
   /**

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
 import { RAISE_CLIENT_EPOCHS } from '../revocations/account-revocation.store.js';
-import { IS_GOOD_TOKEN, LINEAGE, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import { IS_LIVE_TOKEN, LINEAGE, LINEAGE_CHECK, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 import { endOfLineage } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
 import { named, RECORD, revoking, type TokenName, type TokenRecord } from './tokens.store.js';
@@ -38,17 +38,17 @@ export class ClientTokenStore {
    * @returns the token with this digest, of any kind, if it is good
    */
   async introspect(digest: Buffer, oldest: number | null): Promise<IntrospectedToken | undefined> {
-    const [row] = await sql<IntrospectedToken>(
+    const [row] = await sql<IntrospectedToken & { isLineageGood: boolean }>(
       this.manager,
-      `SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.account_id AS "accountId", a.email, t.actor_id AS "actorId",
+      `SELECT ${LINEAGE_CHECK}, t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.account_id AS "accountId", a.email, t.actor_id AS "actorId",
          b.email AS "actorEmail", t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
          floor(extract(epoch FROM t.created_at))::float8 AS "issuedAt",
          floor(extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}, ${END_OF_LIFE})))::float8 AS "expiresAt"
        FROM ${TOKEN_WITH_OWNERS}
-       WHERE t.digest = $1 AND ${IS_GOOD_TOKEN} AND coalesce(${END_OF_LIFE} > now(), true)`,
+       WHERE t.digest = $1 AND ${IS_LIVE_TOKEN} AND coalesce(${END_OF_LIFE} > now(), true)`,
       [digest, oldest],
     );
-    return row;
+    return row?.isLineageGood ? row : undefined;
   }
 
   /** Raises the epoch of a client, so that tokens that are being issued at the old one are refused.

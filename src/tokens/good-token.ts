@@ -24,8 +24,14 @@ export const IS_LIVE_TOKEN = `
   AND (t.kind <> 'oauth' OR c.account_id IS NULL OR ${isEnabledAdmin('a')})
   AND (t.client_epoch IS NULL OR t.client_epoch = c.epoch)`;
 
-/** The SQL condition that a token of {@link TOKEN_WITH_OWNERS} is good, and all that it was made with. */
-export const IS_GOOD_TOKEN = `${IS_LIVE_TOKEN} AND ${isLineageGood(LINEAGE)}`;
+/** The SQL condition that an App-Token, which has no client, is good, and all that it was made with. */
+export const IS_GOOD_APP_TOKEN = `${IS_LIVE_TOKEN} AND ${isLineageGood('t.made_with')}`;
+
+/**
+ * Whether all is good that a token or its client was made with, as the column `isLineageGood`. Selected, as PostgreSQL would
+ * read all clients for a condition.
+ */
+export const LINEAGE_CHECK = `${isLineageGood(LINEAGE)} AS "isLineageGood"`;
 
 /** The scopes of a token; of a client's token only those that the client still has. */
 export const SCOPES_LEFT = `CASE WHEN t.kind = 'oauth'

@@ -7,7 +7,14 @@ import { Statements, type PreparedStatement } from '../database/statements.servi
 import type { RevocationTag } from '../revocations/revocations.service.js';
 import type { Verified } from '../revocations/verified-cache.js';
 import { isGoodClient } from './good-client.js';
-import { IS_GOOD_TOKEN, IS_LIVE_TOKEN, LINEAGE, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
+import {
+  IS_GOOD_APP_TOKEN,
+  IS_LIVE_TOKEN,
+  LINEAGE,
+  LINEAGE_CHECK,
+  SCOPES_LEFT,
+  TOKEN_WITH_OWNERS,
+} from './good-token.js';
 import { endOfLineage, isLineageGood, tagsOfLineage } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
 
@@ -105,17 +112,14 @@ interface FoundToken extends VerifiedToken {
   age: number;
 }
 
-/**
- * The look-up of every check of a token: a join on the primary key for each account that must be enabled. Whether its lineage is
- * good is selected: as a condition, it would have PostgreSQL read all clients.
- */
+/** The look-up of every check of a token: a join on the primary key for each account that must be enabled. */
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
     SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
       t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId", t.made_with AS "madeWith",
-      ${isLineageGood(LINEAGE)} AS "isLineageGood", ${tagsOfLineage(LINEAGE)} AS "lineageTags",
+      ${LINEAGE_CHECK}, ${tagsOfLineage(LINEAGE)} AS "lineageTags",
       extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
       extract(epoch FROM now() - t.created_at)::float8 AS age
     FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_LIVE_TOKEN} AND ${ofKind('t.kind')}`,
@@ -177,7 +181,7 @@ export class TokenStore {
   async hasGoodAppToken(tx: EntityManager): Promise<boolean> {
     const rows = await sql(
       tx,
-      `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.kind = 'app' AND ${IS_GOOD_TOKEN} LIMIT 1`,
+      `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.kind = 'app' AND ${IS_GOOD_APP_TOKEN} LIMIT 1`,
     );
     return rows.length > 0;
   }
@@ -240,7 +244,7 @@ export class TokenStore {
     const [row] = await sql<TokenRecord>(
       tx,
       `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $9::text[], NULL, NULL, NULL
-       FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $10 AND ${IS_GOOD_TOKEN} RETURNING ${RECORD}`,
+       FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $10 AND ${IS_GOOD_APP_TOKEN} RETURNING ${RECORD}`,
       [...valuesOf(token), token.scopes, appTokenId],
     );
     return row;
