@@ -12,7 +12,7 @@ import type { ConnectionLimits, Connections } from './http/connections.js';
 import { Readiness } from './health/readiness.service.js';
 import { serveDocs } from './openapi/docs.js';
 import { KnownFieldsGuard } from './http/known-fields.guard.js';
-import { RequestValidation } from './http/validation.js';
+import { RequestValidation } from './http/request-validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
 import { Metrics } from './metrics/metrics.service.js';
 

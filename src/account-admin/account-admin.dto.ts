@@ -12,14 +12,8 @@ import {
 import { NewPassword } from '../passwords/passwords.dto.js';
 import { PageCursor } from '../http/cursor.js';
 import { Choice, Flag, Id, Name, Text, type FieldOptions } from '../http/fields.js';
-import {
-  ChecksBySettings,
-  IsRefused,
-  MUST_BE_BOOLEAN,
-  notYourOwn,
-  Optional,
-  type SettingsCheck,
-} from '../http/validation.js';
+import { ChecksBySettings, type SettingsCheck } from '../http/request-validation.js';
+import { IsRefused, MUST_BE_BOOLEAN, notYourOwn, Optional } from '../http/validation.js';
 import { SessionView } from '../sessions/account-sessions.dto.js';
 import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import type { AdminAccount } from './account-admin.store.js';

@@ -4,7 +4,7 @@ import { DECORATORS } from '@nestjs/swagger';
 import { loadConfig } from '../config/config.js';
 import { ApiError } from '../errors/api-error.js';
 import { Choice, Flag, Id, Name, Nested, Scopes, Text } from './fields.js';
-import { RequestValidation } from './validation.js';
+import { RequestValidation } from './request-validation.js';
 
 class Inner {
   @Text({ maxLength: 3 })

@@ -2,6 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayUnique, IsArray, IsBoolean, IsIn, IsObject, IsString, ValidateNested } from 'class-validator';
+import { RemembersNested } from './request-validation.js';
 import {
   HasAtMostCharacters,
   IsName,
@@ -13,7 +14,6 @@ import {
   MUST_BE_STRING,
   Optional,
   OptionalOrNull,
-  RemembersNested,
 } from './validation.js';
 
 /** The options of one field. */

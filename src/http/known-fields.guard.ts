@@ -10,7 +10,8 @@ import {
   unknownParameters,
   type Taken,
 } from './known-fields.js';
-import { MUST_BE_OBJECT, type RequestValidation } from './validation.js';
+import type { RequestValidation } from './request-validation.js';
+import { MUST_BE_OBJECT } from './validation.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

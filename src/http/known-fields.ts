@@ -4,7 +4,8 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { getMetadataStorage } from 'class-validator';
 import { nearest } from '../config/nearest.js';
 import type { FieldErrors } from '../errors/api-error.js';
-import { isRefusedField, nestedType } from './validation.js';
+import { nestedType } from './request-validation.js';
+import { isRefusedField } from './validation.js';
 
 /** What the handler of a route takes from a request. */
 export interface Taken {

@@ -2,7 +2,8 @@ import { applyDecorators } from '@nestjs/common';
 import { IsString, ValidateBy } from 'class-validator';
 import { isShortEnough, LONGEST_PASSWORD, LONGEST_TYPED_PASSWORD, problemOfPassword } from '../config/password-text.js';
 import { Field, type FieldOptions } from '../http/fields.js';
-import { atMostCharacters, ChecksBySettings, MUST_BE_STRING } from '../http/validation.js';
+import { ChecksBySettings } from '../http/request-validation.js';
+import { atMostCharacters, MUST_BE_STRING } from '../http/validation.js';
 
 /** A password to check. */
 export function Password(options: FieldOptions = {}): PropertyDecorator {

@@ -1,7 +1,8 @@
 import { Type } from 'class-transformer';
 import { IsObject, ValidateNested } from 'class-validator';
 import { Field } from '../http/fields.js';
-import { MUST_BE_OBJECT, RemembersNested } from '../http/validation.js';
+import { RemembersNested } from '../http/request-validation.js';
+import { MUST_BE_OBJECT } from '../http/validation.js';
 import { Password } from '../passwords/passwords.dto.js';
 
 /** The password again, where the credential alone is not recent enough. */

@@ -1,0 +1,93 @@
+import { ValidationPipe, type Type } from '@nestjs/common';
+import { ValidationError, type ValidatorOptions } from 'class-validator';
+import type { Config } from '../config/config.js';
+import { invalidParams, type FieldErrors } from '../errors/api-error.js';
+
+/**
+ * Turns bodies and queries into the DTOs of the routes, and names every field that is wrong at once, each with its first
+ * problem. Unknown fields are dropped; where they are refused, `known-fields.guard.ts` does that.
+ */
+export class RequestValidation extends ValidationPipe {
+  constructor(private readonly config: Config) {
+    super({
+      transform: true,
+      whitelist: true,
+      stopAtFirstError: true,
+      exceptionFactory: (errors: ValidationError[]) => invalidParams(fieldErrors(errors)),
+    });
+  }
+
+  protected override async validate(object: object, options?: ValidatorOptions): Promise<ValidationError[]> {
+    return addProblems(object, await super.validate(object, options), this.config);
+  }
+}
+
+/**
+ * A check that depends on the settings, or on other fields of the object.
+ *
+ * @returns what is wrong with the value; undefined: nothing
+ */
+export type SettingsCheck = (value: unknown, object: object, config: Config) => string | undefined;
+
+const SETTINGS_CHECKS = Symbol('checks that depend on the settings');
+
+/** The field is also checked in this way, if nothing else is wrong with it; and when it is absent, too. */
+export function ChecksBySettings(check: SettingsCheck): PropertyDecorator {
+  return (target, property) => {
+    const checks = [...settingsChecksOf(target), { property: String(property), check }];
+    Reflect.defineMetadata(SETTINGS_CHECKS, checks, target);
+  };
+}
+
+const settingsChecksOf = (target: object) =>
+  (Reflect.getMetadata(SETTINGS_CHECKS, target) ?? []) as { property: string; check: SettingsCheck }[];
+
+/** @returns the given problems, and those that {@link ChecksBySettings} finds in fields without one */
+function addProblems(object: object, errors: ValidationError[], config: Config): ValidationError[] {
+  const fields = object as Record<string, unknown>;
+  const found = [...errors];
+  for (const { property, check } of settingsChecksOf(object)) {
+    if (found.some((error) => error.property === property)) continue;
+    const problem = check(fields[property], object, config);
+    if (problem !== undefined) found.push(problemWith(property, { constraints: { settings: problem } }));
+  }
+  for (const property of Object.keys(fields).filter((name) => nestedType(object.constructor as Type<object>, name))) {
+    // It may be absent.
+    if (fields[property] === undefined) continue;
+    const earlier = found.find((error) => error.property === property);
+    if (earlier?.constraints) continue;
+    const children = addProblems(fields[property] as object, earlier?.children ?? [], config);
+    if (earlier) earlier.children = children;
+    else if (children.length > 0) found.push(problemWith(property, { children }));
+  }
+  return found;
+}
+
+const problemWith = (property: string, what: Partial<ValidationError>) =>
+  Object.assign(new ValidationError(), { property, ...what });
+
+const NESTED = Symbol('class of a nested object');
+
+/** Remembers the class of an object in a field; see {@link nestedType}. */
+export function RemembersNested(type: () => Type<object>): PropertyDecorator {
+  return (target, property) => {
+    Reflect.defineMetadata(NESTED, type, target, property);
+  };
+}
+
+/** @returns the class of the object that a field holds; undefined: it holds none */
+export function nestedType(type: Type<object>, property: string): Type<object> | undefined {
+  const prototype = (type as { prototype?: object }).prototype;
+  return prototype && (Reflect.getMetadata(NESTED, prototype, property) as (() => Type<object>) | undefined)?.();
+}
+
+/** Fields are named without the objects that contain them. */
+function fieldErrors(errors: ValidationError[]): FieldErrors {
+  return Object.assign(
+    {},
+    ...errors.map(({ property, constraints, children }) => ({
+      ...(constraints && { [property]: Object.values(constraints) }),
+      ...fieldErrors(children ?? []),
+    })),
+  ) as FieldErrors;
+}
