@@ -5,6 +5,7 @@ import { requireAdmin } from '../access/refusals.js';
 import { auditedFields, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { AccountStore } from '../accounts/accounts.store.js';
+import { EmailHolderStore } from '../accounts/email-holders.store.js';
 import { EmailLinks } from '../email-links/email-links.service.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
 import { PasswordNotices } from '../passwords/password-notices.service.js';
@@ -42,6 +43,7 @@ export class AccountAdmin {
     private readonly store: AccountAdminStore,
     private readonly lists: AccountLists,
     private readonly accounts: AccountStore,
+    private readonly emails: EmailHolderStore,
     private readonly hasher: PasswordHasher,
     private readonly passwordChecks: PasswordChecks,
     private readonly passwordNotices: PasswordNotices,
@@ -183,7 +185,7 @@ export class AccountAdmin {
     const { role, disabled, email } = changes;
     const fields = readFields(changes);
     const consequences = consequencesOf(before, changes);
-    if (consequences.emailChanged) await this.accounts.claimEmail(tx, email ?? null, before.id, before.email);
+    if (consequences.emailChanged) await this.emails.claim(tx, email ?? null, before.id, before.email);
     await this.lists.replace(tx, before.id, fields);
     const changed = await this.store.update(tx, before.id, {
       ...fields,

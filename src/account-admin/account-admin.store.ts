@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { Role } from '../accounts/accounts.entity.js';
 import { LISTS } from '../accounts/account-lists.store.js';
-import { namingConflicts } from '../accounts/accounts.store.js';
+import { namingConflicts } from '../accounts/account-conflicts.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { ADMINISTRATION_LOCK } from '../database/locks.js';

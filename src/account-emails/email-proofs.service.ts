@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountView } from '../accounts/accounts.dto.js';
-import { AccountStore, type EmailHolder } from '../accounts/accounts.store.js';
+import { AccountStore } from '../accounts/accounts.store.js';
+import { EmailHolderStore, type EmailHolder } from '../accounts/email-holders.store.js';
 import { MailCaps } from '../accounts/mail-caps.service.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -33,6 +34,12 @@ const MOST_TRIES = 10;
 type SignUp = Claim & { purpose: 'sign_up' };
 type OfAccount = Claim & { purpose: 'verify' | 'change' };
 
+/** An invitation was sent again instead. */
+const INVITED = Symbol('invited');
+
+/** undefined: the link is no longer good. */
+type Redeemed = AccountView | typeof INVITED | undefined;
+
 /**
  * Redeems the claims that somebody has made to an email. The link proves the mailbox. Whoever redeems it proves too that the
  * claim is theirs, by a password or a session: nobody opens what somebody else has prepared.
@@ -42,6 +49,7 @@ export class EmailProofs {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly accounts: AccountStore,
+    private readonly emails: EmailHolderStore,
     private readonly links: EmailLinks,
     private readonly store: EmailLinkStore,
     private readonly resets: PasswordResets,
@@ -74,7 +82,9 @@ export class EmailProofs {
     if (!session) await this.checkPassword(claim, password);
     const redeemed = await (claim.purpose === 'sign_up' ? this.signUp(claim) : this.prove(claim, session));
     this.links.wake();
-    return redeemed ?? this.refused.refuse('verify', id);
+    if (redeemed !== INVITED) return redeemed ?? this.refused.refuse('verify', id);
+    this.resets.wake();
+    throw invited();
   }
 
   private async checkPassword(claim: Claim, password: string | undefined): Promise<void> {
@@ -86,30 +96,27 @@ export class EmailProofs {
     throw wrongWill();
   }
 
-  private async signUp(claim: SignUp): Promise<AccountView | undefined> {
+  private async signUp(claim: SignUp): Promise<Redeemed> {
     if (this.config.signup !== 'open') throw signupClosed();
-    const made = await this.revocations.transaction(async (tx) => {
-      const holders = await this.accounts.holdEmail(tx, claim.email, null);
+    return this.revocations.transaction(async (tx) => {
+      const holders = await this.emails.hold(tx, claim.email, null);
       const { passwordHash } = (await this.store.findClaim(claim.id, tx)) ?? { passwordHash: null };
       if (passwordHash === null || !(await this.store.redeem(tx, claim.id))) return undefined;
-      const isInvited = await this.takeFrom(tx, holders);
-      if (isInvited) return 'invited';
+      if (await this.inviteAgain(tx, holders)) return INVITED;
+      await this.takeFrom(tx, holders);
       const account = { email: claim.email, passwordHash, role: 'user', verified: true } as const;
       const { id, email } = await this.accounts.create(tx, account);
       await this.store.endClaims(tx, email);
       await this.audit.record(tx, { kind: 'account.created', subject: id, actorId: id, email });
       return { id, email };
     });
-    if (made !== 'invited') return made;
-    this.resets.wake();
-    throw invited();
   }
 
   /** Verifies the email of an account, or gives it the one that is pending. */
-  private async prove(claim: OfAccount, session: SessionPrincipal | undefined): Promise<AccountView | undefined> {
+  private async prove(claim: OfAccount, session: SessionPrincipal | undefined): Promise<Redeemed> {
     const { accountId, email } = claim;
     return this.revocations.transaction(async (tx) => {
-      const holders = await this.accounts.holdEmail(tx, email, accountId);
+      const holders = await this.emails.hold(tx, email, accountId);
       if (session) await this.callers.holdSession(tx, session);
       // Its password may have been changed since it was compared.
       const now = await this.store.findClaim(claim.id, tx);
@@ -120,8 +127,8 @@ export class EmailProofs {
         await this.store.endVerifications(tx, accountId);
         await this.audit.record(tx, { kind: 'account.email_verified', subject: accountId, actorId: accountId });
       } else {
-        // An invitation is its holder's to accept; until then nobody else has the email.
-        if (await this.takeFrom(tx, holders)) throw takenEmail();
+        if (await this.inviteAgain(tx, holders)) return INVITED;
+        await this.takeFrom(tx, holders);
         await this.change(tx, accountId, email);
       }
       await this.store.endClaims(tx, email);
@@ -130,7 +137,7 @@ export class EmailProofs {
   }
 
   private async change(tx: EntityManager, accountId: string, email: string): Promise<void> {
-    const { oldEmail, wasProved } = await this.accounts.moveToProvedEmail(tx, accountId, email);
+    const { oldEmail, wasProved } = await this.emails.moveToProved(tx, accountId, email);
     // Sessions stay: they were opened with the password, by whoever asked for the change.
     await this.accountRevocation.revoke(tx, accountId, { resets: true, links: 'verify' });
     if (oldEmail !== null) {
@@ -142,23 +149,24 @@ export class EmailProofs {
   }
 
   /**
-   * Takes an email from whoever holds it without having proved it. An invitation is not touched: it is sent again.
+   * Sends the invitation of an email again, which is its holder's to accept.
    *
-   * @returns whether the email was invited
-   * @throws ApiError `conflict` when it has been proved
+   * @returns whether there is one
+   * @throws ApiError `conflict` when the email has been proved
    */
-  private async takeFrom(tx: EntityManager, holders: EmailHolder[]): Promise<boolean> {
+  private async inviteAgain(tx: EntityManager, holders: EmailHolder[]): Promise<boolean> {
     if (holders.some(({ isProved }) => isProved)) throw takenEmail();
     const guest = holders.find(({ hasPassword }) => !hasPassword);
-    if (guest) {
-      if (this.config.signup !== 'closed') await this.resets.invite(tx, guest);
-      return true;
-    }
+    if (guest && this.config.signup !== 'closed') await this.resets.invite(tx, guest);
+    return guest !== undefined;
+  }
+
+  /** Takes an email from whoever holds it without having proved it. */
+  private async takeFrom(tx: EntityManager, holders: EmailHolder[]): Promise<void> {
     for (const { id, email } of holders) {
-      await this.accounts.giveUpEmail(tx, id);
+      await this.emails.giveUp(tx, id);
       await this.accountRevocation.revoke(tx, id, { ...EVERYTHING, links: 'all' });
       await this.audit.record(tx, { kind: 'account.displaced', subject: id, email });
     }
-    return false;
   }
 }

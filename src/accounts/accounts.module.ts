@@ -9,6 +9,7 @@ import { AccountsController } from './accounts.controller.js';
 import { AccountStore } from './accounts.store.js';
 import { AccountEmailDomainEntity } from './account-email-domains.entity.js';
 import { AccountNetworkEntity } from './account-networks.entity.js';
+import { EmailHolderStore } from './email-holders.store.js';
 import { MailCaps } from './mail-caps.service.js';
 import { ClientAccountsController } from './client-accounts.controller.js';
 import { ClientAccounts } from './client-accounts.service.js';
@@ -22,7 +23,7 @@ import { ClientAccountStore } from './client-accounts.store.js';
     TokensModule,
   ],
   controllers: [AccountsController, ClientAccountsController],
-  providers: [AccountStore, AccountIds, AccountLists, ClientAccounts, ClientAccountStore, MailCaps],
-  exports: [AccountStore, AccountIds, AccountLists, MailCaps],
+  providers: [AccountStore, EmailHolderStore, AccountIds, AccountLists, ClientAccounts, ClientAccountStore, MailCaps],
+  exports: [AccountStore, EmailHolderStore, AccountIds, AccountLists, MailCaps],
 })
 export class AccountsModule {}

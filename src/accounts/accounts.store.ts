@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager, IsNull } from 'typeorm';
 import { sql } from '../database/sql.js';
-import { conflict, unavailable } from '../errors/api-error.js';
 import { takenEmail } from '../errors/common-errors.js';
-import { isUniqueViolation } from '../errors/database-errors.js';
+import { namingConflicts, takenName } from './account-conflicts.js';
 import { AccountEntity, type Role } from './accounts.entity.js';
+import { EmailHolderStore } from './email-holders.store.js';
 import { EmailLinkStore } from '../email-links/email-links.store.js';
 import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
 
@@ -22,15 +22,6 @@ export interface ChangedAccount {
   emailVerified: boolean;
   /** The email before the change; null: there was none, or it differs only in case. */
   oldEmail: string | null;
-}
-
-/** An account that has an email which another one is to have. */
-export interface EmailHolder {
-  id: string;
-  email: string;
-  isProved: boolean;
-  /** false: it has been invited, or its password has been removed. */
-  hasPassword: boolean;
 }
 
 /** What a new account is created with. */
@@ -55,6 +46,7 @@ export class AccountStore {
   constructor(
     private readonly manager: EntityManager,
     private readonly emailLinks: EmailLinkStore,
+    private readonly emails: EmailHolderStore,
   ) {}
 
   /** @returns the account with this email, in whatever spelling, disabled or not */
@@ -85,7 +77,7 @@ export class AccountStore {
   ): Promise<{ id: string; email: Email; credentialEpoch: number }> {
     const { email, passwordHash, role, name = null, publisherReference = null, individual = true } = account;
     const stored = email === null ? null : storedEmail(email);
-    if (email !== null) await this.claimEmail(tx, email, null);
+    if (email !== null) await this.emails.claim(tx, email, null);
     const [created] = await sql<{ id: string; email: Email; credentialEpoch: number }>(
       tx,
       `INSERT INTO accounts
@@ -96,7 +88,7 @@ export class AccountStore {
       [stored, passwordHash, role, name, publisherReference, individual, account.verified ?? false],
     );
     if (created) return created;
-    throw email !== null && (await this.isTaken(tx, email, null)) ? takenEmail() : takenName();
+    throw email !== null && (await this.emails.isTaken(tx, email, null)) ? takenEmail() : takenName();
   }
 
   /**
@@ -113,8 +105,8 @@ export class AccountStore {
     );
     const { email: old = null, isSame = false } = before ?? {};
     // Of accounts that fall together, each keeps its own spelling.
-    const isShared = isSame && (await this.isTaken(tx, email, id));
-    if (!isSame) await this.claimEmail(tx, email, id, old);
+    const isShared = isSame && (await this.emails.isTaken(tx, email, id));
+    if (!isSame) await this.emails.claim(tx, email, id, old);
     const [changed] = await namingConflicts(
       sql<{ id: string; email: string; emailVerified: boolean }>(
         tx,
@@ -142,7 +134,7 @@ export class AccountStore {
       [id, spellingsOf(email)],
     );
     const { oldEmail = null } = before ?? {};
-    await this.claimEmail(tx, email, id, oldEmail);
+    await this.emails.claim(tx, email, id, oldEmail);
     await namingConflicts(
       sql(
         tx,
@@ -205,64 +197,6 @@ export class AccountStore {
     return { ...row, oldEmail: null };
   }
 
-  /**
-   * Gives the account an email that has been proved. The caller has called {@link holdEmail}.
-   *
-   * @returns the email before, and whether it had been proved
-   */
-  async moveToProvedEmail(
-    tx: EntityManager,
-    id: string,
-    email: string,
-  ): Promise<{ oldEmail: string | null; wasProved: boolean }> {
-    const [before] = await sql<{ oldEmail: string | null; wasProved: boolean }>(
-      tx,
-      'SELECT email AS "oldEmail", email_verified_at IS NOT NULL AS "wasProved" FROM accounts WHERE id = $1',
-      [id],
-    );
-    await namingConflicts(
-      sql(
-        tx,
-        `UPDATE accounts SET email = $2, email_verified_at = now(), updated_at = now() WHERE id = $1 RETURNING id`,
-        [id, storedEmail(email)],
-      ),
-    );
-    return before ?? { oldEmail: null, wasProved: false };
-  }
-
-  /**
-   * Locks an email, after the accounts that have it and one that is to have it, until the transaction ends.
-   *
-   * @param accountId the one that is to have it; null: a new one
-   * @returns the other accounts that have it
-   * @throws ApiError `conflict` when an undo link of another account reserves it, `unavailable` when it changed hands meanwhile
-   */
-  async holdEmail(tx: EntityManager, email: string, accountId: string | null): Promise<EmailHolder[]> {
-    const holders = (lock: string) =>
-      sql<EmailHolder>(
-        tx,
-        `SELECT id, email_verified_at IS NOT NULL AS "isProved", password_hash IS NOT NULL AS "hasPassword", email
-         FROM accounts WHERE ${isSpelt('email', '$1')} OR id = $2 ORDER BY id ${lock}`,
-        [spellingsOf(email), accountId],
-      );
-    const held = new Set((await holders('FOR NO KEY UPDATE')).map(({ id }) => id));
-    await this.emailLinks.lockEmails(tx, [email]);
-    if (await this.emailLinks.isKept(tx, email, accountId)) throw takenEmail();
-    const now = await holders('');
-    if (now.some(({ id }) => !held.has(id))) throw unavailable('The email was just changed. Try again.', 1);
-    return now.filter(({ id }) => id !== accountId);
-  }
-
-  /** Takes an email that was never proved from the account that has it, and disables the account. */
-  async giveUpEmail(tx: EntityManager, id: string): Promise<void> {
-    await sql(
-      tx,
-      `UPDATE accounts SET email = NULL, disabled_at = coalesce(disabled_at, now()), updated_at = now()
-       WHERE id = $1 RETURNING id`,
-      [id],
-    );
-  }
-
   /** Whoever proves a mailbox that was not proved has the last word from then on; see {@link EmailLinkStore.endUndo}. */
   private async isUnproved(tx: EntityManager, id: string): Promise<boolean> {
     const rows = await sql(tx, 'SELECT id FROM accounts WHERE id = $1 AND email_verified_at IS NULL', [id]);
@@ -277,47 +211,4 @@ export class AccountStore {
       [id, oldHash, newHash],
     );
   }
-
-  /**
-   * Makes sure that no other account has an email, nor reserves it by an undo link, and locks the email until the
-   * transaction ends.
-   *
-   * @param email null: none
-   * @param old the email that it replaces
-   * @throws ApiError `conflict`
-   */
-  async claimEmail(
-    tx: EntityManager,
-    email: string | null,
-    accountId: string | null,
-    old: string | null = null,
-  ): Promise<void> {
-    const locked = [email, old].filter((one) => one !== null);
-    await this.emailLinks.lockEmails(tx, locked);
-    if (email === null) return;
-    if (await this.emailLinks.isKept(tx, email, accountId)) throw takenEmail();
-    if (await this.isTaken(tx, email, accountId)) throw takenEmail();
-  }
-
-  /** @returns whether another account has the email, in whatever spelling. The caller holds a lock on the email. */
-  private async isTaken(tx: EntityManager, email: string, accountId: string | null): Promise<boolean> {
-    const rows = await sql(
-      tx,
-      `SELECT id FROM accounts WHERE ${isSpelt('email', '$1')} AND id IS DISTINCT FROM $2 LIMIT 1`,
-      [spellingsOf(email), accountId],
-    );
-    return rows.length > 0;
-  }
 }
-
-/** @throws ApiError `conflict` when the statement fails because the email or the name is taken */
-export async function namingConflicts<T>(statement: Promise<T>): Promise<T> {
-  try {
-    return await statement;
-  } catch (error) {
-    if (isUniqueViolation(error, 'accounts_email_key')) throw takenEmail();
-    throw isUniqueViolation(error, 'accounts_name_key') ? takenName() : error;
-  }
-}
-
-export const takenName = () => conflict('An account with this name exists.', { name: ['is taken'] });

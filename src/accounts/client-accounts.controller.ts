@@ -36,7 +36,7 @@ import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS, unknownParameter } from '..
 import { LINK, linkToNext } from '../http/cursor.js';
 import { ofEntry, wholeNumberFrom } from '../http/validation.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
-import { takenName } from './accounts.store.js';
+import { takenName } from './account-conflicts.js';
 import {
   AccountChange,
   AccountPage,

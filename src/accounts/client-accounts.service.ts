@@ -10,7 +10,7 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import { auditedFields, readFields } from './account-fields.js';
 import { AccountLists } from './account-lists.store.js';
-import { takenName } from './accounts.store.js';
+import { takenName } from './account-conflicts.js';
 import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisation } from './client-accounts.dto.js';
 import { ClientAccountStore, NAME_TAKEN, type ClientAccount, type Overlaps } from './client-accounts.store.js';
 

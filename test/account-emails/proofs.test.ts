@@ -327,6 +327,21 @@ describe('With EMAIL_VERIFICATION=required, a change of email', () => {
     expect(await rowOf(attacker.id)).toMatchObject({ email: attacker.email });
   });
 
+  it('to an email that was invited is refused, and the invitation is sent again', async () => {
+    const email = newEmail();
+    const { id } = (await administer('POST', '', { email, name: `Invited ${email}` })).body as Account;
+    await mailedToken(email, 'reset');
+    const account = await signedIn();
+    const { body } = await change(account.id, account.token, email);
+    expectAnswer(await verifyAs(await claimOf(email), body.token as string), 409, {
+      id: 'conflict',
+      message: 'There is an invitation for this email. We have sent it again: open it to choose a password.',
+    });
+    expect(await rowOf(account.id)).toMatchObject({ email: account.email });
+    expect((await redeem(await mailedToken(email, 'reset', 2))).status).toBe(200);
+    expect(await accountsWith(email)).toEqual([{ id, disabled: false }]);
+  });
+
   it('is ended by a reset of the password, by a new one, and by an admin who ends everything', async () => {
     const endings: ((account: Account) => Promise<unknown>)[] = [
       async ({ id, email }) => {
