@@ -25,6 +25,7 @@ RUN install -d -o node -g node -m 0700 /data
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./
+RUN ln -s /app/dist/src/commands/latchkey.js /usr/local/bin/latchkey
 USER node
 VOLUME /data
 EXPOSE 3000

@@ -1,25 +1,4 @@
-import 'reflect-metadata';
-import { loadConfig } from '../config/config.js';
-import { createLogger } from '../logging/logger.js';
-import { prepareSchema } from '../start.js';
-import { orStopped, stoppable } from './stoppable.js';
+import { runLatchkey } from './program.js';
 
-/** The command that migrates an external database, for servers with RUN_MIGRATIONS=false. */
-async function run(signal: AbortSignal): Promise<string> {
-  const config = loadConfig(process.env);
-  if (config.database === undefined) {
-    throw new Error('Set DATABASE_URL. The embedded database is migrated whenever the server starts.');
-  }
-  // The command may share its environment with those servers.
-  const asked = { ...config, runMigrations: true };
-  await orStopped(signal, prepareSchema(asked, config.database, createLogger('warn'), signal));
-  return 'The database is up to date.\n';
-}
-
-stoppable(run).then(
-  (text) => process.stdout.write(text),
-  (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  },
-);
+/** `latchkey migrate`, where it was before there was such a program. */
+await runLatchkey(['migrate', ...process.argv.slice(2)]);

@@ -1,0 +1,85 @@
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../config/version.js';
+import { stoppable } from './stoppable.js';
+
+/** How a command ends. */
+export const EXIT = {
+  done: 0,
+  /** It could not do what it was told, or was stopped. */
+  failed: 1,
+  /** It was told what it does not know. */
+  usage: 2,
+} as const;
+
+/** What a command says when it is done; how it ends, unless {@link EXIT.done}. */
+interface Ending {
+  text?: string;
+  code?: number;
+}
+
+/**
+ * The program `latchkey`. What a command needs is only loaded when it runs, so that `--help` waits for nothing. A new one is
+ * a line here and a function in `NAME.command.ts`, which takes the signal that stops it.
+ */
+function latchkey(): Command {
+  const program = new Command('latchkey')
+    .description('A self-hosted backend for accounts, sessions and tokens. Settings are environment variables.')
+    .version(VERSION)
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false });
+  program
+    .command('serve')
+    .description('serve until a signal ends it, as npm start does')
+    .action(async () => (await import('../serve.js')).serve());
+  program
+    .command('migrate')
+    .description('bring an external database up to date, for servers with RUN_MIGRATIONS=false')
+    .action(running(async (signal) => ({ text: await (await load.migrate()).migrateDatabase(signal) })));
+  program
+    .command('bootstrap')
+    .description('make the first credentials in an external database, and show them once')
+    .action(running(async (signal) => ({ text: await (await load.bootstrap()).bootstrapDatabase(signal) })));
+  program
+    .command('seed')
+    .description('fill a database with sample data')
+    .option('--yes', 'even where other people may be using the database')
+    .action(
+      running<{ yes?: boolean }>(async (signal, options) => {
+        await (await load.seed()).seedDatabase(signal, options);
+        return {};
+      }),
+    );
+  return program;
+}
+
+const load = {
+  migrate: () => import('./migrate.command.js'),
+  bootstrap: () => import('./bootstrap.command.js'),
+  seed: () => import('./seed.command.js'),
+};
+
+/** Runs a command that signals stop, says what came of it, and sets how the process ends. */
+function running<Options>(run: (signal: AbortSignal, options: Options) => Promise<Ending>) {
+  return async (options: Options): Promise<void> => {
+    try {
+      const ending = await stoppable((signal) => run(signal, options));
+      if (ending.text !== undefined) process.stdout.write(ending.text);
+      process.exitCode = ending.code ?? EXIT.done;
+    } catch (error) {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      process.exit(EXIT.failed);
+    }
+  };
+}
+
+/** @param args without Node and the file */
+export async function runLatchkey(args: string[]): Promise<void> {
+  try {
+    await latchkey().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // It has said what is wrong. Help and the version are no errors.
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+}

@@ -1,0 +1,121 @@
+import 'reflect-metadata';
+import { join } from 'node:path';
+import { Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { AuditLogModule } from '../audit-log/audit-log.module.js';
+import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
+import { writePrivateFile } from '../bootstrap/private-file.js';
+import { ConfigModule } from '../config/config.module.js';
+import { loadConfig, type Config } from '../config/config.js';
+import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
+import type { DatabaseAccess } from '../database/connection.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { IdentificationsModule } from '../identifications/identifications.module.js';
+import { KeysModule } from '../keys/keys.module.js';
+import { keptSecretKey } from '../keys/secret-keys.js';
+import { LimitsModule } from '../limits/limits.module.js';
+import { createLogger, NestLogger, type Logger } from '../logging/logger.js';
+import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
+import { PasswordsModule } from '../passwords/passwords.module.js';
+import { RevocationsModule } from '../revocations/revocations.module.js';
+import { bootstrap, openDatabase, prepareSchema, type Database } from '../start.js';
+import { orStopped } from './stoppable.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { countSeed, describeSeed } from './seed-text.js';
+import { Seeder } from './seeder.js';
+
+@Module({ providers: [Seeder] })
+class CommandModule {}
+
+const CONNECTIONS = 4;
+
+/** Hosts that only this machine can reach. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** The command that fills a database with sample data. A second run changes nothing. */
+export async function seedDatabase(signal: AbortSignal, options: { yes?: boolean }): Promise<void> {
+  const config = loadConfig(process.env);
+  if (!options.yes) refuseWhereUnsafe(config);
+  const logger = createLogger('warn');
+  const { database, isOurs } = await openOrJoin(config, logger);
+  try {
+    const access = await prepareSchema(config, database.connection, logger, signal);
+    const context = await createContext(config, access);
+    try {
+      // A running server and an outside database have seen to their first credentials.
+      if (isOurs && config.database === undefined) await orStopped(signal, bootstrap(context, config, logger, print));
+      await orStopped(signal, seed(context, config));
+    } finally {
+      await context.close();
+    }
+  } finally {
+    await database.stop();
+  }
+}
+
+/** @throws when people may be using the database, whose visitors would be taken for those of made-up organisations */
+function refuseWhereUnsafe({ database, publicUrl }: Config): void {
+  const reason =
+    database !== undefined
+      ? 'DATABASE_URL is set'
+      : LOOPBACK.test(new URL(publicUrl).hostname)
+        ? undefined
+        : 'PUBLIC_URL is not a loopback address';
+  if (reason === undefined) return;
+  throw new Error(
+    `${reason}: other people may be using this database. The seed adds people, organisations and clients that do not ` +
+      'exist, and no command removes them again. To seed it anyway, run: npm run seed -- --yes',
+  );
+}
+
+/** Opens the database, or the one of a server that is running on the same DATA_DIR. */
+async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
+  try {
+    return { database: await openDatabase(config, logger), isOurs: true };
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'DataDirInUseError') throw error;
+    const connection = await runningEmbeddedPostgres(config.dataDir);
+    if (!connection) throw new Error('A server is starting on this DATA_DIR. Try again when it is ready.');
+    return { database: { connection, stop: () => Promise.resolve() }, isOurs: false };
+  }
+}
+
+function createContext(config: Config, access: DatabaseAccess): Promise<INestApplicationContext> {
+  const imports = [
+    ConfigModule.with(config),
+    DatabaseModule.with(access, { ...config, databasePoolSize: CONNECTIONS }),
+    KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
+    LimitsModule,
+    RevocationsModule,
+    AuditLogModule,
+    BootstrapModule,
+    AccountsModule,
+    PasswordsModule,
+    TokensModule,
+    OauthClientsModule,
+    IdentificationsModule,
+  ];
+  return NestFactory.createApplicationContext(
+    { module: CommandModule, imports },
+    { logger: new NestLogger(createLogger('warn')), abortOnError: false },
+  );
+}
+
+async function seed(context: INestApplicationContext, config: Config): Promise<void> {
+  const path = config.database === undefined ? join(config.dataDir, 'seed.txt') : undefined;
+  const made = await context.get(Seeder).run((seeded) => {
+    if (path !== undefined) writePrivateFile(path, describeSeed(config.publicUrl, seeded));
+  });
+  if (!made) {
+    const where = path === undefined ? '' : ` Its credentials are in ${path}.`;
+    print(`The database is already seeded. Nothing was changed.${where}\n`);
+    return;
+  }
+  const where = path === undefined ? 'These credentials are only shown once' : `These credentials are also in ${path}`;
+  print(`\nCreated ${countSeed()}.\n${where}:\n\n${describeSeed(config.publicUrl, made)}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

@@ -1,0 +1,87 @@
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { ConfigError, loadConfig, type Config } from './config/config.js';
+import { createLogger, type Logger } from './logging/logger.js';
+import { start } from './start.js';
+
+/** From the end of SHUTDOWN_DELAY on. Kubernetes kills 30 s after SIGTERM, which leaves room for the delay. In milliseconds. */
+const STOP_LIMIT = 9_000;
+/** A terminal, npm and a supervisor may pass on the same word; what comes later than this is another. In milliseconds. */
+const ECHO = 200;
+
+function readConfig(): Config {
+  try {
+    return loadConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+interface Stop {
+  /** Aborts on the first SIGTERM, SIGHUP or SIGINT. */
+  signal: AbortSignal;
+  /** For how long the server is to go on serving after that, in seconds: whoever sits at a terminal need not wait. */
+  delay: number;
+}
+
+/** Listens for signals. The first gives the process a limited time to end, a second ends it at once. */
+function stopOnSignal({ shutdownDelay }: Config, logger: Logger): Stop {
+  const controller = new AbortController();
+  const stop: Stop = { signal: controller.signal, delay: 0 };
+  let first = 0;
+  const onSignal = (name: string) => {
+    if (stop.signal.aborted) {
+      if (performance.now() - first < ECHO) return;
+      logger.warn(`ended by a second signal, ${name}`);
+      process.exit(1);
+    }
+    first = performance.now();
+    stop.delay = name === 'SIGINT' ? 0 : shutdownDelay;
+    logger.info(`stopping on ${name}${stop.delay > 0 ? ` after ${stop.delay} s` : ''}`);
+    setTimeout(
+      () => {
+        logger.error('stopping took too long');
+        process.exit(1);
+      },
+      stop.delay * 1_000 + STOP_LIMIT,
+    ).unref();
+    controller.abort();
+  };
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.on(name, onSignal);
+  return stop;
+}
+
+async function run(config: Config, logger: Logger): Promise<void> {
+  const stop = stopOnSignal(config, logger);
+  const { signal: stopping } = stop;
+  const server = await start(config, logger, (text) => process.stdout.write(text), stopping).catch((error: unknown) => {
+    if (stopping.aborted && error === stopping.reason) return undefined;
+    throw describe('could not start', error);
+  });
+  if (server) {
+    if (!stopping.aborted) await once(stopping, 'abort');
+    await server.stop(stop.delay).catch((error: unknown) => {
+      throw describe('could not stop', error);
+    });
+  }
+  logger.info('stopped');
+}
+
+function describe(what: string, cause: unknown): Error {
+  return new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+}
+
+/** Serves until a signal ends it. A failure ends the process, with 1. */
+export async function serve(): Promise<void> {
+  // A closed pipe must not end the process.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+  const config = readConfig();
+  const logger = createLogger(config.logLevel);
+  await run(config, logger).catch((error: unknown) => {
+    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    // Connections that are still open would keep the process alive.
+    process.exit(1);
+  });
+}
