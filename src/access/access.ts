@@ -85,7 +85,11 @@ export const UserTokenRequired = (): MethodDecorator =>
 export const ApiTokenRequired = (): MethodDecorator =>
   applyDecorators(addToRouteConfig({ access: { scheme: 'api' } }), ApiBearerAuth('api-token'));
 
-const AsClient = (scope: ClientScope) => applyDecorators(ApiSecurity('oauth2', [scope]), ApiSecurity('client'));
+/**
+ * Bearer tokens come last, here and where a session does too. Generated clients and Swagger UI send what they have for the
+ * last scheme, and many have one credential for all of them: a token, which as Basic would be refused.
+ */
+const AsClient = (scope: ClientScope) => applyDecorators(ApiSecurity('client'), ApiSecurity('oauth2', [scope]));
 
 /** The route requires a client with the scope: by its access token, or by its id and secret. */
 export const ClientRequired = (scope: ClientScope): MethodDecorator =>
@@ -95,8 +99,8 @@ export const ClientRequired = (scope: ClientScope): MethodDecorator =>
 export const SessionOrClientRequired = (scope: ClientScope): MethodDecorator =>
   applyDecorators(
     addToRouteConfig({ access: { scheme: 'session-or-client', scope } }),
-    ApiBearerAuth('session'),
     AsClient(scope),
+    ApiBearerAuth('session'),
   );
 
 /** The route requires a client's id and secret, as HTTP Basic or as fields of the body. */

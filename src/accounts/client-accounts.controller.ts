@@ -110,7 +110,10 @@ export class ClientAccountsController {
   @Get('api/accounts/:id')
   @NotesReads('account.read')
   @ClientRequired('accounts:read')
-  @ApiOperation({ summary: 'Account Info, at the path of the list' })
+  @ApiOperation({
+    summary: 'Account Info, at the path of the list',
+    description: 'As `GET /accounts/{id}` answers a client.',
+  })
   @ApiParam(ID)
   @ApiOkResponse({ type: ClientAccountView })
   @ApiErrors('connect', ...READ_ERRORS, unknownParameter(), 'not_found')

@@ -41,7 +41,10 @@ export class ApiTokensController {
   @HttpCode(200)
   @FrontendOnly()
   @IgnoresUnknown()
-  @ApiOperation({ summary: 'Generate and return a new token for the given gateway account ID' })
+  @ApiOperation({
+    summary: 'Generate and return a new token for the given gateway account ID',
+    description: 'The token is shown once: only a digest of it is stored.',
+  })
   @ApiOkResponse({ type: NewApiTokenAnswer })
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('account_id'), ...FRONTEND_ERRORS)
   async create(
@@ -54,7 +57,10 @@ export class ApiTokensController {
   @Put()
   @FrontendOnly()
   @IgnoresUnknown()
-  @ApiOperation({ summary: 'Update the description of an existing token' })
+  @ApiOperation({
+    summary: 'Update the description of an existing token',
+    description: 'A token that is revoked is not found.',
+  })
   @ApiOkResponse({ type: DescriptionAnswer })
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('token_link'), ...FRONTEND_ERRORS, notUpdated())
   async describe(
@@ -86,7 +92,10 @@ export class ApiTokensController {
   @Delete(':account_id')
   @FrontendOnly()
   @IgnoresUnknown()
-  @ApiOperation({ summary: 'Revoke a token of an account' })
+  @ApiOperation({
+    summary: 'Revoke a token of an account',
+    description: 'Names the token by its link or by itself. One that is revoked already is not found.',
+  })
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: Revocation, examples: REVOCATIONS })
   @ApiOkResponse({ type: RevocationAnswer })

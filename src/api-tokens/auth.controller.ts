@@ -14,7 +14,10 @@ export class AuthController {
   @Get(['v1/api/auth', 'v1/auth'])
   @ApiTokenRequired()
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'Look up the account ID for a token' })
+  @ApiOperation({
+    summary: 'Look up the account ID for a token',
+    description: 'Answers for a valid API token; `/v1/auth` is the same as `/v1/api/auth`.',
+  })
   @ApiOkResponse({ type: AuthAnswer })
   @ApiErrors('publicauth', badApiToken())
   authenticate(@CurrentPrincipal() { gatewayAccountId }: GatewayPrincipal): AuthAnswer {

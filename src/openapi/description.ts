@@ -3,6 +3,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { RATE_LIMIT } from '../access/access.js';
 import { LONGEST_PARAMETER } from '../http/adapter.js';
 import { closeBodies } from './closed-bodies.js';
+import { showCredentialsApart, suitGenerators } from './for-generators.js';
 
 export type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Content = Record<string, MediaType>;
@@ -18,6 +19,9 @@ export interface MediaType {
 export interface Schema {
   $ref?: string;
   title?: string;
+  description?: string;
+  default?: unknown;
+  nullable?: boolean;
   example?: unknown;
   properties?: Schemas;
   additionalProperties?: boolean;
@@ -37,8 +41,8 @@ export function completeDescription(document: OpenAPIObject): OpenAPIObject {
   describeLimits(document);
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[]);
   const schemas = ((document.components ??= {}).schemas ??= {}) as Schemas;
-  giveUniqueIds(operations);
   closeBodies(operations, schemas);
+  suitGenerators(document, operations);
   for (const operation of operations) {
     operation.security ??= [];
     for (const parameter of operation.parameters ?? []) limitPath(parameter as Parameter);
@@ -50,6 +54,7 @@ export function completeDescription(document: OpenAPIObject): OpenAPIObject {
       if (media.example === undefined && !media.examples) Object.assign(media, examplesOf(media.schema, schemas));
     }
   }
+  showCredentialsApart(operations);
   return document;
 }
 
@@ -91,17 +96,6 @@ function describeLimits({ paths, components = {} }: OpenAPIObject): void {
 function limitPath({ in: place, schema }: Parameter): void {
   if (place === 'path' && schema?.type === 'string' && schema.format === undefined) {
     schema.maxLength ??= LONGEST_PARAMETER;
-  }
-}
-
-/** A route with two paths is described twice, under one operation id; OpenAPI wants each to be unique. */
-function giveUniqueIds(operations: Operation[]): void {
-  const seen = new Map<string, number>();
-  for (const operation of operations) {
-    const id = operation.operationId ?? '';
-    const count = (seen.get(id) ?? 0) + 1;
-    seen.set(id, count);
-    if (count > 1) operation.operationId = `${id}_${count}`;
   }
 }
 

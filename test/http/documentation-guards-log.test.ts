@@ -25,6 +25,7 @@ interface MediaType {
 }
 
 interface Operation {
+  operationId: string;
   tags: string[];
   requestBody?: { content: Record<string, MediaType> };
   security?: Record<string, string[]>[];
@@ -33,14 +34,14 @@ interface Operation {
 
 /** What a client has to present, for each scheme of `access`. */
 function securityOf(access: Access | undefined): Record<string, string[]>[] {
-  const asClient = (scope: string) => [{ oauth2: [scope] }, { client: [] }];
+  const asClient = (scope: string) => [{ client: [] }, { oauth2: [scope] }];
   switch (access?.scheme) {
     case 'session':
       return [{ session: [] }];
     case 'client':
       return asClient(access.scope);
     case 'session-or-client':
-      return [{ session: [] }, ...asClient(access.scope)];
+      return [...asClient(access.scope), { session: [] }];
     case 'client-secret':
       return [{ client: [] }];
     case 'app':
@@ -57,8 +58,47 @@ function securityOf(access: Access | undefined): Record<string, string[]>[] {
 
 interface Description {
   paths: Record<string, Record<string, Operation>>;
-  components: { securitySchemes: Record<string, object> };
+  components: { securitySchemes: Record<string, object>; schemas: Record<string, Schema> };
   tags: { name: string }[];
+}
+
+interface Schema {
+  $ref?: string;
+  type?: string;
+  nullable?: boolean;
+  enum?: unknown[];
+  allOf?: Schema[];
+  oneOf?: Schema[];
+  anyOf?: Schema[];
+}
+
+const referred = ({ $ref }: Schema, schemas: Record<string, Schema>) => schemas[$ref?.split('/').at(-1) ?? ''];
+
+/** @returns everything that these parts of the description contain and refer to, but for examples */
+function schemasWithin(parts: unknown[], schemas: Record<string, Schema>, seen = new Set<object>()): Schema[] {
+  for (const part of parts) {
+    if (typeof part !== 'object' || part === null || seen.has(part)) continue;
+    seen.add(part);
+    const inside = Object.entries(part).filter(([key]) => !/^examples?$/.test(key));
+    schemasWithin([...inside.map(([, value]) => value as unknown), referred(part, schemas)], schemas, seen);
+  }
+  return [...seen] as Schema[];
+}
+
+/** As OpenAPI 3.0.3 has it: `nullable` is for the `type` beside it, and everything else that is said holds too. */
+function admitsNull(schema: Schema, schemas: Record<string, Schema>): boolean {
+  const target = referred(schema, schemas);
+  if (target) return admitsNull(target, schemas);
+  const { type, nullable, enum: values, allOf = [], oneOf, anyOf } = schema;
+  const admits = (one: Schema) => admitsNull(one, schemas);
+  return (
+    (type === undefined || nullable === true) &&
+    (nullable !== true || type !== undefined) &&
+    (values === undefined || values.includes(null)) &&
+    allOf.every(admits) &&
+    (oneOf === undefined || oneOf.filter(admits).length === 1) &&
+    (anyOf === undefined || anyOf.some(admits))
+  );
 }
 
 /** Every body that is shown for a request, of each type. */
@@ -161,6 +201,33 @@ describe('The documentation', () => {
     ]);
   });
 
+  it('has what generators of clients need: names of their own, nulls that are allowed, no defaults in bodies', async () => {
+    const { paths, components } = (await server.call('GET', '/docs-json')).body as Description;
+    const operations = Object.values(paths).flatMap((path) => Object.values(path));
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(ids.filter((id) => !/^[A-Za-z]\w*$/.test(id))).toEqual([]);
+    const names = ids.map((id) => id.replaceAll('_', '').toLowerCase());
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+    const { schemas } = components;
+    const everything = schemasWithin(operations, schemas);
+    expect(everything.filter(({ nullable }) => nullable).length).toBeGreaterThan(20);
+    expect(everything.filter((schema) => schema.nullable && !admitsNull(schema, schemas))).toEqual([]);
+    const bodies = operations.flatMap(({ requestBody }) => requestBody ?? []);
+    expect(schemasWithin(bodies, schemas).filter((schema) => 'default' in schema)).toEqual([]);
+  });
+
+  it('shows the credentials of a client in the body only in examples of their own, never in the first', async () => {
+    const { paths } = (await server.call('GET', '/docs-json')).body as Description;
+    const bodies = Object.values(paths).flatMap((path) =>
+      Object.values(path).flatMap(({ requestBody }) => Object.values(requestBody?.content ?? {})),
+    );
+    const shown = bodies.map(({ example = {}, examples = { it: { value: example } } }) =>
+      Object.values(examples).map(({ value }) => 'client_id' in value || 'client_secret' in value),
+    );
+    expect(shown.filter(([first]) => first)).toEqual([]);
+    expect(shown.filter((all) => all.includes(true)).length).toBeGreaterThanOrEqual(8);
+  });
+
   it('declares every kind of credential and every tag that it names, and names all that it declares', async () => {
     const { paths, components, tags } = (await server.call('GET', '/docs-json')).body as Description;
     const operations = Object.values(paths).flatMap((path) => Object.values(path));
@@ -193,7 +260,7 @@ describe('The documentation', () => {
     // Whom the examples are about. Its email stays free for the example of a sign-up.
     await database.query('INSERT INTO accounts (id) VALUES ($1)', [EXAMPLE_ID]);
     const credentials = { ...bearer(token), ...admin.headers };
-    const client = (await newClient(server)).basic;
+    const { id: client_id, secret: client_secret, basic: client } = await newClient(server);
     // Tokens of links and of sessions are nobody's.
     const expected: Record<string, number> = {
       'PUT /account/session': 401,
@@ -208,14 +275,16 @@ describe('The documentation', () => {
     };
     const examples = requestExamples(describeApi(server.app, server.config.publicUrl) as unknown as Description);
     expect(examples.length).toBeGreaterThanOrEqual(15);
-    for (const { name, type, body, byClient } of examples) {
+    for (const { name, type, body: shown, byClient } of examples) {
+      // Both ways at once are refused.
+      const inBody = 'client_secret' in shown;
+      const body = inBody ? { ...shown, client_id, client_secret } : shown;
       const [method = '', template = ''] = name.split(' ');
       const path = template.replace('/accounts/{id}', `/accounts/${id}`).replace(/\{(\w+)\}/g, 'example');
       const text = type.endsWith('json') ? JSON.stringify(body) : new URLSearchParams({ ...body }).toString();
       const answer = await server.call(method, path, text, {
         'content-type': type,
-        ...credentials,
-        ...(byClient && client),
+        ...(!inBody && { ...credentials, ...(byClient && client) }),
       });
       // What a request names may be absent, or taken.
       const understood = [expected[name] ?? 200, ...(name in expected ? [] : [201, 404, 409])];
