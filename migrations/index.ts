@@ -24,6 +24,7 @@ import { PasswordChecks1764000000022 } from './1764000000022-password-checks.js'
 import { EmailsInOneForm1764000000023 } from './1764000000023-emails-in-one-form.js';
 import { ProofsOfEmails1764000000024 } from './1764000000024-proofs-of-emails.js';
 import { ClaimsIndex1764000000025 } from './1764000000025-claims-index.js';
+import { WaysOfPasswordChanges1764000000026 } from './1764000000026-ways-of-password-changes.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -52,4 +53,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   EmailsInOneForm1764000000023,
   ProofsOfEmails1764000000024,
   ClaimsIndex1764000000025,
+  WaysOfPasswordChanges1764000000026,
 ];

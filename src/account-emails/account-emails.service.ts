@@ -9,6 +9,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
+import { PasswordNotices } from '../passwords/password-notices.service.js';
 import { PasswordResets } from '../password-resets/password-resets.service.js';
 import { RefusedLinks, unusableLink } from './refused-links.service.js';
 
@@ -23,6 +24,7 @@ export class AccountEmails {
     private readonly accountIds: AccountIds,
     private readonly links: EmailLinks,
     private readonly store: EmailLinkStore,
+    private readonly passwordNotices: PasswordNotices,
     private readonly resets: PasswordResets,
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
@@ -49,7 +51,7 @@ export class AccountEmails {
 
   /**
    * Restores the email that an account had, revokes all that the account has open, removes its password, which whoever
-   * changed the email may have chosen, and mails a link to choose a new one.
+   * changed the email may have chosen, tells of that, and mails a link to choose a new one.
    *
    * @throws ApiError `invalid_params` when the token is invalid, expired or used; `conflict` when the email is taken
    */
@@ -62,9 +64,11 @@ export class AccountEmails {
       const spent = await this.store.spend(tx, 'undo', id);
       if (!spent) return undefined;
       const { accountId, email } = spent;
-      const { oldEmail } = await this.accounts.restoreEmail(tx, accountId, email);
+      const { oldEmail, hadPassword } = await this.accounts.restoreEmail(tx, accountId, email);
       await this.accountRevocation.revoke(tx, accountId, { ...EVERYTHING, links: 'verify' });
       if (oldEmail !== null) await this.links.notifyOldAddress(tx, accountId, oldEmail, false);
+      // Not capped: each has a link, of which an account has one.
+      if (hadPassword) await this.passwordNotices.tell(tx, { id: accountId, email }, 'undo');
       await this.resets.offer(tx, email);
       const entry = { kind: 'account.email_change_undone', subject: accountId, actorId: accountId, email } as const;
       await this.audit.record(tx, entry);

@@ -124,16 +124,21 @@ export class AccountStore {
   /**
    * Restores the email that the account had, and removes its password, which somebody else may have chosen. The caller
    * holds a lock on the account, and revokes what it has open.
-   * @returns the email that is replaced; null: none
+   * @returns the email that is replaced, null: none; and whether there was a password
    * @throws ApiError `conflict` when the email is taken
    */
-  async restoreEmail(tx: EntityManager, id: string, email: string): Promise<{ oldEmail: string | null }> {
-    const [before] = await sql<{ oldEmail: string | null }>(
+  async restoreEmail(
+    tx: EntityManager,
+    id: string,
+    email: string,
+  ): Promise<{ oldEmail: string | null; hadPassword: boolean }> {
+    const [before] = await sql<{ oldEmail: string | null; hadPassword: boolean }>(
       tx,
-      `SELECT CASE WHEN NOT ${isSpelt('email', '$2')} THEN email END AS "oldEmail" FROM accounts WHERE id = $1`,
+      `SELECT CASE WHEN NOT ${isSpelt('email', '$2')} THEN email END AS "oldEmail", password_hash IS NOT NULL AS "hadPassword"
+       FROM accounts WHERE id = $1`,
       [id, spellingsOf(email)],
     );
-    const { oldEmail = null } = before ?? {};
+    const { oldEmail = null, hadPassword = false } = before ?? {};
     await this.emails.claim(tx, email, id, oldEmail);
     await namingConflicts(
       sql(
@@ -143,7 +148,7 @@ export class AccountStore {
         [id, storedEmail(email)],
       ),
     );
-    return { oldEmail };
+    return { oldEmail, hadPassword };
   }
 
   /**

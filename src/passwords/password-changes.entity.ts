@@ -1,12 +1,15 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import { AccountEntity } from '../accounts/accounts.entity.js';
 
-/** `session`: by whoever was signed in; `link`: by a link in a mail; `admin`: an admin has removed it. */
-export type PasswordChangeWay = 'session' | 'link' | 'admin';
+/**
+ * `session`: by whoever was signed in; `moved`: so too, together with the email, for the email before; `link`: by a link in a
+ * mail; `admin`: an admin has removed it; `undo`: so has the link that undoes a change of email.
+ */
+export type PasswordChangeWay = 'session' | 'moved' | 'link' | 'admin' | 'undo';
 
 /** A change of a password, for the mail that tells of it. */
 @Entity('password_changes')
-@Check('password_changes_way_check', `way IN ('session', 'link', 'admin')`)
+@Check('password_changes_way_check', `way IN ('session', 'moved', 'link', 'admin', 'undo')`)
 @Index('password_changes_account_id_idx', ['accountId'])
 @Index('password_changes_changed_at_idx', ['changedAt'])
 export class PasswordChangeEntity {

@@ -10,30 +10,44 @@ const LONGEST_USER_AGENT = 200;
 export function passwordChangedMail(change: PasswordChange, publicUrl: string): MailContent {
   const { host } = new URL(publicUrl);
   const { way, changedAt } = change;
-  const subject = way === 'admin' ? `Your password for ${host} was removed` : `Your password for ${host} was changed`;
+  const isRemoved = way === 'admin' || way === 'undo';
+  const subject = `Your password for ${host} was ${isRemoved ? 'removed' : 'changed'}`;
   return linkMail({
     subject,
     before: [WHAT[way](host), `When: ${inUtc(changedAt)}`, ...whereFrom(change)],
-    after: next(way, host),
+    after: NEXT[way](host),
   });
 }
 
 const WHAT: Record<PasswordChangeWay, (host: string) => string> = {
   session: (host) => `The password of your account at ${host} was changed by somebody who was signed in to it.`,
+  moved: (host) =>
+    `The email and the password of your account at ${host} were changed by somebody who was signed in to it.`,
   link: (host) => `The password of your account at ${host} was set with a link that was sent to this address.`,
   admin: (host) => `An administrator removed the password of your account at ${host}. Everybody was signed out of it.`,
+  undo: (host) =>
+    `The change of the email of your account at ${host} was undone, with a link that was sent to this address. The password ` +
+    'was removed, as somebody else may know it, and everybody was signed out.',
 };
 
-function next(way: PasswordChangeWay, host: string): string[] {
-  const choose = 'choose a new password: where you sign in, ask for a link to reset it';
-  if (way === 'admin')
-    return [`To sign in again, ${choose}. If you did not expect this, contact the operator of ${host}.`];
-  return [
-    'If this was you, no action is needed.',
-    `If this was not you, ${choose}. That signs everybody else out. Then contact the operator of ${host}, and change the ` +
-      'password of your mailbox if somebody else may have read it.',
-  ];
-}
+const CHOOSE = 'choose a new password: where you sign in, ask for a link to reset it';
+const MINE = 'If this was you, no action is needed.';
+
+const notMine = (host: string, what: string) =>
+  `If this was not you, ${what} That signs everybody else out. Then contact the operator of ${host}, and change the ` +
+  'password of your mailbox if somebody else may have read it.';
+const unexpected = (host: string) => `If you did not expect this, contact the operator of ${host}`;
+
+const NEXT: Record<PasswordChangeWay, (host: string) => string[]> = {
+  session: (host) => [MINE, notMine(host, `${CHOOSE}.`)],
+  moved: (host) => [MINE, notMine(host, 'open the link in our mail about the change of your email, if it has one.')],
+  link: (host) => [MINE, notMine(host, `${CHOOSE}.`)],
+  admin: (host) => [`To sign in again, ${CHOOSE}. ${unexpected(host)}.`],
+  undo: (host) => [
+    'To sign in again, choose a new password with the link that we have sent you in another mail.',
+    `${unexpected(host)}, and change the password of your mailbox: somebody else may have read it.`,
+  ],
+};
 
 function whereFrom({ address, userAgent }: PasswordChange): string[] {
   if (address === null) return [];

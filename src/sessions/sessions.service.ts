@@ -186,11 +186,12 @@ export class Sessions {
         : await this.accounts.changeCredentials(tx, accountId, change.email, passwordHash);
       const credentialEpoch = await this.accountRevocation.revoke(tx, account.id, CREDENTIALS);
       await this.audit.record(tx, { kind: 'account.credentials_changed', subject: account.id });
-      await this.mailCaps.take(tx, 'passwords', account.email);
-      await this.passwordNotices.tell(tx, account, 'session');
+      await this.tellOfPassword(tx, account, 'session');
       if (account.oldEmail !== null) {
         await this.mailCaps.take(tx, 'notices', account.oldEmail);
         await this.emailLinks.notifyOldAddress(tx, account.id, account.oldEmail);
+        // The new address is nobody's who is known yet.
+        await this.tellOfPassword(tx, { id: account.id, email: account.oldEmail }, 'moved');
         await this.audit.record(tx, { kind: 'account.email_changed', subject: account.id, email: account.email });
       }
       if (isPending) await this.askToChange(tx, account.id, change.email);
@@ -213,6 +214,11 @@ export class Sessions {
       await this.audit.record(tx, { kind: 'session.ended', subject: account.id, details });
     }
     return session;
+  }
+
+  private async tellOfPassword(tx: EntityManager, account: AccountView, way: 'session' | 'moved'): Promise<void> {
+    await this.mailCaps.take(tx, 'passwords', account.email);
+    await this.passwordNotices.tell(tx, account, way);
   }
 
   private async askToVerify(tx: EntityManager, accountId: string, email: string): Promise<void> {

@@ -58,9 +58,10 @@ const queued = (email: string) =>
   );
 
 /** @returns the plain text of the only such mail to an address, in one line */
-async function mailTo(email: string): Promise<string> {
+async function mailTo(email: string, done: 'changed' | 'removed' = 'changed'): Promise<string> {
   const [raw = ''] = await eventually(() => {
-    const found = mailServer.mails.filter(({ to, raw }) => to.includes(email) && /^Subject: Your password /m.test(raw));
+    const subject = new RegExp(`^Subject: Your password .* ${done}`, 'm');
+    const found = mailServer.mails.filter(({ to, raw }) => to.includes(email) && subject.test(raw));
     expect(found).toHaveLength(1);
     return found.map((mail) => mail.raw);
   });
@@ -112,7 +113,7 @@ describe('The holder of an account is told by mail', () => {
   it('that an admin has removed it, but not where that admin is', async () => {
     const { id, email } = await signUp(server);
     expect((await administer('PATCH', id, { password: null })).status).toBe(200);
-    const mail = await mailTo(email);
+    const mail = await mailTo(email, 'removed');
     expect(mail).toContain('Subject: Your password for latchkey.test was removed');
     expect(mail).toContain('An administrator removed the password');
     expect(mail).toMatch(WHEN);
@@ -121,12 +122,37 @@ describe('The holder of an account is told by mail', () => {
     expect(await queued(email)).toEqual([{ kind: 'password-changed', way: 'admin', address: null, user_agent: null }]);
   });
 
-  it('at the address that the account has then', async () => {
+  it('at the address that the account has then, and at the one that it had before', async () => {
     const { id, email, token } = await signUp(server);
     const other = newEmail();
     expect((await change(id, token, { email: other, password: NEW })).status).toBe(200);
     expect(await mailTo(other)).toContain('was changed by somebody who was signed in to it.');
-    expect(await queued(email)).toEqual([]);
+    const before = await mailTo(email);
+    expect(before).toContain('The email and the password of your account at latchkey.test were changed by somebody');
+    expect(before).toContain('From: 2001:db8::7');
+    expect(before).toContain('If this was not you, open the link in our mail about the change of your email');
+    // Not whose it is now.
+    expect(before).not.toContain(other);
+    expect((await queued(email)).map(({ way }) => way)).toEqual(['moved']);
+  });
+
+  it('that the link which undoes a change of email has removed it, once', async () => {
+    const { id, email, token } = await signUp(server);
+    expect((await change(id, token, { email: newEmail(), password: NEW })).status).toBe(200);
+    const [link] = await database.query<{ id: string }>('SELECT id FROM email_links WHERE account_id = $1', [id]);
+    const undo_email_token = server.app.get(SecretKeys).sign('email-undo', link?.id ?? '');
+    const undo = () => server.call('PUT', '/account/email/undo', { account: { undo_email_token } }, FROM);
+    expect((await undo()).status).toBe(200);
+    const mail = await mailTo(email, 'removed');
+    expect(mail).toContain('Subject: Your password for latchkey.test was removed');
+    expect(mail).toContain('was undone, with a link that was sent to this address. The password was removed');
+    expect(mail).toMatch(WHEN);
+    expect(mail).toContain(`From: 2001:db8::7 (${FIREFOX})`);
+    expect(mail).toContain('choose a new password with the link that we have sent you in another mail.');
+    expect((await undo()).status).toBe(422);
+    expect((await queued(email)).slice(1)).toEqual([
+      { kind: 'password-changed', way: 'undo', address: '2001:db8::7', user_agent: FIREFOX },
+    ]);
   });
 });
 
