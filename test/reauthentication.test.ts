@@ -77,8 +77,13 @@ function expectTokenAsked({ status, body }: Answer): void {
   expect([status, body]).toEqual([403, { errors: { current_password: expect.stringMatching(FORBIDDEN) } }]);
 }
 
+async function resetOf(id: string): Promise<string> {
+  const [reset] = await database.query<{ id: string }>('SELECT id FROM password_resets WHERE account_id = $1', [id]);
+  return server.app.get(SecretKeys).sign('password-reset', reset?.id ?? '');
+}
+
 const stateOf = (id: string) =>
-  database.query(
+  database.query<{ email: string; password_hash: string }>(
     `SELECT a.email, a.password_hash, a.credential_epoch,
        (SELECT count(*)::int FROM sessions s WHERE s.account_id = a.id AND revoked_at IS NULL) AS sessions,
        (SELECT count(*)::int FROM tokens t WHERE t.account_id = a.id AND revoked_at IS NULL) AS tokens
@@ -147,10 +152,7 @@ describe('A change of email and password', () => {
   it('needs nothing in a session that a reset has opened, as that has set the password', async () => {
     const account = await oldSession();
     await server.call('POST', '/account/password', { account: { email: account.email } });
-    const [reset] = await database.query<{ id: string }>('SELECT id FROM password_resets WHERE account_id = $1', [
-      account.id,
-    ]);
-    const reset_password_token = server.app.get(SecretKeys).sign('password-reset', reset?.id ?? '');
+    const reset_password_token = await resetOf(account.id);
     const redeemed = { password: 'another example', reset_password_token, remember_me: true };
     const { body } = await server.call('PUT', '/account/password', { account: redeemed });
     expect((await change({ ...account, token: body.token as string })).status).toBe(200);
@@ -289,6 +291,77 @@ describe('An admin', () => {
       expect([200, 204]).toContain((await server.call(method, path, body, own.headers)).status);
     const name = `Institution ${own.id}`;
     expect((await server.call('PATCH', `/api/v1/accounts/${own.id}`, { name }, own.headers)).status).toBe(200);
+  });
+});
+
+describe('With REQUIRE_CURRENT_PASSWORD', () => {
+  const ALWAYS = 'Send current_password: a change of email and password always needs it.';
+  const HERE = { requireCurrentPassword: true };
+
+  beforeAll(() => {
+    Object.assign(off.config, HERE);
+    Object.assign(server.config, HERE);
+  });
+
+  afterAll(() => {
+    Object.assign(off.config, { requireCurrentPassword: false });
+    Object.assign(server.config, { requireCurrentPassword: false });
+  });
+
+  it('whoever is signed in changes email and password only with the current one, however recently it was entered', async () => {
+    for (const at of [server, off]) {
+      const account = await signUp(at);
+      const before = await stateOf(account.id);
+      for (const more of [{}, { email: newEmail() }]) {
+        const { status, body } = await change(account, more, at);
+        expect([status, body]).toEqual([
+          403,
+          { id: 'forbidden', message: ALWAYS, errors: { current_password: [`is required. ${ALWAYS}`] } },
+        ]);
+      }
+      const wrong = await change(account, { current_password: 'another example' }, at);
+      expect([wrong.status, wrong.body.errors]).toEqual([422, { current_password: ['is incorrect'] }]);
+      expect(await stateOf(account.id)).toEqual(before);
+      expect((await change(account, { current_password: account.password }, at)).status).toBe(200);
+      expect((await stateOf(account.id))[0]).not.toMatchObject({ password_hash: before[0]?.password_hash });
+    }
+  });
+
+  it('the link in a mail sets a password alone', async () => {
+    const account = await signUp(server);
+    await server.call('POST', '/account/password', { account: { email: account.email } });
+    const reset_password_token = await resetOf(account.id);
+    const redeemed = { password: 'another example', reset_password_token };
+    expect((await server.call('PUT', '/account/password', { account: redeemed })).status).toBe(200);
+  });
+
+  it('an admin changes the own email, or removes the own password, only with it, and not on behalf of themself', async () => {
+    const [own, actor] = [await signedInAdmin(off), await signedInAdmin(off)];
+    const obo = tokenHeaders(admin.appToken, await oboToken(off, actor, own.id));
+    const before = await stateOf(own.id);
+    for (const changes of [{ email: newEmail() }, { password: null }]) {
+      const path = `/api/v1/accounts/${own.id}`;
+      const asked = await off.call('PATCH', path, changes, own.headers);
+      expect([asked.status, asked.body]).toEqual([403, { errors: { current_password: `is required. ${ALWAYS}` } }]);
+      const acting = await off.call('PATCH', path, { ...changes, current_password: own.password }, obo);
+      expect([acting.status, Object.keys(acting.body.errors as object)]).toEqual([403, ['token']]);
+    }
+    expect((await stateOf(own.id))[0]).toMatchObject({
+      email: before[0]?.email,
+      password_hash: before[0]?.password_hash,
+    });
+    const confirmed = { password: null, current_password: own.password };
+    expect((await off.call('PATCH', `/api/v1/accounts/${own.id}`, confirmed, own.headers)).status).toBe(200);
+  });
+
+  it('nothing else asks for it', async () => {
+    const [own, other] = [await signedInAdmin(off), await signedInUser(off)];
+    expect((await off.call('PATCH', `/api/v1/accounts/${other.id}`, { password: null }, own.headers)).status).toBe(200);
+    expect((await off.call('PATCH', `/api/v1/accounts/${own.id}`, { role: 'admin' }, own.headers)).status).toBe(200);
+    expect((await off.call('POST', '/api/v1/app_tokens/', {}, own.headers)).status).toBe(201);
+    const account = await signUp(off);
+    await signIn(account, off);
+    expect((await off.call('DELETE', '/account/session', undefined, bearer(account.token))).status).toBe(200);
   });
 });
 

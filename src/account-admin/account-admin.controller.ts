@@ -19,7 +19,12 @@ import { takenEmail } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { Confirmation } from '../sessions/reauthentication.dto.js';
-import { notOnBehalf, passwordNeeded, wrongPassword } from '../sessions/reauthentication.service.js';
+import {
+  currentPasswordNeeded,
+  notOnBehalf,
+  passwordNeeded,
+  wrongPassword,
+} from '../sessions/reauthentication.service.js';
 import {
   AccountChanges,
   AccountFilter,
@@ -101,8 +106,8 @@ export class AccountAdminController {
       'Admins only. Fields that are not given stay as they are. Disabling an account revokes all its sessions and tokens. ' +
       'Changing its email or removing its password revokes its sessions and user tokens. Demoting an admin revokes ' +
       'what only admins can have: tokens on behalf of others, App-Tokens with scopes, and the access tokens of their ' +
-      'clients. The last enabled admin cannot be disabled or demoted. With REAUTHENTICATE_AFTER, ' +
-      '`current_password` may be needed to change your own email or password.',
+      'clients. The last enabled admin cannot be disabled or demoted. With REAUTHENTICATE_AFTER or ' +
+      'REQUIRE_CURRENT_PASSWORD, `current_password` may be needed to change your own email or password.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })
@@ -111,6 +116,7 @@ export class AccountAdminController {
     'app-token',
     ...BODY_ERRORS,
     BAD_ROLE,
+    currentPasswordNeeded(),
     ...OWN_ACCOUNT_ERRORS,
     ...ADMIN_ERRORS,
     'not_found',

@@ -111,7 +111,10 @@ export class AccountAdmin {
     { current_password, ...changes }: AccountChanges,
   ): Promise<AdminAccount> {
     if (Object.values<unknown>(changes).every((value) => value === undefined)) return this.get(caller, id);
-    if (takesOver(changes)) await this.reauthenticateOwner(caller, id, current_password);
+    requireAdmin(caller);
+    if (takesOver(changes) && id.toLowerCase() === caller.accountId) {
+      await this.reauthentication.requireForChange(caller, current_password);
+    }
     const change = (tx: EntityManager, before: AccountBefore) => this.change(tx, before, changes);
     const account = await this.changeLocked(caller, id, change, changes.email);
     this.emailLinks.wake();

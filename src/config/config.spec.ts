@@ -48,6 +48,7 @@ describe('Without any variable', () => {
       sessionMaxAge: 7_776_000,
       resetTtl: 3_600,
       invitationTtl: 604_800,
+      requireCurrentPassword: false,
       reauthenticateAfter: 0,
       userTokenTtl: 86_400,
       userTokenMaxTtl: null,

@@ -43,6 +43,8 @@ export interface Config {
   invitationTtl: number;
   /** How long ago the password may have been entered for what a thief must not do; 0: ever so long. */
   reauthenticateAfter: number;
+  /** Whether a change of a password by its holder always wants the current one. */
+  requireCurrentPassword: boolean;
   userTokenTtl: number;
   /** How old a user token may become, whatever its expiration; null: as old as it will. */
   userTokenMaxTtl: number | null;
@@ -213,6 +215,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     sessionMaxAge: values.SESSION_MAX_AGE,
     resetTtl: values.RESET_TTL,
     invitationTtl: values.INVITATION_TTL,
+    requireCurrentPassword: values.REQUIRE_CURRENT_PASSWORD === 'on',
     reauthenticateAfter: values.REAUTHENTICATE_AFTER ?? 0,
     userTokenTtl: values.USER_TOKEN_TTL,
     userTokenMaxTtl: values.USER_TOKEN_MAX_TTL ?? null,

@@ -53,6 +53,13 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ reauthenticateAfter: seconds }) => seconds > 0 && seconds <= 900,
   },
   {
+    setting: 'REQUIRE_CURRENT_PASSWORD',
+    byDefault: 'off',
+    hardened: 'on',
+    protectsFrom: 'a new password by whoever finds a session open (ASVS 5.0 V6.2.3)',
+    isHardened: ({ requireCurrentPassword }) => requireCurrentPassword,
+  },
+  {
     setting: 'USER_TOKEN_MAX_TTL',
     hardened: '2592000',
     protectsFrom: 'a stolen user token that is kept alive by lengthening it',

@@ -117,6 +117,7 @@ export const variables = z.object({
   RESET_TTL: seconds(3_600),
   INVITATION_TTL: seconds(604_800),
   USER_TOKEN_TTL: seconds(86_400),
+  REQUIRE_CURRENT_PASSWORD: z.enum(['off', 'on'], 'must be off or on').default('off'),
   REAUTHENTICATE_AFTER: wholeNumber(0, 9_999_999_999).optional(),
   USER_TOKEN_MAX_TTL: wholeNumber(1, 9_999_999_999).optional(),
   APP_TOKEN_TTL: seconds(6_311_520_000),

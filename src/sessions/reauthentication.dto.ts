@@ -9,7 +9,8 @@ import { Password } from '../passwords/passwords.dto.js';
 export const CurrentPassword = (): PropertyDecorator =>
   Password({
     description:
-      'Needed when the password was entered more than REAUTHENTICATE_AFTER seconds ago; checked if it is given',
+      'Needed when the password was entered more than REAUTHENTICATE_AFTER seconds ago and, where email or password are changed, ' +
+      'with REQUIRE_CURRENT_PASSWORD; checked if it is given',
     required: false,
     // So that the example of a body, which Swagger UI sends, has none: it would be wrong.
     example: undefined,

@@ -23,6 +23,10 @@ export const passwordNeeded = (seconds: number, instead = '') => {
     fields: { current_password: [`is required, as ${since}. ${how}`] },
   });
 };
+export const currentPasswordNeeded = () => {
+  const message = 'Send current_password: a change of email and password always needs it.';
+  return new ApiError('forbidden', message, { fields: { current_password: [`is required. ${message}`] } });
+};
 export const wrongPassword = () => invalidParams({ current_password: ['is incorrect'] });
 export const notOnBehalf = () => {
   const message = 'This cannot be done on behalf of another account. Use a token of your own.';
@@ -62,6 +66,19 @@ export class Reauthentication {
     }
     if (seconds > 0 && !(await this.isRecent(caller, seconds))) throw passwordNeeded(seconds, instead);
     return false;
+  }
+
+  /**
+   * Like {@link require}, for a change of the own email or password, for which REQUIRE_CURRENT_PASSWORD may always want it.
+   *
+   * @throws ApiError as {@link require}
+   */
+  async requireForChange(caller: Caller, currentPassword: string | undefined): Promise<boolean> {
+    if (this.config.requireCurrentPassword) {
+      if ('actorId' in caller && caller.actorId !== null) throw notOnBehalf();
+      if (currentPassword === undefined) throw currentPasswordNeeded();
+    }
+    return this.require(caller, currentPassword);
   }
 
   /** Like {@link require}, when there is something of it to require. */

@@ -16,7 +16,7 @@ import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { unverified } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
 import { ConfirmationBody } from './reauthentication.dto.js';
-import { REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
+import { currentPasswordNeeded, REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
 import { ChangedCredentialsBody, CredentialsBody, RefreshBody, SignInBody, TokenAnswer } from './sessions.dto.js';
 import { badRefreshToken, Sessions, signupClosed } from './sessions.service.js';
 
@@ -100,13 +100,15 @@ export class SessionsController {
       'Sets a new email and password, ends all sessions of the account, and opens a new one. With ' +
       'EMAIL_VERIFICATION=required, a new email takes effect when `PUT /account/email` confirms it; until then the old one ' +
       'stays, and the response is the same for an email that another account has. The old address is notified of the ' +
-      'change, with a link to undo it within 48 hours. With REAUTHENTICATE_AFTER, `current_password` may be needed.',
+      'change, with a link to undo it within 48 hours. With REAUTHENTICATE_AFTER or REQUIRE_CURRENT_PASSWORD, ' +
+      '`current_password` may be needed.',
   })
   @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiOkResponse(TOKEN_OR_ACCOUNT)
   @ApiErrors(
     'account',
     ...CHANGE_ERRORS,
+    currentPasswordNeeded(),
     ...REAUTHENTICATION_ERRORS,
     'unauthorized',
     'not_found',

@@ -160,7 +160,7 @@ export class Sessions {
    *
    * @throws ApiError `not_found` for another account, `conflict` when the email is taken, `invalid_params`,
    *   `unauthorized` when the session has been ended meanwhile, `rate_limited`, `unavailable`; and as
-   *   {@link Reauthentication.require}
+   *   {@link Reauthentication.requireForChange}
    */
   async changeCredentials(
     principal: SessionPrincipal,
@@ -174,7 +174,7 @@ export class Sessions {
     if (isOther) {
       await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });
     }
-    const isChecked = await this.reauthentication.require(principal, change.current_password);
+    const isChecked = await this.reauthentication.requireForChange(principal, change.current_password);
     const { name } = (await this.accounts.findEnabled(principal.accountId)) ?? { name: null };
     const owner = { emails: [principal.email, change.email], name };
     const passwordHash = await this.hasher.hash(change.password, owner);
