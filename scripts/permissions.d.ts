@@ -1,0 +1,1 @@
+export function writePermissions(page: string, description: unknown): { page: string; problems: string[] };
