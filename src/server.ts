@@ -54,7 +54,6 @@ export async function createServer(
   app.useGlobalGuards(new KnownFieldsGuard(validation));
   const refusals = app.get(Refusals);
   app.useGlobalFilters(new ErrorFilter((request, thrown) => refusals.note(request, thrown)));
-  app.useSecurityHeaders(securityHeaders(config.publicUrl));
   if (config.corsOrigins.length > 0) app.enableCors(corsOptions(config.corsOrigins));
   serveDocs(app, config.publicUrl);
   try {
@@ -101,18 +100,5 @@ function corsOptions(origin: string[]) {
     ],
     maxAge: 600,
     strictPreflight: false,
-  };
-}
-
-function securityHeaders(publicUrl: string) {
-  return {
-    contentSecurityPolicy: {
-      directives: {
-        'upgrade-insecure-requests': null,
-        'frame-ancestors': ["'none'"],
-      },
-    },
-    xFrameOptions: { action: 'deny' as const },
-    strictTransportSecurity: publicUrl.startsWith('https:'),
   };
 }

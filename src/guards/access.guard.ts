@@ -1,9 +1,10 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { RateLimitPolicy } from '../access/access.js';
+import type { Access, RateLimitPolicy } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, rateLimited } from '../errors/api-error.js';
 import { addressForLimits } from '../http/client-address.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
@@ -26,23 +27,23 @@ export class AccessGuard implements CanActivate {
     private readonly clientSecret: ClientSecretScheme,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  /** Answers at once where nothing has to be looked up. */
+  canActivate(context: ExecutionContext): MaybePromise<boolean> {
     const http = context.switchToHttp();
     const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
     const access = request.routeOptions.config.access;
     if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no access.`);
     switch (access.scheme) {
       case 'public':
-        if (access.limited) await this.limitRequests(addressForLimits(request.ip), reply);
-        return !access.session || request.headers.authorization === undefined || this.bearerJwt.admits(request);
+        return this.admitAnyone(request, reply, access);
       case 'session':
-        return (await this.bearerJwt.admits(request)) && this.limitWrites(request, reply);
+        return after(this.bearerJwt.admits(request), () => this.limitWrites(request, reply));
       case 'app':
         return this.admitApp(request, reply);
       case 'frontend':
         return this.frontend.admits(request);
       case 'user':
-        return (await this.userToken.admits(request)) && this.limitWrites(request, reply);
+        return after(this.userToken.admits(request), () => this.limitWrites(request, reply));
       case 'api':
         return this.apiToken.admits(request);
       case 'client':
@@ -56,14 +57,25 @@ export class AccessGuard implements CanActivate {
     }
   }
 
+  private admitAnyone(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { limited, session }: Access & { scheme: 'public' },
+  ): MaybePromise<boolean> {
+    const admit = () =>
+      !session || request.headers.authorization === undefined ? true : this.bearerJwt.admits(request);
+    return limited ? this.limitRequests(addressForLimits(request.ip), reply).then(admit) : admit();
+  }
+
   /** @throws ApiError `rate_limited` */
-  private async limitWrites({ method, principal }: FastifyRequest, reply: FastifyReply): Promise<true> {
+  private limitWrites({ method, principal }: FastifyRequest, reply: FastifyReply): MaybePromise<true> {
     const most = this.config.writeLimitPerMinute;
-    if (most > 0 && method !== 'GET' && method !== 'HEAD' && principal && 'credentialEpoch' in principal) {
-      const actor = ('actorId' in principal ? principal.actorId : null) ?? principal.accountId;
-      await this.limit('writes', { key: `writes ${actor}`, most, seconds: 60 }, reply);
+    if (most === 0 || method === 'GET' || method === 'HEAD' || !principal || !('credentialEpoch' in principal)) {
+      return true;
     }
-    return true;
+    const actor = ('actorId' in principal ? principal.actorId : null) ?? principal.accountId;
+    const limit = { key: `writes ${actor}`, most, seconds: 60 };
+    return this.limit('writes', limit, reply).then(() => true);
   }
 
   /** Each user whose address an application passes on has a limit of their own. @throws ApiError */

@@ -4,7 +4,12 @@ type Sent = Pick<FastifyRequest, 'headers'> & { raw: { rawHeaders: string[] } };
 
 /** Whether `Authorization` was sent twice: Node keeps the first, but a proxy may have checked the other. */
 export function isRepeated({ raw: { rawHeaders } }: Sent): boolean {
-  return rawHeaders.filter((text, index) => index % 2 === 0 && /^authorization$/i.test(text)).length > 1;
+  let sent = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length === 'authorization'.length && name.toLowerCase() === 'authorization') sent += 1;
+  }
+  return sent > 1;
 }
 
 /**

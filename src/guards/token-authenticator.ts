@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
 import type { VerifiedToken } from '../tokens/tokens.store.js';
@@ -17,7 +18,7 @@ export class TokenAuthenticator {
    *   comma, which no format accepts
    * @returns the token, if it is valid
    */
-  async check(kind: TokenKind, shown: string | string[] | undefined): Promise<VerifiedToken | undefined> {
+  check(kind: TokenKind, shown: string | string[] | undefined): MaybePromise<VerifiedToken | undefined> {
     return typeof shown === 'string' ? this.metrics.counted(kind, this.tokens.check(kind, shown)) : undefined;
   }
 }

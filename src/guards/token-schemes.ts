@@ -13,6 +13,7 @@ import {
 import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized } from '../errors/api-error.js';
 import { canonicalAddress, isWithin } from '../http/client-address.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import type { VerifiedToken } from '../tokens/tokens.store.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
 import { TokenAuthenticator } from './token-authenticator.js';
@@ -29,12 +30,13 @@ export class AppTokenScheme {
   constructor(private readonly tokens: TokenAuthenticator) {}
 
   /** @throws ApiError `unauthorized`; `forbidden`, `invalid_params` for an address that it passes on */
-  async admits(request: FastifyRequest): Promise<AppPrincipal> {
-    const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
-    if (!token) throw badAppToken();
-    const principal = { ...appPrincipal(token), clientAddress: clientAddressOf(request, token) };
-    request.principal = principal;
-    return principal;
+  admits(request: FastifyRequest): MaybePromise<AppPrincipal> {
+    return after(this.tokens.check('app', request.headers[APP_TOKEN]), (token) => {
+      if (!token) throw badAppToken();
+      const principal = { ...appPrincipal(token), clientAddress: clientAddressOf(request, token) };
+      request.principal = principal;
+      return principal;
+    });
   }
 }
 
@@ -47,13 +49,14 @@ export class FrontendScheme {
   ) {}
 
   /** @throws ApiError `unauthorized`, `forbidden` */
-  async admits(request: FastifyRequest): Promise<boolean> {
+  admits(request: FastifyRequest): MaybePromise<boolean> {
     if (this.config.frontendAuth === 'none') return true;
-    const token = await this.tokens.check('app', request.headers[APP_TOKEN]);
-    if (!token) throw badFrontendToken();
-    request.principal = appPrincipal(token);
-    if (!token.scopes.includes('frontend')) throw noFrontendScope();
-    return true;
+    return after(this.tokens.check('app', request.headers[APP_TOKEN]), (token) => {
+      if (!token) throw badFrontendToken();
+      request.principal = appPrincipal(token);
+      if (!token.scopes.includes('frontend')) throw noFrontendScope();
+      return true;
+    });
   }
 }
 
@@ -63,11 +66,14 @@ export class UserTokenScheme {
   constructor(private readonly tokens: TokenAuthenticator) {}
 
   /** @throws ApiError `unauthorized`, which names each header that is missing or invalid */
-  async admits(request: FastifyRequest): Promise<boolean> {
-    const [app, user] = await Promise.all([
-      this.tokens.check('app', request.headers[APP_TOKEN]),
-      this.tokens.check('user', request.headers[TOKEN]),
-    ]);
+  admits(request: FastifyRequest): MaybePromise<boolean> {
+    const app = this.tokens.check('app', request.headers[APP_TOKEN]);
+    const user = this.tokens.check('user', request.headers[TOKEN]);
+    if (!(app instanceof Promise || user instanceof Promise)) return this.admitBoth(request, app, user);
+    return Promise.all([app, user]).then((both) => this.admitBoth(request, ...both));
+  }
+
+  private admitBoth(request: FastifyRequest, app: VerifiedToken | undefined, user: VerifiedToken | undefined): true {
     if (!app || !user) {
       throw badHeaders({ app: !app, user: !user });
     }
@@ -91,12 +97,13 @@ export class ApiTokenScheme {
   constructor(private readonly tokens: TokenAuthenticator) {}
 
   /** @throws ApiError `unauthorized` */
-  async admits(request: FastifyRequest): Promise<boolean> {
+  admits(request: FastifyRequest): MaybePromise<boolean> {
     if (!showsBearer(request)) throw unauthorized('Authenticate with an API token as a Bearer token.');
-    const token = await this.tokens.check('api', bearerToken(request) ?? '');
-    if (!token) throw badApiToken();
-    request.principal = { gatewayAccountId: token.gatewayAccountId ?? '' } satisfies GatewayPrincipal;
-    return true;
+    return after(this.tokens.check('api', bearerToken(request) ?? ''), (token) => {
+      if (!token) throw badApiToken();
+      request.principal = { gatewayAccountId: token.gatewayAccountId ?? '' } satisfies GatewayPrincipal;
+      return true;
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.js';
 import { badRequest, type ApiError } from '../errors/api-error.js';
 import { stopping, wrongMethod } from '../errors/common-errors.js';
 import { answerError } from '../errors/error.filter.js';
+import { lazyChild } from '../logging/lazy-child.js';
 import type { Logger } from '../logging/logger.js';
 import { limitBodies, readBodies } from './body.js';
 import { canonicalAddress } from './client-address.js';
@@ -39,6 +40,9 @@ export function createAdapter(
     // `Connections` does that.
     clientErrorHandler: () => undefined,
     return503OnClosing: false,
+    // There is no middleware, and what would run it costs every request.
+    skipMiddie: true,
+    childLoggerFactory: lazyChild,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: LONGEST_PARAMETER },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       // Hooks do not run for these.
@@ -51,7 +55,7 @@ export function createAdapter(
   const routes = new RouteTable();
   routes.watch(fastify);
   limitBodies(fastify, config.bodyLimit);
-  addHooks(fastify, config, routes, connections);
+  addHooks(fastify, config, routes, { connections, protecting });
   readBodies(fastify);
   rememberRequests(fastify);
   outliveRefusedConnections(fastify);
@@ -78,10 +82,21 @@ function acceptedRequestId(value: string | string[] | undefined): string | undef
   return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : undefined;
 }
 
-function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable, connections: Connections): void {
+interface Surroundings {
+  connections: Connections;
+  /** The headers that protect browsers. */
+  protecting: Record<string, string>;
+}
+
+function addHooks(
+  fastify: FastifyInstance,
+  config: Config,
+  routes: RouteTable,
+  { connections, protecting }: Surroundings,
+): void {
   let warned = false;
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id);
+    void reply.headers(protecting).header('x-request-id', request.id);
     if (!warned && hasIgnoredForwardedHeader(request, config)) {
       warned = true;
       request.log.warn('a forwarded header from a client that TRUST_PROXY does not list was ignored (reported once)');
@@ -101,8 +116,9 @@ function addHooks(fastify: FastifyInstance, config: Config, routes: RouteTable, 
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? null;
     const level = QUIET_ROUTES.includes(route ?? '') ? 'debug' : 'info';
-    request.log[level](
+    fastify.log[level](
       {
+        request_id: request.id,
         method: request.method,
         route,
         status: reply.statusCode,

@@ -69,6 +69,7 @@ export class KnownFieldsGuard implements CanActivate {
 
 function refusalOf(request: FastifyRequest, taken: Taken): ApiError | undefined {
   const { ignoresUnknown } = request.routeOptions.config;
+  if (ignoresUnknown && request.method === 'GET') return undefined;
   const query = request.query as object;
   const body = request.body ?? {};
   const changesNothing = isVoid(request, body, taken);

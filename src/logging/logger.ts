@@ -29,10 +29,30 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 
 /** How much is buffered while it cannot be written, in bytes. */
 const BACKLOG = 2 ** 20;
+/** How many characters are collected before they are written at once. */
+const BATCH = 2 ** 16;
 
 /** A full disk or a closed pipe loses log lines, but does not end the process. */
 function standardOutput(): DestinationStream {
-  return pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined);
+  return batched(pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined));
+}
+
+/** Writes together what is logged in one turn of the event loop, and the rest when the process ends: a write for each line costs. */
+function batched(output: DestinationStream): DestinationStream {
+  let collected = '';
+  const flush = () => {
+    const lines = collected;
+    collected = '';
+    if (lines !== '') output.write(lines);
+  };
+  process.on('exit', flush);
+  return {
+    write: (line) => {
+      if (collected === '') setImmediate(flush);
+      collected += line;
+      if (collected.length > BATCH) flush();
+    },
+  };
 }
 
 const SECRET_FIELDS = [

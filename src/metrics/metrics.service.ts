@@ -1,8 +1,10 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { DatabaseClock } from '../database/database-clock.service.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { collectProcessMetrics } from './process-metrics.js';
+import { RequestMetrics } from './request-metrics.js';
 
 const CREDENTIAL_KINDS = ['app', 'user', 'api', 'oauth', 'session', 'client'] as const;
 
@@ -14,28 +16,13 @@ const MAIL_REFUSALS = ['recipient', 'message'] as const;
 /** What a mail server has refused for good. */
 export type MailRefusal = (typeof MAIL_REFUSALS)[number];
 
-/** Seconds: from a token that is remembered to a password that waits to be hashed. */
-const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
-
 /** The metrics of one server. Labels never contain ids, URLs or other input from clients. */
 @Injectable()
 export class Metrics implements OnModuleInit, OnModuleDestroy {
   /** Not prom-client's global registry, as several servers may run in a process. */
   private readonly registry = new Registry();
   private readonly checks = checkCounters(this.registry);
-  private readonly requests = new Counter({
-    name: 'latchkey_http_requests_total',
-    help: 'Total number of HTTP requests by method, route pattern (none if no route matched) and status code.',
-    labelNames: ['method', 'route', 'status'],
-    registers: [this.registry],
-  });
-  private readonly durations = new Histogram({
-    name: 'latchkey_http_request_seconds',
-    help: 'Duration of HTTP requests in seconds by method and route pattern (none if no route matched).',
-    labelNames: ['method', 'route'],
-    buckets: BUCKETS,
-    registers: [this.registry],
-  });
+  private readonly requests = new RequestMetrics(this.registry);
   private readonly refusedMails = new Counter({
     name: 'latchkey_mails_refused_total',
     help: 'Mails that the mail server refused for good, by what it refused. They are not tried again.',
@@ -67,8 +54,7 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
   /** Counts every request that a server answers. Must be called before it listens. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onResponse', ({ method, routeOptions: { url: route = 'none' } }, reply, done) => {
-      this.requests.inc({ method, route, status: reply.statusCode });
-      this.durations.observe({ method, route }, reply.elapsedTime / 1_000);
+      this.requests.count(method, route, reply.statusCode, reply.elapsedTime / 1_000);
       done();
     });
   }
@@ -78,13 +64,13 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
    *
    * @param check resolves to what the credential proves, or to undefined; no check: the credential is malformed, and is
    *   refused. If it rejects (database unavailable, too many attempts), nothing is counted
-   * @returns what `check` resolved to
+   * @returns what `check` resolved to; no promise where `check` is none
    */
-  async counted<T extends object>(
-    kind: CredentialKind,
-    check: Promise<T | undefined> | undefined,
-  ): Promise<T | undefined> {
-    const found = await check;
+  counted<T extends object>(kind: CredentialKind, check: MaybePromise<T | undefined>): MaybePromise<T | undefined> {
+    return after(check, (found) => this.count(kind, found));
+  }
+
+  private count<T extends object>(kind: CredentialKind, found: T | undefined): T | undefined {
     this.checks[kind][found ? 'accepted' : 'refused'].inc();
     return found;
   }

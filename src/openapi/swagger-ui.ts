@@ -37,7 +37,7 @@ export function serveSwaggerUi(fastify: FastifyInstance, describe: () => OpenAPI
     fastify.get(path, { config: { access: OPEN } }, (request, reply) => send(reply, request.url));
   };
   for (const path of ['/docs', '/docs/index.html']) {
-    serve(path, (reply, url) => reply.header('content-type', 'text/html').send(page(baseOf(url))));
+    serve(path, (reply, url) => reply.headers(PAGE_HEADERS).send(page(baseOf(url))));
   }
   serve(`/docs/${INIT}`, (reply) => reply.type('text/javascript; charset=utf-8').send(description().init));
   serve('/docs-json', (reply) => reply.type('application/json; charset=utf-8').send(description().json));
@@ -56,6 +56,14 @@ function folderOfSwaggerUi(): string {
   const require = createRequire(createRequire(import.meta.url).resolve('@nestjs/swagger'));
   return (require('swagger-ui-dist/absolute-path.js') as () => string)();
 }
+
+const PAGE_HEADERS = {
+  'content-type': 'text/html',
+  // Swagger UI has styles in its elements, and images in its style sheet.
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:; " +
+    "object-src 'none'; style-src 'self' 'unsafe-inline'",
+};
 
 const page = (base: string) => `<!doctype html>
 <html lang="en">

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { AppPrincipal, AuthenticatedClient, UserPrincipal } from '../access/principal.js';
@@ -5,6 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import type { Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { pageOf, type Page } from '../http/cursor.js';
+import type { MaybePromise } from '../http/maybe-promise.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
@@ -136,15 +138,21 @@ export class Tokens implements OnModuleInit {
     return record && { secret, record };
   }
 
-  /** Authenticates a presented secret. Nothing else does.
-   * @returns the token, if it is of this kind and good
+  /**
+   * Authenticates a presented secret. Nothing else does.
+   *
+   * @returns the token, if it is of this kind and good; no promise where it is remembered, or can be no such token
    */
-  async check(kind: TokenKind, secret: string): Promise<VerifiedToken | undefined> {
-    if (!TOKEN_KINDS[kind].format.recognises(secret)) return undefined;
-    const digest = digestOf(secret);
-    const token = await this.verified.get(`${kind} ${digest.toString('base64')}`, () =>
-      this.store.findGood(kind, digest, this.oldest(kind)),
-    );
+  check(kind: TokenKind, secret: string): MaybePromise<VerifiedToken | undefined> {
+    const key = `${kind} ${hash('sha256', secret, 'base64')}`;
+    const known = this.verified.known(key);
+    if (known) this.uses.touch(known.id);
+    else if (TOKEN_KINDS[kind].format.recognises(secret)) return this.lookUp(kind, key, digestOf(secret));
+    return known;
+  }
+
+  private async lookUp(kind: TokenKind, key: string, digest: Buffer): Promise<VerifiedToken | undefined> {
+    const token = await this.verified.get(key, () => this.store.findGood(kind, digest, this.oldest(kind)));
     if (token) this.uses.touch(token.id);
     return token;
   }
