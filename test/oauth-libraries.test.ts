@@ -69,6 +69,21 @@ describe('openid-client', () => {
     for (const [method] of methods) expect(metadata.token_endpoint_auth_methods_supported).toContain(method);
   });
 
+  it('finds the keys of session JWTs by the discovery of OpenID Connect, which promises nothing that is not so', async () => {
+    const found = await openid.discovery(issuer(), client.id, client.secret, undefined, {
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
+      execute: [openid.allowInsecureRequests],
+    });
+    const { jwks_uri: keys = '', ...metadata } = found.serverMetadata();
+    const { token } = await signUp(server);
+    const { payload } = await jwtVerify(token, createRemoteJWKSet(new URL(keys)), { issuer: metadata.issuer });
+    expect(payload.sub).toBe('account');
+    const { body } = await server.call('GET', '/.well-known/openid-configuration');
+    expect(body).toEqual((await server.call('GET', '/.well-known/oauth-authorization-server')).body);
+    const promises = /^(subject_types_supported|id_token_.*|userinfo_endpoint|authorization_endpoint|claims_.*)$/;
+    expect(Object.keys(body as object).filter((member) => promises.test(member))).toEqual([]);
+  });
+
   it('does not take the server for another one', async () => {
     const other = issuer();
     other.hostname = 'localhost';

@@ -71,6 +71,7 @@ describe('Without any variable', () => {
       maxMailsPerAddress: 50,
       trustProxy: false,
       corsOrigins: [],
+      sessionAudience: [],
       logLevel: 'info',
       shutdownDelay: 5,
       bodyLimit: 1_048_576,
@@ -149,6 +150,7 @@ describe('A good variable', () => {
     [{ SHUTDOWN_DELAY: '0' }, { shutdownDelay: 0 }],
     [{ TRUST_PROXY: '2' }, { trustProxy: 2 }],
     [{ TRUST_PROXY: '10.0.0.0/8, ::1,192.0.2.1' }, { trustProxy: ['10.0.0.0/8', '::1', '192.0.2.1'] }],
+    [{ SESSION_AUDIENCE: 'shop, https://a.org/api' }, { sessionAudience: ['shop', 'https://a.org/api'] }],
     [{ CORS_ORIGINS: 'https://a.org, http://b.org:8080' }, { corsOrigins: ['https://a.org', 'http://b.org:8080'] }],
     [
       { RUN_MIGRATIONS: 'false', LOG_LEVEL: 'trace' },
@@ -236,6 +238,7 @@ describe('A bad variable', () => {
     LOGIN_MAX_UNKNOWN_FAILURES: WHOLE,
     RATE_LIMIT_PER_MINUTE: WHOLE,
     TRUST_PROXY: ['true', '0', '-1', 'proxy.example.org', '10.0.0.0/33', '::/129', '10.0.0.0/8/8', ',', '10.0.0.0/'],
+    SESSION_AUDIENCE: [',', 'two words', 'ü', ':x', 'a,:x', 'a'.repeat(256), 'a,'.repeat(11)],
     CORS_ORIGINS: ['*', 'app.example.org', 'https://a.org/', 'https://a.org/path', 'https://a.org,x', 'null'],
     LOG_LEVEL: ['loud', 'INFO'],
     SHUTDOWN_DELAY: [...WHOLE, '3601'],

@@ -38,6 +38,8 @@ export interface Config {
   sessionTtl: number;
   refreshTtl: number;
   sessionMaxAge: number;
+  /** Whom session JWTs name as their audience beside Latchkey; none: they name no audience. */
+  sessionAudience: string[];
   /** How long links in mails are valid, except for invitations and links that undo a change of email. */
   resetTtl: number;
   invitationTtl: number;
@@ -213,6 +215,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     sessionTtl: values.SESSION_TTL,
     refreshTtl: values.REFRESH_TTL,
     sessionMaxAge: values.SESSION_MAX_AGE,
+    sessionAudience: values.SESSION_AUDIENCE ?? [],
     resetTtl: values.RESET_TTL,
     invitationTtl: values.INVITATION_TTL,
     requireCurrentPassword: values.REQUIRE_CURRENT_PASSWORD === 'on',

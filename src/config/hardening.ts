@@ -46,6 +46,12 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ sessionMaxAge }) => sessionMaxAge <= 2_592_000,
   },
   {
+    setting: 'SESSION_AUDIENCE',
+    hardened: 'latchkey',
+    protectsFrom: 'a session JWT that a service accepts although it was not meant for it (ASVS 5.0 V9.2.4)',
+    isHardened: ({ sessionAudience }) => sessionAudience.length > 0,
+  },
+  {
     setting: 'REAUTHENTICATE_AFTER',
     byDefault: '0',
     hardened: '900',

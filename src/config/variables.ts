@@ -62,6 +62,9 @@ function isNetwork(item: string): boolean {
   );
 }
 
+/** A StringOrURI of RFC 7519: what has a colon is a URI. */
+const isAudience = (item: string) => /^[\x21-\x7e]{1,255}$/.test(item) && (!item.includes(':') || URL.canParse(item));
+
 export const SECRET_KEY_RULE = 'must be at least 32 characters (several, separated by commas: the current one first)';
 const MAIL_FROM_RULE =
   'must be one mail address, with or without a name, such as Latchkey <no-reply@example.org>; ' +
@@ -114,6 +117,12 @@ export const variables = z.object({
   SESSION_TTL: seconds(86_400),
   REFRESH_TTL: seconds(2_592_000),
   SESSION_MAX_AGE: seconds(7_776_000),
+  SESSION_AUDIENCE: list(
+    'must be a comma-separated list of at most ten names, such as https://api.example.org; what has a colon must be a URI',
+    isAudience,
+  )
+    .refine((items) => items.length <= 10, 'must have at most ten names')
+    .optional(),
   RESET_TTL: seconds(3_600),
   INVITATION_TTL: seconds(604_800),
   USER_TOKEN_TTL: seconds(86_400),

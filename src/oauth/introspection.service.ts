@@ -56,6 +56,7 @@ export class Introspection {
       username: principal.email,
       sid: principal.sessionId,
       iss: claims.iss,
+      ...(claims.aud && { aud: claims.aud }),
       jti: claims.jti,
       iat: claims.iat,
       exp: claims.exp,

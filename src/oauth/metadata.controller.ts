@@ -69,6 +69,21 @@ export class MetadataController {
     };
   }
 
+  @Get('/.well-known/openid-configuration')
+  @Public()
+  @Header('Cache-Control', 'public, max-age=300')
+  @ApiOperation({
+    summary: 'Where libraries for OpenID Connect find the keys',
+    description:
+      'The same as `/.well-known/oauth-authorization-server`. Latchkey is no OpenID Provider: it issues no ID tokens, and the ' +
+      '`sub` of a session token is `account` for everybody (`data.id` is the account).',
+  })
+  @ApiOkResponse({ type: ServerMetadata })
+  @ApiErrors('plain')
+  showForDiscovery(): ServerMetadata {
+    return this.metadata;
+  }
+
   @Get('/.well-known/oauth-authorization-server')
   @Public()
   @Header('Cache-Control', 'public, max-age=300')

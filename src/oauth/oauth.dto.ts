@@ -133,6 +133,13 @@ export class IntrospectionAnswer {
   @ApiPropertyOptional({ description: 'The value of PUBLIC_URL', example: 'http://127.0.0.1:3000' })
   iss?: string;
 
+  @ApiPropertyOptional({
+    description: 'Whom a session JWT is for (SESSION_AUDIENCE)',
+    type: [String],
+    example: ['http://127.0.0.1:3000', 'https://api.example.org'],
+  })
+  aud?: string[];
+
   @ApiPropertyOptional({ description: 'For an opaque token, its id', example: EXAMPLE_ID })
   jti?: string;
 

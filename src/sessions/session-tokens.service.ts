@@ -18,6 +18,8 @@ export interface SessionClaims {
   sub: 'account';
   sid: string;
   iss: string;
+  /** With SESSION_AUDIENCE. */
+  aud?: string[];
   iat: number;
   exp: number;
   jti: string;
@@ -48,11 +50,14 @@ export class SessionTokens {
 
   private signJwt(session: OpenSession): Promise<string> {
     const { kid, privateKey } = this.signingKeys.current;
+    const { publicUrl, sessionAudience: audience } = this.config;
     const claims: SessionClaims = {
       data: { id: session.accountId, type: 'accounts', attributes: { email: session.email } },
       sub: 'account',
       sid: session.id,
-      iss: this.config.publicUrl,
+      iss: publicUrl,
+      // Latchkey is one too, and checks that: so it takes what was issued before another audience was set.
+      ...(audience.length > 0 && { aud: [...new Set([publicUrl, ...audience])] }),
       iat: session.issuedAt,
       exp: session.accessExpiresAt,
       jti: randomUUID(),

@@ -383,6 +383,7 @@ describe('Every route declares its guard', () => {
       'DELETE /api/v1/oauth_clients/:id/secrets/:secret_id': user,
       'GET /.well-known/jwks.json': open,
       'GET /.well-known/oauth-authorization-server': open,
+      'GET /.well-known/openid-configuration': open,
       'GET /healthz': open,
       'GET /readyz': open,
       'GET /metrics': open,

@@ -53,6 +53,7 @@ const OF_OTHERS = [
   'POST /oauth/introspect',
   'POST /oauth/revoke',
   'GET /.well-known/oauth-authorization-server',
+  'GET /.well-known/openid-configuration',
   'GET /.well-known/jwks.json',
   'GET /password/reset',
   'GET /email/verify',
