@@ -27,6 +27,7 @@ describe('The table of settings that harden', () => {
   it.each([
     ['BCRYPT_COST', '11'],
     ['PASSWORD_MIN_LENGTH', '14'],
+    ['REFRESH_TTL', '604801'],
     ['SESSION_MAX_AGE', '2592001'],
     ['FRONTEND_AUTH', 'none'],
     ['RATE_LIMIT_PER_MINUTE', '0'],
@@ -36,6 +37,11 @@ describe('The table of settings that harden', () => {
     const line = leftOpen(loadConfig({ ...HTTPS, ...hardened, [setting]: value }));
     expect(line).toContain(setting);
     expect(line?.match(/[A-Z_]+=/g)).toEqual([`${setting}=`]);
+  });
+
+  it('ends a session that is not used before one that is', () => {
+    const { refreshTtl, sessionMaxAge } = loadConfig(hardened);
+    expect(refreshTtl).toBeLessThan(sessionMaxAge);
   });
 
   it('is the one in docs/hardening.md', () => {

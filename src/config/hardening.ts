@@ -39,6 +39,13 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ passwordBlocklist }) => passwordBlocklist !== 'off',
   },
   {
+    setting: 'REFRESH_TTL',
+    byDefault: '2592000',
+    hardened: '604800',
+    protectsFrom: 'a session that is left open on a device that nobody uses any more (ASVS 5.0 V7.3.1)',
+    isHardened: ({ refreshTtl }) => refreshTtl <= 604_800,
+  },
+  {
     setting: 'SESSION_MAX_AGE',
     byDefault: '7776000',
     hardened: '2592000',
