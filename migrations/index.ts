@@ -25,6 +25,7 @@ import { EmailsInOneForm1764000000023 } from './1764000000023-emails-in-one-form
 import { ProofsOfEmails1764000000024 } from './1764000000024-proofs-of-emails.js';
 import { ClaimsIndex1764000000025 } from './1764000000025-claims-index.js';
 import { WaysOfPasswordChanges1764000000026 } from './1764000000026-ways-of-password-changes.js';
+import { InitialPasswords1764000000027 } from './1764000000027-initial-passwords.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -54,4 +55,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   ProofsOfEmails1764000000024,
   ClaimsIndex1764000000025,
   WaysOfPasswordChanges1764000000026,
+  InitialPasswords1764000000027,
 ];

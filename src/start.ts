@@ -154,8 +154,8 @@ export async function bootstrap(
   const made = await service.generated((credentials) => {
     // Written before the commit, so that a crash cannot lose credentials that are in the database.
     const earlier = credentials.adminEmail === undefined && existsSync(path) ? readFileSync(path, 'utf8') : '';
-    writePrivateFile(path, updateAnnouncement(earlier, announce(config.publicUrl, credentials)));
+    writePrivateFile(path, updateAnnouncement(earlier, announce(config, credentials)));
   });
   const what = made?.adminEmail === undefined ? 'A new App-Token, as no valid one was left' : 'Your first credentials';
-  if (made) print(`\n${what}, also in ${path}:\n\n${announce(config.publicUrl, made)}\n`);
+  if (made) print(`\n${what}, also in ${path}:\n\n${announce(config, made)}\n`);
 }

@@ -19,12 +19,7 @@ import { takenEmail } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { Confirmation } from '../sessions/reauthentication.dto.js';
-import {
-  currentPasswordNeeded,
-  notOnBehalf,
-  passwordNeeded,
-  wrongPassword,
-} from '../sessions/reauthentication.service.js';
+import { currentPasswordNeeded, notOnBehalf, REAUTHENTICATION_ERRORS } from '../sessions/reauthentication.service.js';
 import {
   AccountChanges,
   AccountFilter,
@@ -39,7 +34,7 @@ import { AccountAdmin, answersForClients, lastAdmin } from './account-admin.serv
 export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
 /** Of the routes for which an admin may have to enter the password again, where it is their own account. */
-export const OWN_ACCOUNT_ERRORS = [passwordNeeded(900), wrongPassword(), notOnBehalf()];
+export const OWN_ACCOUNT_ERRORS = [...REAUTHENTICATION_ERRORS, notOnBehalf()];
 /** Revokes nothing, as Swagger UI sends the example unedited. */
 const HARMLESS = {
   change: {

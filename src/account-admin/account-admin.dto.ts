@@ -51,7 +51,10 @@ export class NewAccountBody extends InstitutionFields {
   email?: string;
 
   @ChecksBySettings(problemOfPassword)
-  @NewPassword({ required: false })
+  @NewPassword({
+    description: 'With INITIAL_PASSWORD_TTL it is only good for so long, unless its holder chooses another one',
+    required: false,
+  })
   password?: string;
 
   @ChecksBySettings((name, body) =>

@@ -87,7 +87,14 @@ export class AccountAdmin {
     const fields = readFields(body);
     const id = await this.manager.transaction(async (tx) => {
       await this.callers.holdUser(tx, caller);
-      const account = await this.accounts.create(tx, { ...fields, email, passwordHash, role, individual });
+      const account = await this.accounts.create(tx, {
+        ...fields,
+        email,
+        passwordHash,
+        role,
+        individual,
+        isPasswordInitial: passwordHash !== null,
+      });
       await this.lists.replace(tx, account.id, fields);
       const details = { role, individual, ...auditedFields(fields) };
       const about = { subject: account.id, ...(email !== null && { email }) };

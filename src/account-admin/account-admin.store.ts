@@ -81,10 +81,11 @@ const BY_CHOICE = {
 };
 
 /** The condition for demoting, disabling or deleting admin `$1`: another enabled admin exists who can sign in. */
-const anotherAdmin = ({ emailVerification }: Config) => `
+const anotherAdmin = ({ emailVerification, initialPasswordTtl }: Config) => `
   EXISTS (SELECT FROM accounts o WHERE ${isEnabledAdmin('o')} AND o.id <> $1
     AND o.email IS NOT NULL AND o.password_hash IS NOT NULL
-    ${emailVerification === 'required' ? 'AND o.email_verified_at IS NOT NULL' : ''})`;
+    ${emailVerification === 'required' ? 'AND o.email_verified_at IS NOT NULL' : ''}
+    ${initialPasswordTtl > 0 ? 'AND o.initial_password_at IS NULL' : ''})`;
 
 /** The account table as admins see it. */
 @Injectable()
@@ -150,7 +151,7 @@ export class AccountAdminStore {
       ...(disabled === undefined
         ? []
         : [disabled ? 'disabled_at = coalesce(disabled_at, now())' : 'disabled_at = NULL']),
-      ...(columns.passwordRemoved ? ['password_hash = NULL'] : []),
+      ...(columns.passwordRemoved ? ['password_hash = NULL', 'initial_password_at = NULL'] : []),
       ...(columns.emailUnverified ? ['email_verified_at = NULL'] : []),
     ];
     const staysAdmin = role !== 'user' && disabled !== true && email !== null && !columns.passwordRemoved;

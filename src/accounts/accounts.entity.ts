@@ -48,6 +48,10 @@ export class AccountEntity {
   @Column({ name: 'password_hash', type: 'text', nullable: true })
   passwordHash!: string | null;
 
+  /** When somebody else chose the password; null: its holder did, or a release before 0.2 made the account. */
+  @Column({ name: 'initial_password_at', type: 'timestamptz', nullable: true })
+  initialPasswordAt!: Date | null;
+
   /** Raised by whatever revokes everything that signs the account in; see docs/architecture.md. */
   @Column({ name: 'credential_epoch', type: 'integer', default: 0 })
   credentialEpoch!: number;

@@ -34,6 +34,8 @@ export interface NewAccount<Email extends string | null = string> {
   individual?: boolean;
   /** Whether the email counts as verified from the start. */
   verified?: boolean;
+  /** Whether the password is somebody else's choice than the holder's. */
+  isPasswordInitial?: boolean;
 }
 
 /** The id of the account with an email, of which a parameter has the spellings, and another what was asked for. */
@@ -81,11 +83,21 @@ export class AccountStore {
     const [created] = await sql<{ id: string; email: Email; credentialEpoch: number }>(
       tx,
       `INSERT INTO accounts
-         (email, password_hash, role, name, publisher_reference, individual, email_verified_at)
-       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END)
+         (email, password_hash, role, name, publisher_reference, individual, email_verified_at,
+          initial_password_at)
+       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END, CASE WHEN $8 THEN now() END)
        ON CONFLICT DO NOTHING
        RETURNING id, email, credential_epoch AS "credentialEpoch"`,
-      [stored, passwordHash, role, name, publisherReference, individual, account.verified ?? false],
+      [
+        stored,
+        passwordHash,
+        role,
+        name,
+        publisherReference,
+        individual,
+        account.verified ?? false,
+        account.isPasswordInitial ?? false,
+      ],
     );
     if (created) return created;
     throw email !== null && (await this.emails.isTaken(tx, email, null)) ? takenEmail() : takenName();
@@ -110,7 +122,7 @@ export class AccountStore {
     const [changed] = await namingConflicts(
       sql<{ id: string; email: string; emailVerified: boolean }>(
         tx,
-        `UPDATE accounts SET email = $2, password_hash = $3, updated_at = now(),
+        `UPDATE accounts SET email = $2, password_hash = $3, initial_password_at = NULL, updated_at = now(),
            email_verified_at = CASE WHEN $4 THEN email_verified_at END
          WHERE id = $1
          RETURNING id, email, email_verified_at IS NOT NULL AS "emailVerified"`,
@@ -143,7 +155,8 @@ export class AccountStore {
     await namingConflicts(
       sql(
         tx,
-        `UPDATE accounts SET email = $2, password_hash = NULL, email_verified_at = now(), updated_at = now()
+        `UPDATE accounts SET email = $2, password_hash = NULL, initial_password_at = NULL, email_verified_at = now(),
+           updated_at = now()
          WHERE id = $1 RETURNING id`,
         [id, storedEmail(email)],
       ),
@@ -182,7 +195,8 @@ export class AccountStore {
     if (await this.isUnproved(tx, id)) await this.emailLinks.endUndo(tx, id);
     const [row] = await sql<{ id: string; email: string }>(
       tx,
-      `UPDATE accounts SET password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())
+      `UPDATE accounts SET password_hash = $2, initial_password_at = NULL, updated_at = now(),
+         email_verified_at = coalesce(email_verified_at, now())
        WHERE id = $1 AND disabled_at IS NULL
        RETURNING id, email`,
       [id, passwordHash],
@@ -194,7 +208,7 @@ export class AccountStore {
   async setPassword(tx: EntityManager, id: string, passwordHash: string): Promise<ChangedAccount> {
     const [row] = await sql<Omit<ChangedAccount, 'oldEmail'>>(
       tx,
-      `UPDATE accounts SET password_hash = $2, updated_at = now() WHERE id = $1
+      `UPDATE accounts SET password_hash = $2, initial_password_at = NULL, updated_at = now() WHERE id = $1
        RETURNING id, email, email_verified_at IS NOT NULL AS "emailVerified"`,
       [id, passwordHash],
     );

@@ -12,7 +12,7 @@ import {
   NewAppToken,
   toAppTokenView,
 } from './app-tokens.dto.js';
-import { notOnBehalf, passwordNeeded, wrongPassword } from '../sessions/reauthentication.service.js';
+import { notOnBehalf, REAUTHENTICATION_ERRORS } from '../sessions/reauthentication.service.js';
 import { badExpiry, networksMissing, scopesForbidden, tooManyAppTokens } from './refusals.js';
 import { tokenRoutes } from './token-routes.js';
 
@@ -43,11 +43,10 @@ export class AppTokensController extends AppTokenRoutes {
     'app-token',
     ...BODY_ERRORS,
     badExpiry(),
-    wrongPassword(),
     badHeaders(),
     networksMissing(),
     scopesForbidden(),
-    passwordNeeded(900),
+    ...REAUTHENTICATION_ERRORS,
     notOnBehalf(),
     tooManyAppTokens(),
     'rate_limited',

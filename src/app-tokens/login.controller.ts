@@ -5,7 +5,7 @@ import type { AppPrincipal } from '../access/principal.js';
 import { badAppToken, badClientAddress, clientAddressForbidden } from '../access/refusals.js';
 import { LONGEST_NETWORK } from '../accounts/networks.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
-import { unverified } from '../errors/common-errors.js';
+import { passwordExpired, unverified } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
@@ -45,6 +45,7 @@ export class LoginController {
     clientAddressForbidden(),
     wrongCredentials(),
     unverified(),
+    passwordExpired(),
     'rate_limited',
   )
   async logIn(

@@ -27,6 +27,10 @@ interface NewAdmin extends FirstCredentials {
   adminPassword: string;
 }
 
+const MAILBOX_NEEDED =
+  'BOOTSTRAP_ADMIN_EMAIL must be a mailbox that you read: the first password expires (INITIAL_PASSWORD_TTL), and then a link in a ' +
+  'mail is the way to choose another one';
+
 /** The scopes of the first App-Token. */
 const APP_TOKEN_SCOPES = ['frontend'];
 
@@ -70,6 +74,7 @@ export class Bootstrap {
    */
   async generated(beforeCommit?: (made: FirstCredentials) => void): Promise<FirstCredentials | undefined> {
     const given = this.config.bootstrap;
+    if (this.needsMailbox() && (await this.isNeeded())) throw new Error(MAILBOX_NEEDED);
     const made = await this.run(
       {
         adminEmail: given.adminEmail ?? 'admin@latchkey.example',
@@ -81,6 +86,12 @@ export class Bootstrap {
       beforeCommit,
     );
     return made ?? this.restoreAppToken(beforeCommit);
+  }
+
+  /** Whether the password of the first admin expires, after which only a mail helps, and nobody has said where that is read. */
+  private needsMailbox(): boolean {
+    const { initialPasswordTtl, bootstrap, database } = this.config;
+    return initialPasswordTtl > 0 && bootstrap.adminEmail === undefined && database !== undefined;
   }
 
   /** Under a lock, so that of several replicas that start at the same time only one finds no admin. */
@@ -130,7 +141,8 @@ export class Bootstrap {
 
   private async store(tx: EntityManager, credentials: NewAdmin, passwordHash: string): Promise<void> {
     const { adminEmail: email, appToken, clientId, clientSecret } = credentials;
-    const admin = await this.accounts.create(tx, { email, passwordHash, role: 'admin', verified: true });
+    const account = { email, passwordHash, role: 'admin', verified: true, isPasswordInitial: true } as const;
+    const admin = await this.accounts.create(tx, account);
     const details = { role: 'admin', bootstrap: true };
     await this.audit.record(tx, { kind: 'account.created', subject: admin.id, details });
     if (appToken !== undefined) await this.addAppToken(tx, admin.id, appToken);

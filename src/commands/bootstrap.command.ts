@@ -41,9 +41,7 @@ export async function bootstrapDatabase(signal: AbortSignal): Promise<string> {
   );
   try {
     const made = await orStopped(signal, context.get(Bootstrap).generated());
-    return made
-      ? announce(config.publicUrl, made)
-      : 'An admin and a valid App-Token already exist. Nothing was created.\n';
+    return made ? announce(config, made) : 'An admin and a valid App-Token already exist. Nothing was created.\n';
   } finally {
     await context.close();
   }

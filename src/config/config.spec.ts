@@ -47,6 +47,7 @@ describe('Without any variable', () => {
       refreshTtl: 2_592_000,
       sessionMaxAge: 7_776_000,
       resetTtl: 3_600,
+      initialPasswordTtl: 0,
       invitationTtl: 604_800,
       requireCurrentPassword: false,
       reauthenticateAfter: 0,

@@ -43,6 +43,8 @@ export interface Config {
   /** How long links in mails are valid, except for invitations and links that undo a change of email. */
   resetTtl: number;
   invitationTtl: number;
+  /** How long a password is good that somebody else has chosen for an account; 0: until it is changed. */
+  initialPasswordTtl: number;
   /** How long ago the password may have been entered for what a thief must not do; 0: ever so long. */
   reauthenticateAfter: number;
   /** Whether a change of a password by its holder always wants the current one. */
@@ -217,6 +219,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     sessionMaxAge: values.SESSION_MAX_AGE,
     sessionAudience: values.SESSION_AUDIENCE ?? [],
     resetTtl: values.RESET_TTL,
+    initialPasswordTtl: values.INITIAL_PASSWORD_TTL ?? 0,
     invitationTtl: values.INVITATION_TTL,
     requireCurrentPassword: values.REQUIRE_CURRENT_PASSWORD === 'on',
     reauthenticateAfter: values.REAUTHENTICATE_AFTER ?? 0,

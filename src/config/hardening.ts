@@ -87,6 +87,20 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ emailVerification }) => emailVerification === 'required',
   },
   {
+    setting: 'INVITATION_TTL',
+    byDefault: '604800',
+    hardened: '86400',
+    protectsFrom: 'an invitation in a mailbox that somebody else reads later (ASVS 5.0 V6.4.1)',
+    isHardened: ({ invitationTtl }) => invitationTtl <= 86_400,
+  },
+  {
+    setting: 'INITIAL_PASSWORD_TTL',
+    byDefault: '0',
+    hardened: '86400',
+    protectsFrom: 'passwords that somebody else has chosen or seen, and that stay (ASVS 5.0 V6.4.1)',
+    isHardened: ({ initialPasswordTtl: seconds }) => seconds > 0 && seconds <= 86_400,
+  },
+  {
     setting: 'FRONTEND_AUTH',
     byDefault: 'app-token',
     hardened: 'app-token',

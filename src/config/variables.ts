@@ -124,6 +124,7 @@ export const variables = z.object({
     .refine((items) => items.length <= 10, 'must have at most ten names')
     .optional(),
   RESET_TTL: seconds(3_600),
+  INITIAL_PASSWORD_TTL: wholeNumber(0, 9_999_999_999).optional(),
   INVITATION_TTL: seconds(604_800),
   USER_TOKEN_TTL: seconds(86_400),
   REQUIRE_CURRENT_PASSWORD: z.enum(['off', 'on'], 'must be off or on').default('off'),

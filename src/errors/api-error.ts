@@ -7,6 +7,7 @@ export const STATUS_OF = {
   unauthorized: 401,
   forbidden: 403,
   unverified: 403,
+  password_expired: 403,
   not_found: 404,
   method_not_allowed: 405,
   too_slow: 408,

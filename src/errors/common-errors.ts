@@ -10,6 +10,13 @@ export const notAllowed = () => new ApiError('forbidden', 'This is not allowed.'
 export const unverified = () =>
   new ApiError('unverified', 'Verify your email first. Open the link that was sent to it.');
 
+/** Only for whoever has given the right password. */
+export const passwordExpired = () =>
+  new ApiError(
+    'password_expired',
+    'This password was for the beginning only, and has expired. Ask for a link to choose a new one.',
+  );
+
 /** @param methods the methods that the URL accepts */
 export const wrongMethod = (methods: string[]) =>
   new ApiError('method_not_allowed', `This URL only accepts ${methods.join(', ')}.`, {

@@ -62,6 +62,7 @@ const oauthCodes: Record<ApiError['code'], string> = {
   unauthorized: 'invalid_client',
   forbidden: 'insufficient_scope',
   unverified: 'invalid_request',
+  password_expired: 'invalid_request',
   not_found: 'invalid_request',
   method_not_allowed: 'invalid_request',
   too_slow: 'invalid_request',

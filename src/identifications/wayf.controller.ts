@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptsForms, IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { LONGEST_TYPED_PASSWORD } from '../config/password-text.js';
-import { ApiError, badRequest } from '../errors/api-error.js';
+import { ApiError, badRequest, type ErrorCode } from '../errors/api-error.js';
 import { pagePolicy } from '../html/page.js';
 import type { Institution } from './institutions.store.js';
 import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage } from '../html/wayf-page.js';
@@ -12,6 +12,8 @@ import { Wayf } from './wayf.service.js';
 
 const HTML = 'text/html; charset=utf-8';
 const LONGEST_USER_AGENT = 2_048;
+/** Failures that the page shows above the form. */
+const TOLD_ON_THE_PAGE: ErrorCode[] = ['unauthorized', 'forbidden', 'unverified', 'password_expired'];
 
 /** The page that `_links.wayf` of an identification leads to. */
 @ApiExcludeController()
@@ -73,8 +75,7 @@ export class WayfController {
       void reply.code(303).header('location', target);
       return '';
     } catch (error) {
-      if (!(error instanceof ApiError) || !['unauthorized', 'forbidden', 'unverified'].includes(error.code))
-        throw error;
+      if (!(error instanceof ApiError) || !TOLD_ON_THE_PAGE.includes(error.code)) throw error;
       void reply.code(422);
       return signInPage(institution, { problem: error.message, email });
     }

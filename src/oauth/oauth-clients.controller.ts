@@ -17,7 +17,7 @@ import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-error
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { MUST_BE_SCOPES } from '../http/validation.js';
 import { Confirmation } from '../sessions/reauthentication.dto.js';
-import { notOnBehalf, passwordNeeded, wrongPassword } from '../sessions/reauthentication.service.js';
+import { notOnBehalf, REAUTHENTICATION_ERRORS } from '../sessions/reauthentication.service.js';
 import { OauthClientAdmin } from './oauth-client-admin.service.js';
 import {
   EXAMPLE_CLIENT_ID,
@@ -40,7 +40,7 @@ const SECRET_ID = {
 };
 const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
 /** Of the routes for which the password may be needed again. */
-const SECRET_ERRORS = [passwordNeeded(900), wrongPassword(), notOnBehalf()];
+const SECRET_ERRORS = [...REAUTHENTICATION_ERRORS, notOnBehalf()];
 const BAD_SCOPES = invalidParams({ scopes: [MUST_BE_SCOPES.message] });
 
 /** OAuth2 clients, for admins. */

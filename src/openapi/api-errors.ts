@@ -10,6 +10,7 @@ import {
   headTooLarge,
   notAllowed,
   notJson,
+  passwordExpired,
   takenEmail,
   tooSlow,
   unexpected,
@@ -27,6 +28,10 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
   unverified: {
     error: unverified(),
     describe: 'The password is correct, but the email is not verified (EMAIL_VERIFICATION)',
+  },
+  password_expired: {
+    error: passwordExpired(),
+    describe: 'The password is correct, but somebody else chose it and it has expired (INITIAL_PASSWORD_TTL)',
   },
   not_found: { error: notFound(), describe: 'It does not exist, or you have no access to it' },
   method_not_allowed: { error: wrongMethod(['GET']), describe: 'Wrong method; see `Allow`' },

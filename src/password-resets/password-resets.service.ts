@@ -6,6 +6,7 @@ import { AccountStore } from '../accounts/accounts.store.js';
 import { MailCaps } from '../accounts/mail-caps.service.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
 import { PasswordNotices } from '../passwords/password-notices.service.js';
+import { InitialPasswords } from '../passwords/initial-passwords.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -38,6 +39,7 @@ export class PasswordResets implements OnModuleInit {
     private readonly accounts: AccountStore,
     private readonly accountIds: AccountIds,
     private readonly hasher: PasswordHasher,
+    private readonly initialPasswords: InitialPasswords,
     private readonly passwordChecks: PasswordChecks,
     private readonly passwordNotices: PasswordNotices,
     private readonly revocations: Revocations,
@@ -119,6 +121,7 @@ export class PasswordResets implements OnModuleInit {
     const live = id === undefined ? undefined : await this.store.findLive(id);
     if (id === undefined) throw unusableToken();
     if (!live) return this.refuse(id);
+    await this.initialPasswords.requireAnother(await this.accounts.findEnabled(live.accountId), password);
     const passwordHash = await this.hasher.hash(password, { emails: [live.email], name: live.name });
     const done = await this.revocations.transaction(async (tx) => {
       const accountId = await this.store.spend(tx, id);

@@ -2,12 +2,13 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { unauthorized } from '../errors/api-error.js';
-import { unverified } from '../errors/common-errors.js';
+import { unauthorized, type ApiError } from '../errors/api-error.js';
+import { passwordExpired, unverified } from '../errors/common-errors.js';
 import type { AccountEntity } from '../accounts/accounts.entity.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { readEmail } from '../emails/email-address.js';
 import { PasswordDecoys } from './password-decoys.service.js';
+import { InitialPasswords } from './initial-passwords.service.js';
 import { PasswordHasher } from './password-hasher.js';
 import { readHash, type StoredHash } from './password-hashes.js';
 import { SignInAttempts } from './sign-in-attempts.service.js';
@@ -34,6 +35,7 @@ export class PasswordChecks {
     private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
     private readonly decoys: PasswordDecoys,
+    private readonly initialPasswords: InitialPasswords,
     private readonly attempts: SignInAttempts,
     private readonly audit: AuditLog,
   ) {}
@@ -42,7 +44,8 @@ export class PasswordChecks {
    * @returns the account, and its epoch when the password was checked
    * @throws ApiError `unauthorized`, with the same message after the same time, for a wrong password, an unknown email,
    *   a disabled account and one without a password; `rate_limited` after too many of these; `unverified` when the
-   *   password is correct but the email is not verified, if EMAIL_VERIFICATION requires it; `unavailable`
+   *   password is correct but the email is not verified, if EMAIL_VERIFICATION requires it; `password_expired` when it is
+   *   correct but somebody else chose it, too long ago; `unavailable`
    */
   async check(email: string, password: string, origin: SignInOrigin): Promise<AccountAtEpoch> {
     this.hasher.requireRoom();
@@ -62,15 +65,21 @@ export class PasswordChecks {
       throw wrongCredentials();
     }
     const { account } = match;
-    const isVerified = this.config.emailVerification !== 'required' || account.emailVerifiedAt !== null;
-    await this.attempts.succeed(attempt, isVerified ? account.id : null);
-    if (!isVerified) {
-      const details = { reason: 'unverified' };
+    const refusal = await this.refusalOf(account);
+    await this.attempts.succeed(attempt, refusal ? null : account.id);
+    if (refusal) {
+      const details = { reason: refusal.code };
       await this.audit.recordAlone({ kind: 'sign_in', outcome: 'refused', subject: account.id, details });
-      throw unverified();
+      throw refusal;
     }
     await this.renewOutdatedHash(match, password);
     return account;
+  }
+
+  /** What keeps out whoever has the right password. */
+  private async refusalOf(account: SignInAccount): Promise<ApiError | undefined> {
+    if (this.config.emailVerification === 'required' && account.emailVerifiedAt === null) return unverified();
+    return (await this.initialPasswords.hasExpired(account)) ? passwordExpired() : undefined;
   }
 
   /**

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { KnownAddressEntity } from './known-addresses.entity.js';
 import { MailModule } from '../mail/mail.module.js';
+import { InitialPasswords } from './initial-passwords.service.js';
 import { PasswordBlocklist } from './password-blocklist.service.js';
 import { PasswordChangeEntity } from './password-changes.entity.js';
 import { PasswordChecks } from './password-checks.service.js';
@@ -21,6 +22,7 @@ import { SignInFailureEntity } from './sign-in-failures.entity.js';
     MailModule,
   ],
   providers: [
+    InitialPasswords,
     PasswordBlocklist,
     PasswordChecks,
     PasswordDecoys,
@@ -29,6 +31,6 @@ import { SignInFailureEntity } from './sign-in-failures.entity.js';
     SignInAttempts,
     SignInAttemptStore,
   ],
-  exports: [PasswordChecks, PasswordHasher, PasswordNotices],
+  exports: [InitialPasswords, PasswordChecks, PasswordHasher, PasswordNotices],
 })
 export class PasswordsModule {}

@@ -5,6 +5,7 @@ import { AccountStore } from '../accounts/accounts.store.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
+import { passwordExpired } from '../errors/common-errors.js';
 import { currentRequest } from '../http/current-request.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
 import type { SignInOrigin } from '../passwords/sign-in-places.js';
@@ -34,7 +35,7 @@ export const notOnBehalf = () => {
 };
 
 /** How routes fail that ask for the password again, where nobody acts on behalf of another. */
-export const REAUTHENTICATION_ERRORS = [passwordNeeded(900), wrongPassword()] as const;
+export const REAUTHENTICATION_ERRORS = [passwordNeeded(900), wrongPassword(), passwordExpired()] as const;
 
 /** Asks for the password again before what a thief of a credential must not do (REAUTHENTICATE_AFTER). */
 @Injectable()
@@ -54,7 +55,7 @@ export class Reauthentication {
    * @param instead what else the caller can do, for the refusal
    * @returns whether the password was checked now
    * @throws ApiError `forbidden` when the credential is too old, or acts on behalf of somebody; `invalid_params` for a wrong
-   *   password; `rate_limited`, `unavailable`
+   *   password; `password_expired`, `rate_limited`, `unavailable`
    */
   async require(caller: Caller, currentPassword: string | undefined, instead?: string): Promise<boolean> {
     const { reauthenticateAfter: seconds } = this.config;

@@ -13,7 +13,7 @@ import { CurrentPrincipal, IgnoresUnknown, Public, SessionRequired, SpeaksDialec
 import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
-import { unverified } from '../errors/common-errors.js';
+import { passwordExpired, unverified } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
 import { ConfirmationBody } from './reauthentication.dto.js';
 import { currentPasswordNeeded, REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
@@ -53,7 +53,7 @@ export class SessionsController {
   @Public({ limited: true })
   @ApiOperation({ summary: 'Account Sign In', description: 'Opens a session.' })
   @ApiOkResponse({ type: TokenAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, wrongCredentials(), unverified(), 'rate_limited')
+  @ApiErrors('account', ...BODY_ERRORS, wrongCredentials(), unverified(), passwordExpired(), 'rate_limited')
   signIn(@Body() { account }: SignInBody, @Ip() address: string): Promise<TokenAnswer> {
     return this.sessions.signIn(account, address);
   }

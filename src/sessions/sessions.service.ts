@@ -9,6 +9,7 @@ import { EmailLinks } from '../email-links/email-links.service.js';
 import { foldEmail } from '../emails/email-address.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import { PasswordNotices } from '../passwords/password-notices.service.js';
+import { InitialPasswords } from '../passwords/initial-passwords.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -50,6 +51,7 @@ export class Sessions {
     private readonly passwordNotices: PasswordNotices,
     private readonly passwordChecks: PasswordChecks,
     private readonly hasher: PasswordHasher,
+    private readonly initialPasswords: InitialPasswords,
     private readonly reauthentication: Reauthentication,
     private readonly store: SessionStore,
     private readonly refreshes: SessionRefreshes,
@@ -107,7 +109,7 @@ export class Sessions {
 
   /**
    * @param address the client's, for the limits
-   * @throws ApiError `unauthorized`, `unverified`, `rate_limited`, `unavailable`
+   * @throws ApiError `unauthorized`, `unverified`, `password_expired`, `rate_limited`, `unavailable`
    */
   async signIn({ email, password, remember_me }: SignIn, address: string): Promise<TokenPair> {
     const account = await this.passwordChecks.check(email, password, { address });
@@ -175,8 +177,9 @@ export class Sessions {
       await this.limits.take({ key: `email ${principal.accountId}`, ...EMAIL_CHANGES });
     }
     const isChecked = await this.reauthentication.requireForChange(principal, change.current_password);
-    const { name } = (await this.accounts.findEnabled(principal.accountId)) ?? { name: null };
-    const owner = { emails: [principal.email, change.email], name };
+    const holder = await this.accounts.findEnabled(principal.accountId);
+    await this.initialPasswords.requireAnother(holder, change.password);
+    const owner = { emails: [principal.email, change.email], name: holder?.name ?? null };
     const passwordHash = await this.hasher.hash(change.password, owner);
     const opened = await this.revocations.transaction(async (tx) => {
       await this.callers.holdSession(tx, principal);

@@ -73,6 +73,23 @@ describe('Signing in on the WAYF page', () => {
     });
   });
 
+  it('says that a password has expired which somebody else chose, to whoever has it', async () => {
+    const { id, email } = await newVisitor();
+    await database.query(`UPDATE accounts SET initial_password_at = now() - interval '1 day' WHERE id = $1`, [id]);
+    const before = await countIdentifications();
+    Object.assign(server.config, { initialPasswordTtl: 86_400 });
+    try {
+      const page = await newPage();
+      const answer = await submit(page, { email });
+      expect([answer.status, problemIn(answer)]).toEqual([422, expect.stringContaining('has expired')]);
+      const wrong = await submit(page, { email, password: 'another one' });
+      expect([wrong.status, problemIn(wrong)]).toEqual([422, WRONG]);
+      expect(await countIdentifications()).toBe(before + 1);
+    } finally {
+      Object.assign(server.config, { initialPasswordTtl: 0 });
+    }
+  });
+
   it('makes an identification of the same client, that another one cannot read', async () => {
     const { email } = await newVisitor();
     const theirs = await identify({ client: competitor });
