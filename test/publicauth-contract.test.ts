@@ -30,6 +30,8 @@ afterAll(async () => {
 const DATE_AND_TIME = expect.stringMatching(
   /^\d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} - \d\d:\d\d$/,
 );
+/** What a token has that was made without saying what it is for. */
+const FOR_API = { type: 'API', token_type: 'CARD' };
 const NO_SUCH_LINK = '550e8400-e29b-41d4-a716-446655440000';
 
 let accounts = 0;
@@ -56,12 +58,12 @@ describe('GET /v1/api/auth', () => {
   it.each(['/v1/api/auth', '/v1/auth', '/v1/api/auth/', '/v1/auth/'])(
     'Response example: 200 with the account ID for the token, at %s',
     async (path) => {
-      const { account, token } = await make();
+      const { account, token, token_link } = await make();
       for (const authorization of [`Bearer ${token}`, `bearer ${token}`, `Bearer: ${token}`]) {
         const answer = await server.call('GET', path, undefined, { authorization, accept: 'application/json' });
         expect(answer.status).toBe(200);
         expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
-        expect(answer.body).toEqual({ account_id: account });
+        expect(answer.body).toEqual({ account_id: account, token_link, token_type: 'CARD' });
       }
     },
   );
@@ -70,11 +72,17 @@ describe('GET /v1/api/auth', () => {
     const answer = await server.call('GET', path, undefined, bearer('api_live_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'));
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
-    expect(answer.body).toEqual({ message: 'The token does not exist or has been revoked.' });
+    expect(answer.body).toEqual({
+      message: 'The token does not exist or has been revoked.',
+      error_identifier: 'AUTH_TOKEN_INVALID',
+    });
     const absent = await server.call('GET', path);
     expect(absent.status).toBe(401);
     expect(absent.headers.get('www-authenticate')).toBe('Bearer realm="latchkey"');
-    expect(absent.body).toEqual({ message: 'Authenticate with an API token as a Bearer token.' });
+    expect(absent.body).toEqual({
+      message: 'Authenticate with an API token as a Bearer token.',
+      error_identifier: 'AUTH_TOKEN_INVALID',
+    });
   });
 
   it('401 if the token has been revoked, at both addresses and at once', async () => {
@@ -103,7 +111,7 @@ describe('POST /v1/frontend/auth', () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.body).toEqual({ token: expect.stringMatching(/^api_[a-z2-7]{33}$/) });
-    expect((await authenticate(answer.body.token as string)).body).toEqual({ account_id: account });
+    expect((await authenticate(answer.body.token as string)).body).toMatchObject({ account_id: account });
   });
 
   it('stores a digest and the last four characters, never the token', async () => {
@@ -207,8 +215,8 @@ describe('POST /v1/frontend/auth', () => {
   });
 
   it('leaves out fields that it does not know', async () => {
-    const { account, token } = await make(newAccount(), { type: 'API', token_type: 'CARD', id: NO_SUCH_LINK });
-    expect((await authenticate(token)).body).toEqual({ account_id: account });
+    const { account, token } = await make(newAccount(), { gateway: 'stripe', revoked: true, id: NO_SUCH_LINK });
+    expect((await authenticate(token)).body).toMatchObject({ account_id: account });
     expect((await rowOf(database, token)).id).not.toBe(NO_SUCH_LINK);
   });
 
@@ -236,7 +244,12 @@ describe('PUT /v1/frontend/auth', () => {
     const { account, token, token_link } = await make();
     const answer = await describeToken({ token_link, description: 'New token description' });
     expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ token_link, description: 'New token description' });
+    expect(answer.body).toEqual({
+      token_link,
+      description: 'New token description',
+      ...FOR_API,
+      issued_date: DATE_AND_TIME,
+    });
     expect((await list(account)).body.tokens).toMatchObject([{ token_link, description: 'New token description' }]);
     expect((await authenticate(token)).status).toBe(200);
   });
@@ -302,8 +315,8 @@ describe('GET /v1/frontend/auth/{account_id}', () => {
     expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
     expect(answer.body).toEqual({
       tokens: [
-        { token_link: active[0], description: 'token 2', issued_date: DATE_AND_TIME },
-        { token_link: active[1], description: 'token 1', issued_date: DATE_AND_TIME },
+        { token_link: active[0], description: 'token 2', ...FOR_API, issued_date: DATE_AND_TIME },
+        { token_link: active[1], description: 'token 1', ...FOR_API, issued_date: DATE_AND_TIME },
       ],
     });
   });
@@ -337,7 +350,7 @@ describe('GET /v1/frontend/auth/{account_id}', () => {
     await database.query('UPDATE tokens SET revoked_at = $2 WHERE id = $1', [token_link, time]);
     const { body } = await list(name, '?state=revoked');
     expect(body.tokens).toEqual([
-      { token_link, description: 'Token description', revoked, issued_date: DATE_AND_TIME },
+      { token_link, description: 'Token description', ...FOR_API, revoked, issued_date: DATE_AND_TIME },
     ]);
   });
 
@@ -356,6 +369,7 @@ describe('GET /v1/frontend/auth/{account_id}', () => {
         {
           token_link,
           description: 'Token description',
+          ...FOR_API,
           created_by: 'someone@example.org',
           issued_date: '01 Mar 2015 - 00:05',
           last_used: '09 Oct 2015 - 23:07',
@@ -390,7 +404,7 @@ describe('GET /v1/frontend/auth/{account_id}/{token_link}', () => {
 
   it('200 with one token, revoked or not', async () => {
     const { account, token_link } = await make();
-    const view = { token_link, description: 'Token description', issued_date: DATE_AND_TIME };
+    const view = { token_link, description: 'Token description', ...FOR_API, issued_date: DATE_AND_TIME };
     const active = await get(account, token_link);
     expect([active.status, active.body]).toEqual([200, view]);
     await revoke(account, { token_link });
@@ -568,7 +582,7 @@ describe('account_id', () => {
     // An earlier test's tokens may be of the same name.
     await server.call('DELETE', `${path}/revoke-all`, undefined, frontend);
     const { token, token_link } = await make(account);
-    expect((await authenticate(token)).body).toEqual({ account_id: account });
+    expect((await authenticate(token)).body).toMatchObject({ account_id: account });
     const listed = await callExactly(server, 'GET', path, undefined, frontend);
     expect([listed.status, linksOf(listed)]).toEqual([200, [token_link]]);
     const one = await callExactly(server, 'GET', `${path}/${token_link}`, undefined, frontend);
@@ -595,7 +609,7 @@ describe('account_id', () => {
     [Number.MAX_SAFE_INTEGER, '9007199254740991'],
   ])('may be a number, and is kept as text: %d', async (number, text) => {
     const token = await newApiToken(server, admin.appToken, number);
-    expect((await authenticate(token)).body).toEqual({ account_id: text });
+    expect((await authenticate(token)).body).toMatchObject({ account_id: text });
     expect(linksOf(await list(text))).toContain((await rowOf(database, token)).id);
   });
 
@@ -650,6 +664,10 @@ describe('The guard of /v1/frontend/auth', () => {
     ['DELETE', '/v1/frontend/auth/guarded', { token_link: NO_SUCH_LINK }],
     ['GET', `/v1/frontend/auth/guarded/${NO_SUCH_LINK}`, undefined],
     ['DELETE', '/v1/frontend/auth/guarded/revoke-all', undefined],
+    ['GET', '/v1/frontend/auth/service/guarded/mode/live', undefined],
+    ['DELETE', '/v1/frontend/auth/service/guarded/mode/live', { token_link: NO_SUCH_LINK }],
+    ['GET', `/v1/frontend/auth/service/guarded/mode/live/${NO_SUCH_LINK}`, undefined],
+    ['DELETE', '/v1/frontend/auth/service/guarded/mode/live/revoke-all', undefined],
   ];
 
   it.each(routes)(

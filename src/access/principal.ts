@@ -32,6 +32,11 @@ export interface UserPrincipal {
 /** An account of the gateway: what an `api` token proves. */
 export interface GatewayPrincipal {
   gatewayAccountId: string;
+  /** The id of the token. */
+  tokenLink: string;
+  paymentType: string;
+  serviceExternalId: string | null;
+  serviceMode: string | null;
 }
 
 /** An OAuth2 client: what its access token, or its id and secret, prove. */

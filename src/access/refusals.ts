@@ -46,8 +46,11 @@ export function requireAdmin(caller: UserPrincipal): UserPrincipal {
   return caller;
 }
 
-/** In the publicauth document's words. */
-export const badApiToken = () => unauthorized('The token does not exist or has been revoked.', INVALID_TOKEN);
+export const noApiToken = () => apiTokenRefused('Authenticate with an API token as a Bearer token.', BEARER);
+
+/** In the publicauth document's words. @param revoked the link of a token that has been revoked and is still stored */
+export const badApiToken = (revoked?: string) =>
+  apiTokenRefused('The token does not exist or has been revoked.', INVALID_TOKEN, revoked);
 
 /** The same message whether the client is unknown, has another secret, or has an owner who is no enabled admin. */
 export const badClient = () => unauthorized('Unknown client or wrong secret.', BASIC);
@@ -68,6 +71,16 @@ export const parameterInUrl = (name: string) =>
 
 /** RFC 6749 section 2.3. */
 export const severalWays = () => new ApiError('bad_request', 'Use only one authentication method.');
+
+function apiTokenRefused(message: string, challenge: string, revoked?: string): ApiError {
+  return new ApiError('unauthorized', message, {
+    headers: { 'www-authenticate': challenge },
+    members:
+      revoked === undefined
+        ? { error_identifier: 'AUTH_TOKEN_INVALID' }
+        : { error_identifier: 'AUTH_TOKEN_REVOKED', token_link: revoked },
+  });
+}
 
 function badHeader(challenge: string, fields: FieldErrors): ApiError {
   return new ApiError('unauthorized', 'A required header is missing or invalid.', {

@@ -4,9 +4,14 @@ import { TokensModule } from '../tokens/tokens.module.js';
 import { ApiTokensController } from './api-tokens.controller.js';
 import { ApiTokens } from './api-tokens.service.js';
 import { AuthController } from './auth.controller.js';
+import { ServiceTokensController } from './service-tokens.controller.js';
 
 /** API tokens of gateway accounts. */
-@Module({ imports: [TokensModule], controllers: [AuthController, ApiTokensController], providers: [ApiTokens] })
+@Module({
+  imports: [TokensModule],
+  controllers: [AuthController, ServiceTokensController, ApiTokensController],
+  providers: [ApiTokens],
+})
 export class ApiTokensModule implements OnApplicationBootstrap {
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 

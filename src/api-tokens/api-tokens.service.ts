@@ -4,24 +4,25 @@ import type { AppPrincipal } from '../access/principal.js';
 import { badFrontendToken } from '../access/refusals.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
-import { ApiError, badRequest } from '../errors/api-error.js';
-import { atMostCharacters, isTooLong } from '../http/validation.js';
+import { ApiError, invalidParams } from '../errors/api-error.js';
+import type { TokenFilter, TokenHolder } from '../tokens/gateway-tokens.js';
 import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
 import { Callers } from '../tokens/callers.service.js';
-import { Tokens } from '../tokens/tokens.service.js';
+import { Tokens, type TokenRequest } from '../tokens/tokens.service.js';
 import type { NewApiToken, NewDescription, Revocation } from './api-tokens.dto.js';
-
-const MAX_ACCOUNT_ID = 255;
 
 export const notUpdated = () => new ApiError('not_found', 'Could not update token description');
 export const notFound = () => new ApiError('not_found', 'Could not find token');
 export const notRevoked = () => new ApiError('not_found', 'Could not revoke token');
 
+const severalExpiries = () => invalidParams({ expires_at: ['must not be given together with seconds_until_expire'] });
+export const expired = () => invalidParams({ expires_at: ['must be in the future'] });
+
 /** The calling application; undefined: anybody, with FRONTEND_AUTH=none. */
 type Frontend = AppPrincipal | undefined;
 
 /**
- * API tokens of gateway accounts. An account id is data: any text of 1 to 255 characters.
+ * API tokens of gateway accounts, and of their services. An account id is data: any text of 1 to 255 characters.
  *
  * A change is refused as `unauthorized` when the App-Token of the request has ended meanwhile.
  */
@@ -34,22 +35,17 @@ export class ApiTokens {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @returns the secret, which is shown this once */
-  async create(
-    { account_id, description, created_by, token_account_type }: NewApiToken,
-    app: Frontend,
-  ): Promise<string> {
-    const request = {
-      gatewayAccountId: account_id,
-      description,
-      ...(created_by !== undefined && { createdBy: created_by }),
-      ...(token_account_type !== undefined && { variant: token_account_type }),
-    };
+  /** @returns the secret, which is shown this once @throws ApiError `invalid_params` when it would have expired */
+  async create(body: NewApiToken, app: Frontend): Promise<string> {
+    const request = requestOf(body);
     return this.manager.transaction(async (tx) => {
       const issued = await (app ? this.tokens.issueByApp(tx, request, app) : this.tokens.issue(tx, 'api', request));
       if (!issued) throw badFrontendToken();
-      await this.auditing('token.issued', undefined)(tx, issued.record);
-      return issued.secret;
+      const { secret, record } = issued;
+      // By the database's clock; this takes the token back.
+      if (record.expiresAt && record.expiresAt <= record.createdAt) throw expired();
+      await this.auditing('token.issued', undefined)(tx, record);
+      return secret;
     });
   }
 
@@ -63,35 +59,35 @@ export class ApiTokens {
     return orNotFound(changed, notUpdated);
   }
 
-  /** @param state `revoked` in whatever case; anything else means active */
-  list(accountId: string, state: unknown): Promise<TokenRecord[]> {
-    checkAccountId(accountId);
-    return this.tokens.listGateway(accountId, typeof state === 'string' && state.toLowerCase() === 'revoked');
+  list(holder: TokenHolder, filter: TokenFilter): Promise<TokenRecord[]> {
+    return this.tokens.listGateway(holder, filter);
   }
 
   /** @throws ApiError `not_found` */
-  async get(accountId: string, tokenLink: string): Promise<TokenRecord> {
-    checkAccountId(accountId);
-    return orNotFound(await this.tokens.findGateway(accountId, tokenLink), notFound);
+  async get(holder: TokenHolder, tokenLink: string): Promise<TokenRecord> {
+    return orNotFound(await this.tokens.findGateway(holder, tokenLink), notFound);
   }
 
   /** @throws ApiError `not_found`, in the document's words; of several calls at once, one succeeds */
-  async revoke(accountId: string, revocation: Revocation, app: Frontend): Promise<TokenRecord> {
-    checkAccountId(accountId);
+  async revoke(holder: TokenHolder, revocation: Revocation, app: Frontend): Promise<TokenRecord> {
     const name = this.nameOf(revocation);
     return orNotFound(
-      name && (await this.tokens.revokeGateway(accountId, name, this.auditing('token.revoked', app))),
+      name && (await this.tokens.revokeGateway(holder, name, this.auditing('token.revoked', app))),
       notRevoked,
     );
   }
 
-  async revokeAll(accountId: string, app: Frontend): Promise<void> {
-    checkAccountId(accountId);
-    await this.tokens.revokeAllGateway(accountId, async (tx, count) => {
+  async revokeAll(holder: TokenHolder, app: Frontend): Promise<void> {
+    await this.tokens.revokeAllGateway(holder, async (tx, count) => {
       await this.checkCaller(tx, app);
-      // An account id without tokens may be a token that was sent in the wrong place.
-      const subject = count > 0 ? { subject: accountId } : {};
-      await this.audit.record(tx, { kind: 'token.all_revoked', ...subject, details: { count } });
+      const ofService = 'serviceExternalId' in holder;
+      const whose = ofService ? holder.serviceExternalId : holder.gatewayAccountId;
+      await this.audit.record(tx, {
+        kind: 'token.all_revoked',
+        // An id without tokens may be a token that was sent in the wrong place.
+        ...(count > 0 && { subject: whose }),
+        details: { count, ...(ofService && { service_mode: holder.serviceMode }) },
+      });
     });
   }
 
@@ -113,10 +109,22 @@ export class ApiTokens {
   }
 }
 
-function checkAccountId(accountId: string): void {
-  if (isTooLong(accountId, MAX_ACCOUNT_ID)) {
-    throw badRequest(`account_id ${atMostCharacters(MAX_ACCOUNT_ID)}`);
-  }
+/** @throws ApiError `invalid_params` for two times at which it expires */
+function requestOf(body: NewApiToken): TokenRequest {
+  const { expires_at, seconds_until_expire } = body;
+  if (expires_at !== undefined && seconds_until_expire !== undefined) throw severalExpiries();
+  return {
+    gatewayAccountId: body.account_id,
+    description: body.description,
+    createdBy: body.created_by,
+    variant: body.token_account_type,
+    source: body.type,
+    paymentType: body.token_type,
+    serviceExternalId: body.service_external_id,
+    serviceMode: body.service_mode,
+    lifetime: seconds_until_expire,
+    expiresAt: expires_at === undefined ? undefined : new Date(expires_at),
+  };
 }
 
 function orNotFound<T>(value: T | undefined, otherwise: () => ApiError): T {

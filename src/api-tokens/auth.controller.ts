@@ -2,9 +2,9 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiTokenRequired, CurrentPrincipal, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
 import type { GatewayPrincipal } from '../access/principal.js';
-import { badApiToken } from '../access/refusals.js';
+import { badApiToken, noApiToken } from '../access/refusals.js';
 import { ApiErrors } from '../openapi/api-errors.js';
-import { AuthAnswer } from './api-tokens.dto.js';
+import { AuthAnswer, EXAMPLE_TOKEN_LINK, toAuthAnswer } from './api-tokens.dto.js';
 
 @ApiTags('publicauth')
 @SpeaksDialect('publicauth')
@@ -16,11 +16,14 @@ export class AuthController {
   @Header('Cache-Control', 'no-store')
   @ApiOperation({
     summary: 'Look up the account ID for a token',
-    description: 'Answers for a valid API token; `/v1/auth` is the same as `/v1/api/auth`.',
+    description:
+      'Answers for a valid API token; `/v1/auth` is the same as `/v1/api/auth`. A 401 has an `error_identifier`: ' +
+      '`AUTH_TOKEN_REVOKED`, with the `token_link`, for a token that has been revoked and is still stored (TOKEN_RETENTION); ' +
+      'otherwise `AUTH_TOKEN_INVALID`.',
   })
   @ApiOkResponse({ type: AuthAnswer })
-  @ApiErrors('publicauth', badApiToken())
-  authenticate(@CurrentPrincipal() { gatewayAccountId }: GatewayPrincipal): AuthAnswer {
-    return { account_id: gatewayAccountId };
+  @ApiErrors('publicauth', badApiToken(), badApiToken(EXAMPLE_TOKEN_LINK), noApiToken())
+  authenticate(@CurrentPrincipal() principal: GatewayPrincipal): AuthAnswer {
+    return toAuthAnswer(principal);
   }
 }

@@ -145,9 +145,11 @@ export class Seeder {
   /** Revokes a token, and identifies visitors. */
   private async addHistory({ clients }: Seeded): Promise<void> {
     for (const { account, description } of data.API_TOKENS.filter(({ isRevoked }) => isRevoked)) {
-      const record = (await this.tokens.listGateway(account, false)).find((one) => one.description === description);
+      const holder = { gatewayAccountId: account };
+      const tokens = await this.tokens.listGateway(holder, { state: 'active', source: 'API' });
+      const record = tokens.find((one) => one.description === description);
       if (!record) continue;
-      await this.tokens.revokeGateway(account, { kind: 'api', by: 'id', value: record.id }, (tx, { id }) =>
+      await this.tokens.revokeGateway(holder, { kind: 'api', by: 'id', value: record.id }, (tx, { id }) =>
         this.note(tx, 'token.revoked', id, { kind: 'api', gateway_account: account }),
       );
     }

@@ -58,6 +58,7 @@ describe('Without any variable', () => {
       tokenRetention: 7_776_000,
       identificationTtl: 2_592_000,
       auditRetention: 63_072_000,
+      apiTokenHmacSecret: undefined,
       frontendAuth: 'app-token',
       signup: 'open',
       emailVerification: 'off',

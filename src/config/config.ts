@@ -59,6 +59,8 @@ export interface Config {
   identificationTtl: number;
   /** How long the audit log is kept. */
   auditRetention: number;
+  /** With which gateways check API tokens before they ask: new ones end in an HMAC under it. Absent: they end without one. */
+  apiTokenHmacSecret: string | undefined;
   /** What the routes that issue API tokens require: an App-Token with the scope `frontend`, or nothing. */
   frontendAuth: 'app-token' | 'none';
   /** Who can create accounts: anyone; admins, with invitations; admins, without invitations. */
@@ -230,6 +232,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     tokenRetention: values.TOKEN_RETENTION,
     identificationTtl: values.IDENTIFICATION_TTL,
     auditRetention: values.AUDIT_RETENTION,
+    apiTokenHmacSecret: values.API_TOKEN_HMAC_SECRET,
     frontendAuth: values.FRONTEND_AUTH,
     signup: values.SIGNUP,
     emailVerification: values.EMAIL_VERIFICATION,

@@ -137,6 +137,7 @@ export const variables = z.object({
   AUDIT_RETENTION: seconds(63_072_000, 86_400),
   SIGNUP: z.enum(['open', 'invite', 'closed'], 'must be open, invite or closed').default('open'),
   EMAIL_VERIFICATION: z.enum(['off', 'required'], 'must be off or required').default('off'),
+  API_TOKEN_HMAC_SECRET: z.string().max(1_024, 'must be at most 1024 characters').optional(),
   FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
   LOGIN_FAILURE_WINDOW: seconds(900),

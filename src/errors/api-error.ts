@@ -28,6 +28,8 @@ export interface ErrorDetails {
   headers?: Record<string, string>;
   /** What the audit log has of it as a refusal, besides who, where and the route; absent: `forbidden` alone is one. */
   refusal?: { subject?: string; details?: Record<string, unknown> };
+  /** Further members of the body, which the publicauth document's consumers read. */
+  members?: { error_identifier: 'AUTH_TOKEN_INVALID' } | { error_identifier: 'AUTH_TOKEN_REVOKED'; token_link: string };
   /** A more specific error code of RFC 6749 section 5.2. */
   oauthCode?: 'invalid_scope' | 'unsupported_grant_type';
 }

@@ -17,6 +17,7 @@ const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | s
   }),
   publicauth: (error, requestId) => ({
     message: error.details.fields ? wordFields(error.details.fields) : error.message,
+    ...error.details.members,
     ...(error.code === 'internal' && { request_id: requestId }),
   }),
   'app-token': (error, requestId) => ({

@@ -21,4 +21,9 @@ export class TokenAuthenticator {
   check(kind: TokenKind, shown: string | string[] | undefined): MaybePromise<VerifiedToken | undefined> {
     return typeof shown === 'string' ? this.metrics.counted(kind, this.tokens.check(kind, shown)) : undefined;
   }
+
+  /** See {@link Tokens.findRevoked}. */
+  findRevoked(kind: TokenKind, secret: string): Promise<string | undefined> {
+    return this.tokens.findRevoked(kind, secret);
+  }
 }

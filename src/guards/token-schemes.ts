@@ -8,10 +8,10 @@ import {
   badFrontendToken,
   badHeaders,
   clientAddressForbidden,
+  noApiToken,
   noFrontendScope,
 } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { unauthorized } from '../errors/api-error.js';
 import { canonicalAddress, isWithin } from '../http/client-address.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import type { VerifiedToken } from '../tokens/tokens.store.js';
@@ -98,12 +98,24 @@ export class ApiTokenScheme {
 
   /** @throws ApiError `unauthorized` */
   admits(request: FastifyRequest): MaybePromise<boolean> {
-    if (!showsBearer(request)) throw unauthorized('Authenticate with an API token as a Bearer token.');
-    return after(this.tokens.check('api', bearerToken(request) ?? ''), (token) => {
-      if (!token) throw badApiToken();
-      request.principal = { gatewayAccountId: token.gatewayAccountId ?? '' } satisfies GatewayPrincipal;
+    if (!showsBearer(request)) throw noApiToken();
+    const secret = bearerToken(request) ?? '';
+    return after(this.tokens.check('api', secret), (token) => {
+      if (!token) return this.refuse(secret);
+      const { id: tokenLink, gatewayAccountId, paymentType, serviceExternalId, serviceMode } = token;
+      request.principal = {
+        gatewayAccountId: gatewayAccountId ?? '',
+        tokenLink,
+        paymentType,
+        serviceExternalId,
+        serviceMode,
+      } satisfies GatewayPrincipal;
       return true;
     });
+  }
+
+  private async refuse(secret: string): Promise<never> {
+    throw badApiToken(await this.tokens.findRevoked('api', secret));
   }
 }
 

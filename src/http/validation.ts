@@ -116,6 +116,17 @@ function problemOfList(value: unknown, read: (text: string) => Reading, most: nu
   return undefined;
 }
 
+/** A number of a JSON body in this range. */
+export function IsWholeNumberFrom(least: number, most: number): PropertyDecorator {
+  return ValidateBy({
+    name: 'isWholeNumberFrom',
+    validator: {
+      validate: (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
+      defaultMessage: () => wholeNumberFrom(least, most),
+    },
+  });
+}
+
 /** A whole number in a query. */
 export function IsWholeNumber(least: number, most: number, hint = ''): PropertyDecorator {
   return ValidateBy({
@@ -154,18 +165,20 @@ function problemOfName(value: unknown): string | undefined {
 
 /** A date and time of RFC 3339 in a year of four digits, such as 2026-11-22T12:00:00Z. */
 export function IsTime(): PropertyDecorator {
-  return ValidateBy({
-    name: 'isTime',
-    validator: {
-      validate: (value) =>
-        typeof value === 'string' &&
-        /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value) &&
-        !Number.isNaN(Date.parse(value)) &&
-        // JavaScript reads February 30 as March 2.
-        new Date(`${value.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(value.slice(0, 10)),
-      defaultMessage: () => 'must be a date and time such as 2026-11-22T12:00:00Z',
-    },
-  });
+  return ValidateBy({ name: 'isTime', validator: { validate: isTime, defaultMessage: () => MUST_BE_TIME } });
+}
+
+export const MUST_BE_TIME = 'must be a date and time such as 2026-11-22T12:00:00Z';
+
+/** See {@link IsTime}. */
+export function isTime(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value) &&
+    !Number.isNaN(Date.parse(value)) &&
+    // JavaScript reads February 30 as March 2.
+    new Date(`${value.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(value.slice(0, 10))
+  );
 }
 
 /** Whether a value is a uuid as a string, in any case. */

@@ -1,29 +1,50 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import type { TokenFilter, TokenHolder, TokenState } from './gateway-tokens.js';
 import { named, RECORD, revoking, type TokenName, type TokenRecord } from './tokens.store.js';
+
+/** An index serves each kind of holder. @returns the condition for the tokens of a holder, whose values it adds */
+function heldBy(holder: TokenHolder, values: unknown[]): string {
+  if ('gatewayAccountId' in holder) return `gateway_account_id = $${values.push(holder.gatewayAccountId)}`;
+  const { serviceExternalId, serviceMode } = holder;
+  return `service_external_id = $${values.push(serviceExternalId)} AND service_mode = $${values.push(serviceMode)}`;
+}
+
+const IN_STATE: Record<TokenState, string> = {
+  active: 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())',
+  expired: 'revoked_at IS NULL AND expires_at <= now()',
+  revoked: 'revoked_at IS NOT NULL',
+};
 
 /** The token table as gateway accounts see it, in which revoked tokens stay visible. */
 @Injectable()
 export class GatewayTokenStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns the revoked tokens of a gateway account, or those that are not revoked, newest first */
-  list(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
+  /** @returns the tokens of a holder that the filter lets through, newest first */
+  list(holder: TokenHolder, { state, source, expiresBefore }: TokenFilter): Promise<TokenRecord[]> {
+    const values: unknown[] = [];
+    const conditions = [
+      heldBy(holder, values),
+      IN_STATE[state],
+      `coalesce(source, 'API') = $${values.push(source)}`,
+      ...(expiresBefore ? [`expires_at < $${values.push(expiresBefore)}`] : []),
+    ];
     return sql<TokenRecord>(
       this.manager,
-      `SELECT ${RECORD} FROM tokens WHERE gateway_account_id = $1 AND (revoked_at IS NOT NULL) = $2
-       ORDER BY created_at DESC, id DESC`,
-      [gatewayAccountId, revoked],
+      `SELECT ${RECORD} FROM tokens WHERE ${conditions.join(' AND ')} ORDER BY created_at DESC, id DESC`,
+      values,
     );
   }
 
-  /** @returns a token of a gateway account, revoked or not */
-  async find(gatewayAccountId: string, id: string): Promise<TokenRecord | undefined> {
+  /** @returns a token of a holder, revoked or not */
+  async find(holder: TokenHolder, id: string): Promise<TokenRecord | undefined> {
+    const values: unknown[] = [id];
     const [row] = await sql<TokenRecord>(
       this.manager,
-      `SELECT ${RECORD} FROM tokens WHERE id = $2 AND gateway_account_id = $1`,
-      [gatewayAccountId, id],
+      `SELECT ${RECORD} FROM tokens WHERE id = $1 AND ${heldBy(holder, values)}`,
+      values,
     );
     return row;
   }
@@ -38,21 +59,23 @@ export class GatewayTokenStore {
     return row;
   }
 
-  /** Revokes one token of a gateway account: of several calls at once, one returns the token. */
-  async revoke(tx: EntityManager, gatewayAccountId: string, name: TokenName): Promise<TokenRecord | undefined> {
+  /** Revokes one token of a holder: of several calls at once, one returns the token. */
+  async revoke(tx: EntityManager, holder: TokenHolder, name: TokenName): Promise<TokenRecord | undefined> {
+    const values: unknown[] = [name.value, name.kind];
     const [row] = await sql<TokenRecord>(
       tx,
-      `UPDATE tokens SET revoked_at = now() WHERE ${named(name)} AND gateway_account_id = $3 AND revoked_at IS NULL
+      `UPDATE tokens SET revoked_at = now() WHERE ${named(name)} AND ${heldBy(holder, values)} AND revoked_at IS NULL
        RETURNING ${RECORD}`,
-      [name.value, name.kind, gatewayAccountId],
+      values,
     );
     return row;
   }
 
-  /** @returns how many tokens of the gateway account were revoked */
-  async revokeAll(tx: EntityManager, gatewayAccountId: string): Promise<number> {
-    const revoke = revoking('gateway_account_id = $1 AND revoked_at IS NULL');
-    const rows = await sql(tx, `${revoke} RETURNING tokens.id`, [gatewayAccountId]);
-    return rows.length;
+  /** @returns for each token of the holder that was revoked, its gateway account */
+  async revokeAll(tx: EntityManager, holder: TokenHolder): Promise<string[]> {
+    const values: unknown[] = [];
+    const revoke = revoking(`${heldBy(holder, values)} AND revoked_at IS NULL`);
+    const rows = await sql<{ account: string }>(tx, `${revoke} RETURNING tokens.gateway_account_id AS account`, values);
+    return rows.map(({ account }) => account);
   }
 }

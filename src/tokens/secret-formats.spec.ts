@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
@@ -76,6 +77,43 @@ describe.each(FLAVOURS)('An API token that starts with %s', (prefix, variant) =>
     const pattern = new RegExp(documented ?? 'SECURITY.md has no such expression', 'g');
     const text = `AUTH="${secret}"; curl -H 'Authorization: Bearer ${secret}' # not ${secret}x, nor ${secret.slice(1)}`;
     expect(text.match(pattern)).toEqual([secret, secret]);
+  });
+});
+
+describe('API tokens for gateways that check an HMAC', () => {
+  const SECRET = 'qwer9yuhgf';
+  const keys = [undefined, 'live', 'test'].map((variant) => apiSecret.mint(variant, SECRET));
+
+  /** Written out again: what `BaseEncoding.base32Hex().lowerCase().omitPadding()` makes of an HMAC-SHA1. */
+  function hmac(text: string): string {
+    const bits = BigInt(`0x${createHmac('sha1', SECRET).update(text).digest('hex')}`);
+    return bits.toString(32).padStart(32, '0');
+  }
+
+  it('end in the base32hex HMAC-SHA1 of what precedes', () => {
+    for (const key of keys) {
+      expect(key).toMatch(/^api_(live_|test_)?[a-z2-7]{33}[0-9a-v]{32}$/);
+      expect(key.slice(-32)).toBe(hmac(key.slice(0, -32)));
+    }
+    // Computed elsewhere: the key of a published test suite.
+    expect(hmac('testbearertoken')).toBe('qgs2ot3itqer7ag9mvvbs8snqb5jfas3');
+  });
+
+  it('are recognised by their checksum, whatever the HMAC, so that they stay good when the secret changes', () => {
+    for (const key of keys) {
+      expect(apiSecret.recognises(key)).toBe(true);
+      expect(apiSecret.recognises(key.slice(0, -32) + '0'.repeat(32))).toBe(true);
+      expect(apiSecret.recognises(key.slice(0, -1))).toBe(false);
+      expect(apiSecret.recognises(`${key.slice(0, -1)}w`)).toBe(false);
+      expect(apiSecret.recognises(`${key.slice(0, -33)}_${key.slice(-32)}`)).toBe(false);
+      const wrong = key.at(10) === 'a' ? 'b' : 'a';
+      expect(apiSecret.recognises(key.slice(0, 10) + wrong + key.slice(11))).toBe(false);
+    }
+  });
+
+  it('are found by the regular expression that SECURITY.md gives to secret scanners', () => {
+    const documented = /`([^`\n]*api_[^`\n]*\{33\}[^`\n]*)`/.exec(readFileSync('SECURITY.md', 'utf8'))?.[1];
+    for (const key of keys) expect(` "${key}"; ${key}w`.match(new RegExp(documented ?? '', 'g'))).toEqual([key]);
   });
 });
 

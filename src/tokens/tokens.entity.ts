@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 
 const KINDS = Object.keys(TOKEN_KINDS).map((kind) => `'${kind}'`);
@@ -11,6 +12,11 @@ const KINDS = Object.keys(TOKEN_KINDS).map((kind) => `'${kind}'`);
 @Check('tokens_gateway_account_id_check', 'char_length(gateway_account_id) <= 255')
 @Check('tokens_description_check', 'char_length(description) <= 1000')
 @Check('tokens_created_by_check', 'char_length(created_by) <= 255')
+@Check('tokens_name_check', 'char_length(name) <= 255')
+@Check('tokens_source_check', `source IN ('API', 'PRODUCTS')`)
+@Check('tokens_payment_type_check', `payment_type IN ('CARD', 'DIRECT_DEBIT')`)
+@Check('tokens_service_external_id_check', 'char_length(service_external_id) <= 255')
+@Check('tokens_service_mode_check', `service_mode IN ('LIVE', 'TEST')`)
 @Check('tokens_owner_check', `(account_id IS NULL) = (kind IN ('api', 'oauth'))`)
 @Check('tokens_client_check', `(client_id IS NULL) = (kind <> 'oauth')`)
 @Check('tokens_gateway_account_check', `(gateway_account_id IS NULL) = (kind <> 'api')`)
@@ -20,6 +26,8 @@ const KINDS = Object.keys(TOKEN_KINDS).map((kind) => `'${kind}'`);
 @Index('tokens_kind_idx', { synchronize: false })
 @Index('tokens_gateway_account_id_idx', { synchronize: false })
 @Index('tokens_ended_idx', { synchronize: false })
+@Index('tokens_app_token_id_idx', { synchronize: false })
+@Index('tokens_service_idx', { synchronize: false })
 export class TokenEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -63,6 +71,14 @@ export class TokenEntity {
   @Column({ name: 'made_with', type: 'uuid', array: true, nullable: true })
   madeWith!: string[] | null;
 
+  /** Of an App-Token: what people call it. */
+  @Column({ type: 'text', nullable: true })
+  name!: string | null;
+
+  /** The App-Token that a user token, or another App-Token, was got through, which may be gone; null: it is not known. */
+  @Column({ name: 'app_token_id', type: 'uuid', nullable: true })
+  appTokenId!: string | null;
+
   /** The client that an `oauth` token was issued to. */
   @Column({ name: 'client_id', type: 'text', nullable: true })
   clientId!: string | null;
@@ -84,6 +100,21 @@ export class TokenEntity {
 
   @Column({ name: 'created_by', type: 'text', nullable: true })
   createdBy!: string | null;
+
+  /** What an `api` token is for: the API, or payment links (`PRODUCTS`). Null: `API`. */
+  @Column({ type: 'text', nullable: true })
+  source!: TokenSource | null;
+
+  /** The payments that an `api` token is for. Null: `CARD`. */
+  @Column({ name: 'payment_type', type: 'text', nullable: true })
+  paymentType!: PaymentType | null;
+
+  /** The service of the gateway that an `api` token is for, and its mode. */
+  @Column({ name: 'service_external_id', type: 'text', nullable: true })
+  serviceExternalId!: string | null;
+
+  @Column({ name: 'service_mode', type: 'text', nullable: true })
+  serviceMode!: ServiceMode | null;
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;

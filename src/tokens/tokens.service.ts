@@ -8,11 +8,12 @@ import { Sweeper } from '../database/sweeper.service.js';
 import { pageOf, type Page } from '../http/cursor.js';
 import type { MaybePromise } from '../http/maybe-promise.js';
 import { isUuid } from '../http/validation.js';
-import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
+import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
 import { ClientTokenStore, type IntrospectedToken } from './client-tokens.store.js';
 import { digestOf, hintOf } from './digest.js';
+import type { PaymentType, ServiceMode, TokenFilter, TokenHolder, TokenSource } from './gateway-tokens.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import {
@@ -27,22 +28,32 @@ import { TokenLastUsed } from './token-last-used.service.js';
 
 /** What a new token is created with. */
 export interface TokenRequest {
-  accountId?: string;
+  accountId?: string | undefined;
   /** Who acts for the account, and the tokens with which they do. */
-  actorId?: string;
-  madeWith?: string[];
-  gatewayAccountId?: string;
-  scopes?: string[];
+  actorId?: string | undefined;
+  madeWith?: string[] | undefined;
+  gatewayAccountId?: string | undefined;
+  source?: TokenSource | undefined;
+  paymentType?: PaymentType | undefined;
+  serviceExternalId?: string | undefined;
+  serviceMode?: ServiceMode | undefined;
+  /** Of an App-Token. */
+  name?: string | undefined;
+  /** The App-Token that it is got through. */
+  appTokenId?: string | undefined;
+  scopes?: string[] | undefined;
   /** See {@link VerifiedToken}. */
-  networks?: string[];
-  description?: string;
-  createdBy?: string;
+  networks?: string[] | undefined;
+  description?: string | undefined;
+  createdBy?: string | undefined;
   /** In seconds; absent: the default of the kind. */
-  lifetime?: number;
+  lifetime?: number | undefined;
+  /** See {@link NewToken}. */
+  expiresAt?: Date | undefined;
   /** See {@link SecretFormat.mint}. */
-  variant?: string;
+  variant?: string | undefined;
   /** The secret to use; absent: a new one. */
-  secret?: string;
+  secret?: string | undefined;
 }
 
 /** Called in the same transaction, for instance to record an audit event. */
@@ -157,6 +168,11 @@ export class Tokens implements OnModuleInit {
     return token;
   }
 
+  /** Why a secret of this kind was refused. @returns the id of its token, if that has been revoked and is still stored */
+  async findRevoked(kind: TokenKind, secret: string): Promise<string | undefined> {
+    return TOKEN_KINDS[kind].format.recognises(secret) ? this.store.findRevoked(kind, digestOf(secret)) : undefined;
+  }
+
   /** @param text a secret of the kind, or the id of a token. @returns undefined when it can be neither */
   nameOf(kind: TokenKind, text: string): TokenName | undefined {
     if (TOKEN_KINDS[kind].format.recognises(text)) return { kind, by: 'digest', value: digestOf(text) };
@@ -237,35 +253,32 @@ export class Tokens implements OnModuleInit {
     if (name?.by === 'digest') await this.change((tx) => this.clients.revoke(tx, clientId, name), inTransaction);
   }
 
-  listGateway(gatewayAccountId: string, revoked: boolean): Promise<TokenRecord[]> {
-    return this.gateway.list(gatewayAccountId, revoked);
+  listGateway(holder: TokenHolder, filter: TokenFilter): Promise<TokenRecord[]> {
+    return this.gateway.list(holder, filter);
   }
 
-  async findGateway(gatewayAccountId: string, id: string): Promise<TokenRecord | undefined> {
-    return isUuid(id) ? this.gateway.find(gatewayAccountId, id) : undefined;
+  async findGateway(holder: TokenHolder, id: string): Promise<TokenRecord | undefined> {
+    return isUuid(id) ? this.gateway.find(holder, id) : undefined;
   }
 
   async describe(tx: EntityManager, id: string, description: string): Promise<TokenRecord | undefined> {
     return isUuid(id) ? this.gateway.describe(tx, id, description) : undefined;
   }
 
-  revokeGateway(
-    gatewayAccountId: string,
-    name: TokenName,
-    inTransaction?: InTransaction,
-  ): Promise<TokenRecord | undefined> {
-    return this.change((tx) => this.gateway.revoke(tx, gatewayAccountId, name), inTransaction);
+  revokeGateway(holder: TokenHolder, name: TokenName, inTransaction?: InTransaction): Promise<TokenRecord | undefined> {
+    return this.change((tx) => this.gateway.revoke(tx, holder, name), inTransaction);
   }
 
   /** @param inTransaction receives how many were revoked */
   async revokeAllGateway(
-    gatewayAccountId: string,
+    holder: TokenHolder,
     inTransaction: (tx: EntityManager, count: number) => Promise<void>,
   ): Promise<void> {
-    const tag: RevocationTag = `gateway ${gatewayAccountId}`;
-    await this.revocations.during(tag, async (tx) =>
-      inTransaction(tx, await this.gateway.revokeAll(tx, gatewayAccountId)),
-    );
+    await this.revocations.transaction(async (tx) => {
+      const accounts = await this.gateway.revokeAll(tx, holder);
+      await inTransaction(tx, accounts.length);
+      for (const account of new Set(accounts)) await this.revocations.announce(tx, `gateway ${account}`);
+    });
   }
 
   /** How many seconds old a token of the kind may become, whatever its expiration; null: as old as it will. */
@@ -278,7 +291,7 @@ export class Tokens implements OnModuleInit {
     if (owner !== 'clientId' && request[owner] === undefined) {
       throw new Error(`A token of the kind ${kind} needs ${owner}.`);
     }
-    const secret = request.secret ?? format.mint(request.variant);
+    const secret = request.secret ?? format.mint(request.variant, this.config.apiTokenHmacSecret);
     const token = {
       kind,
       digest: digestOf(secret),
@@ -288,10 +301,17 @@ export class Tokens implements OnModuleInit {
       accountId: request.accountId ?? null,
       actorId: request.actorId ?? null,
       gatewayAccountId: request.gatewayAccountId ?? null,
+      name: request.name ?? null,
+      appTokenId: request.appTokenId ?? null,
       description: request.description ?? null,
       createdBy: request.createdBy ?? null,
+      source: request.source ?? null,
+      paymentType: request.paymentType ?? null,
+      serviceExternalId: request.serviceExternalId ?? null,
+      serviceMode: request.serviceMode ?? null,
       madeWith: request.madeWith ?? null,
       lifetime: leastOf(request.lifetime ?? defaultLifetime(this.config), this.oldest(kind)),
+      expiresAt: request.expiresAt ?? null,
     };
     return { secret, token };
   }

@@ -16,6 +16,7 @@ import {
   TOKEN_WITH_OWNERS,
 } from './good-token.js';
 import { endOfLineage, isLineageGood, tagsOfLineage } from './lineage.js';
+import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
 import type { TokenKind } from './token-kinds.js';
 
 /** A token that was found good, and the accounts behind it. */
@@ -33,7 +34,12 @@ export interface VerifiedToken {
   actorId: string | null;
   actorEpoch: number | null;
   gatewayAccountId: string | null;
+  paymentType: PaymentType;
+  serviceExternalId: string | null;
+  serviceMode: ServiceMode | null;
   clientId: string | null;
+  /** The App-Token that it was got through; null: it is not known. */
+  appTokenId: string | null;
   /** The tokens on behalf of others that it was made with; null: nobody acted for somebody else. */
   madeWith: string[] | null;
 }
@@ -49,8 +55,16 @@ export interface TokenRecord {
   actorId: string | null;
   gatewayAccountId: string | null;
   clientId: string | null;
+  /** Of an App-Token. */
+  name: string | null;
+  /** See {@link VerifiedToken}. */
+  appTokenId: string | null;
   description: string | null;
   createdBy: string | null;
+  source: TokenSource;
+  paymentType: PaymentType;
+  serviceExternalId: string | null;
+  serviceMode: ServiceMode | null;
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;
@@ -67,12 +81,20 @@ export interface NewToken {
   accountId: string | null;
   actorId: string | null;
   gatewayAccountId: string | null;
+  name: string | null;
+  appTokenId: string | null;
   description: string | null;
   createdBy: string | null;
+  source: TokenSource | null;
+  paymentType: PaymentType | null;
+  serviceExternalId: string | null;
+  serviceMode: ServiceMode | null;
   /** See {@link VerifiedToken}. It ends at the latest when one of these does. */
   madeWith: string[] | null;
   /** Seconds from now; zero or less: expired from the start; null: it does not expire. */
   lifetime: number | null;
+  /** When it expires, if that is sooner; null: the lifetime alone decides. */
+  expiresAt: Date | null;
 }
 
 /** What a token is found by. */
@@ -88,8 +110,10 @@ export type Owner = string | null;
 /** The columns of a {@link TokenRecord}. */
 export const RECORD = `
   id, kind, hint, scopes, networks, account_id AS "accountId", actor_id AS "actorId", gateway_account_id AS "gatewayAccountId",
-  client_id AS "clientId", description, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt",
-  revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
+  client_id AS "clientId", name, app_token_id AS "appTokenId", description, created_by AS "createdBy",
+  coalesce(source, 'API') AS source, coalesce(payment_type, 'CARD') AS "paymentType",
+  service_external_id AS "serviceExternalId", service_mode AS "serviceMode", created_at AS "createdAt",
+  expires_at AS "expiresAt", revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
 
 const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
 
@@ -118,21 +142,31 @@ export const FIND_GOOD: PreparedStatement = {
   text: `
     SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
-      t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId", t.made_with AS "madeWith",
+      t.gateway_account_id AS "gatewayAccountId", coalesce(t.payment_type, 'CARD') AS "paymentType",
+      t.service_external_id AS "serviceExternalId", t.service_mode AS "serviceMode", t.client_id AS "clientId",
+      t.app_token_id AS "appTokenId", t.made_with AS "madeWith",
       ${LINEAGE_CHECK}, ${tagsOfLineage(LINEAGE)} AS "lineageTags",
       extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
       extract(epoch FROM now() - t.created_at)::float8 AS age
     FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_LIVE_TOKEN} AND ${ofKind('t.kind')}`,
 };
 
-const INSERT = `
-  INSERT INTO tokens (kind, digest, hint, account_id, actor_id, gateway_account_id, description, created_by, expires_at,
-    made_with, scopes, client_id, client_epoch, networks)`;
+/** Revoked tokens, for whoever shows one. */
+const FIND_REVOKED: PreparedStatement = {
+  name: 'find revoked token',
+  text: `SELECT id FROM tokens WHERE digest = $1 AND revoked_at IS NOT NULL AND ${ofKind('kind')}`,
+};
 
-/** What an {@link INSERT} has of `$1` to `$8`: all but scopes and what depends on a client. */
+const INSERT = `
+  INSERT INTO tokens (kind, digest, hint, account_id, gateway_account_id, description, created_by, name, app_token_id,
+    source, payment_type, service_external_id, service_mode, expires_at, actor_id, made_with, scopes, client_id,
+    client_epoch, networks)`;
+
+/** What an {@link INSERT} has of `$1` to `$15`: all but scopes and what depends on a client. */
 const valuesWith = ({ actor, lineage }: { actor: string; lineage: string }) => `
-  $1::text, $2::bytea, $3::text, $4::uuid, ${actor}, $5::text, $6::text, $7::text,
-  least(now() + $8::float8 * interval '1 second', ${endOfLineage(lineage)}), ${lineage}`;
+  $1::text, $2::bytea, $3::text, $4::uuid, $5::text, $6::text, $7::text, $8::text, $9::uuid, $10::text, $11::text,
+  $12::text, $13::text,
+  least(now() + $14::float8 * interval '1 second', $15::timestamptz, ${endOfLineage(lineage)}), ${actor}, ${lineage}`;
 
 const valuesOf = (token: NewToken) => [
   token.kind,
@@ -142,8 +176,15 @@ const valuesOf = (token: NewToken) => [
   token.gatewayAccountId,
   token.description,
   token.createdBy,
+  token.name,
+  token.appTokenId,
+  token.source,
+  token.paymentType,
+  token.serviceExternalId,
+  token.serviceMode,
   // PostgreSQL's greatest(NULL, 0) is 0.
   token.lifetime && Math.max(token.lifetime, 0),
+  token.expiresAt,
 ];
 
 const SECONDS = `greatest($4::float8, 0) * interval '1 second'`;
@@ -177,6 +218,12 @@ export class TokenStore {
     return age < oldest ? { value, tags, expiresIn: Math.min(expiresIn ?? Infinity, oldest - age) } : undefined;
   }
 
+  /** @returns the id of the token with this digest, if it has been revoked */
+  async findRevoked(kind: TokenKind, digest: Buffer): Promise<string | undefined> {
+    const [row] = await this.statements.run<{ id: string }>(FIND_REVOKED, [digest, kind]);
+    return row?.id;
+  }
+
   /** @returns whether any App-Token is good, without which nobody can log in with the headers */
   async hasGoodAppToken(tx: EntityManager): Promise<boolean> {
     const rows = await sql(
@@ -190,8 +237,8 @@ export class TokenStore {
   async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${valuesWith({ actor: '$9::uuid', lineage: '$10::uuid[]' })}, $11::text[], NULL, NULL,
-         $12::cidr[]
+      `${INSERT} SELECT ${valuesWith({ actor: '$16::uuid', lineage: '$17::uuid[]' })}, $18::text[], NULL, NULL,
+         $19::cidr[]
        RETURNING ${RECORD}`,
       [...valuesOf(token), token.actorId, token.madeWith, token.scopes, token.networks],
     );
@@ -243,8 +290,8 @@ export class TokenStore {
   async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $9::text[], NULL, NULL, NULL
-       FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $10 AND ${IS_GOOD_APP_TOKEN} RETURNING ${RECORD}`,
+      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $16::text[], NULL, NULL, NULL
+       FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $17 AND ${IS_GOOD_APP_TOKEN} RETURNING ${RECORD}`,
       [...valuesOf(token), token.scopes, appTokenId],
     );
     return row;
@@ -266,9 +313,9 @@ export class TokenStore {
     const [row] = await sql<TokenRecord>(
       tx,
       `${INSERT} SELECT ${valuesWith({ actor: 'NULL::uuid', lineage: '(s.made_with || c.made_with)' })},
-         coalesce($9, c.scopes), c.id, c.epoch, NULL
-       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $11
-       WHERE c.id = $10 AND ($9::text[] IS NULL OR $9 <@ c.scopes) AND ${isGoodClient('c')}
+         coalesce($16, c.scopes), c.id, c.epoch, NULL
+       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $18
+       WHERE c.id = $17 AND ($16::text[] IS NULL OR $16 <@ c.scopes) AND ${isGoodClient('c')}
          AND ${isLineageGood('s.made_with')}
        RETURNING ${RECORD}`,
       [...valuesOf(token), scopes ?? null, clientId, secretId],

@@ -280,7 +280,8 @@ describe('The documentation', () => {
       const inBody = 'client_secret' in shown;
       const body = inBody ? { ...shown, client_id, client_secret } : shown;
       const [method = '', template = ''] = name.split(' ');
-      const path = template.replace('/accounts/{id}', `/accounts/${id}`).replace(/\{(\w+)\}/g, 'example');
+      const known = template.replace('/accounts/{id}', `/accounts/${id}`).replace('{mode}', 'live');
+      const path = known.replace(/\{(\w+)\}/g, 'example');
       const text = type.endsWith('json') ? JSON.stringify(body) : new URLSearchParams({ ...body }).toString();
       const answer = await server.call(method, path, text, {
         'content-type': type,
@@ -351,6 +352,10 @@ describe('Every route declares its guard', () => {
       'DELETE /v1/frontend/auth/:account_id': frontend,
       'GET /v1/frontend/auth/:account_id/:token_link': frontend,
       'DELETE /v1/frontend/auth/:account_id/revoke-all': frontend,
+      'GET /v1/frontend/auth/service/:service_external_id/mode/:mode': frontend,
+      'DELETE /v1/frontend/auth/service/:service_external_id/mode/:mode': frontend,
+      'GET /v1/frontend/auth/service/:service_external_id/mode/:mode/:token_link': frontend,
+      'DELETE /v1/frontend/auth/service/:service_external_id/mode/:mode/revoke-all': frontend,
       'POST /api/v1/token': app,
       'POST /api/v1/app_tokens': user,
       'GET /api/v1/app_tokens': user,
@@ -421,8 +426,11 @@ describe('Every route declares its guard', () => {
       expect([method, url, answer.status]).toEqual([method, url, 401]);
       const challenge = challenges[config?.access?.scheme ?? ''];
       expect([method, url, answer.headers.get('www-authenticate')]).toEqual([method, url, challenge]);
-      const body = method === 'HEAD' ? '' : WORDED[config?.dialect ?? '']?.(401);
-      expect([method, url, answer.body as unknown]).toEqual([method, url, body]);
+      const body = WORDED[config?.dialect ?? '']?.(401);
+      // Which consumers of the publicauth document read.
+      const more = config?.access?.scheme === 'api' ? { error_identifier: 'AUTH_TOKEN_INVALID' } : {};
+      const expected = method === 'HEAD' ? '' : { ...(body as object), ...more };
+      expect([method, url, answer.body as unknown]).toEqual([method, url, expected]);
     }
   });
 

@@ -45,6 +45,8 @@ const OF_DOCUMENTS = [
   'PUT /v1/frontend/auth',
   'GET /v1/frontend/auth/:account_id',
   'DELETE /v1/frontend/auth/:account_id',
+  'GET /v1/frontend/auth/service/:service_external_id/mode/:mode',
+  'DELETE /v1/frontend/auth/service/:service_external_id/mode/:mode',
 ];
 
 /** RFC 6749 section 3.2, RFC 7009 and RFC 7662 have it so; and what browsers, probes and caches ask for in their own ways. */
