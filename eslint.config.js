@@ -13,7 +13,7 @@ const floors = [
   ['http', 'revocations'],
   ['emails', 'openapi'],
   ['audit-log', 'health', 'keys', 'metrics'],
-  ['limits', 'mail', 'tokens'],
+  ['idempotency', 'limits', 'mail', 'tokens'],
   ['email-links'],
   ['accounts'],
   ['passwords'],

@@ -27,6 +27,7 @@ import { ClaimsIndex1764000000025 } from './1764000000025-claims-index.js';
 import { WaysOfPasswordChanges1764000000026 } from './1764000000026-ways-of-password-changes.js';
 import { InitialPasswords1764000000027 } from './1764000000027-initial-passwords.js';
 import { TokenOrigins1764000000028 } from './1764000000028-token-origins.js';
+import { IdempotencyKeys1764000000029 } from './1764000000029-idempotency-keys.js';
 import { TokenOriginsIndexes1764000000034 } from './1764000000034-token-origins-indexes.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
@@ -59,5 +60,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   WaysOfPasswordChanges1764000000026,
   InitialPasswords1764000000027,
   TokenOrigins1764000000028,
+  IdempotencyKeys1764000000029,
   TokenOriginsIndexes1764000000034,
 ];

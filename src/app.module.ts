@@ -14,6 +14,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { GuardsModule } from './guards/guards.module.js';
 import { HealthModule } from './health/health.module.js';
 import { IdentificationsModule } from './identifications/identifications.module.js';
+import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { MailModule } from './mail/mail.module.js';
@@ -47,6 +48,7 @@ export class AppModule {
         MailModule,
         HealthModule,
         MetricsModule,
+        IdempotencyModule,
         TokensModule,
         AccountsModule,
         SessionsModule,

@@ -10,6 +10,7 @@ import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
 import type { ConnectionLimits, Connections } from './http/connections.js';
 import { Readiness } from './health/readiness.service.js';
+import { Idempotency } from './idempotency/idempotency.service.js';
 import { serveDocs } from './openapi/docs.js';
 import { KnownFieldsGuard } from './http/known-fields.guard.js';
 import { RequestValidation } from './http/request-validation.js';
@@ -48,6 +49,7 @@ export async function createServer(
   });
   app.get(Metrics).watch(adapter.getInstance<FastifyInstance>());
   app.get(AuditLog).watchReads(adapter.getInstance<FastifyInstance>());
+  app.get(Idempotency).watch(adapter.getInstance<FastifyInstance>());
   const validation = new RequestValidation(config);
   app.useGlobalPipes(validation);
   // After the guard of `guards`.
@@ -91,6 +93,7 @@ function corsOptions(origin: string[]) {
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
       'ETag',
+      'Idempotent-Replayed',
       'Link',
       'RateLimit',
       'RateLimit-Policy',

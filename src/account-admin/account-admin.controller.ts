@@ -16,6 +16,7 @@ import { EMAIL_DOMAINS, NETWORKS } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { invalidParams } from '../errors/api-error.js';
 import { takenEmail } from '../errors/common-errors.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { Confirmation } from '../sessions/reauthentication.dto.js';
@@ -71,13 +72,22 @@ export class AccountAdminController {
 
   @Post()
   @UserTokenRequired()
+  @Idempotent()
   @TakesLargeBodies()
   @ApiOperation({
     summary: 'Create an account',
     description: 'Admins only. Without a password, the account holder is sent an invitation to choose one.',
   })
   @ApiCreatedResponse({ type: AdminAccountView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_ROLE, ...ADMIN_ERRORS, takenEmail(), 'rate_limited')
+  @ApiErrors(
+    'app-token',
+    ...IDEMPOTENCY_ERRORS,
+    ...BODY_ERRORS,
+    BAD_ROLE,
+    ...ADMIN_ERRORS,
+    takenEmail(),
+    'rate_limited',
+  )
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAccountBody): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.create(caller, body));
   }

@@ -32,6 +32,7 @@ import {
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
 import { ofEntry, wholeNumberFrom } from '../http/validation.js';
@@ -95,10 +96,11 @@ export class ClientAccountsController {
 
   @Post('api/accounts')
   @ClientRequired('accounts:write')
+  @Idempotent()
   @TakesLargeBodies()
   @ApiOperation({ summary: 'Account Create', description: 'Creates an organisation.' })
   @ApiCreatedResponse({ type: ChangedAccountView })
-  @ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, takenName())
+  @ApiErrors('connect', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, takenName())
   async create(
     @CurrentPrincipal() client: ClientPrincipal,
     @Body() body: NewOrganisation,

@@ -2,6 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, FrontendOnly, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import {
   ApiTokenList,
@@ -42,6 +43,7 @@ export class ApiTokensController {
   @Post()
   @HttpCode(200)
   @FrontendOnly()
+  @Idempotent()
   @IgnoresUnknown()
   @ApiOperation({
     summary: 'Generate and return a new token for the given gateway account ID',
@@ -51,7 +53,7 @@ export class ApiTokensController {
   })
   @ApiBody({ type: NewApiToken, examples: EXAMPLE_NEW_TOKENS })
   @ApiOkResponse({ type: NewApiTokenAnswer })
-  @ApiErrors('publicauth', ...BODY_ERRORS, missing('account_id'), expired(), ...FRONTEND_ERRORS)
+  @ApiErrors('publicauth', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, missing('account_id'), expired(), ...FRONTEND_ERRORS)
   async create(
     @Body() body: NewApiToken,
     @CurrentPrincipal() app: AppPrincipal | undefined,

@@ -3,6 +3,7 @@ import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import {
   AppTokenAnswer,
@@ -31,6 +32,7 @@ const AppTokenRoutes = tokenRoutes('app', {
 export class AppTokensController extends AppTokenRoutes {
   @Post()
   @UserTokenRequired()
+  @Idempotent()
   @ApiOperation({
     summary: 'Create an application token',
     description:
@@ -41,6 +43,7 @@ export class AppTokensController extends AppTokenRoutes {
   @ApiCreatedResponse({ type: AppTokenAnswer })
   @ApiErrors(
     'app-token',
+    ...IDEMPOTENCY_ERRORS,
     ...BODY_ERRORS,
     badExpiry(),
     badHeaders(),

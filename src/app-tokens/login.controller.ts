@@ -6,6 +6,7 @@ import { badAppToken, badClientAddress, clientAddressForbidden } from '../access
 import { LONGEST_NETWORK } from '../accounts/networks.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
@@ -20,6 +21,7 @@ export class LoginController {
   @Post()
   @HttpCode(200)
   @AppTokenRequired()
+  @Idempotent()
   @AcceptsForms()
   @ApiOperation({
     summary: 'Login',
@@ -38,6 +40,7 @@ export class LoginController {
   @ApiOkResponse({ type: LoginAnswer })
   @ApiErrors(
     'app-token',
+    ...IDEMPOTENCY_ERRORS,
     ...BODY_ERRORS,
     badUsername(),
     badClientAddress(),

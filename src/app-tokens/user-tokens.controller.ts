@@ -3,6 +3,7 @@ import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { EXAMPLE_TOKEN, LoginAnswer, NewToken, TokenList, TokenView, toTokenView } from './app-tokens.dto.js';
 import { badUser, onBehalfForbidden, onOwnBehalf } from './refusals.js';
@@ -23,6 +24,7 @@ const UserTokenRoutes = tokenRoutes('user', {
 export class UserTokensController extends UserTokenRoutes {
   @Post()
   @UserTokenRequired()
+  @Idempotent()
   @ApiOperation({
     summary: 'Create a token on behalf of another user',
     description:
@@ -31,7 +33,16 @@ export class UserTokensController extends UserTokenRoutes {
       'clients and their secrets) names both accounts and ends with it.',
   })
   @ApiCreatedResponse({ type: LoginAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, badUser(), onOwnBehalf(), badHeaders(), onBehalfForbidden(), 'rate_limited')
+  @ApiErrors(
+    'app-token',
+    ...IDEMPOTENCY_ERRORS,
+    ...BODY_ERRORS,
+    badUser(),
+    onOwnBehalf(),
+    badHeaders(),
+    onBehalfForbidden(),
+    'rate_limited',
+  )
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
   }

@@ -4,7 +4,7 @@ import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { addressForLimits, canonicalAddress } from '../http/client-address.js';
-import { currentRequest } from '../http/current-request.js';
+import { currentRequest, noteAct } from '../http/current-request.js';
 import type { Outcome } from './audit-events.entity.js';
 import { AuditEventStore, type AuditActor, type EventRow, type NewAuditEvent } from './audit-events.store.js';
 import type { AuditKind } from './audit-kinds.js';
@@ -68,6 +68,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /** Notes an act in the transaction of the act, so that neither exists without the other. */
   async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
+    if ((entry.outcome ?? 'success') === 'success') await noteAct(tx);
     await this.store.insert(tx, eventOf(entry));
   }
 

@@ -20,6 +20,8 @@ export const ADMINISTRATION_LOCK = [NAMESPACE, 4] as const;
 export const EMAIL_LOCKS = NAMESPACE + 1;
 /** The first number of the locks on how many tokens an account has; the second one is a hash of it and of their kind. */
 export const TOKEN_COUNT_LOCKS = NAMESPACE + 2;
+/** The first number of the locks on keys of requests; the second one is a hash of the key. */
+export const IDEMPOTENCY_LOCKS = NAMESPACE + 29;
 /** The first number of the locks on the failed sign-ins of an account; the second one is a hash of its email. */
 export const SIGN_IN_LOCKS = NAMESPACE + 13;
 

@@ -1,7 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { EntityManager } from 'typeorm';
 import { withDeadline } from '../database/deadline.js';
 import { canonicalAddress } from './client-address.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** To be called in the transaction of what the request makes; throws if it may not make it any more. */
+    beforeCommit?: (tx: EntityManager) => Promise<void>;
+  }
+}
 
 const storage = new AsyncLocalStorage<FastifyRequest>();
 
@@ -24,6 +32,11 @@ export function rememberRequests(fastify: FastifyInstance): void {
  */
 export function currentRequest(): FastifyRequest | undefined {
   return storage.getStore();
+}
+
+/** To be called in the transaction of what the current request makes, unless the audit log has an event for it. */
+export async function noteAct(tx: EntityManager): Promise<void> {
+  await currentRequest()?.beforeCommit?.(tx);
 }
 
 /** @returns the address of whom the current request is for: of an application's user, if it has passed that on */

@@ -5,6 +5,7 @@ import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { invalidParams } from '../errors/api-error.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import {
   EntryPoint,
@@ -46,6 +47,7 @@ export class IdentificationsController {
 
   @Post('identifications')
   @ClientRequired('identifications')
+  @Idempotent()
   @IgnoresUnknown()
   @ApiOperation({
     summary: 'Identification Create',
@@ -54,7 +56,7 @@ export class IdentificationsController {
       'the account with the email, then by the domain of the email.',
   })
   @ApiCreatedResponse({ type: IdentificationView })
-  @ApiErrors('connect', ...BODY_ERRORS, BAD_VISITOR, ...CLIENT_ERRORS)
+  @ApiErrors('connect', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, BAD_VISITOR, ...CLIENT_ERRORS)
   async create(
     @CurrentPrincipal() client: ClientPrincipal,
     @Body() visitor: NewIdentification,

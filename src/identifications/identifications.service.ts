@@ -4,6 +4,7 @@ import type { ClientPrincipal } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
 import { readAddress } from '../accounts/networks.js';
 import { notYours } from '../errors/api-error.js';
+import { noteAct } from '../http/current-request.js';
 import { idIn, isUuid } from '../http/validation.js';
 import { Callers } from '../tokens/callers.service.js';
 import type { NewIdentification } from './identifications.dto.js';
@@ -28,6 +29,7 @@ export class Identifications {
       const described = { ip: readAddress(ip) ?? ip, url, userAgent, email };
       const made = await this.store.identify(tx, client.clientId, described);
       await this.callers.checkClient(tx, client, 'identifications');
+      await noteAct(tx);
       return made;
     });
     if (id === undefined) throw badClient();

@@ -14,6 +14,8 @@ export type KeyPurpose =
   | 'attempt-limit'
   | 'password-decoy'
   | 'known-address'
+  | 'idempotency-key'
+  | 'idempotency-answer'
   | 'signing-key';
 
 /** A sub-key, and the id of the SECRET_KEY that it comes from. */

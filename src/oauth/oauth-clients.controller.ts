@@ -13,6 +13,7 @@ import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/ac
 import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { MUST_BE_SCOPES } from '../http/validation.js';
@@ -55,6 +56,7 @@ export class OauthClientsController {
 
   @Post()
   @UserTokenRequired()
+  @Idempotent()
   @ApiOperation({
     summary: 'Create an OAuth2 client',
     description:
@@ -62,7 +64,15 @@ export class OauthClientsController {
       'With REAUTHENTICATE_AFTER, `current_password` may be needed.',
   })
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, ...SECRET_ERRORS, 'rate_limited')
+  @ApiErrors(
+    'app-token',
+    ...IDEMPOTENCY_ERRORS,
+    ...BODY_ERRORS,
+    BAD_SCOPES,
+    ...ADMIN_ERRORS,
+    ...SECRET_ERRORS,
+    'rate_limited',
+  )
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.admin.create(caller, body));
   }
@@ -144,6 +154,7 @@ export class OauthClientsController {
 
   @Post(':id/secrets')
   @UserTokenRequired()
+  @Idempotent()
   @ApiOperation({
     summary: 'Add a secret to an OAuth2 client',
     description:
@@ -154,7 +165,16 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiCreatedResponse({ type: NewOauthClientAnswer })
   @ApiBody({ type: Confirmation, required: false })
-  @ApiErrors('app-token', ...BODY_ERRORS, ...ADMIN_ERRORS, ...SECRET_ERRORS, 'not_found', twoSecrets(), 'rate_limited')
+  @ApiErrors(
+    'app-token',
+    ...IDEMPOTENCY_ERRORS,
+    ...BODY_ERRORS,
+    ...ADMIN_ERRORS,
+    ...SECRET_ERRORS,
+    'not_found',
+    twoSecrets(),
+    'rate_limited',
+  )
   async rotateSecret(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,

@@ -11,6 +11,7 @@ import {
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { MUST_BE_STRING } from '../http/validation.js';
 import { Introspection } from './introspection.service.js';
@@ -43,6 +44,7 @@ export class OauthController {
 
   @Post('v2/token')
   @ClientSecretRequired()
+  @Idempotent()
   @AcceptsForms()
   // Required by RFC 6749 section 5.1, for HTTP/1.0 caches.
   @Header('Pragma', 'no-cache')
@@ -52,7 +54,7 @@ export class OauthController {
   })
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiCreatedResponse({ type: AccountTokenAnswer })
-  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
+  @ApiErrors('oauth', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
   async createToken(
     @CurrentPrincipal() client: AuthenticatedClient,
     @Body() body: TokenRequestBody,

@@ -14,6 +14,7 @@ import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
+import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
 import { ConfirmationBody } from './reauthentication.dto.js';
 import { currentPasswordNeeded, REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
@@ -34,6 +35,7 @@ export class SessionsController {
 
   @Post('accounts')
   @Public({ limited: true })
+  @Idempotent()
   @ApiOperation({
     summary: 'Account Create',
     description:
@@ -43,7 +45,7 @@ export class SessionsController {
   })
   @ApiExtraModels(TokenAnswer, AccountView)
   @ApiCreatedResponse(TOKEN_OR_ACCOUNT)
-  @ApiErrors('account', ...BODY_ERRORS, signupClosed(), 'conflict', 'rate_limited')
+  @ApiErrors('account', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, signupClosed(), 'conflict', 'rate_limited')
   signUp(@Body() { account }: CredentialsBody): Promise<TokenAnswer | AccountView> {
     return this.sessions.signUp(account);
   }
