@@ -28,6 +28,7 @@ import { WaysOfPasswordChanges1764000000026 } from './1764000000026-ways-of-pass
 import { InitialPasswords1764000000027 } from './1764000000027-initial-passwords.js';
 import { TokenOrigins1764000000028 } from './1764000000028-token-origins.js';
 import { IdempotencyKeys1764000000029 } from './1764000000029-idempotency-keys.js';
+import { KeyLives1764000000031 } from './1764000000031-key-lives.js';
 import { TokenOriginsIndexes1764000000034 } from './1764000000034-token-origins-indexes.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
@@ -61,5 +62,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   InitialPasswords1764000000027,
   TokenOrigins1764000000028,
   IdempotencyKeys1764000000029,
+  KeyLives1764000000031,
   TokenOriginsIndexes1764000000034,
 ];

@@ -8,6 +8,7 @@ import {
   type SignKeyObjectInput,
 } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { SigningPair } from '../src/keys/key-ring.js';
 import { SigningKeys } from '../src/keys/signing-keys.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { waiting, whileLocked } from './support/locks.js';
@@ -76,11 +77,15 @@ class Workshop {
   readonly header: string;
   readonly payload: string;
   readonly signature: string;
-  readonly ours = server.app.get(SigningKeys).current;
-  readonly publicKeyPem = this.ours.publicKey.export({ format: 'pem', type: 'spki' }).toString();
-  readonly head = { typ: 'JWT', alg: 'RS512', kid: this.ours.kid };
+  readonly publicKeyPem: string;
+  readonly head: object;
 
-  constructor(readonly token: string) {
+  constructor(
+    readonly token: string,
+    readonly ours: SigningPair,
+  ) {
+    this.publicKeyPem = ours.publicKey.export({ format: 'pem', type: 'spki' }).toString();
+    this.head = { typ: 'JWT', alg: 'RS512', kid: ours.kid };
     [this.header = '', this.payload = '', this.signature = ''] = token.split('.');
   }
 
@@ -185,7 +190,7 @@ describe('A session token', () => {
   beforeAll(async () => {
     const account = await signUp(server);
     id = account.id;
-    workshop = new Workshop(account.token);
+    workshop = new Workshop(account.token, await server.app.get(SigningKeys).current());
   });
 
   describe.each(Object.entries(DOORS))('at %s', (_door, isGood) => {
@@ -200,7 +205,7 @@ describe('A session token', () => {
 
   it('is neither good nor bad while its key cannot be looked up: that is an outage', async () => {
     const outage = Object.assign(new Error('terminating connection'), { code: '57P01' });
-    const find = jest.spyOn(server.app.get(SigningKeys), 'findPublicKey').mockRejectedValue(outage);
+    const find = jest.spyOn(server.app.get(SigningKeys), 'find').mockRejectedValue(outage);
     try {
       const { token } = workshop;
       const introspected = await postForm(server, '/oauth/introspect', { token }, client.basic);

@@ -37,6 +37,8 @@ describe('Without any variable', () => {
       dataDir: resolve('.latchkey'),
       secretKeys: undefined,
       signingKeyBits: 3_072,
+      sessionAlgorithm: 'RS512',
+      keyRotationDays: 90,
       smtpUrl: undefined,
       mailFrom: { name: 'Latchkey', address: 'no-reply@[127.0.0.1]' },
       bcryptCost: 12,

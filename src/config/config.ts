@@ -6,7 +6,7 @@ import type { DatabaseConnection } from './database-url.js';
 import { addressAt, type MailAddress } from './mail-address.js';
 import { passwordLength } from './password-text.js';
 import { problemsOfUnknown } from './unknown-variables.js';
-import { logLevels, secretKey, variables, type Variables } from './variables.js';
+import { logLevels, secretKey, variables, type SessionAlgorithm, type Variables } from './variables.js';
 
 /** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
 export interface Config {
@@ -25,8 +25,12 @@ export interface Config {
   dataDir: string;
   /** The current key first, then older ones that are still accepted. Absent: generated and kept in `dataDir`. */
   secretKeys: string[] | undefined;
-  /** Of the RSA key that a new installation makes: 128 bits of security (NIST SP 800-57). Older keys stay good. */
+  /** Of the RSA keys that are made: 128 bits of security (NIST SP 800-57). */
   signingKeyBits: number;
+  /** What new keys sign with. Those that there are stay with theirs. */
+  sessionAlgorithm: SessionAlgorithm;
+  /** How old a key becomes before the next one signs; 0: no schedule. */
+  keyRotationDays: number;
   smtpUrl: string | undefined;
   mailFrom: MailAddress;
   bcryptCost: number;
@@ -209,6 +213,8 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     dataDir: resolve(values.DATA_DIR),
     secretKeys,
     signingKeyBits: 3_072,
+    sessionAlgorithm: values.SESSION_ALGORITHM,
+    keyRotationDays: values.KEY_ROTATION_DAYS ?? 90,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? { name: 'Latchkey', address: addressAt('no-reply', new URL(publicUrl).hostname) },
     bcryptCost: values.BCRYPT_COST ?? 12,

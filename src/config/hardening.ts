@@ -59,6 +59,20 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ sessionAudience }) => sessionAudience.length > 0,
   },
   {
+    setting: 'SESSION_ALGORITHM',
+    byDefault: 'RS512',
+    hardened: 'PS512',
+    protectsFrom: 'weaknesses of RSASSA-PKCS1-v1_5, which ASVS 5.0 (appendix C) disallows for signatures',
+    isHardened: ({ sessionAlgorithm }) => sessionAlgorithm === 'PS512',
+  },
+  {
+    setting: 'KEY_ROTATION_DAYS',
+    byDefault: '90',
+    hardened: '90',
+    protectsFrom: 'a signing key that was copied unnoticed, or that is shorter than is asked today',
+    isHardened: ({ keyRotationDays: days }) => days > 0 && days <= 90,
+  },
+  {
     setting: 'REAUTHENTICATE_AFTER',
     byDefault: '0',
     hardened: '900',

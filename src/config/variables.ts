@@ -6,6 +6,10 @@ import { parseMailAddress } from './mail-address.js';
 import { isPattern } from './secret-key.js';
 import { LONGEST_PASSWORD, problemOfPassword } from './password-text.js';
 
+/** What session JWTs can be signed with (RFC 7518 section 3.1): RSA keys do for each. */
+export const sessionAlgorithms = ['RS512', 'PS512'] as const;
+export type SessionAlgorithm = (typeof sessionAlgorithms)[number];
+
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const text = (what: string) => z.string(what);
@@ -123,6 +127,8 @@ export const variables = z.object({
   )
     .refine((items) => items.length <= 10, 'must have at most ten names')
     .optional(),
+  SESSION_ALGORITHM: z.enum(sessionAlgorithms, `must be ${sessionAlgorithms.join(' or ')}`).default('RS512'),
+  KEY_ROTATION_DAYS: wholeNumber(0, 3_650).optional(),
   RESET_TTL: seconds(3_600),
   INITIAL_PASSWORD_TTL: wholeNumber(0, 9_999_999_999).optional(),
   INVITATION_TTL: seconds(604_800),

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { sessionAlgorithms } from '../config/variables.js';
 
 /** A public key (RFC 7517, RFC 7518 section 6.3.1). */
 export class PublicJwk {
@@ -23,7 +24,11 @@ export class PublicJwk {
   @ApiProperty({ example: 'sig' })
   use!: string;
 
-  @ApiProperty({ example: 'RS512' })
+  @ApiProperty({
+    description: 'The only algorithm that tokens of this key have',
+    enum: sessionAlgorithms,
+    example: 'RS512',
+  })
   alg!: string;
 }
 

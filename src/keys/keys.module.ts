@@ -1,6 +1,9 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JwksController } from './jwks.controller.js';
+import { KeyRotation } from './key-rotation.service.js';
+import { SecretKeyUses } from './secret-key-uses.service.js';
+import { SecretKeyEntity } from './secret-keys.entity.js';
 import { SecretKeys } from './secret-keys.js';
 import { SigningKeyEntity } from './signing-keys.entity.js';
 import { SigningKeyStore } from './signing-keys.store.js';
@@ -13,10 +16,16 @@ export class KeysModule {
   static with(secretKeys: string[]): DynamicModule {
     return {
       module: KeysModule,
-      imports: [TypeOrmModule.forFeature([SigningKeyEntity])],
+      imports: [TypeOrmModule.forFeature([SigningKeyEntity, SecretKeyEntity])],
       controllers: [JwksController],
-      providers: [SigningKeyStore, SigningKeys, { provide: SecretKeys, useValue: new SecretKeys(secretKeys) }],
-      exports: [SigningKeys, SecretKeys],
+      providers: [
+        SigningKeyStore,
+        SigningKeys,
+        KeyRotation,
+        SecretKeyUses,
+        { provide: SecretKeys, useValue: new SecretKeys(secretKeys) },
+      ],
+      exports: [SigningKeys, SecretKeys, KeyRotation, SecretKeyUses],
     };
   }
 }

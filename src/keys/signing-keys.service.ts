@@ -1,95 +1,151 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
 import { EntityManager } from 'typeorm';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { SIGNING_KEY_LOCK, underLock } from '../database/locks.js';
+import { DatabaseClock } from '../database/database-clock.service.js';
+import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { VerifiedCache } from '../revocations/verified-cache.js';
 import { open, seal } from './envelope.js';
+import { KeyRing, type SigningKey, type SigningPair } from './key-ring.js';
 import { SecretKeys } from './secret-keys.js';
-import type { SigningKeyEntity } from './signing-keys.entity.js';
-import { SigningKeyStore } from './signing-keys.store.js';
+import { SigningKeyStore, type KeyRow, type NewKey } from './signing-keys.store.js';
 
-/** The only algorithm that session tokens are signed with (RFC 7518 section 3.3). */
-export const ALGORITHM = 'RS512';
-
-interface SigningKey {
-  kid: string;
-  privateKey: KeyObject;
-  publicKey: KeyObject;
-  publicJwk: JWK;
-}
+const UNREADABLE =
+  'The signing keys in the database are encrypted with another SECRET_KEY. Set SECRET_KEY to `new,old`.';
 
 /** The least time between two searches for an unknown `kid`, in milliseconds, as anyone can send one. */
-const RELOAD_PAUSE = 5_000;
+const SEARCH_PAUSE = 100;
+
+/** Of the event that a key was published. */
+export function detailsOf({ algorithm, publicJwk }: NewKey, signsFrom: number): Record<string, unknown> {
+  const bits = Buffer.from(publicJwk.n ?? '', 'base64url').length * 8;
+  return { algorithm, bits, signs_from: new Date(signsFrom * 1_000).toISOString() };
+}
+
+/** What a `kid` looks like: a SHA-256 thumbprint. */
+const KID = /^[\w-]{43}$/;
 
 /**
- * The key pairs that sign session tokens: generated on the first start, and shared by all replicas through the
- * database.
+ * The key pairs that sign session tokens, which all replicas share through the database. They are remembered as verified
+ * credentials are: as long as this process is certain to hear of changes.
  */
 @Injectable()
 export class SigningKeys implements OnModuleInit {
-  /** Newest first. */
-  private keys: SigningKey[] = [];
+  private readonly logger = new Logger('SigningKeys');
+  private readonly remembered: VerifiedCache<KeyRing>;
+  /** As they were read last. */
+  private latest = new KeyRing([]);
+  /** A search that has not begun yet. */
+  private nextSearch: Promise<KeyRing> | undefined;
   /** On the monotonic clock: the other one may be set back. */
-  private loadedAt = -Infinity;
-  private unreadable = 0;
+  private searchedAt = -Infinity;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly manager: EntityManager,
     private readonly store: SigningKeyStore,
     private readonly secretKeys: SecretKeys,
-  ) {}
+    private readonly clock: DatabaseClock,
+    private readonly manager: EntityManager,
+    private readonly audit: AuditLog,
+    revocations: Revocations,
+  ) {
+    this.remembered = new VerifiedCache(revocations, 1);
+  }
 
   async onModuleInit(): Promise<void> {
-    if (!(await this.store.exists(this.manager))) {
-      const { signingKeyBits: modulusLength } = this.config;
-      const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength });
-      await underLock(this.manager, SIGNING_KEY_LOCK, async (tx) => {
-        if (!(await this.store.exists(tx))) await this.add(tx, privateKey, publicKey);
-      });
-    }
-    await this.load();
-    if (this.unreadable > 0) {
-      throw new Error(
-        'The signing keys in the database are encrypted with another SECRET_KEY. Set SECRET_KEY to `new,old`.',
-      );
-    }
+    if (!(await this.store.exists())) await this.addFirst();
+    const { keys } = await this.read();
+    if (keys.some(({ privateKey }) => privateKey === undefined)) throw new Error(UNREADABLE);
   }
 
-  /** The newest key, which signs new tokens. */
-  get current(): SigningKey {
-    const [newest] = this.keys;
-    if (!newest) throw new Error('There is no signing key.');
-    return newest;
+  /** @returns the keys that are not gone */
+  async ring(): Promise<KeyRing> {
+    const load = async () => ({ value: await this.read(), tags: ['signing keys' as const], expiresIn: null });
+    return (await this.remembered.get('', load)) ?? this.latest;
   }
 
-  /** @returns the public key with this id; an unknown one is searched in the database, at most every few seconds */
-  async findPublicKey(kid: string): Promise<KeyObject | undefined> {
-    const known = this.keys.find((key) => key.kid === kid);
-    if (known || performance.now() - this.loadedAt < RELOAD_PAUSE) return known?.publicKey;
-    await this.load();
-    return this.keys.find((key) => key.kid === kid)?.publicKey;
+  /** @returns the key to sign with now */
+  async current(): Promise<SigningPair> {
+    const pair = (await this.ring()).pairAt(this.clock.now());
+    if (!pair) throw new Error('There is no signing key.');
+    return pair;
   }
 
-  /** The public keys as a JWK Set (RFC 7517 section 5). */
-  get jwks(): { keys: JWK[] } {
-    return { keys: this.keys.map(({ kid, publicJwk }) => ({ ...publicJwk, kid, use: 'sig', alg: ALGORITHM })) };
+  /** @returns the key with this id; one that is unknown is searched in the database */
+  async find(kid: string): Promise<SigningKey | undefined> {
+    if (!KID.test(kid)) return undefined;
+    return (await this.ring()).find(kid) ?? (await this.search()).find(kid);
   }
 
-  private async add(tx: EntityManager, privateKey: KeyObject, publicKey: KeyObject): Promise<void> {
+  /** @returns the key set, during an outage as it was last known */
+  async jwks(): Promise<{ keys: JWK[] }> {
+    const ring = await this.ring().catch((error: unknown) => {
+      if (!isDatabaseUnavailable(error)) throw error;
+      return this.latest;
+    });
+    return ring.jwksAt(this.clock.now());
+  }
+
+  /** @returns a new key, which is not stored yet. It takes up to a second, on another thread */
+  async make(): Promise<NewKey> {
+    const { signingKeyBits: modulusLength, sessionAlgorithm: algorithm, sessionTtl: tokenTtl } = this.config;
+    const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength });
     const publicJwk = await exportJWK(publicKey);
     const kid = await calculateJwkThumbprint(publicJwk);
-    await this.store.insert(tx, { kid, publicJwk, ...this.encrypt(kid, privateKey) });
+    return { kid, publicJwk, algorithm, tokenTtl, ...this.encrypt(kid, privateKey) };
   }
 
-  private async load(): Promise<void> {
+  private async addFirst(): Promise<void> {
+    const key = await this.make();
+    await this.manager.transaction(async (tx) => {
+      await this.store.takeTurn(tx);
+      const signsFrom = await this.store.add(tx, key, null, 0);
+      if (signsFrom === undefined) return;
+      await this.audit.record(tx, {
+        kind: 'signing_key.published',
+        subject: key.kid,
+        details: detailsOf(key, signsFrom),
+      });
+    });
+  }
+
+  /** One that begins after it was asked for, together with whoever else asks before it begins. */
+  private search(): Promise<KeyRing> {
+    this.nextSearch ??= this.searchSoon();
+    return this.nextSearch;
+  }
+
+  private async searchSoon(): Promise<KeyRing> {
+    await sleep(Math.max(0, this.searchedAt + SEARCH_PAUSE - performance.now()));
+    this.searchedAt = performance.now();
+    this.nextSearch = undefined;
+    return this.read();
+  }
+
+  private async read(): Promise<KeyRing> {
     const rows = await this.store.list();
-    this.loadedAt = performance.now();
-    const found = await Promise.all(rows.map((row) => this.decrypt(row)));
-    this.keys = found.filter((key) => key !== undefined);
-    this.unreadable = found.length - this.keys.length;
+    // Before it signs with one.
+    if (rows.some(({ tokenTtl }) => tokenTtl < this.config.sessionTtl)) {
+      await this.store.keepFor(this.config.sessionTtl);
+      return this.read();
+    }
+    this.latest = new KeyRing(await Promise.all(rows.map((row) => this.readRow(row))));
+    return this.latest;
+  }
+
+  private async readRow(row: KeyRow): Promise<SigningKey> {
+    const { kid, algorithm, publicJwk, publishedAt, signsFrom, goneAt } = row;
+    const known = this.latest.find(kid);
+    const publicKey = known?.publicKey ?? createPublicKey({ key: publicJwk, format: 'jwk' });
+    // A replica with a newer SECRET_KEY may have encrypted it anew.
+    const privateKey = known?.privateKey ?? (await this.decrypt(row));
+    if (!known && !privateKey) this.logger.error(UNREADABLE);
+    return { kid, algorithm, publicKey, publicJwk, privateKey, publishedAt, signsFrom, goneAt };
   }
 
   private encrypt(kid: string, privateKey: KeyObject) {
@@ -98,23 +154,18 @@ export class SigningKeys implements OnModuleInit {
     return { encryptedPrivateKey: seal(key, kid, der), secretKeyId: id };
   }
 
-  /**
-   * @returns the key, from memory if it is known, as a replica with a newer SECRET_KEY may have re-encrypted it;
-   *   undefined for one that our SECRET_KEY does not decrypt
-   */
-  private async decrypt(row: SigningKeyEntity): Promise<SigningKey | undefined> {
-    const known = this.keys.find((key) => key.kid === row.kid);
-    if (known) return known;
+  /** @returns undefined for one that our SECRET_KEY does not decrypt */
+  private async decrypt(row: KeyRow): Promise<KeyObject | undefined> {
     const subKey = this.secretKeys.find('signing-key', row.secretKeyId);
     if (!subKey) return undefined;
     const der = open(subKey.key, row.kid, row.encryptedPrivateKey);
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     await this.renew(row, privateKey);
-    return { kid: row.kid, privateKey, publicKey: createPublicKey(privateKey), publicJwk: row.publicJwk };
+    return privateKey;
   }
 
   /** Re-encrypts a key with the current SECRET_KEY, so that the older one can be dropped. */
-  private async renew(row: SigningKeyEntity, privateKey: KeyObject): Promise<void> {
+  private async renew(row: KeyRow, privateKey: KeyObject): Promise<void> {
     if (row.secretKeyId === this.secretKeys.current('signing-key').id) return;
     await this.store.replace(row, this.encrypt(row.kid, privateKey));
   }

@@ -18,7 +18,13 @@ import { OneDatabase } from './one-database.js';
 
 /** What a cached credential depends on: when it changes, the credential has to be looked up again. */
 export type RevocationTag =
-  `account ${string}` | `session ${string}` | `token ${string}` | `gateway ${string}` | `client ${string}`;
+  /** The keys that sign session JWTs. */
+  | 'signing keys'
+  | `account ${string}`
+  | `session ${string}`
+  | `token ${string}`
+  | `gateway ${string}`
+  | `client ${string}`;
 
 /** Notified of every revocation that this process receives. */
 export interface RevocationListener {

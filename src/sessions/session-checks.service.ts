@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { decodeProtectedHeader } from 'jose';
 import jwt from 'jsonwebtoken';
@@ -6,7 +5,8 @@ import type { SessionPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { isUuid } from '../http/validation.js';
-import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
+import type { SigningKey } from '../keys/key-ring.js';
+import { SigningKeys } from '../keys/signing-keys.service.js';
 import type { SessionClaims } from './session-tokens.service.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionLastUsed } from './session-last-used.service.js';
@@ -35,20 +35,20 @@ export class SessionChecks {
   }
 
   /** @returns the key that a JWT's header names, if it is one of ours and the header is like those that we issue */
-  private async findKey(token: string): Promise<KeyObject | undefined> {
+  private async findKey(token: string): Promise<SigningKey | undefined> {
     const { typ, kid, crit } = headerOf(token);
     // Critical extensions have to be refused unless they are understood (RFC 7515 section 4.1.11), and we have none.
     if (typ !== 'JWT' || crit !== undefined || typeof kid !== 'string') return undefined;
-    return this.signingKeys.findPublicKey(kid);
+    return this.signingKeys.find(kid);
   }
 
   /** @returns the claims of a JWT, if it is signed with the key, not expired, and was issued here and for us */
-  private read(token: string, key: KeyObject): SessionClaims | undefined {
+  private read(token: string, { publicKey, algorithm }: SigningKey): SessionClaims | undefined {
     const { publicUrl } = this.config;
     try {
-      const claims = jwt.verify(token, key, {
+      const claims = jwt.verify(token, publicKey, {
         // Never the algorithm in the token's header (RFC 8725 section 3.1).
-        algorithms: [ALGORITHM],
+        algorithms: [algorithm],
         issuer: publicUrl,
         clockTimestamp: this.clock.now(),
       }) as Partial<SessionClaims> & { aud?: unknown };

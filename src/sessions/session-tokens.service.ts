@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import { CONFIG, type Config } from '../config/config.js';
 import { SecretKeys } from '../keys/secret-keys.js';
-import { ALGORITHM, SigningKeys } from '../keys/signing-keys.service.js';
+import { SigningKeys } from '../keys/signing-keys.service.js';
 import type { OpenSession } from './open-session.js';
 
 /** The tokens of an open session. */
@@ -48,8 +48,8 @@ export class SessionTokens {
     return id === undefined ? undefined : { id, counter: Number(counter) };
   }
 
-  private signJwt(session: OpenSession): Promise<string> {
-    const { kid, privateKey } = this.signingKeys.current;
+  private async signJwt(session: OpenSession): Promise<string> {
+    const { kid, algorithm: alg, privateKey } = await this.signingKeys.current();
     const { publicUrl, sessionAudience: audience } = this.config;
     const claims: SessionClaims = {
       data: { id: session.accountId, type: 'accounts', attributes: { email: session.email } },
@@ -62,6 +62,6 @@ export class SessionTokens {
       exp: session.accessExpiresAt,
       jti: randomUUID(),
     };
-    return new SignJWT({ ...claims }).setProtectedHeader({ typ: 'JWT', alg: ALGORITHM, kid }).sign(privateKey);
+    return new SignJWT({ ...claims }).setProtectedHeader({ typ: 'JWT', alg, kid }).sign(privateKey);
   }
 }

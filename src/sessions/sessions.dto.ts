@@ -62,7 +62,10 @@ export class RefreshBody {
 }
 
 export class TokenAnswer {
-  @ApiProperty({ description: 'A JWT (RS512), to be sent as a Bearer token', example: EXAMPLE_JWT })
+  @ApiProperty({
+    description: 'A JWT (RS512, or PS512 as the server is set), to be sent as a Bearer token',
+    example: EXAMPLE_JWT,
+  })
   token!: string;
 
   @ApiPropertyOptional({ description: 'With `remember_me: true` only', example: EXAMPLE_REFRESH_TOKEN })
