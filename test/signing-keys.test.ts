@@ -1,5 +1,5 @@
 import { constants, sign, type KeyObject } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
 import type { Config } from '../src/config/config.js';
 import { KeyRotation } from '../src/keys/key-rotation.service.js';
@@ -12,22 +12,42 @@ const HOUR = 3_600;
 const DAY = 86_400;
 
 let database: TestDatabase;
-const servers: TestServer[] = [];
+let one: TestServer;
+let two: TestServer;
+/** Those that a test has started beside them. */
+const others: TestServer[] = [];
+/** When the test began. */
+let since: Date;
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await createDatabase();
+  [one, two] = await Promise.all([startServer(database.connection), startServer(database.connection)]);
+});
+
+/** A key that signs, and no other. */
+beforeEach(async () => {
+  await rotation(one).replaceCompromised();
+  await passes(0);
+  const [row] = await database.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+  since = row?.now ?? new Date();
 });
 
 afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.close()));
+  await Promise.all(others.splice(0).map((server) => server.close()));
+});
+
+afterAll(async () => {
+  await Promise.all([one.close(), two.close()]);
   await database.drop();
 });
 
-async function start(overrides: Partial<Config> = {}): Promise<TestServer> {
+async function start(overrides: Partial<Config>): Promise<TestServer> {
   const server = await startServer(database.connection, overrides);
-  servers.push(server);
+  others.push(server);
   return server;
 }
+
+const servers = () => [one, two, ...others];
 
 const rotation = (server: TestServer) => server.app.get(KeyRotation);
 
@@ -47,8 +67,8 @@ const kids = async () => (await rows()).map(({ kid }) => kid);
 
 const events = (kind: string) =>
   database.query<{ subject: string; details: Record<string, unknown> }>(
-    'SELECT subject, details FROM audit_events WHERE kind = $1 ORDER BY at',
-    [kind],
+    'SELECT subject, details FROM audit_events WHERE kind = $1 AND at > $2 ORDER BY at',
+    [kind, since],
   );
 
 /** As though so much time had gone by for the keys; every server looks again. */
@@ -59,7 +79,7 @@ async function passes(seconds: number): Promise<void> {
        created_at = CASE WHEN created_at = 'epoch' THEN created_at ELSE created_at - $1 * interval '1 second' END`,
     [seconds],
   );
-  for (const server of servers) await server.app.get(Revocations).during('signing keys', () => Promise.resolve());
+  for (const server of servers()) await server.app.get(Revocations).during('signing keys', () => Promise.resolve());
 }
 
 async function keySet(server: TestServer): Promise<JSONWebKeySet> {
@@ -83,26 +103,25 @@ async function statusOf(server: TestServer, token: string): Promise<number> {
 }
 
 async function statusesOf(token: string): Promise<number[]> {
-  return Promise.all(servers.map((server) => statusOf(server, token)));
+  return Promise.all(servers().map((server) => statusOf(server, token)));
 }
 
 describe('A signing key', () => {
   it('is published, signs an hour later, retires until its last token has expired, and is gone a day after that', async () => {
-    const [one, two] = [await start(), await start()];
     const [first = ''] = await kids();
     const old = await signUp(one);
     expect(await rotation(one).rotate()).toMatchObject({ outcome: 'published', ended: [] });
     const [, second = ''] = await kids();
     expect(second).not.toBe('');
     await passes(0);
-    for (const server of servers) expect(await kidsOf(server)).toEqual([first, second]);
+    for (const server of servers()) expect(await kidsOf(server)).toEqual([first, second]);
     await passes(HOUR - 60);
     expect(kidOf((await signUp(two)).token)).toBe(first);
 
     await passes(60);
     const young = await signUp(two);
     expect(kidOf(young.token)).toBe(second);
-    for (const server of servers) expect(await kidsOf(server)).toEqual([second, first]);
+    for (const server of servers()) expect(await kidsOf(server)).toEqual([second, first]);
     expect(await statusesOf(old.token)).toEqual([200, 200]);
     expect(await statusesOf(young.token)).toEqual([200, 200]);
 
@@ -111,51 +130,47 @@ describe('A signing key', () => {
     await rotation(two).look();
     expect(await kidsOf(one)).toEqual([second, first]);
     await passes(60);
-    for (const server of servers) expect(await kidsOf(server)).toEqual([second]);
+    for (const server of servers()) expect(await kidsOf(server)).toEqual([second]);
     expect(await statusesOf(old.token)).toEqual([401, 401]);
     expect(await statusesOf(young.token)).toEqual([200, 200]);
     await rotation(one).look();
     await rotation(two).look();
     expect((await rows()).map(({ kid }) => kid)).toEqual([second]);
     expect(await events('signing_key.published')).toMatchObject([
-      { subject: first, details: { algorithm: 'RS512', bits: 2_048 } },
       { subject: second, details: { algorithm: 'RS512', bits: 2_048, by: 'command' } },
     ]);
     expect(await events('signing_key.deleted')).toMatchObject([{ subject: first }]);
   });
 
   it('is published for longer than the key set may be cached, by whoever verifies with it', async () => {
-    const server = await start();
-    await rotation(server).rotate();
-    const { headers } = await server.call('GET', '/.well-known/jwks.json');
+    await rotation(one).rotate();
+    const { headers } = await one.call('GET', '/.well-known/jwks.json');
     const maxAge = Number(/^public, max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1]);
     const [, published] = await rows();
     const wait = ((published?.signs_from.getTime() ?? 0) - (published?.published_at.getTime() ?? 0)) / 1_000;
     expect(maxAge).toBeGreaterThan(0);
     expect(wait).toBeGreaterThan(2 * maxAge);
     // Whoever has fetched the set before the key signs verifies what it signs.
-    const cached = createLocalJWKSet(await keySet(server));
+    const cached = createLocalJWKSet(await keySet(one));
     await passes(HOUR);
-    const { token } = await signUp(server);
+    const { token } = await signUp(one);
     expect(kidOf(token)).toBe(published?.kid);
-    await expect(jwtVerify(token, cached, { issuer: server.config.publicUrl })).resolves.toBeDefined();
+    await expect(jwtVerify(token, cached, { issuer: one.config.publicUrl })).resolves.toBeDefined();
   });
 
   it('verifies for as long as the longest SESSION_TTL of those who may have signed with it', async () => {
-    const short = await start({ sessionTtl: 60 });
-    expect(await rows()).toMatchObject([{ token_ttl: '60' }]);
+    expect(await rows()).toMatchObject([{ token_ttl: String(DAY) }]);
     const long = await start({ sessionTtl: 10 * DAY });
     expect(await rows()).toMatchObject([{ token_ttl: String(10 * DAY) }]);
     const { token } = await signUp(long);
-    await rotation(short).rotate();
-    expect(await rows()).toMatchObject([{}, { token_ttl: '60' }]);
+    await rotation(one).rotate();
+    expect(await rows()).toMatchObject([{}, { token_ttl: String(DAY) }]);
     await passes(HOUR + 11 * DAY - 60);
-    await rotation(short).look();
-    expect(await statusesOf(token)).toEqual([200, 200]);
+    await rotation(one).look();
+    expect(await statusesOf(token)).toEqual([200, 200, 200]);
   });
 
   it('of an unknown id is looked for at once, whatever else is sent', async () => {
-    const [one, two] = [await start(), await start()];
     const deaf = deafen(two);
     for (let round = 0; round < 3; round += 1) {
       const { token: known } = await signUp(two);
@@ -174,31 +189,29 @@ describe('A signing key', () => {
   });
 
   it('that a replica cannot decrypt verifies there, while an earlier one signs', async () => {
-    const behind = await start();
     const ahead = await start({ secretKeys: ['another secret key of the tests, also long', TEST_SECRET_KEY] });
     await rotation(ahead).rotate({ now: true });
     await passes(0);
-    const [old, young] = [await signUp(behind), await signUp(ahead)];
+    const [old, young] = [await signUp(one), await signUp(ahead)];
     expect(kidOf(old.token)).not.toBe(kidOf(young.token));
-    expect(await statusesOf(old.token)).toEqual([200, 200]);
-    expect(await statusesOf(young.token)).toEqual([200, 200]);
+    expect(await statusesOf(old.token)).toEqual([200, 200, 200]);
+    expect(await statusesOf(young.token)).toEqual([200, 200, 200]);
     // Nest has one log for all servers of a process.
-    expect(ahead.logs.join('\n')).toContain('encrypted with another SECRET_KEY');
+    const logs = servers().flatMap((server) => server.logs);
+    expect(logs.join('\n')).toContain('encrypted with another SECRET_KEY');
   });
 
   it('stays in the key set during an outage', async () => {
-    const server = await start();
-    const kids = await kidsOf(server);
+    const kids = await kidsOf(one);
     const outage = Object.assign(new Error('terminating connection'), { code: '57P01' });
-    const ring = jest.spyOn(server.app.get(SigningKeys), 'ring').mockRejectedValue(outage);
-    expect(await kidsOf(server)).toEqual(kids);
+    const ring = jest.spyOn(one.app.get(SigningKeys), 'ring').mockRejectedValue(outage);
+    expect(await kidsOf(one)).toEqual(kids);
     ring.mockRestore();
   });
 });
 
 describe('On schedule', () => {
   it('the next key signs when the one that signs is KEY_ROTATION_DAYS old', async () => {
-    const [one, two] = [await start(), await start()];
     await passes(90 * DAY - HOUR - 60);
     await rotation(one).look();
     expect(await rows()).toHaveLength(1);
@@ -210,7 +223,6 @@ describe('On schedule', () => {
     const age = ((second?.signs_from.getTime() ?? 0) - (first?.signs_from.getTime() ?? 0)) / 1_000;
     expect(Math.round(age)).toBeGreaterThanOrEqual(90 * DAY);
     expect(await events('signing_key.published')).toMatchObject([
-      {},
       { subject: second?.kid, details: { by: 'schedule', reason: 'age' } },
     ]);
     await passes(HOUR);
@@ -218,7 +230,6 @@ describe('On schedule', () => {
   });
 
   it('nothing happens with KEY_ROTATION_DAYS=0, whatever new keys would be like', async () => {
-    await start();
     const server = await start({ keyRotationDays: 0, signingKeyBits: 3_072, sessionAlgorithm: 'PS512' });
     await passes(1_000 * DAY);
     await rotation(server).look();
@@ -229,13 +240,11 @@ describe('On schedule', () => {
   });
 
   it('a key that is shorter than new ones is replaced the first time', async () => {
-    await start();
     const server = await start({ signingKeyBits: 3_072 });
     await rotation(server).look();
     await rotation(server).look();
     const [, second] = await rows();
     expect(await events('signing_key.published')).toMatchObject([
-      { details: { bits: 2_048 } },
       { subject: second?.kid, details: { bits: 3_072, by: 'schedule', reason: 'length' } },
     ]);
     await passes(HOUR);
@@ -247,36 +256,7 @@ describe('On schedule', () => {
 });
 
 describe('Rotating by hand', () => {
-  it('publishes one key, however often it is asked for at once on two servers', async () => {
-    const [one, two] = [await start(), await start()];
-    const twenty = Array.from({ length: 20 }, (_, index) => rotation(index % 2 === 0 ? one : two).rotate());
-    const done = await Promise.all(twenty);
-    expect(await rows()).toHaveLength(2);
-    const [, published] = await rows();
-    expect(done.filter((one) => one.outcome === 'published')).toHaveLength(1);
-    expect(done.filter((one) => one.outcome === 'unchanged')).toHaveLength(19);
-    expect(new Set(done.map((one) => one.key.kid))).toEqual(new Set([published?.kid]));
-    expect(await events('signing_key.published')).toHaveLength(2);
-  });
-
-  it('with --now, at once twenty times on two servers, leaves a key for each time that says so, and refuses nobody', async () => {
-    const [one, two] = [await start(), await start()];
-    const before = await signUp(one);
-    const twenty = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? one : two));
-    const done = await Promise.all(
-      twenty.map(async (server) => {
-        const { outcome } = await rotation(server).rotate({ now: true });
-        return { outcome, token: (await signUp(server)).token };
-      }),
-    );
-    const made = done.filter(({ outcome }) => outcome === 'signing').length;
-    expect(made).toBeGreaterThanOrEqual(1);
-    expect(await rows()).toHaveLength(1 + made);
-    for (const { token } of [before, ...done]) expect(await statusesOf(token)).toEqual([200, 200]);
-  });
-
   it('with --now, a key that is published already signs at once', async () => {
-    const [one, two] = [await start(), await start()];
     await rotation(one).rotate();
     const [, kid = ''] = await kids();
     expect(await rotation(two).rotate({ now: true })).toMatchObject({ outcome: 'signing', key: { kid } });
@@ -288,7 +268,6 @@ describe('Rotating by hand', () => {
 
 describe('Keys that are compromised', () => {
   it('end with all that they have signed on every replica, remembered or not, and their sessions go on by refreshing', async () => {
-    const [one, two] = [await start(), await start()];
     const retiring = await signUp(one, { remember: true });
     await rotation(one).rotate({ now: true });
     const signing = await signUp(two, { remember: true });
@@ -302,7 +281,7 @@ describe('Keys that are compromised', () => {
     for (const { token } of [retiring, signing]) expect(await statusOf(one, token)).toBe(401);
     await passes(0);
     for (const { token } of [retiring, signing]) expect(await statusOf(two, token)).toBe(401);
-    for (const server of servers) expect(await kidsOf(server)).toEqual([key.kid]);
+    for (const server of servers()) expect(await kidsOf(server)).toEqual([key.kid]);
     expect((await rows()).map(({ kid }) => kid)).toEqual([key.kid]);
     const account = { refresh_token: signing.refreshToken, remember_me: true };
     const refreshed = await two.call('PUT', '/account/session', { account });
@@ -314,7 +293,6 @@ describe('Keys that are compromised', () => {
   });
 
   it('end within the heartbeat on a replica that hears nothing any more', async () => {
-    const [one, two] = [await start(), await start()];
     const { token } = await signUp(two);
     expect(await statusOf(two, token)).toBe(200);
     const deaf = deafen(two);
@@ -326,49 +304,35 @@ describe('Keys that are compromised', () => {
     connected.mockRestore();
     deaf.mockRestore();
   });
-
-  it('are replaced once, however often that is asked for at once on two servers', async () => {
-    const [one, two] = [await start(), await start()];
-    const [kid = ''] = await kids();
-    const twenty = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? one : two));
-    const mixed = [...twenty.map((server) => rotation(server).replaceCompromised(kid)), rotation(two).rotate()];
-    const outcomes = (await Promise.all(mixed)).map(({ outcome }) => outcome);
-    expect(outcomes.filter((outcome) => outcome === 'signing')).toHaveLength(1);
-    const left = await rows();
-    expect(left.map((row) => row.kid)).not.toContain(kid);
-    await passes(0);
-    expect(await statusesOf((await signUp(two)).token)).toEqual([200, 200]);
-  });
 });
 
 describe('SESSION_ALGORITHM', () => {
   it('takes effect with a new key, while tokens of both algorithms verify', async () => {
-    const [one, two] = [await start(), await start({ sessionAlgorithm: 'PS512' })];
-    const old = await signUp(two);
+    const other = await start({ sessionAlgorithm: 'PS512' });
+    const old = await signUp(other);
     expect(decodeProtectedHeader(old.token).alg).toBe('RS512');
-    await rotation(two).look();
+    await rotation(other).look();
     expect(await rows()).toMatchObject([{ algorithm: 'RS512' }, { algorithm: 'PS512' }]);
     expect((await events('signing_key.published')).at(-1)?.details).toMatchObject({ reason: 'algorithm' });
     await passes(HOUR);
-    for (const server of servers) {
+    for (const server of servers()) {
       const young = await signUp(server);
       expect(decodeProtectedHeader(young.token)).toMatchObject({ typ: 'JWT', alg: 'PS512' });
-      expect(await statusesOf(young.token)).toEqual([200, 200]);
-      expect(await statusesOf(old.token)).toEqual([200, 200]);
+      expect(await statusesOf(young.token)).toEqual([200, 200, 200]);
+      expect(await statusesOf(old.token)).toEqual([200, 200, 200]);
       const jwks = await keySet(server);
       expect(jwks.keys.map(({ alg }) => alg)).toEqual(['PS512', 'RS512']);
       for (const { token } of [old, young]) {
         await expect(jwtVerify(token, createLocalJWKSet(jwks))).resolves.toBeDefined();
       }
     }
-    // The other replica has the other setting, and has its way in turn: there is always one key that signs.
+    // The other replicas have the other setting, and have their way in turn: there is always one key that signs.
     await rotation(one).look();
     expect((await rows()).map(({ algorithm }) => algorithm)).toEqual(['RS512', 'PS512', 'RS512']);
   });
 
   it('is bound to the key: no token has the algorithm of another', async () => {
-    const server = await start();
-    const rs = await server.app.get(SigningKeys).current();
+    const rs = await one.app.get(SigningKeys).current();
     const other = await start({ sessionAlgorithm: 'PS512' });
     await rotation(other).rotate({ now: true });
     const ps = await other.app.get(SigningKeys).current();
@@ -381,12 +345,12 @@ describe('SESSION_ALGORITHM', () => {
       return `${text}.${sign('RSA-SHA512', Buffer.from(text), input).toString('base64url')}`;
     };
     await passes(0);
-    expect(await statusesOf(signed('RS512', rs.kid, rs.privateKey))).toEqual([200, 200]);
-    expect(await statusesOf(signed('PS512', ps.kid, ps.privateKey))).toEqual([200, 200]);
-    expect(await statusesOf(signed('PS512', rs.kid, rs.privateKey))).toEqual([401, 401]);
-    expect(await statusesOf(signed('RS512', ps.kid, ps.privateKey))).toEqual([401, 401]);
-    expect(await statusesOf(signed('RS512', ps.kid, rs.privateKey))).toEqual([401, 401]);
-    expect(await statusesOf(signed('PS512', rs.kid, ps.privateKey))).toEqual([401, 401]);
+    expect(await statusesOf(signed('RS512', rs.kid, rs.privateKey))).toEqual([200, 200, 200]);
+    expect(await statusesOf(signed('PS512', ps.kid, ps.privateKey))).toEqual([200, 200, 200]);
+    expect(await statusesOf(signed('PS512', rs.kid, rs.privateKey))).toEqual([401, 401, 401]);
+    expect(await statusesOf(signed('RS512', ps.kid, ps.privateKey))).toEqual([401, 401, 401]);
+    expect(await statusesOf(signed('RS512', ps.kid, rs.privateKey))).toEqual([401, 401, 401]);
+    expect(await statusesOf(signed('PS512', rs.kid, ps.privateKey))).toEqual([401, 401, 401]);
   });
 });
 
@@ -400,25 +364,25 @@ describe('The previous release, which signs by RS512 with the key that was made 
   };
 
   it('signs with no key before its time', async () => {
-    const server = await start();
     const [first = ''] = await kids();
-    await rotation(server).rotate();
+    await rotation(one).rotate();
     const [, second = ''] = await kids();
     expect(await itsKey()).toBe(first);
     await passes(HOUR);
-    await rotation(server).look();
+    await rotation(one).look();
     expect(await itsKey()).toBe(second);
-    await rotation(server).rotate({ now: true });
+    await rotation(one).rotate({ now: true });
     expect(await itsKey()).toBe((await rows())[2]?.kid);
   });
 
   it('signs with no key of another algorithm, as long as there is one of its own', async () => {
+    await database.query('DELETE FROM signing_keys');
     const server = await start({ sessionAlgorithm: 'PS512' });
     const [first] = await rows();
     // A new installation begins with what is set.
     expect(first?.algorithm).toBe('PS512');
-    const other = await start();
-    await rotation(other).rotate({ now: true });
+    await passes(0);
+    await rotation(one).rotate({ now: true });
     const [, own = ''] = await kids();
     await rotation(server).rotate({ now: true });
     await rotation(server).look();
@@ -427,15 +391,14 @@ describe('The previous release, which signs by RS512 with the key that was made 
   });
 
   it('may make the first key: it signs by RS512 at once', async () => {
-    await start();
     await database.query(
       `CREATE TABLE kept AS SELECT kid, public_jwk, encrypted_private_key, secret_key_id FROM signing_keys;
        DELETE FROM signing_keys;
        INSERT INTO signing_keys (kid, public_jwk, encrypted_private_key, secret_key_id) SELECT * FROM kept;
        DROP TABLE kept`,
     );
-    const server = await start();
-    const { token } = await signUp(server);
+    await passes(0);
+    const { token } = await signUp(one);
     expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'RS512', kid: (await rows())[0]?.kid });
     expect(await rows()).toMatchObject([{ token_ttl: String(DAY) }]);
   });
