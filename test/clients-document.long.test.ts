@@ -137,8 +137,8 @@ afterAll(async () => {
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** @returns tokens that are like the given one, and must be refused */
-function forgeries(token: string): Record<string, string> {
-  const { kid, privateKey, publicKey } = server.app.get(SigningKeys).current;
+async function forgeries(token: string): Promise<Record<string, string>> {
+  const { kid, privateKey, publicKey } = await server.app.get(SigningKeys).current();
   const [header = '', payload = '', signature = ''] = token.split('.');
   const claims = claimsOf(token);
   const signed = (changes: object, key: KeyObject = privateKey, head: object = {}, hash = 'RSA-SHA512') => {
@@ -181,7 +181,7 @@ describe.each(named)('$name', ({ snippet, program }) => {
     const good = await verify(token);
     expect(good).toMatchObject({ user: id });
     const taken: string[] = [];
-    for (const [name, forgery] of Object.entries(forgeries(token))) {
+    for (const [name, forgery] of Object.entries(await forgeries(token))) {
       if ((await verify(forgery)).user !== undefined) taken.push(name);
     }
     expect(taken).toEqual([]);
