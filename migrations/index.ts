@@ -29,6 +29,8 @@ import { InitialPasswords1764000000027 } from './1764000000027-initial-passwords
 import { TokenOrigins1764000000028 } from './1764000000028-token-origins.js';
 import { IdempotencyKeys1764000000029 } from './1764000000029-idempotency-keys.js';
 import { KeyLives1764000000031 } from './1764000000031-key-lives.js';
+import { WayfReturns1764000000032 } from './1764000000032-wayf-returns.js';
+import { AccountsForClientsIndexes1764000000033 } from './1764000000033-accounts-for-clients-indexes.js';
 import { TokenOriginsIndexes1764000000034 } from './1764000000034-token-origins-indexes.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
@@ -63,5 +65,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   TokenOrigins1764000000028,
   IdempotencyKeys1764000000029,
   KeyLives1764000000031,
+  WayfReturns1764000000032,
+  AccountsForClientsIndexes1764000000033,
   TokenOriginsIndexes1764000000034,
 ];

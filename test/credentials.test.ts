@@ -448,7 +448,7 @@ const TARGETS: [name: string, target: Target][] = [
       header: 'Authorization',
       prefix: 'Basic ',
       credential: 'client id and secret in base64',
-      path: () => `/accounts/${account.id}`,
+      path: () => '/api/accounts',
       others: () => [],
     },
   ],

@@ -40,6 +40,8 @@ declare module 'fastify' {
     notesReads?: NotedRead;
     /** Whether the route also accepts application/x-www-form-urlencoded. */
     acceptsForms?: boolean;
+    /** Whether an empty field of a form counts as absent. */
+    dropsEmptyFields?: boolean;
   }
   interface FastifyRequest {
     principal?: Principal;
@@ -110,8 +112,9 @@ export const ClientSecretRequired = (scope?: ClientScope): MethodDecorator =>
     ApiSecurity('client'),
   );
 
-/** The route accepts HTML forms as well as JSON. */
-export const AcceptsForms = (): MethodDecorator => addToRouteConfig({ acceptsForms: true });
+/** The route accepts HTML forms as well as JSON. `dropsEmpty`: an empty field of a form counts as absent. */
+export const AcceptsForms = ({ dropsEmpty = false } = {}): MethodDecorator =>
+  addToRouteConfig({ acceptsForms: true, ...(dropsEmpty && { dropsEmptyFields: true }) });
 
 /** What clients and applications read here is counted in the audit log. */
 export const NotesReads = (kind: NotedRead): MethodDecorator => addToRouteConfig({ notesReads: kind });

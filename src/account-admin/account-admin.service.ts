@@ -117,7 +117,7 @@ export class AccountAdmin {
     id: string,
     { current_password, ...changes }: AccountChanges,
   ): Promise<AdminAccount> {
-    if (Object.values<unknown>(changes).every((value) => value === undefined)) return this.get(caller, id);
+    if (changesNothing(changes)) return this.get(caller, id);
     requireAdmin(caller);
     if (takesOver(changes) && id.toLowerCase() === caller.accountId) {
       await this.reauthentication.requireForChange(caller, current_password);
@@ -248,6 +248,10 @@ export class AccountAdmin {
     else if (this.config.signup !== 'closed') await this.resets.invite(tx, account);
   }
 }
+
+/** `allow_wide` only says something about the networks. */
+const changesNothing = (changes: object) =>
+  Object.entries(changes).every(([name, value]) => name === 'allow_wide' || value === undefined);
 
 const takesOver = ({ email, password }: AccountChanges) => email !== undefined || password !== undefined;
 

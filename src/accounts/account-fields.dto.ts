@@ -1,15 +1,13 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsString, Matches, ValidateBy } from 'class-validator';
-import { Field, Text, type FieldOptions } from '../http/fields.js';
-import { HasAtMostCharacters, IsListOf, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
+import { IsString, Matches, ValidateBy, type ValidationArguments } from 'class-validator';
+import { Field, Flag, Text, type FieldOptions } from '../http/fields.js';
+import { HasAtMostCharacters, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
 import { LONGEST_EMAIL, readEmail } from '../emails/email-address.js';
 import { EXAMPLE_EMAIL } from './accounts.dto.js';
-import { LONGEST_DOMAIN, readEmailDomain } from '../emails/email-domains.js';
-import { LONGEST_NETWORK, readNetwork } from './networks.js';
-
-/** How many networks, and how many domains, an account can have. */
-const MOST_ENTRIES = 400;
+import { LONGEST_DOMAIN } from '../emails/email-domains.js';
+import { LONGEST_LIST, MOST_DOMAINS, readDomainList, readNetworkList, type ListReading } from './institution-lists.js';
+import { LONGEST_ENTRY, MOST_NETWORKS } from './network-lists.js';
 
 export const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
 export const CANNOT_BE_CHANGED = 'cannot be changed';
@@ -54,26 +52,67 @@ export class InstitutionFields {
   publisher_reference?: string | null;
 
   @ApiPropertyOptional({
-    description: 'Networks whose visitors belong to the account, IPv4 and IPv6. Replaces the current list',
-    type: 'array',
-    items: { type: 'string', maxLength: LONGEST_NETWORK },
-    maxItems: MOST_ENTRIES,
+    description:
+      'Networks whose visitors belong to the account, IPv4 and IPv6: a list, or one text with an entry in each line. An ' +
+      'entry may be a range (`192.0.2.1-192.0.2.9`, `192.0.2.1-9`), a pattern (`192.0.*.*`) or have a mask ' +
+      '(`192.0.2.0/255.255.255.0`); what is not one network becomes several. Replaces the current list',
+    oneOf: [
+      { type: 'array', items: { type: 'string', maxLength: LONGEST_ENTRY }, maxItems: MOST_NETWORKS },
+      { type: 'string', maxLength: LONGEST_LIST },
+    ],
     example: NETWORKS,
   })
   @Optional()
-  @IsListOf(readNetwork, MOST_ENTRIES)
-  networks?: string[];
+  @IsNetworks()
+  networks?: string[] | string;
+
+  @Flag({
+    description:
+      'Whether `networks` may hold private, loopback or multicast addresses, or a large part of the internet, such as ' +
+      '10.0.0.0/8 or 0.0.0.0/1',
+    example: false,
+    required: false,
+  })
+  allow_wide?: boolean;
 
   @ApiPropertyOptional({
     description:
-      'Domains whose email addresses belong to the account; `*.example.org` matches all subdomains, but not the domain ' +
-      'itself. Replaces those that it had',
-    type: 'array',
-    items: { type: 'string', maxLength: LONGEST_DOMAIN },
-    maxItems: MOST_ENTRIES,
+      'Domains whose email addresses belong to the account: a list, or one text with a domain in each line. ' +
+      '`*.example.org` matches all subdomains, but not the domain itself. Replaces those that it had',
+    oneOf: [
+      { type: 'array', items: { type: 'string', maxLength: LONGEST_DOMAIN }, maxItems: MOST_DOMAINS },
+      { type: 'string', maxLength: LONGEST_LIST },
+    ],
     example: EMAIL_DOMAINS,
   })
   @Optional()
-  @IsListOf(readEmailDomain, MOST_ENTRIES)
-  email_domains?: string[];
+  @IsEmailDomains()
+  email_domains?: string[] | string;
 }
+
+/** The value is a list of networks, or a text of lines. */
+function IsNetworks(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isNetworks',
+    validator: {
+      validate: (value, args) => problemOfNetworks(value, args) === undefined,
+      defaultMessage: (args) => problemOfNetworks(args?.value, args) ?? '',
+    },
+  });
+}
+
+const problemOfNetworks = (value: unknown, args?: ValidationArguments) =>
+  problemIn(readNetworkList(value, (args?.object as InstitutionFields | undefined)?.allow_wide === true));
+
+/** The value is a list of domains, or a text of lines. */
+function IsEmailDomains(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isEmailDomains',
+    validator: {
+      validate: (value) => problemIn(readDomainList(value)) === undefined,
+      defaultMessage: (args) => problemIn(readDomainList(args?.value)) ?? '',
+    },
+  });
+}
+
+const problemIn = (reading: ListReading) => ('problem' in reading ? reading.problem : undefined);

@@ -1,6 +1,5 @@
 import type { Reading } from '../http/validation.js';
-import { readEmailDomain } from '../emails/email-domains.js';
-import { readNetwork } from './networks.js';
+import { readDomainList, readNetworkList, type ListReading } from './institution-lists.js';
 
 /** The fields of an account that no sign-in depends on; absent ones stay as they are. */
 export interface AccountFields {
@@ -14,8 +13,8 @@ export interface AccountFields {
 export interface AccountFieldsBody {
   name?: string | null | undefined;
   publisher_reference?: string | null | undefined;
-  networks?: string[] | undefined;
-  email_domains?: string[] | undefined;
+  networks?: string[] | string | undefined;
+  email_domains?: string[] | string | undefined;
 }
 
 /** @returns the fields as they are stored, in one spelling. They have been validated. */
@@ -23,8 +22,8 @@ export function readFields({ name, publisher_reference, networks, email_domains 
   return {
     ...(name !== undefined && { name: name === null ? null : tidy(name) }),
     ...(publisher_reference !== undefined && { publisherReference: publisher_reference }),
-    ...(networks && { networks: networks.map((text) => spelling(readNetwork(text))) }),
-    ...(email_domains && { emailDomains: email_domains.map((text) => spelling(readEmailDomain(text))) }),
+    ...(networks !== undefined && { networks: valuesOf(readNetworkList(networks, true)) }),
+    ...(email_domains !== undefined && { emailDomains: valuesOf(readDomainList(email_domains)) }),
   };
 }
 
@@ -46,9 +45,14 @@ export function auditedFields({
 }
 
 /** One spelling for what looks the same. */
-const tidy = (name: string) => name.normalize('NFC').trim();
+export const tidy = (name: string) => name.normalize('NFC').trim();
 
 export function spelling(reading: Reading): string {
   if ('problem' in reading) throw new Error(`An entry that was not validated ${reading.problem}.`);
   return reading.value;
+}
+
+function valuesOf(reading: ListReading): string[] {
+  if ('problem' in reading) throw new Error(`A list that was not validated ${reading.problem}.`);
+  return reading.values;
 }

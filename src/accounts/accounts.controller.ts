@@ -1,4 +1,4 @@
-import { Controller, Get, Param } from '@nestjs/common';
+import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiParam, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import {
   CurrentPrincipal,
@@ -8,6 +8,7 @@ import {
   SpeaksDialect,
 } from '../access/access.js';
 import type { ClientPrincipal, SessionPrincipal } from '../access/principal.js';
+import { CONFIG, type Config } from '../config/config.js';
 import { notYours } from '../errors/api-error.js';
 import { idIn } from '../http/validation.js';
 import { ApiErrors } from '../openapi/api-errors.js';
@@ -20,7 +21,10 @@ import { ClientAccounts } from './client-accounts.service.js';
 @IgnoresUnknown()
 @Controller('accounts')
 export class AccountsController {
-  constructor(private readonly accounts: ClientAccounts) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly accounts: ClientAccounts,
+  ) {}
 
   @Get(':id')
   @NotesReads('account.read')
@@ -28,8 +32,8 @@ export class AccountsController {
   @ApiOperation({
     summary: 'Account Info',
     description:
-      'A session can only read its own account. A client with the scope `accounts:read` can read any account, and gets ' +
-      'the representation for clients.',
+      'A session can only read its own account. A client with the scope `accounts:read` can read organisations, persons ' +
+      'who cannot sign in, and whom it has identified, and gets the representation for clients.',
   })
   @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
   @ApiExtraModels(AccountAnswer, ClientAccountView)
@@ -41,7 +45,9 @@ export class AccountsController {
     @Param('id') id: string,
     @CurrentPrincipal() principal: SessionPrincipal | ClientPrincipal,
   ): Promise<AccountAnswer | ClientAccountView> {
-    if ('clientId' in principal) return toClientAccountView(await this.accounts.get(id));
+    if ('clientId' in principal) {
+      return toClientAccountView(await this.accounts.get(principal, id), this.config.publicUrl);
+    }
     const { accountId, email } = principal;
     if (id.toLowerCase() !== accountId) throw notYours(idIn(id));
     return { data: { id: accountId, email } };

@@ -13,6 +13,8 @@ export type Role = 'admin' | 'user';
 @Index('accounts_admins_idx', { synchronize: false })
 @Index('accounts_disabled_idx', { synchronize: false })
 @Index('accounts_organisations_idx', { synchronize: false })
+@Index('accounts_for_clients_idx', { synchronize: false })
+@Index('accounts_publisher_reference_idx', { synchronize: false })
 @Check('accounts_name_check', 'char_length(name) BETWEEN 1 AND 255')
 @Check('accounts_publisher_reference_check', 'char_length(publisher_reference) <= 255')
 @Check('accounts_email_check', 'char_length(email) <= 254')

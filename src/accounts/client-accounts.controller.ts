@@ -5,9 +5,11 @@ import {
   Delete,
   Get,
   HttpCode,
+  Inject,
   Param,
   Patch,
   Post,
+  Put,
   Query,
   Res,
 } from '@nestjs/common';
@@ -31,6 +33,7 @@ import {
 } from '../access/access.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
+import { CONFIG, type Config } from '../config/config.js';
 import { invalidParams } from '../errors/api-error.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
@@ -49,7 +52,7 @@ import {
   toChangedAccountView,
   toClientAccountView,
 } from './client-accounts.dto.js';
-import { ClientAccounts, organisationsOnly } from './client-accounts.service.js';
+import { changesOrganisationsOnly, ClientAccounts, organisationsOnly } from './client-accounts.service.js';
 import { NO_NETWORK } from './networks.js';
 
 const ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
@@ -63,12 +66,20 @@ const DescribedUpdate = (summary: string) =>
     ApiOperation({
       summary,
       description:
-        'Fields that are not given stay as they are. Networks may overlap with those of other accounts; `overlaps` lists ' +
+        'Changes an organisation. Fields that are not given stay as they are. Networks may overlap with those of other accounts; `overlaps` lists ' +
         'where they do.',
     }),
     ApiParam(ID),
     ApiOkResponse({ type: ChangedAccountView }),
-    ApiErrors('connect', ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, 'not_found', takenName()),
+    ApiErrors(
+      'connect',
+      ...BODY_ERRORS,
+      BAD_NETWORK,
+      ...WRITE_ERRORS,
+      changesOrganisationsOnly(),
+      'not_found',
+      takenName(),
+    ),
   );
 
 /** Accounts as OAuth2 clients see them. */
@@ -76,7 +87,10 @@ const DescribedUpdate = (summary: string) =>
 @SpeaksDialect('connect')
 @Controller()
 export class ClientAccountsController {
-  constructor(private readonly accounts: ClientAccounts) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly accounts: ClientAccounts,
+  ) {}
 
   @Get('api/accounts')
   @NotesReads('account.listed')
@@ -84,18 +98,23 @@ export class ClientAccountsController {
   @IgnoresUnknown()
   @ApiOperation({
     summary: 'Account List',
-    description: 'Oldest first; the `Link` header (RFC 8288) points to the next page.',
+    description:
+      'Organisations, and persons who cannot sign in, that match all given filters. Oldest first; the `Link` header ' +
+      '(RFC 8288) points to the next page.',
   })
   @ApiOkResponse({ type: ClientAccountList, headers: LINK })
   @ApiErrors('connect', ...READ_ERRORS, BAD_PAGE)
   async list(@Query() page: AccountPage, @Res({ passthrough: true }) reply: FastifyReply): Promise<ClientAccountList> {
     const { records, next, perPage } = await this.accounts.list(page);
-    linkToNext(reply, next, { perpage: String(perPage) });
-    return { accounts: records.map(toClientAccountView) };
+    const { name, publisher_reference, email_domain, network } = page;
+    linkToNext(reply, next, { perpage: String(perPage), name, publisher_reference, email_domain, network });
+    return { accounts: records.map((account) => toClientAccountView(account, this.config.publicUrl)) };
   }
 
   @Post('api/accounts')
   @ClientRequired('accounts:write')
+  // Published clients also send what Latchkey does not keep, such as `subscriptions` and `enable_saml`.
+  @IgnoresUnknown()
   @Idempotent()
   @TakesLargeBodies()
   @ApiOperation({ summary: 'Account Create', description: 'Creates an organisation.' })
@@ -106,7 +125,7 @@ export class ClientAccountsController {
     @Body() body: NewOrganisation,
   ): Promise<ChangedAccountView> {
     const { account, overlaps } = await this.accounts.create(client, body);
-    return toChangedAccountView(account, overlaps);
+    return toChangedAccountView(account, overlaps, this.config.publicUrl);
   }
 
   @Get('api/accounts/:id')
@@ -114,13 +133,13 @@ export class ClientAccountsController {
   @ClientRequired('accounts:read')
   @ApiOperation({
     summary: 'Account Info, at the path of the list',
-    description: 'As `GET /accounts/{id}` answers a client.',
+    description: 'A person who can sign in is only shown to a client that has identified them.',
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: ClientAccountView })
   @ApiErrors('connect', ...READ_ERRORS, unknownParameter(), 'not_found')
-  async get(@Param('id') id: string): Promise<ClientAccountView> {
-    return toClientAccountView(await this.accounts.get(id));
+  async get(@CurrentPrincipal() client: ClientPrincipal, @Param('id') id: string): Promise<ClientAccountView> {
+    return toClientAccountView(await this.accounts.get(client, id), this.config.publicUrl);
   }
 
   @Patch('accounts/:id')
@@ -150,6 +169,20 @@ export class ClientAccountsController {
     return this.change(client, id, change);
   }
 
+  @Put('api/accounts/:id')
+  @ClientRequired('accounts:write')
+  // As above: by PUT they change what they have made.
+  @IgnoresUnknown()
+  @TakesLargeBodies()
+  @DescribedUpdate('Account Update, by PUT, which does what PATCH does')
+  putInList(
+    @CurrentPrincipal() client: ClientPrincipal,
+    @Param('id') id: string,
+    @Body() change: AccountChange,
+  ): Promise<ChangedAccountView> {
+    return this.change(client, id, change);
+  }
+
   @Delete('api/accounts/:id')
   @HttpCode(204)
   @ClientRequired('accounts:write')
@@ -166,6 +199,6 @@ export class ClientAccountsController {
 
   private async change(client: ClientPrincipal, id: string, change: AccountChange): Promise<ChangedAccountView> {
     const { account, overlaps } = await this.accounts.update(client, id, change);
-    return toChangedAccountView(account, overlaps);
+    return toChangedAccountView(account, overlaps, this.config.publicUrl);
   }
 }

@@ -1,20 +1,35 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
 import { PageCursor } from '../http/cursor.js';
-import { Name } from '../http/fields.js';
-import { IsRefused, IsWholeNumber, Optional } from '../http/validation.js';
+import { LONGEST_DOMAIN, readEmailDomain } from '../emails/email-domains.js';
+import { Name, Text } from '../http/fields.js';
+import { ChecksBySettings, IsReadBy, IsRefused, IsWholeNumber, MUST_BE_STRING, Optional } from '../http/validation.js';
 import { EXAMPLE_ID } from './accounts.dto.js';
+import { tidy } from './account-fields.js';
 import { CANNOT_BE_CHANGED, EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
+import { LONGEST_NETWORK, readNetwork } from './networks.js';
 
 /** Later pages are reached by following `Link`. */
 const LAST_PAGE = 1_000;
 export const MOST_PER_PAGE = 100;
 
 const NOT_BY_A_CLIENT = 'cannot be set by a client';
+const MUST_BE_NAME = 'must be the same as name, or absent';
+
+interface NamedBody {
+  name?: unknown;
+  account_name?: unknown;
+}
 
 /** The fields of an account that clients can set, and those that they cannot. */
 class ClientAccountFields extends InstitutionFields {
+  @ChecksBySettings((value, { name }: NamedBody) =>
+    typeof value === 'string' && typeof name === 'string' && tidy(value) !== tidy(name) ? MUST_BE_NAME : undefined,
+  )
+  @Name({ description: 'Another word for `name`', required: false })
+  account_name?: string;
+
   @IsRefused(NOT_BY_A_CLIENT)
   email?: never;
 
@@ -29,8 +44,11 @@ class ClientAccountFields extends InstitutionFields {
 }
 
 export class NewOrganisation extends ClientAccountFields {
-  @Name({ description: 'Unique' })
-  name!: string;
+  @ChecksBySettings((name, { account_name }: NamedBody) =>
+    name === undefined && account_name === undefined ? MUST_BE_STRING.message : undefined,
+  )
+  @Name({ description: 'Unique; required, unless `account_name` is given', required: false })
+  name?: string;
 
   @ApiPropertyOptional({
     description: 'Clients can only create organisations',
@@ -51,7 +69,32 @@ export class AccountChange extends ClientAccountFields {
   individual?: never;
 }
 
+/** Selects the accounts that match all given filters, and a page of them. */
 export class AccountPage {
+  @Name({ description: 'The name of the account', required: false })
+  name?: string;
+
+  @Text({ description: 'The reference of the account', maxLength: 255, example: 'example', required: false })
+  publisher_reference?: string;
+
+  @IsReadBy(readEmailDomain)
+  @Text({
+    description: 'One of the `email_domains` of the account, as it is spelled there',
+    maxLength: LONGEST_DOMAIN,
+    example: 'example.org',
+    required: false,
+  })
+  email_domain?: string;
+
+  @IsReadBy(readNetwork)
+  @Text({
+    description: 'An address or a network: accounts with a network that shares addresses with it',
+    maxLength: LONGEST_NETWORK,
+    example: '192.0.2.1',
+    required: false,
+  })
+  network?: string;
+
   @ApiPropertyOptional({
     description: 'Page number, counted from the first account or from `cursor`',
     type: 'integer',
@@ -83,6 +126,18 @@ export class AccountPage {
   cursor?: string;
 }
 
+export class Link {
+  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/api' })
+  href!: string;
+}
+
+export class AccountLinks {
+  @ApiProperty({ example: { href: `http://127.0.0.1:3000/api/accounts/${EXAMPLE_ID}` } })
+  self!: Link;
+}
+
+type AccountType = 'individual' | 'institution';
+
 /** An account as clients see it. */
 export class ClientAccountView {
   @ApiProperty({ format: 'date-time', example: '2015-01-01T12:00:00Z' })
@@ -108,6 +163,24 @@ export class ClientAccountView {
 
   @ApiProperty({ type: [String], example: EMAIL_DOMAINS })
   email_domains!: string[];
+
+  @ApiProperty({ description: 'The same as `name`', type: String, nullable: true, example: 'example' })
+  account_name!: string | null;
+
+  @ApiProperty({ description: 'Always `true`: disabled accounts are not shown', example: true })
+  active!: boolean;
+
+  @ApiProperty({ enum: ['individual', 'institution'], example: 'institution' })
+  type!: AccountType;
+
+  @ApiProperty({ description: 'The same as `created_at`', format: 'date-time', example: '2015-01-01T12:00:00Z' })
+  creation_date!: string;
+
+  @ApiProperty({ description: 'The same as `updated_at`', format: 'date-time', example: '2015-01-01T12:00:00Z' })
+  modified_date!: string;
+
+  @ApiProperty()
+  _links!: AccountLinks;
 }
 
 export class Overlap {
@@ -141,22 +214,42 @@ export class ClientAccountList {
 /** To the second, as in the connect document. */
 export const toSeconds = (date: Date) => date.toISOString().replace(/\.\d+Z$/, 'Z');
 
-const viewOf = (account: ClientAccount) => ({
-  created_at: toSeconds(account.createdAt),
-  id: account.id,
-  name: account.name,
-  publisher_reference: account.publisherReference,
-  updated_at: toSeconds(account.updatedAt),
-  individual: account.individual,
-  networks: account.networks,
-  email_domains: account.emailDomains,
+export const typeOf = ({ individual }: { individual: boolean }): AccountType =>
+  individual ? 'individual' : 'institution';
+
+export const linksOf = ({ id }: { id: string }, publicUrl: string): AccountLinks => ({
+  self: { href: `${publicUrl}/api/accounts/${id}` },
 });
 
-export const toClientAccountView: (account: ClientAccount) => ClientAccountView = viewOf;
-
-export function toChangedAccountView(account: ClientAccount, { found, count }: Overlaps): ChangedAccountView {
+function viewOf(account: ClientAccount, publicUrl: string) {
+  const [created, updated] = [toSeconds(account.createdAt), toSeconds(account.updatedAt)];
   return {
-    ...viewOf(account),
+    created_at: created,
+    id: account.id,
+    name: account.name,
+    publisher_reference: account.publisherReference,
+    updated_at: updated,
+    individual: account.individual,
+    networks: account.networks,
+    email_domains: account.emailDomains,
+    account_name: account.name,
+    active: true,
+    type: typeOf(account),
+    creation_date: created,
+    modified_date: updated,
+    _links: linksOf(account, publicUrl),
+  };
+}
+
+export const toClientAccountView: (account: ClientAccount, publicUrl: string) => ClientAccountView = viewOf;
+
+export function toChangedAccountView(
+  account: ClientAccount,
+  { found, count }: Overlaps,
+  publicUrl: string,
+): ChangedAccountView {
+  return {
+    ...viewOf(account, publicUrl),
     overlaps: found.map(({ network, accountId, other }) => ({ network, account_id: accountId, overlaps_with: other })),
     overlaps_count: count,
   };

@@ -31,11 +31,27 @@ export interface PageStart {
   skip?: number;
 }
 
+/** What a client looks for; absent filters match everything. */
+export interface ClientAccountFilters {
+  name?: string | undefined;
+  publisherReference?: string | undefined;
+  emailDomain?: string | undefined;
+  /** Accounts with a network that shares addresses with this one. */
+  network?: string | undefined;
+}
+
 export const NAME_TAKEN = Symbol('name taken');
 
 const ACCOUNT = `
   a.id, a.name, a.publisher_reference AS "publisherReference", a.individual, a.created_at AS "createdAt",
   a.updated_at AS "updatedAt", ${LISTS}`;
+
+/** Organisations, and persons who cannot sign in: nobody signs in without an email. As in an index. */
+const FOR_CLIENTS = '(NOT a.individual OR a.email IS NULL)';
+
+/** A person whom an identification of the client `$2` has found. */
+const FOUND_BY_CLIENT = `EXISTS (
+  SELECT FROM identifications i WHERE i.account_id = a.id AND i.client_id = $2 AND i.expires_at > now())`;
 
 const OLDEST_FIRST = keyset('a.created_at', 'a.id', 'ASC');
 
@@ -43,24 +59,35 @@ const MOST_OVERLAPS = 100;
 /** Not all are counted: a very large network overlaps with most others. */
 const MOST_COUNTED = 1_000;
 
-/** The account table as clients see it: without disabled accounts, and without anybody's credentials. */
+/** The account table as clients see it: without disabled accounts, people who can sign in, and anybody's credentials. */
 @Injectable()
 export class ClientAccountStore {
   constructor(private readonly manager: EntityManager) {}
 
-  async find(id: string): Promise<ClientAccount | undefined> {
+  /** @returns the account, also a person whom an identification of the client has found */
+  async find(id: string, clientId: string): Promise<ClientAccount | undefined> {
     const [row] = await sql<ClientAccount>(
       this.manager,
-      `SELECT ${ACCOUNT} FROM accounts a WHERE a.id = $1 AND a.disabled_at IS NULL`,
-      [id],
+      `SELECT ${ACCOUNT} FROM accounts a
+       WHERE a.id = $1 AND a.disabled_at IS NULL AND (${FOR_CLIENTS} OR ${FOUND_BY_CLIENT})`,
+      [id, clientId],
     );
     return row;
   }
 
   /** @returns at most `limit` accounts, oldest first */
-  list(limit: number, { after, skip = 0 }: PageStart): Promise<(ClientAccount & Cursor)[]> {
+  list(
+    limit: number,
+    filters: ClientAccountFilters,
+    { after, skip = 0 }: PageStart,
+  ): Promise<(ClientAccount & Cursor)[]> {
     const values: unknown[] = [];
-    const conditions = ['a.disabled_at IS NULL', ...OLDEST_FIRST.behind(after, values)];
+    const conditions = [
+      'a.disabled_at IS NULL',
+      FOR_CLIENTS,
+      ...conditionsOf(filters, values),
+      ...OLDEST_FIRST.behind(after, values),
+    ];
     return sql<ClientAccount & Cursor>(
       this.manager,
       `SELECT ${ACCOUNT}, ${OLDEST_FIRST.micros} FROM (
@@ -84,7 +111,7 @@ export class ClientAccountStore {
     return row?.id;
   }
 
-  /** @returns whether there is such an account; {@link NAME_TAKEN} */
+  /** @returns whether there is such an organisation that is no admin; {@link NAME_TAKEN} */
   async update(
     tx: EntityManager,
     id: string,
@@ -95,7 +122,7 @@ export class ClientAccountStore {
         tx,
         `UPDATE accounts SET name = coalesce($2, name), updated_at = now(),
            publisher_reference = CASE WHEN $3 THEN $4 ELSE publisher_reference END
-         WHERE id = $1 AND disabled_at IS NULL RETURNING id`,
+         WHERE id = $1 AND disabled_at IS NULL AND NOT individual AND role <> 'admin' RETURNING id`,
         [id, name ?? null, publisherReference !== undefined, publisherReference ?? null],
       );
       return rows.length === 1;
@@ -105,7 +132,7 @@ export class ClientAccountStore {
     }
   }
 
-  /** @returns where networks of the account share addresses with those of other accounts */
+  /** @returns where networks of the account share addresses with those of other accounts that clients see */
   async overlaps(id: string): Promise<Overlaps> {
     const rows = await sql<Overlaps['found'][number]>(
       this.manager,
@@ -113,7 +140,7 @@ export class ClientAccountStore {
          SELECT mine.network, theirs.account_id AS "accountId", theirs.network AS other
          FROM account_networks mine
            JOIN account_networks theirs ON theirs.network && mine.network AND theirs.account_id <> mine.account_id
-           JOIN accounts a ON a.id = theirs.account_id AND a.disabled_at IS NULL
+           JOIN accounts a ON a.id = theirs.account_id AND a.disabled_at IS NULL AND ${FOR_CLIENTS}
          WHERE mine.account_id = $1 LIMIT ${MOST_COUNTED}
        ) pair ORDER BY pair.network, pair.other, pair."accountId"`,
       [id],
@@ -141,4 +168,18 @@ export class ClientAccountStore {
   async remove(tx: EntityManager, id: string): Promise<void> {
     await longSql(tx, 'DELETE FROM accounts WHERE id = $1', [id]);
   }
+}
+
+/** @returns the conditions for accounts that match the filters, whose values are added to those of the statement */
+function conditionsOf(filters: ClientAccountFilters, values: unknown[]): string[] {
+  const conditions: Record<keyof ClientAccountFilters, (value: string) => string> = {
+    name: (value) => `a.name = ${value}`,
+    publisherReference: (value) => `a.publisher_reference = ${value}`,
+    emailDomain: (value) => `a.id IN (SELECT d.account_id FROM account_email_domains d WHERE d.domain = ${value})`,
+    network: (value) => `a.id IN (SELECT n.account_id FROM account_networks n WHERE n.network && ${value}::cidr)`,
+  };
+  return Object.entries(conditions).flatMap(([filter, condition]) => {
+    const value = filters[filter as keyof ClientAccountFilters];
+    return value === undefined ? [] : [condition(`$${values.push(value)}`)];
+  });
 }

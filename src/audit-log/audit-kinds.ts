@@ -22,6 +22,7 @@ export const AUDIT_KINDS = [
   'account.sign_up_requested',
   'account.verification_requested',
   'audit.read',
+  'identification.returned',
   'limit.reached',
   'mail.refused',
   'oauth_client.changed',

@@ -6,7 +6,7 @@ import type { NewIdentification } from '../identifications/identifications.dto.j
  * Networks are from the ranges for documentation (RFC 5737, RFC 9637) and a few private ones, domains from RFC 2606.
  * 192.0.2.0/24 and 2001:db8::/32 are left to the examples in the documentation.
  */
-export const ORGANISATIONS: (AccountFieldsBody & { name: string })[] = [
+export const ORGANISATIONS: (AccountFieldsBody & { name: string; networks: string[] })[] = [
   {
     name: 'Northfield University',
     publisher_reference: 'NFU-1001',

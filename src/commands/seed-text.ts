@@ -16,16 +16,14 @@ export function describeSeed(publicUrl: string, made: Seeded): string {
     ['App-Token (frontend)', made.frontendAppToken],
     ['API token', made.apiToken],
     ...made.clients.map(({ id, secret }): [string, string] => [`${id} secret`, secret]),
-    ...data.ORGANISATIONS.flatMap(({ name, networks = [] }) =>
-      networks.map((network): [string, string] => [network, name]),
-    ),
+    ...data.ORGANISATIONS.flatMap(({ name, networks }) => networks.map((network): [string, string] => [network, name])),
   ];
   return lines.map(([label, value]) => `${label.padEnd(LABEL)}${value}\n`).join('');
 }
 
 /** How much was seeded, in words. */
 export function countSeed(): string {
-  const networks = data.ORGANISATIONS.flatMap((one) => one.networks ?? []).length;
+  const networks = data.ORGANISATIONS.flatMap((one) => one.networks).length;
   return (
     `${data.ORGANISATIONS.length} organisations with ${networks} networks, ${data.PEOPLE.length} people, ` +
     `${data.CLIENTS.length} OAuth2 clients, 2 App-Tokens, 3 user tokens, ${data.API_TOKENS.length} API tokens ` +

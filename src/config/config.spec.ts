@@ -59,6 +59,7 @@ describe('Without any variable', () => {
       oauthTokenTtl: 3_600,
       tokenRetention: 7_776_000,
       identificationTtl: 2_592_000,
+      wayfReturnTtl: 600,
       auditRetention: 63_072_000,
       apiTokenHmacSecret: undefined,
       frontendAuth: 'app-token',
@@ -165,8 +166,8 @@ describe('A good variable', () => {
       { sessionTtl: 1, refreshTtl: 9_999_999_999 },
     ],
     [
-      { OAUTH_TOKEN_TTL: '60', IDENTIFICATION_TTL: '1' },
-      { oauthTokenTtl: 60, identificationTtl: 1 },
+      { OAUTH_TOKEN_TTL: '60', IDENTIFICATION_TTL: '1', WAYF_RETURN_TTL: '1' },
+      { oauthTokenTtl: 60, identificationTtl: 1, wayfReturnTtl: 1 },
     ],
   ])('is taken: %j', (env, settings) => {
     expect(loadConfig(env)).toMatchObject(settings);
@@ -237,6 +238,7 @@ describe('A bad variable', () => {
     OAUTH_TOKEN_TTL: [...WHOLE, '0'],
     TOKEN_RETENTION: [...WHOLE, '0'],
     IDENTIFICATION_TTL: [...WHOLE, '0'],
+    WAYF_RETURN_TTL: [...WHOLE, '0'],
     LOGIN_MAX_FAILURES: [...WHOLE, '0'],
     LOGIN_FAILURE_WINDOW: [...WHOLE, '0'],
     LOGIN_MAX_UNKNOWN_FAILURES: WHOLE,

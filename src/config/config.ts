@@ -61,6 +61,8 @@ export interface Config {
   /** How long expired and revoked tokens are kept. */
   tokenRetention: number;
   identificationTtl: number;
+  /** How long after a sign-in on the WAYF page its visitor may come back. */
+  wayfReturnTtl: number;
   /** How long the audit log is kept. */
   auditRetention: number;
   /** With which gateways check API tokens before they ask: new ones end in an HMAC under it. Absent: they end without one. */
@@ -237,6 +239,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     oauthTokenTtl: values.OAUTH_TOKEN_TTL,
     tokenRetention: values.TOKEN_RETENTION,
     identificationTtl: values.IDENTIFICATION_TTL,
+    wayfReturnTtl: values.WAYF_RETURN_TTL,
     auditRetention: values.AUDIT_RETENTION,
     apiTokenHmacSecret: values.API_TOKEN_HMAC_SECRET,
     frontendAuth: values.FRONTEND_AUTH,

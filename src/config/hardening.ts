@@ -93,6 +93,13 @@ export const HARDENINGS: readonly Hardening[] = [
     isHardened: ({ userTokenMaxTtl }) => userTokenMaxTtl !== null && userTokenMaxTtl <= 2_592_000,
   },
   {
+    setting: 'WAYF_RETURN_TTL',
+    byDefault: '600',
+    hardened: '600',
+    protectsFrom: 'a link back from the WAYF page that somebody finds later',
+    isHardened: ({ wayfReturnTtl }) => wayfReturnTtl <= 600,
+  },
+  {
     setting: 'EMAIL_VERIFICATION',
     byDefault: 'off',
     hardened: 'required',

@@ -140,6 +140,7 @@ export const variables = z.object({
   OAUTH_TOKEN_TTL: seconds(3_600),
   TOKEN_RETENTION: seconds(7_776_000),
   IDENTIFICATION_TTL: seconds(2_592_000),
+  WAYF_RETURN_TTL: seconds(600),
   AUDIT_RETENTION: seconds(63_072_000, 86_400),
   SIGNUP: z.enum(['open', 'invite', 'closed'], 'must be open, invite or closed').default('open'),
   EMAIL_VERIFICATION: z.enum(['off', 'required'], 'must be off or required').default('off'),

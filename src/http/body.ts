@@ -69,7 +69,8 @@ export function readBodies(fastify: FastifyInstance): void {
     if (new Set(names).size !== names.length) done(badRequest('A field is repeated.'));
     else if (names.includes('__proto__')) done(badRequest('The body is not a valid form.'));
     else {
-      const value = Object.fromEntries(form);
+      const fields = [...form].filter(([, text]) => text !== '' || !request.routeOptions.config.dropsEmptyFields);
+      const value = Object.fromEntries(fields);
       done(refuseValue(value), value);
     }
   });
@@ -77,6 +78,10 @@ export function readBodies(fastify: FastifyInstance): void {
     done(body.length === 0 ? null : unsupportedType(), {});
   });
 }
+
+/** Whether a request has a form as its body; an empty body is none. */
+export const isForm = ({ headers }: Pick<FastifyRequest, 'headers'>) =>
+  /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '');
 
 function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undefined {
   const charset = /;\s*charset="?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';

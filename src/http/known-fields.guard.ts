@@ -1,6 +1,7 @@
 import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { ApiError, invalidParams, type FieldErrors } from '../errors/api-error.js';
+import { isForm } from './body.js';
 import {
   fieldsOf,
   problemsOfNames,
@@ -95,6 +96,3 @@ function isVoid({ method, routeOptions }: FastifyRequest, body: object, { body: 
 }
 
 const isEmpty = (object: object) => Object.keys(object).length === 0;
-
-const isForm = ({ headers }: FastifyRequest) =>
-  /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '');

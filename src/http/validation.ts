@@ -91,6 +91,21 @@ export function IsPresent(message: string): PropertyDecorator {
 /** The result of parsing a string: its canonical form, or what is wrong with it. */
 export type Reading = { value: string } | { problem: string };
 
+/** The string can be parsed. */
+export function IsReadBy(read: (text: string) => Reading): PropertyDecorator {
+  const problemOf = (value: unknown) => {
+    const reading = typeof value === 'string' ? read(value) : { problem: MUST_BE_STRING.message };
+    return 'problem' in reading ? reading.problem : undefined;
+  };
+  return ValidateBy({
+    name: 'isReadBy',
+    validator: {
+      validate: (value) => problemOf(value) === undefined,
+      defaultMessage: (args) => problemOf(args?.value) ?? '',
+    },
+  });
+}
+
 /** A list of at most this many strings that can be parsed, none of them repeated in any spelling. */
 export function IsListOf(read: (text: string) => Reading, most: number): PropertyDecorator {
   return ValidateBy({

@@ -1,8 +1,10 @@
-import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ClientRequired, CurrentPrincipal, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
+import { Body, Controller, Get, Header, Inject, Param, Post, Res } from '@nestjs/common';
+import { ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { AcceptsForms, ClientRequired, CurrentPrincipal, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
+import { Clock } from '../config/clock.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { invalidParams } from '../errors/api-error.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
@@ -11,12 +13,22 @@ import {
   EntryPoint,
   EXAMPLE_IDENTIFICATION,
   IdentificationView,
-  MUST_BE_RETURN_URL,
+  MUST_BE_URL,
   NewIdentification,
   toEntryPoint,
   toIdentificationView,
 } from './identifications.dto.js';
 import { Identifications } from './identifications.service.js';
+
+/** In seconds. */
+const DAY = 86_400;
+const FORM = 'application/x-www-form-urlencoded';
+const JSON_TYPE = 'application/json';
+
+const CACHING = {
+  Expires: { description: 'A day from now', schema: { type: 'string' }, example: 'Sun, 29 Nov 2026 12:00:00 GMT' },
+  'Cache-Control': { schema: { type: 'string' }, example: `private, max-age=${DAY}` },
+} as const;
 
 const ID = {
   name: 'id',
@@ -25,7 +37,7 @@ const ID = {
   example: EXAMPLE_IDENTIFICATION,
 };
 const CLIENT_ERRORS = [badAccessToken(), insufficientScope('identifications'), 'rate_limited'] as const;
-const BAD_VISITOR = invalidParams({ url: [MUST_BE_RETURN_URL] });
+const BAD_VISITOR = invalidParams({ url: [MUST_BE_URL] });
 
 @ApiTags('connect')
 @SpeaksDialect('connect')
@@ -33,15 +45,19 @@ const BAD_VISITOR = invalidParams({ url: [MUST_BE_RETURN_URL] });
 export class IdentificationsController {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
+    private readonly clock: Clock,
     private readonly identifications: Identifications,
   ) {}
 
   @Get()
   @ClientRequired('identifications')
-  @ApiOperation({ summary: 'Entry point', description: 'Links to the other resources.' })
-  @ApiOkResponse({ type: EntryPoint })
+  @Header('Cache-Control', `private, max-age=${DAY}`)
+  @ApiOperation({ summary: 'Entry point', description: 'Links to the other resources. May be kept for a day.' })
+  @ApiOkResponse({ type: EntryPoint, headers: CACHING })
   @ApiErrors('connect', ...CLIENT_ERRORS, unknownParameter())
-  entryPoint(): EntryPoint {
+  entryPoint(@Res({ passthrough: true }) reply: FastifyReply): EntryPoint {
+    // For HTTP/1.0 caches, and for published clients that know nothing else.
+    void reply.header('expires', new Date((this.clock.now() + DAY) * 1_000).toUTCString());
     return toEntryPoint(this.config.publicUrl);
   }
 
@@ -49,12 +65,16 @@ export class IdentificationsController {
   @ClientRequired('identifications')
   @Idempotent()
   @IgnoresUnknown()
+  @AcceptsForms({ dropsEmpty: true })
   @ApiOperation({
     summary: 'Identification Create',
     description:
       'Identifies the account that a visitor belongs to: by the most specific network that contains the address, then by ' +
-      'the account with the email, then by the domain of the email.',
+      'the account with the email, then by the domain of the email. If the visitor has just come back from the WAYF page ' +
+      'to this `url`, with `identification=`, it is the account that signed in there (WAYF_RETURN_TTL); the first use ' +
+      'binds that to `ip` and `user_agent`.',
   })
+  @ApiConsumes(JSON_TYPE, FORM)
   @ApiCreatedResponse({ type: IdentificationView })
   @ApiErrors('connect', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, BAD_VISITOR, ...CLIENT_ERRORS)
   async create(

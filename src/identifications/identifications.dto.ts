@@ -1,29 +1,28 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { ValidateBy } from 'class-validator';
 import { IsEmailAddress } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { toSeconds } from '../accounts/client-accounts.dto.js';
+import { AccountLinks, Link, linksOf, toSeconds, typeOf } from '../accounts/client-accounts.dto.js';
 import { readAddress } from '../accounts/networks.js';
 import { Text } from '../http/fields.js';
 import { OptionalOrNull } from '../http/validation.js';
 import type { FoundAccount, IdentificationRecord } from './identifications.store.js';
+import { isRelativeReference, isReturnUrl } from './return-urls.js';
 
 const LONGEST = 2_048;
 export const EXAMPLE_IDENTIFICATION = '01234567-89ab-cdef-0123-456789abcdef';
 const EXAMPLE_URL = 'https://publisher.example/read';
 
-/** With a host (RFC 9110 section 4.2) and without a user. Excludes characters that browsers would drop or rewrite. */
-const WEB_URL = /^https?:\/\/[^\s\p{Cc}\\/?#@]+([/?#][^\s\p{Cc}\\]*)?$/iu;
+export const MUST_BE_URL =
+  'must be an absolute http or https URL without user information, or a relative reference such as /read';
 
-export const MUST_BE_RETURN_URL = 'must be an absolute http or https URL without user information';
-
-/** The string is an absolute http or https URL without user information, to which a browser can be redirected. */
-function IsReturnUrl(): PropertyDecorator {
+/** The string is a URL to which a browser can be returned, or a relative reference. */
+function IsVisitedUrl(): PropertyDecorator {
   return ValidateBy({
-    name: 'isReturnUrl',
+    name: 'isVisitedUrl',
     validator: {
-      validate: (value) => typeof value === 'string' && WEB_URL.test(value) && URL.canParse(value),
-      defaultMessage: () => MUST_BE_RETURN_URL,
+      validate: (value) => typeof value === 'string' && (isReturnUrl(value) || isRelativeReference(value)),
+      defaultMessage: () => MUST_BE_URL,
     },
   });
 }
@@ -43,17 +42,19 @@ export class NewIdentification {
   @IsAddress()
   ip!: string;
 
-  @IsReturnUrl()
+  @IsVisitedUrl()
   @Text({
-    description: 'The URL to return the visitor to',
-    format: 'uri',
+    description:
+      'The URL to return the visitor to. A relative reference is taken too; then nobody is sent to the WAYF page. With ' +
+      '`identification=` from that page, the visitor is who signed in there',
+    format: 'uri-reference',
     maxLength: LONGEST,
     example: EXAMPLE_URL,
   })
   url!: string;
 
-  @Text({ description: 'May be empty', maxLength: LONGEST, example: 'example' })
-  user_agent!: string;
+  @Text({ description: 'May be empty', maxLength: LONGEST, example: 'example', required: false })
+  user_agent?: string;
 
   @ApiPropertyOptional({
     type: String,
@@ -82,22 +83,40 @@ export class FoundAccountView {
 
   @ApiProperty({ example: false })
   individual!: boolean;
+
+  @ApiProperty({ description: 'Always `true`: disabled accounts are not shown', example: true })
+  active!: boolean;
+
+  @ApiProperty({ format: 'date-time', example: '2015-01-01T12:00:00Z' })
+  creation_date!: string;
+
+  @ApiProperty({ format: 'date-time', example: '2015-01-01T12:00:00Z' })
+  modified_date!: string;
+
+  @ApiProperty()
+  _links!: AccountLinks;
 }
 
-class Link {
-  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/api' })
-  href!: string;
+class Individual {
+  @ApiProperty({ description: 'The name of the account, or its email if it has none', example: 'example' })
+  display_name!: string;
+}
+
+/** A person, with a name that is never empty. */
+export class FoundIndividualView extends OmitType(FoundAccountView, ['individual']) {
+  @ApiProperty()
+  individual!: Individual;
 }
 
 class IdentificationLinks {
   @ApiProperty({ example: { href: `http://127.0.0.1:3000/api/identifications/${EXAMPLE_IDENTIFICATION}` } })
   self!: Link;
 
-  @ApiProperty({
-    description: 'The page on which an unidentified visitor can say where they are from',
+  @ApiPropertyOptional({
+    description: 'The page on which an unidentified visitor can say where they are from; absent if `url` is relative',
     example: { href: `http://127.0.0.1:3000/wayf/${EXAMPLE_IDENTIFICATION}` },
   })
-  wayf!: Link;
+  wayf?: Link;
 }
 
 export class IdentificationView {
@@ -117,7 +136,7 @@ export class IdentificationView {
   @ApiProperty({ description: 'IPv4-mapped IPv6 addresses are shown as IPv4', example: '192.0.2.1' })
   ip!: string;
 
-  @ApiProperty({ format: 'uri', example: EXAMPLE_URL })
+  @ApiProperty({ format: 'uri-reference', example: EXAMPLE_URL })
   url!: string;
 
   @ApiProperty({ example: 'example' })
@@ -131,6 +150,13 @@ export class IdentificationView {
 
   @ApiProperty({ description: 'The same as `account`', type: FoundAccountView, nullable: true })
   target_account!: FoundAccountView | null;
+
+  @ApiProperty({
+    description: '`account` once more, if it is a person: `individual` has the name',
+    type: FoundIndividualView,
+    nullable: true,
+  })
+  account_individual!: FoundIndividualView | null;
 
   @ApiProperty({
     description: 'The account that the domain of the email belongs to',
@@ -160,6 +186,9 @@ class EntryLinks {
 
   @ApiProperty({ example: { href: 'http://127.0.0.1:3000/api/identifications/{id}', templated: true } })
   '@get_identification'!: TemplatedLink;
+
+  @ApiProperty({ example: { href: 'http://127.0.0.1:3000/api/accounts' } })
+  '@new_account'!: Link;
 }
 
 export class EntryPoint {
@@ -173,12 +202,13 @@ export function toEntryPoint(publicUrl: string): EntryPoint {
       self: { href: `${publicUrl}/api` },
       '@new_identification': { href: `${publicUrl}/api/identifications` },
       '@get_identification': { href: `${publicUrl}/api/identifications/{id}`, templated: true },
+      '@new_account': { href: `${publicUrl}/api/accounts` },
     },
   };
 }
 
 export function toIdentificationView(record: IdentificationRecord, publicUrl: string): IdentificationView {
-  const account = record.account && toFoundAccountView(record.account);
+  const account = record.account && toFoundAccountView(record.account, publicUrl);
   return {
     created: toSeconds(record.createdAt),
     id: record.id,
@@ -189,20 +219,33 @@ export function toIdentificationView(record: IdentificationRecord, publicUrl: st
     email: record.email,
     account,
     target_account: account,
-    user_institution: record.institution && toFoundAccountView(record.institution),
+    account_individual: account && record.account?.individual ? toFoundIndividualView(account, record.account) : null,
+    user_institution: record.institution && toFoundAccountView(record.institution, publicUrl),
     _links: {
       self: { href: `${publicUrl}/api/identifications/${record.id}` },
-      wayf: { href: `${publicUrl}/wayf/${record.id}` },
+      ...(isReturnUrl(record.url) && { wayf: { href: `${publicUrl}/wayf/${record.id}` } }),
     },
   };
 }
 
-function toFoundAccountView({ id, name, publisherReference, individual }: FoundAccount): FoundAccountView {
+function toFoundAccountView(account: FoundAccount, publicUrl: string) {
+  const { id, name, publisherReference, individual } = account;
   return {
     id,
     account_name: name,
     publisher_reference: publisherReference,
-    type: individual ? 'individual' : 'institution',
+    type: typeOf(account),
     individual,
+    active: true,
+    creation_date: toSeconds(new Date(account.createdAt)),
+    modified_date: toSeconds(new Date(account.updatedAt)),
+    _links: linksOf(account, publicUrl),
   };
+}
+
+function toFoundIndividualView(
+  view: ReturnType<typeof toFoundAccountView>,
+  { name, email, id }: FoundAccount,
+): FoundIndividualView {
+  return { ...view, individual: { display_name: name ?? email ?? id } };
 }

@@ -7,6 +7,7 @@ import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedCo
 @Check('identifications_email_check', 'char_length(email) <= 254')
 @Index('identifications_expires_at_idx', ['expiresAt'])
 @Index('identifications_client_id_idx', ['clientId'])
+@Index('identifications_account_id_idx', ['accountId', 'clientId'], { where: 'account_id IS NOT NULL' })
 export class IdentificationEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -40,6 +41,18 @@ export class IdentificationEntity {
 
   @Column({ type: 'text', nullable: true })
   email!: string | null;
+
+  /** For a result of the WAYF page: the URL that it returned to, as `withoutIdentification` has it. */
+  @Column({ name: 'return_to', type: 'text', nullable: true })
+  returnTo!: string | null;
+
+  /** For a result of the WAYF page: the account's epoch when the password was checked. */
+  @Column({ name: 'credential_epoch', type: 'integer', nullable: true })
+  credentialEpoch!: number | null;
+
+  /** When the client first showed the URL that the page returned to; `ip` and `user_agent` are those that it told. */
+  @Column({ name: 'returned_at', type: 'timestamptz', nullable: true })
+  returnedAt!: Date | null;
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;

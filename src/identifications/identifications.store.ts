@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { isGoodClient } from '../tokens/good-client.js';
+import type { ReturnedUrl } from './return-urls.js';
 
 /** A visitor, as a client describes them. */
 export interface Visitor {
@@ -21,6 +22,10 @@ export interface FoundAccount {
   name: string | null;
   publisherReference: string | null;
   individual: boolean;
+  email: string | null;
+  /** With microseconds, as PostgreSQL writes times into JSON. */
+  createdAt: string;
+  updatedAt: string;
 }
 
 export interface IdentificationRecord extends Visitor {
@@ -43,6 +48,15 @@ export interface WayfSignIn {
   /** null: unknown; that of the first identification is used. */
   ip: string | null;
   userAgent: string;
+  /** The URL to return to, as {@link ReturnedUrl} has it. */
+  returnTo: string;
+}
+
+/** What is found by the URL that the WAYF page returned to. */
+export interface Return {
+  accountId: string;
+  /** false: the same visitor has returned by it before. */
+  isFirst: boolean;
 }
 
 /** The account with the most specific network that contains the address `$1`; the oldest of several. */
@@ -75,7 +89,24 @@ export const IDENTIFY = `
 
 const accountJson = (alias: string) => `
   CASE WHEN ${alias}.id IS NOT NULL THEN json_build_object('id', ${alias}.id, 'name', ${alias}.name,
-    'publisherReference', ${alias}.publisher_reference, 'individual', ${alias}.individual) END`;
+    'publisherReference', ${alias}.publisher_reference, 'individual', ${alias}.individual, 'email', ${alias}.email,
+    'createdAt', ${alias}.created_at, 'updatedAt', ${alias}.updated_at) END`;
+
+/**
+ * Identifies a visitor by a result of the WAYF page. Its first use binds it to an address and a user agent; of several at once,
+ * the others wait for the first, and then see what it has bound. An account that has changed its credentials since the
+ * sign-in identifies nobody.
+ */
+const IDENTIFY_RETURNED = `
+  WITH signed_in AS (
+    SELECT i.id FROM identifications i JOIN accounts a ON a.id = i.account_id AND a.credential_epoch = i.credential_epoch
+    WHERE i.id = $1 AND i.client_id = $2 AND i.return_to = $3 AND a.disabled_at IS NULL
+      AND i.created_at > now() - $6 * interval '1 second' AND i.expires_at > now()
+    FOR SHARE OF a
+  )
+  UPDATE identifications i SET ip = $4, user_agent = $5, returned_at = coalesce(i.returned_at, now())
+  FROM signed_in WHERE i.id = signed_in.id AND (i.returned_at IS NULL OR (i.ip = $4 AND i.user_agent = $5))
+  RETURNING i.account_id AS "accountId", i.returned_at = now() AS "isFirst"`;
 
 /** The identification table. Disabled accounts are not shown, even if they were enabled when they were found. */
 @Injectable()
@@ -109,6 +140,30 @@ export class IdentificationStore implements OnModuleInit {
       this.config.emailVerification === 'required',
     ]);
     return row?.id;
+  }
+
+  /** @returns undefined when the URL leads back from no result of the WAYF page that is good for this client and visitor */
+  async identifyReturned(
+    tx: EntityManager,
+    clientId: string,
+    { id, rest }: ReturnedUrl,
+    { ip, userAgent }: Pick<Visitor, 'ip' | 'userAgent'>,
+  ): Promise<Return | undefined> {
+    const values = [id, clientId, rest, ip, userAgent, this.config.wayfReturnTtl];
+    const [row] = await sql<Return>(tx, IDENTIFY_RETURNED, values);
+    return row;
+  }
+
+  /** @returns the account that signed in with a client's result of the WAYF page, while a visitor may return by it */
+  async findSignedIn(clientId: string, id: string): Promise<string | undefined> {
+    const [row] = await sql<{ accountId: string }>(
+      this.manager,
+      `SELECT account_id AS "accountId" FROM identifications
+       WHERE id = $1 AND client_id = $2 AND return_to IS NOT NULL AND expires_at > now()
+         AND created_at > now() - $3 * interval '1 second'`,
+      [id, clientId, this.config.wayfReturnTtl],
+    );
+    return row?.accountId;
   }
 
   /** @returns the client's identification, unless it has expired */
@@ -152,9 +207,10 @@ export class IdentificationStore implements OnModuleInit {
          WHERE d.domain = ANY ($3::text[]) AND b.disabled_at IS NULL AND ($4::uuid IS NULL OR $4 = $1 OR b.id = $4)
          ORDER BY array_position($3::text[], d.domain), b.created_at, b.id LIMIT 1
        )
-       INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
+       INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at,
+         return_to, credential_epoch)
        SELECT coalesce($5, i.ip), a.email, a.id, (SELECT id FROM by_domain), i.client_id, i.url, $6,
-         now() + $7 * interval '1 second'
+         now() + $7 * interval '1 second', $9, $2
        FROM a, identifications i JOIN oauth_clients c ON c.id = i.client_id
        WHERE i.id = $8 AND i.expires_at > now() AND ${isGoodClient('c')}
          AND ($4::uuid IS NULL OR a.id = $4 OR (SELECT id FROM by_domain) IS NOT NULL)
@@ -169,6 +225,7 @@ export class IdentificationStore implements OnModuleInit {
         signIn.userAgent,
         this.config.identificationTtl,
         signIn.identificationId,
+        signIn.returnTo,
       ],
     );
     return row?.id;

@@ -7,6 +7,7 @@ import { canonicalAddress } from '../http/client-address.js';
 import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identifications.store.js';
 import { InstitutionStore, type Institution } from './institutions.store.js';
+import { isReturnUrl, withIdentification, withoutIdentification } from './return-urls.js';
 
 /** What a visitor filled in, and the origin of the request. */
 export interface SignInForm {
@@ -31,7 +32,7 @@ export class Wayf {
   /** @returns the URL to return the visitor to. @throws ApiError `not_found` */
   async urlOf(id: string): Promise<string> {
     const url = isUuid(id) ? await this.identifications.findUrl(id) : undefined;
-    if (url === undefined)
+    if (url === undefined || !isReturnUrl(url))
       throw new ApiError('not_found', 'This page has expired. Go back to the site that sent you here.');
     return url;
   }
@@ -62,6 +63,7 @@ export class Wayf {
       institutionId: form.institution?.id ?? null,
       ip: canonicalAddress(form.address) ?? null,
       userAgent: form.userAgent,
+      returnTo: withoutIdentification(url),
     };
     const identified = await this.manager.transaction(async (tx) => {
       const made = await this.identifications.identifySignedIn(tx, signIn);
@@ -83,20 +85,4 @@ export class Wayf {
       ? new ApiError('forbidden', `This account does not belong to ${institution.name}.`)
       : wrongCredentials();
   }
-}
-
-/** @returns the URL with this `identification` instead of any other */
-export function withIdentification(url: string, id: string): string {
-  const target = new URL(url);
-  const kept = target.search
-    .slice(1)
-    .split('&')
-    .filter((pair) => pair !== '' && !isIdentification(pair));
-  target.search = [...kept, `identification=${id}`].join('&');
-  return target.href;
-}
-
-/** Whether a pair of the query is an `identification`, however its name is encoded. */
-function isIdentification(pair: string): boolean {
-  return new URLSearchParams(pair).has('identification');
 }

@@ -1,5 +1,6 @@
-import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   AcceptsForms,
   ClientSecretRequired,
@@ -11,6 +12,7 @@ import {
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
+import { isForm } from '../http/body.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { MUST_BE_STRING } from '../http/validation.js';
@@ -50,16 +52,23 @@ export class OauthController {
   @Header('Pragma', 'no-cache')
   @ApiOperation({
     summary: 'OAuth2 token Create',
-    description: 'Responds as in the connect document: 201 with `account_token`.',
+    description:
+      'Answers JSON, or no body, as the connect document does: 201 with `account_token`. A form is answered with 200 ' +
+      '(RFC 6749 section 5.1), as OAuth2 clients expect it.',
   })
   @ApiConsumes(FORM, JSON_TYPE)
-  @ApiCreatedResponse({ type: AccountTokenAnswer })
+  @ApiCreatedResponse({ description: 'For JSON, or no body', type: AccountTokenAnswer })
+  @ApiOkResponse({ description: 'For a form', type: AccountTokenAnswer })
   @ApiErrors('oauth', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
   async createToken(
     @CurrentPrincipal() client: AuthenticatedClient,
     @Body() body: TokenRequestBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountTokenAnswer> {
-    return toAccountTokenAnswer(await this.tokens.grant(client, body));
+    const answer = toAccountTokenAnswer(await this.tokens.grant(client, body));
+    if (isForm(request)) void reply.code(200);
+    return answer;
   }
 
   @Post('token')

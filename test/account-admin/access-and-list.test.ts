@@ -390,7 +390,7 @@ describe('Accounts are listed', () => {
       [{ name: 'nobody' }, 'accounts_name_search_idx'],
       [{ name: 'many 12345', disabled: 'true' }, 'accounts_(name_search|disabled)_idx'],
       [{ role: 'admin' }, 'accounts_admins_idx'],
-      [{ individual: 'false' }, 'accounts_organisations_idx'],
+      [{ individual: 'false' }, 'accounts_(organisations|for_clients)_idx'],
       [{ disabled: 'true' }, 'accounts_disabled_idx'],
       [{ role: 'user', individual: 'true', disabled: 'false' }, 'accounts_created_at_idx'],
       [{ role: 'admin', disabled: 'true' }, 'accounts_(admins|disabled)_idx'],

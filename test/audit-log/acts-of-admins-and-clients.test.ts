@@ -607,9 +607,30 @@ const ACTS: Acts = [
     },
   ],
   [
-    'a person whom a client would delete',
+    'a visitor who has come back from the WAYF page',
     async () => {
-      const { id } = await newAccount();
+      const { id: subject, email, password } = await newAccount();
+      const visitor = { ip: '198.51.100.251', url: 'https://publisher.example/read', user_agent: 'example' };
+      const { body } = await server.call('POST', '/api/identifications', visitor, client.basic);
+      const form = new URLSearchParams({ institution: 'none', email, password }).toString();
+      const { headers } = await server.call('POST', `/wayf/${body.id as string}`, form, {
+        'content-type': 'application/x-www-form-urlencoded',
+        origin: 'http://latchkey.test',
+      });
+      const url = headers.get('location') ?? '';
+      const details = { identification: url.split('=')[1] };
+      return {
+        request: asked('POST', '/api/identifications', { ...visitor, url }, client.basic),
+        status: 201,
+        leaves: () => [{ kind: 'identification.returned', client: client.id, subject, details }],
+      };
+    },
+  ],
+  [
+    'a person whom a client knows, and would delete',
+    async () => {
+      const { id, email } = await newAccount();
+      await server.call('POST', '/api/identifications', { ip: '198.51.100.250', url: '/', email }, client.basic);
       const details = { method: 'DELETE', route: '/api/accounts/:id' };
       return {
         request: asked('DELETE', `/api/accounts/${id}`, undefined, client.basic),

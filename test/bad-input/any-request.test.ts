@@ -155,13 +155,18 @@ function goodRequest(described: Described, owner: Owner): RawRequest {
   const body = filledIn(example, owner) as Record<string, unknown> | undefined;
   // The owner's own is taken.
   if (body && `${method} ${path}` === 'POST /api/v1/accounts') body.email = newEmail();
+  // Another word for the name.
+  if (body && 'account_name' in body) body.account_name = body.name;
   // A client shows who it is in one way only.
   if (described.operation.tags.includes('oauth'))
     for (const name of ['client_id', 'client_secret']) delete body?.[name];
+  const headers = rightHeaders(described, owner).at(-1);
+  const ownPath = path.replace(/\{(\w+)\}/g, (_, parameter: string) => ownSegment(path, parameter, owner));
   return {
     method,
-    path: path.replace(/\{(\w+)\}/g, (_, parameter: string) => ownSegment(path, parameter, owner)),
-    headers: { ...(body && JSON_TYPE), ...rightHeaders(described, owner).at(-1) },
+    // Clients see organisations, and no people.
+    path: headers?.authorization === owner.basic.authorization ? ownPath.replace(owner.id, owner.organisation) : ownPath,
+    headers: { ...(body && JSON_TYPE), ...headers },
     body: body && JSON.stringify(body),
   };
 }

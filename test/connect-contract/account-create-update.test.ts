@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { readNetwork } from '../../src/accounts/networks.js';
 import {
+  besides,
   credential,
   CREDENTIALS,
   database,
@@ -110,7 +111,7 @@ describe('Account Update', () => {
   });
 
   const LONG_TEXTS = ['x'.repeat(256), '😀'.repeat(256), 'x\ufe0f'.repeat(128), 'x\ufe0e'.repeat(255)];
-  const NO_LISTS = [null, 'example.org', '192.0.2.0/24', 5, {}, true, { 0: 'a', length: 1 }];
+  const NO_LISTS = [null, 5, {}, true, { 0: 'a', length: 1 }];
   const NO_TEXT_ENTRIES = [null, 5, true, [], ['192.0.2.0/24'], {}].map((value) => [value]);
 
   it.each<[field: string, message: string, values: unknown[]]>([
@@ -120,10 +121,10 @@ describe('Account Update', () => {
     ['publisher_reference', 'must be a string', [5, true, ['a'], { a: 1 }]],
     ['publisher_reference', 'must be one line', ['a\nb', '\n', '\u001b[1m']],
     ['publisher_reference', 'must be at most 255 characters', LONG_TEXTS],
-    ['networks', 'must be a list', NO_LISTS],
+    ['networks', 'must be a list, or a text of lines', NO_LISTS],
     ['networks', 'entry 1 must be a string', NO_TEXT_ENTRIES],
     ['networks', 'must have at most 400 entries', [Array(401).fill('192.0.2.0/24')]],
-    ['email_domains', 'must be a list', NO_LISTS],
+    ['email_domains', 'must be a list, or a text of lines', NO_LISTS],
     ['email_domains', 'entry 1 must be a string', NO_TEXT_ENTRIES],
     ['email_domains', 'must have at most 400 entries', [Array(401).fill('example.org')]],
   ])('refuses %s that %s', async (field, message, values) => {
@@ -166,7 +167,7 @@ describe('Account Update', () => {
   });
 
   it('no other spelling of them does anything', async () => {
-    const { id, email, password } = await signUp(server);
+    const { id } = await organisation();
     const before = await rowOf(id);
     const name = newName();
     const sneaky = `{"Email":"a@example.org","ROLE":"admin","password_hash":"x","passwordHash":"x","credential_epoch":9,
@@ -177,7 +178,6 @@ describe('Account Update', () => {
     const { updated_at } = await rowOf(id);
     expect(await rowOf(id)).toEqual({ ...before, name, updated_at });
     expect(updated_at.getUTCFullYear()).toBeGreaterThan(2015);
-    expect((await server.call('POST', '/account/session', { account: { email, password } })).status).toBe(200);
   });
 
   it('an organisation stays one, and so does a person', async () => {
@@ -189,14 +189,6 @@ describe('Account Update', () => {
         expect(outcome(answer)).toEqual(invalid({ individual: 'cannot be changed' }));
       }
     }
-  });
-
-  it('a change does not sign a person out', async () => {
-    const { id, token } = await signUp(server);
-    const name = newName();
-    const { status, body } = await patch(`/accounts/${id}`, { name, email_domains: ['person.example.org'] });
-    expect([status, body]).toMatchObject([200, { name, individual: true, email_domains: ['person.example.org'] }]);
-    expect((await get(`/accounts/${id}`, bearer(token))).status).toBe(200);
   });
 });
 
@@ -254,7 +246,15 @@ describe('Account Create', () => {
     const answer = await post('/api/accounts', body);
     expect(outcome(answer)).toEqual([
       201,
-      { created_at: SECOND, id: UUID, updated_at: SECOND, ...body, overlaps: [], overlaps_count: 0 },
+      {
+        created_at: SECOND,
+        id: UUID,
+        updated_at: SECOND,
+        ...body,
+        ...besides({ ...body, id: answer.body.id as string }),
+        overlaps: [],
+        overlaps_count: 0,
+      },
     ]);
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(await rowOf(answer.body.id as string)).toMatchObject({

@@ -41,6 +41,7 @@ describe('Every route of clients wants its scope', () => {
     ['accounts:read', 'GET', '/api/accounts/{id}', 200],
     ['accounts:write', 'PATCH', '/accounts/{id}', 200],
     ['accounts:write', 'PATCH', '/api/accounts/{id}', 200],
+    ['accounts:write', 'PUT', '/api/accounts/{id}', 200],
     ['accounts:write', 'POST', '/api/accounts', 201],
     ['accounts:write', 'DELETE', '/api/accounts/{id}', 204],
     ['identifications', 'GET', '/api', 200],
@@ -50,7 +51,11 @@ describe('Every route of clients wants its scope', () => {
 
   const bodyFor = (method: string, path: string): unknown => {
     if (path === '/api/identifications' && method === 'POST') return visitor();
-    return method === 'POST' ? { name: newName() } : method === 'PATCH' ? { publisher_reference: 'x' } : undefined;
+    return method === 'POST'
+      ? { name: newName() }
+      : method === 'PATCH' || method === 'PUT'
+        ? { publisher_reference: 'x' }
+        : undefined;
   };
 
   it.each(ROUTES)('%s for %s %s', async (scope, method, path, success) => {
@@ -155,7 +160,7 @@ describe('Identification Info', () => {
     const account = await organisation({ networks: [`${ipv4}.0.0/16`] });
     const institution = await organisation({ email_domains: [domain] });
     const { body } = await identify({ ip: `${ipv4}.0.1`, email: `a@${domain}` });
-    const none = { account: null, target_account: null, user_institution: null };
+    const none = { account: null, target_account: null, account_individual: null, user_institution: null };
     const { _links, created, id } = body;
     const rest = { _links, created, id, ip: `${ipv4}.0.1`, email: `a@${domain}`, url: URL_BACK, user_agent: 'example' };
     await disable(account.id);
@@ -208,6 +213,7 @@ describe('The entry point', () => {
           self: { href: 'http://latchkey.test/api' },
           '@new_identification': { href: 'http://latchkey.test/api/identifications' },
           '@get_identification': { href: 'http://latchkey.test/api/identifications/{id}', templated: true },
+          '@new_account': { href: 'http://latchkey.test/api/accounts' },
         },
       },
     ]);
@@ -227,7 +233,7 @@ describe('Other methods and other paths', () => {
   it.each([
     ['/api', 'GET, HEAD'],
     ['/api/accounts', 'GET, HEAD, POST'],
-    [`/api/accounts/${randomUUID()}`, 'DELETE, GET, HEAD, PATCH'],
+    [`/api/accounts/${randomUUID()}`, 'DELETE, GET, HEAD, PATCH, PUT'],
     ['/api/identifications', 'POST'],
     [`/api/identifications/${randomUUID()}`, 'GET, HEAD'],
   ])('405 with Allow: %s has %s', async (path, allowed) => {

@@ -336,6 +336,7 @@ describe('Every route declares its guard', () => {
       'PATCH /accounts/:id': client('accounts:write'),
       'POST /api/accounts': client('accounts:write'),
       'PATCH /api/accounts/:id': client('accounts:write'),
+      'PUT /api/accounts/:id': client('accounts:write'),
       'DELETE /api/accounts/:id': client('accounts:write'),
       'GET /api': client('identifications'),
       'POST /api/identifications': client('identifications'),
@@ -585,7 +586,7 @@ describe('The log', () => {
     const { id, secret } = await ask(201, 'POST', '/api/v1/oauth_clients', registration, admin.headers);
     const inBody = { client_id: id, client_secret: secret };
     const { accessToken } = await ask(200, 'POST', '/oauth/token', undefined, basic(id, secret));
-    await ask(201, 'POST', '/oauth/v2/token', form(inBody));
+    await ask(200, 'POST', '/oauth/v2/token', form(inBody));
     await ask(401, 'POST', '/oauth/token', undefined, basic(id, `${secret}x`));
     await ask(401, 'POST', '/oauth/token', undefined, basic(secret, accessToken));
     await ask(401, 'POST', '/oauth/token', { client_id: secret, client_secret: accessToken });

@@ -28,6 +28,8 @@ const headersFor = async (scheme: string | undefined): Promise<Record<string, st
 const OF_DOCUMENTS = [
   'GET /accounts/:id',
   'GET /api/accounts',
+  'POST /api/accounts',
+  'PUT /api/accounts/:id',
   'PATCH /accounts/:id',
   'POST /api/identifications',
   'GET /api/identifications/:id',
@@ -121,8 +123,8 @@ describe('Each route', () => {
   it('on that list says nothing of what it does not know, and answers as without it', async () => {
     const ignoring = served().filter(({ name }) => [...OF_DOCUMENTS, ...OF_OTHERS].includes(name));
     for (const route of ignoring) {
-      const sent = { account: {}, account_id: randomUUID(), name: randomUUID() };
-      const [plain, more] = [await ask(route, '', sent), await ask(route, '?nonesuch=1', { ...sent, nonesuch: 1 })];
+      const sent = () => ({ account: {}, account_id: randomUUID(), name: randomUUID() });
+      const [plain, more] = [await ask(route, '', sent()), await ask(route, '?nonesuch=1', { ...sent(), nonesuch: 1 })];
       expect([route.name, more.status, said(more).includes('nonesuch')]).toEqual([route.name, plain.status, false]);
     }
     expect(server.answers.undescribed()).toEqual([]);

@@ -255,13 +255,15 @@ describe('Headers', () => {
   it('of a plain GET let it be asked for again: 304 while nothing has changed', async () => {
     const { id, email, token } = await signUp(server);
     const client = await clientWithToken();
+    const visitor = { ip: '198.51.100.250', url: 'https://publisher.example/', email };
+    expect((await server.call('POST', '/api/identifications', visitor, client.basic)).status).toBe(201);
     const etags = new Set<string>();
     for (const [path, control, credential] of [
       [`/accounts/${id}`, 'private, no-cache', bearer(token)],
       // The same address, and the other shape.
       [`/accounts/${id}`, 'private, no-cache', client.bearer],
       ['/api/accounts', 'private, no-cache', client.basic],
-      ['/api', 'private, no-cache', client.bearer],
+      ['/api', 'private, max-age=86400', client.bearer],
       ['/.well-known/jwks.json', 'public, max-age=300', {}],
       ['/.well-known/oauth-authorization-server', 'public, max-age=300', {}],
     ] as const) {
@@ -448,7 +450,9 @@ describe('When the database is away', () => {
   });
 
   it('nobody is taken for a stranger, with however many requests at once', async () => {
-    const [{ id, token }, client] = [await signUp(server), await clientWithToken()];
+    const [{ id, email, token }, client] = [await signUp(server), await clientWithToken()];
+    const visitor = { ip: '198.51.100.250', url: 'https://publisher.example/', email };
+    expect((await server.call('POST', '/api/identifications', visitor, client.basic)).status).toBe(201);
     const everybody = [bearer(token), client.bearer, client.basic];
     const ask = async (who: Record<string, string>) =>
       (await server.call('GET', `/accounts/${id}`, undefined, who)).status;

@@ -91,6 +91,7 @@ const SHOWN = {
     'account.revoked',
     'account.role_changed',
     'audit.read',
+    'identification.returned',
     'oauth_client.changed',
     'oauth_client.created',
     'oauth_client.deleted',

@@ -54,8 +54,8 @@ let blocks = 0;
 /** Networks that no other test has. */
 export function newBlock() {
   blocks += 1;
-  // RFC 1918 and RFC 4193.
-  return { ipv4: `10.${blocks}`, ipv6: `fd00:${blocks.toString(16)}` };
+  // Whoever has the former; RFC 9637.
+  return { ipv4: `45.${blocks}`, ipv6: `3fff:${blocks.toString(16)}` };
 }
 
 /** What a client sees of an account that it has changed. */
@@ -68,6 +68,24 @@ export interface Account {
   overlaps: { network: string; account_id: string; overlaps_with: string }[];
   overlaps_count: number;
 }
+
+/** What is shown of an account beside the documented fields, as published clients read it. */
+export const besides = ({
+  id,
+  name,
+  individual = false,
+}: {
+  id: string;
+  name: string | null;
+  individual?: boolean;
+}) => ({
+  account_name: name,
+  active: true,
+  type: individual ? 'individual' : 'institution',
+  creation_date: SECOND,
+  modified_date: SECOND,
+  _links: { self: { href: `http://latchkey.test/api/accounts/${id}` } },
+});
 
 /** @returns the answer to the making of an organisation */
 export async function organisation(fields: object = {}): Promise<Account> {

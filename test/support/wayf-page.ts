@@ -18,7 +18,7 @@ export let database: TestDatabase;
 /** Believes X-Forwarded-For, so that visitors can come from anywhere. */
 export let server: TestServer;
 /** Two clients, as HTTP Basic. */
-let publisher: { authorization: string };
+export let publisher: { authorization: string };
 export let competitor: { authorization: string };
 
 /** A server on a database of the suite's own, and two clients. */

@@ -33,6 +33,8 @@ import {
 
 withPublishers();
 
+const SECOND = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+
 describe('Signing in on the WAYF page', () => {
   /** Signs up, with an email in a domain. */
   async function newVisitor(domain = 'example.org') {
@@ -54,10 +56,14 @@ describe('Signing in on the WAYF page', () => {
       publisher_reference: null,
       type: 'individual',
       individual: true,
+      active: true,
+      creation_date: SECOND,
+      modified_date: SECOND,
+      _links: { self: { href: `${PUBLIC_URL}/api/accounts/${accountId}` } },
     };
     expect(body).toEqual({
       id,
-      created: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      created: SECOND,
       status: 'identified',
       ip: '198.51.100.7',
       url: URL_OF_CLIENT,
@@ -65,6 +71,7 @@ describe('Signing in on the WAYF page', () => {
       email,
       account,
       target_account: account,
+      account_individual: { ...account, individual: { display_name: email } },
       user_institution: null,
       _links: {
         self: { href: `${PUBLIC_URL}/api/identifications/${id}` },
@@ -195,7 +202,7 @@ describe('Signing in on the WAYF page', () => {
         const { body } = await look(identificationIn(answer));
         expect(body).toMatchObject({ status: 'identified', email: visitor.email.replace('EXACT', 'exact') });
         expect(body.account.id).toBe(visitor.id);
-        expect(body.user_institution).toEqual({
+        expect(body.user_institution).toMatchObject({
           id: institution.id,
           account_name: institution.name,
           publisher_reference: null,
