@@ -165,7 +165,8 @@ function goodRequest(described: Described, owner: Owner): RawRequest {
   return {
     method,
     // Clients see organisations, and no people.
-    path: headers?.authorization === owner.basic.authorization ? ownPath.replace(owner.id, owner.organisation) : ownPath,
+    path:
+      headers?.authorization === owner.basic.authorization ? ownPath.replace(owner.id, owner.organisation) : ownPath,
     headers: { ...(body && JSON_TYPE), ...headers },
     body: body && JSON.stringify(body),
   };
