@@ -161,12 +161,12 @@ function goodRequest(described: Described, owner: Owner): RawRequest {
   if (described.operation.tags.includes('oauth'))
     for (const name of ['client_id', 'client_secret']) delete body?.[name];
   const headers = rightHeaders(described, owner).at(-1);
+  const asClient = [owner.basic.authorization, bearer(owner.accessToken).authorization];
   const ownPath = path.replace(/\{(\w+)\}/g, (_, parameter: string) => ownSegment(path, parameter, owner));
   return {
     method,
     // Clients see organisations, and no people.
-    path:
-      headers?.authorization === owner.basic.authorization ? ownPath.replace(owner.id, owner.organisation) : ownPath,
+    path: asClient.includes(headers?.authorization ?? '') ? ownPath.replace(owner.id, owner.organisation) : ownPath,
     headers: { ...(body && JSON_TYPE), ...headers },
     body: body && JSON.stringify(body),
   };

@@ -379,7 +379,7 @@ describe('A method that a path does not have', () => {
     [`/account/sessions/${AN_ID}`, ['DELETE'], 'account'],
     ['/api', ['GET', 'HEAD'], 'connect'],
     ['/api/accounts', ['GET', 'HEAD', 'POST'], 'connect'],
-    [`/api/accounts/${AN_ID}`, ['DELETE', 'GET', 'HEAD', 'PATCH'], 'connect'],
+    [`/api/accounts/${AN_ID}`, ['DELETE', 'GET', 'HEAD', 'PATCH', 'PUT'], 'connect'],
     ['/api/identifications', ['POST'], 'connect'],
     [`/api/identifications/${AN_ID}`, ['GET', 'HEAD'], 'connect'],
     ['/oauth/token', ['POST'], 'oauth'],
