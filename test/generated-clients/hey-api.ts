@@ -81,7 +81,7 @@ async function identify(token: string, accountId: string): Promise<void> {
   const stranger = { ...visitor, ip: '203.0.113.7', url: 'https://publisher.example/read?state=2Xf' };
   const { data: unknown } = await create(stranger);
   deepEqual([unknown.status, unknown.account, unknown.target_account], ['wayf', null, null]);
-  const page = await openWayf(unknown._links.wayf.href);
+  const page = await openWayf(unknown._links.wayf?.href ?? '');
   const account = { email: 'wilma@example.org', password: 'example' };
   const signedUp = await latchkey.sessionsSignUp({ client: nobody, throwOnError: true, body: { account } });
   ok('token' in signedUp.data);

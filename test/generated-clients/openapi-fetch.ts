@@ -71,7 +71,7 @@ async function identify(token: string, accountId: string): Promise<void> {
   const stranger = { ...visitor, ip: '203.0.113.7', url: 'https://publisher.example/read?state=2Xf' };
   const unknown = dataOf(await latchkey.POST('/api/identifications', { ...bearer(token), body: stranger }));
   deepEqual([unknown.status, unknown.account, unknown.target_account], ['wayf', null, null]);
-  const page = await openWayf(unknown._links.wayf.href);
+  const page = await openWayf(unknown._links.wayf?.href ?? '');
   const account = { email: 'wilma@example.org', password: 'example' };
   ok('token' in dataOf(await latchkey.POST('/accounts', { body: { account } })));
   const identified = await signInOnWayf(page, account);
