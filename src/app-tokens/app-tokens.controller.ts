@@ -1,4 +1,4 @@
-import { Body, Controller, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
@@ -7,24 +7,32 @@ import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import {
   AppTokenAnswer,
+  AppTokenChange,
   AppTokenList,
   AppTokenView,
+  Cascade,
   EXAMPLE_APP_TOKEN,
   NewAppToken,
   toAppTokenView,
 } from './app-tokens.dto.js';
 import { notOnBehalf, REAUTHENTICATION_ERRORS } from '../sessions/reauthentication.service.js';
-import { badExpiry, networksMissing, scopesForbidden, tooManyAppTokens } from './refusals.js';
-import { tokenRoutes } from './token-routes.js';
+import { badExpiry, cascadeWithoutEnd, networksMissing, scopesForbidden, tooManyAppTokens } from './refusals.js';
+import { ChangesToken, DeletesToken, tokenRoutes } from './token-routes.js';
 
-const AppTokenRoutes = tokenRoutes('app', {
+const SHOWN = {
   noun: 'application token',
   example: EXAMPLE_APP_TOKEN,
   view: AppTokenView,
   list: AppTokenList,
   toView: toAppTokenView,
-  toList: (tokens): AppTokenList => ({ app_tokens: tokens }),
-});
+  toList: (tokens: AppTokenView[]): AppTokenList => ({ app_tokens: tokens }),
+};
+
+const AppTokenRoutes = tokenRoutes('app', SHOWN);
+
+const CASCADE =
+  'With `cascade=true` the user tokens that were got through it end too, whoever has them; App-Tokens and API tokens that were ' +
+  'made with it do not.';
 
 @ApiTags('app-token')
 @SpeaksDialect('app-token')
@@ -56,5 +64,26 @@ export class AppTokensController extends AppTokenRoutes {
   )
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAppToken): Promise<AppTokenAnswer> {
     return { app_token: await this.appTokens.createAppToken(caller, body) };
+  }
+
+  @Patch(':name')
+  @ChangesToken(SHOWN, { what: `Or changes its name. ${CASCADE}`, errors: [cascadeWithoutEnd()] })
+  async change(
+    @CurrentPrincipal() caller: UserPrincipal,
+    @Param('name') name: string,
+    @Body() body: AppTokenChange,
+    @Query() query: Cascade,
+  ): Promise<AppTokenView> {
+    return toAppTokenView(await this.appTokens.changeAppToken(caller, name, body, query));
+  }
+
+  @Delete(':name')
+  @DeletesToken(SHOWN, CASCADE)
+  async remove(
+    @CurrentPrincipal() caller: UserPrincipal,
+    @Param('name') name: string,
+    @Query() query: Cascade,
+  ): Promise<void> {
+    await this.appTokens.remove(caller, 'app', name, query);
   }
 }

@@ -5,7 +5,8 @@ import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import { LONGEST_EMAIL } from '../emails/email-address.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { LONGEST_NETWORK, readNetwork } from '../accounts/networks.js';
-import { Field, Id, Scopes, Text, type FieldOptions } from '../http/fields.js';
+import { Choice, Field, Id, Name, Scopes, Text, type FieldOptions } from '../http/fields.js';
+import { PageCursor } from '../http/cursor.js';
 import { INVALID_ID, IsListOf, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/tokens.store.js';
 
@@ -31,6 +32,8 @@ const APP_TOKEN_SCOPES = ['frontend', 'client-address'];
 /** How many an App-Token can have. */
 const MOST_NETWORKS = 100;
 
+const APP_NAME = { description: 'What you call the application', example: 'The till' };
+const EXAMPLE_APP_TOKEN_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 export const EXAMPLE_APP_TOKEN = '5aa59576866e4167b26c8430fd4e4d29';
 export const EXAMPLE_TOKEN = 'e3bb632cd0d441a2adc9fc47507cf3fe';
 
@@ -56,6 +59,36 @@ export class Expiry extends WithoutOwnString {
   seconds_until_expire!: number;
 }
 
+export class AppTokenChange extends WithoutOwnString {
+  @SecondsFromNow({ required: false })
+  seconds_until_expire?: number;
+
+  @Name({ ...APP_NAME, nullable: true })
+  name?: string | null;
+}
+
+/** The query of what may end an App-Token. */
+export class Cascade {
+  @Choice(['true', 'false'], 'must be true or false', {
+    description: '`true`: the user tokens that were got through it end with it',
+    example: 'false',
+    required: false,
+  })
+  cascade?: 'true' | 'false';
+}
+
+export class TokenListQuery {
+  @Id({
+    description: 'The id of an App-Token: only what was got through it',
+    example: EXAMPLE_APP_TOKEN_ID,
+    required: false,
+  })
+  app_token?: string;
+
+  @PageCursor()
+  cursor?: string;
+}
+
 class NewTokenBody extends WithoutOwnString {
   @SecondsFromNow({ required: false })
   seconds_until_expire?: number;
@@ -65,6 +98,9 @@ class NewTokenBody extends WithoutOwnString {
 }
 
 export class NewAppToken extends NewTokenBody {
+  @Name({ ...APP_NAME, required: false })
+  name?: string;
+
   @Scopes(APP_TOKEN_SCOPES, {
     description:
       'Only admins can set scopes. `frontend`: makes API tokens for gateway accounts. `client-address`: passes on the ' +
@@ -104,6 +140,19 @@ export class LoginAnswer {
 export class AppTokenAnswer {
   @ApiProperty({ description: 'For the `App-Token` header; only shown once', example: EXAMPLE_APP_TOKEN })
   app_token!: string;
+}
+
+export class TokenOrigin {
+  @ApiProperty({ format: 'uuid', example: EXAMPLE_APP_TOKEN_ID })
+  id!: string;
+
+  @ApiProperty({
+    description: '`null` if it has none, or is gone',
+    type: String,
+    nullable: true,
+    example: APP_NAME.example,
+  })
+  name!: string | null;
 }
 
 export class TokenView {
@@ -154,9 +203,19 @@ export class TokenView {
     example: null,
   })
   actor!: string | null;
+
+  @ApiProperty({
+    description: 'The App-Token that it was got through; `null` if that is not known',
+    type: TokenOrigin,
+    nullable: true,
+  })
+  app_token!: TokenOrigin | null;
 }
 
 export class AppTokenView extends TokenView {
+  @ApiProperty({ ...APP_NAME, type: String, nullable: true })
+  name!: string | null;
+
   @ApiProperty({
     description: 'From where it may be used to pass on addresses, if it has the scope `client-address`',
     type: [String],
@@ -186,11 +245,13 @@ function viewOf(record: TokenRecord) {
     owner: record.accountId,
     scopes: record.scopes,
     actor: record.actorId,
+    app_token: record.appTokenId === null ? null : { id: record.appTokenId, name: record.appTokenName ?? null },
   };
 }
 
 export const toAppTokenView = (record: TokenRecord): AppTokenView => ({
   ...viewOf(record),
+  name: record.name,
   ...(record.networks && { networks: record.networks }),
 });
 

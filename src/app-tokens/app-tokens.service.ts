@@ -15,11 +15,18 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { Reauthentication } from '../sessions/reauthentication.service.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
 import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
-import { Tokens, type IssuedToken, type TokenRequest } from '../tokens/tokens.service.js';
+import {
+  Tokens,
+  type InTransaction,
+  type IssuedToken,
+  type TokenChange,
+  type TokenRequest,
+} from '../tokens/tokens.service.js';
 import { PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
-import type { Login, NewAppToken, NewToken } from './app-tokens.dto.js';
+import type { AppTokenChange, Cascade, Login, NewAppToken, NewToken, TokenListQuery } from './app-tokens.dto.js';
 import {
   badUser,
+  cascadeWithoutEnd,
   longerLifeForbidden,
   networksMissing,
   networksUnused,
@@ -55,8 +62,10 @@ export class AppTokens {
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, { address, application });
     return this.revocations.transaction(async (tx) => {
       if (!(await this.callers.holdAccounts(tx, [{ accountId: id, credentialEpoch }]))) throw wrongCredentials();
+      await this.tokens.shareApp(tx, app.tokenId);
       if (!(await this.callers.isGoodApp(tx, app))) throw badAppToken();
-      const { secret, record, ended } = await this.tokens.issueUserToken(tx, { accountId: id });
+      const request = { accountId: id, appTokenId: app.tokenId };
+      const { secret, record, ended } = await this.tokens.issueUserToken(tx, request);
       await this.recordEnded(tx, id, ended);
       await this.audit.record(tx, { kind: 'sign_in', subject: id, actorId: id, details: { token: record.id } });
       return secret;
@@ -68,7 +77,7 @@ export class AppTokens {
    *   too many App-Tokens; and as {@link Reauthentication.require}
    */
   async createAppToken(caller: UserPrincipal, body: NewAppToken): Promise<string> {
-    const { seconds_until_expire, scopes = [], networks, current_password } = body;
+    const { name, seconds_until_expire, scopes = [], networks, current_password } = body;
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
     refuseNetworks(scopes, networks);
@@ -76,6 +85,8 @@ export class AppTokens {
     const { actorId, lineage } = caller;
     return this.issue(caller, 'app', {
       accountId,
+      name: name?.normalize('NFC'),
+      appTokenId: caller.appTokenId,
       scopes,
       ...(networks && { networks: networks.map((text) => spelling(readNetwork(text))) }),
       ...(actorId !== null && { actorId }),
@@ -98,6 +109,7 @@ export class AppTokens {
     if (account.id === actorId) throw onOwnBehalf();
     const request = {
       accountId: account.id,
+      appTokenId: caller.appTokenId,
       actorId,
       ...(caller.lineage !== null && { madeWith: caller.lineage }),
       ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
@@ -106,10 +118,11 @@ export class AppTokens {
   }
 
   /** @returns a page of the caller's tokens, for an admin of everybody's, and where the next one begins */
-  async list(caller: UserPrincipal, kind: Kind, cursor: string | undefined): Promise<Page<TokenRecord>> {
+  async list(caller: UserPrincipal, kind: Kind, { app_token, cursor }: TokenListQuery): Promise<Page<TokenRecord>> {
     const after = readCursor(cursor);
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.listed', details: { kind } });
-    return this.tokens.list(kind, ownerFor(caller), { limit: PAGE_SIZE, after });
+    const filter = { owner: ownerFor(caller), appTokenId: app_token };
+    return this.tokens.list(kind, filter, { limit: PAGE_SIZE, after });
   }
 
   /** @throws ApiError `not_found`, also for somebody else's token */
@@ -119,15 +132,35 @@ export class AppTokens {
     return record;
   }
 
+  /** @throws ApiError as {@link change}; `invalid_params` for a cascade without an end */
+  changeAppToken(
+    caller: UserPrincipal,
+    name: string,
+    { seconds_until_expire: seconds, name: newName }: AppTokenChange,
+    { cascade }: Cascade,
+  ): Promise<TokenRecord> {
+    if (cascade === 'true' && !(seconds !== undefined && seconds <= 0)) throw cascadeWithoutEnd();
+    return this.change(caller, 'app', name, {
+      seconds,
+      name: newName?.normalize('NFC') ?? newName,
+      cascade: cascade === 'true',
+    });
+  }
+
   /**
    * @throws ApiError `not_found`; `forbidden` when a token would extend its own expiration; `invalid_params` when the token
    *   would live too long
    */
-  async changeExpiry(caller: UserPrincipal, kind: Kind, name: string, seconds: number): Promise<TokenRecord> {
+  async change(caller: UserPrincipal, kind: Kind, name: string, change: TokenChange): Promise<TokenRecord> {
     const owner = ownerFor(caller);
     const tokenName = this.nameOf(kind, name);
-    const inTransaction = this.auditing('token.expiry_changed');
-    const changed = await this.tokens.changeExpiry(caller, tokenName, owner, seconds, inTransaction);
+    const notesExpiry = this.auditing('token.expiry_changed');
+    const notesName = this.auditing('token.renamed');
+    const inTransaction: InTransaction = async (tx, record, ended) => {
+      if (change.seconds !== undefined) await notesExpiry(tx, record, ended);
+      if (change.name !== undefined) await notesName(tx, record);
+    };
+    const changed = await this.tokens.changeHeld(caller, tokenName, owner, change, inTransaction);
     if (changed) return changed;
     // Only finds out why the statement refused.
     const { id } = orNotFound(await this.tokens.find(tokenName, owner), caller, name);
@@ -138,9 +171,10 @@ export class AppTokens {
   }
 
   /** @throws ApiError `not_found` */
-  async remove(caller: UserPrincipal, kind: Kind, name: string): Promise<void> {
+  async remove(caller: UserPrincipal, kind: Kind, name: string, { cascade }: Cascade = {}): Promise<void> {
     const inTransaction = this.auditing('token.deleted');
-    const removed = await this.tokens.remove(caller, this.nameOf(kind, name), ownerFor(caller), inTransaction);
+    const [tokenName, owner] = [this.nameOf(kind, name), ownerFor(caller)];
+    const removed = await this.tokens.remove(caller, tokenName, owner, { cascade: cascade === 'true' }, inTransaction);
     orNotFound(removed, caller, name);
   }
 
@@ -158,7 +192,8 @@ export class AppTokens {
     accounts: AtEpoch[] = [],
   ): Promise<string> {
     return this.revocations.transaction(async (tx) => {
-      await this.callers.holdUser(tx, caller, { accounts });
+      const lock = () => this.tokens.shareApp(tx, caller.appTokenId);
+      await this.callers.holdUser(tx, caller, { accounts, ...(kind === 'user' && { lock }) });
       const { secret, record } = await this.issueIn(tx, kind, request);
       await this.audit.record(tx, issuing(kind, record, caller));
       return secret;
@@ -188,7 +223,7 @@ export class AppTokens {
   }
 
   private auditing(kind: AuditKind) {
-    return (tx: EntityManager, { id, kind: tokenKind, accountId, expiresAt }: TokenRecord) =>
+    return (tx: EntityManager, { id, kind: tokenKind, accountId, expiresAt }: TokenRecord, ended?: number) =>
       this.audit.record(tx, {
         kind,
         subject: id,
@@ -196,6 +231,7 @@ export class AppTokens {
           kind: tokenKind,
           account: accountId,
           ...(kind === 'token.expiry_changed' && { expires_at: expiresAt }),
+          ...(ended !== undefined && { ended }),
         },
       });
   }

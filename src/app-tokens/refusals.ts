@@ -17,6 +17,9 @@ export const longerLifeForbidden = () => forbidden('seconds_until_expire', 'A to
 export const networksMissing = () => invalidParams({ networks: ['is required for the scope client-address'] });
 export const networksUnused = () => invalidParams({ networks: ['is only for the scope client-address'] });
 
+export const cascadeWithoutEnd = () =>
+  invalidParams({ cascade: ['is only for a seconds_until_expire of zero or less, which ends the token'] });
+
 /** MAX_APP_TOKENS_PER_ACCOUNT. */
 export const tooManyAppTokens = () =>
   conflict('You have reached the maximum number of application tokens. Delete one that you no longer use.');

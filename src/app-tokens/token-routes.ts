@@ -1,13 +1,14 @@
-import { Body, Delete, Get, HttpCode, Param, Patch, Query, Res, type Type } from '@nestjs/common';
+import { applyDecorators, Get, HttpCode, Param, Query, Res, type Type } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, NotesReads, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
-import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
+import type { ApiError } from '../errors/api-error.js';
+import { badCursor, LINK, linkToNext } from '../http/cursor.js';
 import type { TokenRecord } from '../tokens/tokens.store.js';
-import { Expiry } from './app-tokens.dto.js';
+import { TokenListQuery } from './app-tokens.dto.js';
 import { AppTokens, type Kind } from './app-tokens.service.js';
 import { badExpiry, longerLifeForbidden } from './refusals.js';
 
@@ -23,6 +24,49 @@ export interface ShownTokens<View, List> {
   toList: (tokens: View[]) => List;
 }
 
+const nameOf = (example: string) => ({ name: 'name', description: 'The token itself, or its id', example });
+
+type Described = Pick<ShownTokens<unknown, unknown>, 'noun' | 'example' | 'view'>;
+
+/** A route that changes the expiration of one token. @param more what else it does, and how it fails */
+export const ChangesToken = ({ noun, example, view }: Described, more?: { what: string; errors: ApiError[] }) =>
+  applyDecorators(
+    UserTokenRequired(),
+    ApiOperation({
+      summary: `Change the expiration of one ${noun}`,
+      description:
+        'Counted from now; zero or less expires it immediately. A token cannot extend its own expiration, and none lasts ' +
+        'longer than what it was created with on behalf of another account. A user token ends USER_TOKEN_MAX_TTL seconds ' +
+        `after it was created, whoever extends it.${more ? ` ${more.what}` : ''}`,
+    }),
+    ApiParam(nameOf(example)),
+    ApiOkResponse({ type: view }),
+    ApiErrors(
+      'app-token',
+      ...BODY_ERRORS,
+      badExpiry(),
+      ...(more?.errors ?? []),
+      badHeaders(),
+      longerLifeForbidden(),
+      'not_found',
+      'rate_limited',
+    ),
+  );
+
+/** A route that deletes one token. @param more what else it does */
+export const DeletesToken = ({ noun, example }: Described, more = '') =>
+  applyDecorators(
+    HttpCode(204),
+    UserTokenRequired(),
+    ApiOperation({
+      summary: `Delete one ${noun}`,
+      description: `Deletes the token permanently. To keep a record of it, expire it instead.${more && ` ${more}`}`,
+    }),
+    ApiParam(nameOf(example)),
+    ApiNoContentResponse(),
+    ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found', 'rate_limited'),
+  );
+
 /** The routes that application tokens and user tokens have in common, as a base class for their controllers.
  * @param kind the kind of the tokens
  */
@@ -30,8 +74,6 @@ export function tokenRoutes<View, List>(
   kind: Kind,
   { noun, example, view, list, toView, toList }: ShownTokens<View, List>,
 ) {
-  const NAME = { name: 'name', description: 'The token itself, or its id', example };
-
   // The decorator only sees methods of the class itself, not those of a subclass.
   @SpeaksDialect('app-token')
   class TokenRoutes {
@@ -43,72 +85,29 @@ export function tokenRoutes<View, List>(
     @ApiOperation({
       summary: `List ${noun}s`,
       description:
-        'Your own tokens; for admins, those of all accounts. Newest first, 100 per page; the `Link` header ' +
-        '(RFC 8288) points to the next page.',
+        'Your own tokens; for admins, those of all accounts. Each shows the App-Token that it was got through, and ' +
+        '`app_token` selects by it. Newest first, 100 per page; the `Link` header (RFC 8288) points to the next page.',
     })
-    @ApiCursor()
     @ApiOkResponse({ type: list, headers: LINK })
     @ApiErrors('app-token', badHeaders(), badCursor())
     async list(
       @CurrentPrincipal() caller: UserPrincipal,
-      @Query('cursor') cursor: string | undefined,
+      @Query() query: TokenListQuery,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<List> {
-      const { records, next } = await this.appTokens.list(caller, kind, cursor);
-      linkToNext(reply, next);
+      const { records, next } = await this.appTokens.list(caller, kind, query);
+      linkToNext(reply, next, query);
       return toList(records.map(toView));
     }
 
     @Get(':name')
     @UserTokenRequired()
     @ApiOperation({ summary: `Get one ${noun}`, description: 'The response never contains the token itself.' })
-    @ApiParam(NAME)
+    @ApiParam(nameOf(example))
     @ApiOkResponse({ type: view })
     @ApiErrors('app-token', badHeaders(), 'not_found')
     async get(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<View> {
       return toView(await this.appTokens.get(caller, kind, name));
-    }
-
-    @Patch(':name')
-    @UserTokenRequired()
-    @ApiOperation({
-      summary: `Change the expiration of one ${noun}`,
-      description:
-        'Counted from now; zero or less expires it immediately. A token cannot extend its own expiration, and none lasts ' +
-        'longer than what it was created with on behalf of another account. A user token ends USER_TOKEN_MAX_TTL seconds ' +
-        'after it was created, whoever extends it.',
-    })
-    @ApiParam(NAME)
-    @ApiOkResponse({ type: view })
-    @ApiErrors(
-      'app-token',
-      ...BODY_ERRORS,
-      badExpiry(),
-      badHeaders(),
-      longerLifeForbidden(),
-      'not_found',
-      'rate_limited',
-    )
-    async changeExpiry(
-      @CurrentPrincipal() caller: UserPrincipal,
-      @Param('name') name: string,
-      @Body() { seconds_until_expire }: Expiry,
-    ): Promise<View> {
-      return toView(await this.appTokens.changeExpiry(caller, kind, name, seconds_until_expire));
-    }
-
-    @Delete(':name')
-    @HttpCode(204)
-    @UserTokenRequired()
-    @ApiOperation({
-      summary: `Delete one ${noun}`,
-      description: 'Deletes the token permanently. To keep a record of it, expire it instead.',
-    })
-    @ApiParam(NAME)
-    @ApiNoContentResponse()
-    @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, badHeaders(), 'not_found', 'rate_limited')
-    async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<void> {
-      await this.appTokens.remove(caller, kind, name);
     }
   }
   return TokenRoutes;

@@ -1,22 +1,24 @@
-import { Body, Controller, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Param, Patch, Post } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
-import { EXAMPLE_TOKEN, LoginAnswer, NewToken, TokenList, TokenView, toTokenView } from './app-tokens.dto.js';
+import { EXAMPLE_TOKEN, Expiry, LoginAnswer, NewToken, TokenList, TokenView, toTokenView } from './app-tokens.dto.js';
 import { badUser, onBehalfForbidden, onOwnBehalf } from './refusals.js';
-import { tokenRoutes } from './token-routes.js';
+import { ChangesToken, DeletesToken, tokenRoutes } from './token-routes.js';
 
-const UserTokenRoutes = tokenRoutes('user', {
+const SHOWN = {
   noun: 'user token',
   example: EXAMPLE_TOKEN,
   view: TokenView,
   list: TokenList,
   toView: toTokenView,
-  toList: (tokens): TokenList => ({ tokens }),
-});
+  toList: (tokens: TokenView[]): TokenList => ({ tokens }),
+};
+
+const UserTokenRoutes = tokenRoutes('user', SHOWN);
 
 @ApiTags('app-token')
 @SpeaksDialect('app-token')
@@ -45,5 +47,21 @@ export class UserTokensController extends UserTokenRoutes {
   )
   async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
+  }
+
+  @Patch(':name')
+  @ChangesToken(SHOWN)
+  async changeExpiry(
+    @CurrentPrincipal() caller: UserPrincipal,
+    @Param('name') name: string,
+    @Body() { seconds_until_expire }: Expiry,
+  ): Promise<TokenView> {
+    return toTokenView(await this.appTokens.change(caller, 'user', name, { seconds: seconds_until_expire }));
+  }
+
+  @Delete(':name')
+  @DeletesToken(SHOWN)
+  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<void> {
+    await this.appTokens.remove(caller, 'user', name);
   }
 }

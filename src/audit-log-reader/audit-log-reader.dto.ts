@@ -103,6 +103,14 @@ export class AuditEventView {
   app_token!: string | null;
 
   @ApiProperty({
+    description: 'The name of that App-Token; `null` if it has none, or is gone',
+    type: String,
+    nullable: true,
+    example: 'The till',
+  })
+  app_token_name!: string | null;
+
+  @ApiProperty({
     description: 'The account on whose behalf the actor acted',
     type: String,
     format: 'uuid',
@@ -161,6 +169,7 @@ export function toAuditEventView(record: AuditRecord): AuditEventView {
     account: record.actorId,
     client: record.clientId,
     app_token: record.appTokenId,
+    app_token_name: record.appTokenName,
     on_behalf_of: record.onBehalfOf,
     subject: record.subject,
     address: record.address,

@@ -6,7 +6,7 @@ import { isUuid } from '../http/validation.js';
 import type { AuditEventEntity } from '../audit-log/audit-events.entity.js';
 import type { AuditFilter } from './audit-log-reader.dto.js';
 
-export type AuditRecord = AuditEventEntity & { email: string | null };
+export type AuditRecord = AuditEventEntity & { email: string | null; appTokenName: string | null };
 
 /** The SQL condition of each filter. An index serves each of them, newest first. */
 const CONDITIONS = {
@@ -51,7 +51,8 @@ export function listStatement(
   const statement = `
     SELECT e.id, e.at, e.kind, e.outcome, e.actor_id AS "actorId", e.client_id AS "clientId",
       e.app_token_id AS "appTokenId", e.on_behalf_of AS "onBehalfOf", e.subject, e.address,
-      e.request_id AS "requestId", e.details, m.email, ${NEWEST_FIRST.micros}
+      e.request_id AS "requestId", e.details, m.email, ${NEWEST_FIRST.micros},
+      (SELECT t.name FROM tokens t WHERE t.id = e.app_token_id) AS "appTokenName"
     FROM audit_events e LEFT JOIN audit_emails m ON m.event_id = e.id
     ${where(conditions)} ${NEWEST_FIRST.orderBy} LIMIT ${limit}`;
   return { statement, values };

@@ -57,6 +57,7 @@ export const AUDIT_KINDS = [
   'token.issued',
   'token.listed',
   'token.read',
+  'token.renamed',
   'token.revoked',
 ] as const;
 

@@ -134,7 +134,12 @@ export class Bootstrap {
   }
 
   private async addAppToken(tx: EntityManager, accountId: string, secret: string): Promise<void> {
-    const { record } = await this.tokens.issue(tx, 'app', { secret, accountId, scopes: APP_TOKEN_SCOPES });
+    const { record } = await this.tokens.issue(tx, 'app', {
+      secret,
+      accountId,
+      name: 'bootstrap',
+      scopes: APP_TOKEN_SCOPES,
+    });
     const details = { kind: 'app', account: accountId, scopes: APP_TOKEN_SCOPES, bootstrap: true };
     await this.audit.record(tx, { kind: 'token.issued', subject: record.id, details });
   }

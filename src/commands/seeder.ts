@@ -121,8 +121,12 @@ export class Seeder {
     people: Map<string, string>,
   ): Promise<Pick<Seeded, 'appToken' | 'frontendAppToken' | 'userToken' | 'apiToken'>> {
     const owner = idIn(people, data.APPLICATION_OWNER);
-    const appToken = await this.issue(tx, 'app', { accountId: owner });
-    const frontendAppToken = await this.issue(tx, 'app', { accountId: adminId, scopes: ['frontend'] });
+    const appToken = await this.issue(tx, 'app', { accountId: owner, name: 'Reader' });
+    const frontendAppToken = await this.issue(tx, 'app', {
+      accountId: adminId,
+      name: 'Gateway frontend',
+      scopes: ['frontend'],
+    });
     const userToken = await this.issue(tx, 'user', { accountId: owner });
     await this.issue(tx, 'user', { accountId: owner, lifetime: 0 });
     await this.issue(tx, 'user', { accountId: idIn(people, data.ACTED_FOR), actorId: adminId });

@@ -22,6 +22,8 @@ export const EMAIL_LOCKS = NAMESPACE + 1;
 export const TOKEN_COUNT_LOCKS = NAMESPACE + 2;
 /** The first number of the locks on keys of requests; the second one is a hash of the key. */
 export const IDEMPOTENCY_LOCKS = NAMESPACE + 29;
+/** The first number of the locks on what was got through an App-Token; the second one is a hash of its id. */
+export const APP_TOKEN_LOCKS = NAMESPACE + 28;
 /** The first number of the locks on the failed sign-ins of an account; the second one is a hash of its email. */
 export const SIGN_IN_LOCKS = NAMESPACE + 13;
 

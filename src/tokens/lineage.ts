@@ -21,5 +21,5 @@ export const endOfLineage = (lineage: string) => `
 export const tagsOfLineage = (lineage: string) => `
   CASE WHEN ${lineage} IS NOT NULL THEN ARRAY(
     SELECT tag FROM tokens m, LATERAL (
-      VALUES ('token ' || m.id), ('account ' || m.account_id), ('account ' || m.actor_id)) AS tags (tag)
+      VALUES ('token ' || m.id), ('token ' || m.app_token_id), ('account ' || m.account_id), ('account ' || m.actor_id)) AS tags (tag)
     WHERE m.id = ANY (${lineage}) AND tag IS NOT NULL) END`;

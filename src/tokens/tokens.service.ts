@@ -15,11 +15,13 @@ import { ClientTokenStore, type IntrospectedToken } from './client-tokens.store.
 import { digestOf, hintOf } from './digest.js';
 import type { PaymentType, ServiceMode, TokenFilter, TokenHolder, TokenSource } from './gateway-tokens.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
+import { GotThroughStore } from './got-through.store.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import {
   TokenStore,
   type NewToken,
   type Owner,
+  type TokenListFilter,
   type TokenName,
   type TokenRecord,
   type VerifiedToken,
@@ -56,8 +58,21 @@ export interface TokenRequest {
   secret?: string | undefined;
 }
 
-/** Called in the same transaction, for instance to record an audit event. */
-export type InTransaction = (tx: EntityManager, record: TokenRecord) => Promise<void>;
+/**
+ * Called in the same transaction, for instance to record an audit event.
+ * @param ended how many tokens that were got through it have ended too; undefined: that was not asked for
+ */
+export type InTransaction = (tx: EntityManager, record: TokenRecord, ended?: number) => Promise<void>;
+
+/** What changes of a token that an account holds. */
+export interface TokenChange {
+  /** When it expires, in seconds from now. */
+  seconds?: number | undefined;
+  /** Null: none. */
+  name?: string | null | undefined;
+  /** Whether the user tokens that were got through it end. */
+  cascade?: boolean;
+}
 
 export interface IssuedToken {
   /** Cannot be shown again. */
@@ -78,6 +93,7 @@ export class Tokens implements OnModuleInit {
     private readonly store: TokenStore,
     private readonly gateway: GatewayTokenStore,
     private readonly clients: ClientTokenStore,
+    private readonly through: GotThroughStore,
     private readonly callers: Callers,
     private readonly uses: TokenLastUsed,
     private readonly revocations: Revocations,
@@ -126,6 +142,11 @@ export class Tokens implements OnModuleInit {
     const ended = await this.store.endExcess(tx, request.accountId, request.actorId ?? null, most);
     for (const id of ended) await this.revocations.announce(tx, `token ${id}`);
     return { ...issued, ended };
+  }
+
+  /** See {@link GotThroughStore.share}. */
+  shareApp(tx: EntityManager, appTokenId: string): Promise<void> {
+    return this.through.share(tx, appTokenId);
   }
 
   /** Makes an `api` token, unless the App-Token that asks for it has ended; then undefined. */
@@ -186,28 +207,33 @@ export class Tokens implements OnModuleInit {
   /** @returns a page of records, newest first, and where the next one begins */
   async list(
     kind: TokenKind,
-    owner: Owner,
+    filter: TokenListFilter,
     { limit, after }: { limit: number; after: Cursor | undefined },
   ): Promise<Page<TokenRecord>> {
-    return pageOf(await this.store.list(kind, owner, limit + 1, after), limit);
+    return pageOf(await this.store.list(kind, filter, limit + 1, after), limit);
   }
 
   /**
-   * See {@link TokenStore.changeExpiry}. User tokens may become as old as USER_TOKEN_MAX_TTL. The expiration of the caller's
+   * See {@link TokenStore.changeExpiry} and {@link TokenStore.rename}. User tokens may become as old as USER_TOKEN_MAX_TTL. The expiration of the caller's
    * own tokens cannot be extended.
    *
+   * @returns undefined when there is no such token, or its expiration cannot be extended so far; nothing has changed then
    * @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile
    */
-  changeExpiry(
+  changeHeld(
     caller: UserPrincipal,
     name: TokenName,
     owner: Owner,
-    seconds: number,
+    { seconds, name: newName, cascade = false }: TokenChange,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
     const limits = { mayNotLengthen: [caller.appTokenId, caller.userTokenId], oldest: this.oldest(name.kind) };
-    const change = (tx: EntityManager) => this.store.changeExpiry(tx, name, owner, { seconds, ...limits });
-    return this.changeAs(caller, { name, owner }, change, inTransaction);
+    const change = async (tx: EntityManager) => {
+      const changed = seconds === undefined || (await this.store.changeExpiry(tx, name, owner, { seconds, ...limits }));
+      if (!changed || newName === undefined) return changed === true ? undefined : changed;
+      return this.store.rename(tx, name, owner, newName);
+    };
+    return this.changeAs(caller, { name, owner, cascade }, change, inTransaction);
   }
 
   /** @returns the most seconds from now that the expiration of a token can be set to; null: any */
@@ -220,9 +246,10 @@ export class Tokens implements OnModuleInit {
     caller: UserPrincipal,
     name: TokenName,
     owner: Owner,
+    { cascade = false }: Pick<TokenChange, 'cascade'>,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    return this.changeAs(caller, { name, owner }, (tx) => this.store.remove(tx, name, owner), inTransaction);
+    return this.changeAs(caller, { name, owner, cascade }, (tx) => this.store.remove(tx, name, owner), inTransaction);
   }
 
   /** @returns the description of a token of any kind, if it is good */
@@ -319,14 +346,20 @@ export class Tokens implements OnModuleInit {
   /** Like {@link change}, by a user, who is held together with the token that they change. */
   private changeAs(
     caller: UserPrincipal,
-    token: { name: TokenName; owner: Owner },
+    { name, owner, cascade }: { name: TokenName; owner: Owner; cascade: boolean },
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    return this.change(async (tx) => {
-      await this.callers.holdUser(tx, caller, { token });
-      return change(tx);
-    }, inTransaction);
+    return this.change(
+      async (tx) => {
+        const lock = async () => {
+          if (cascade) await this.through.lock(tx, name, owner);
+        };
+        await this.callers.holdUser(tx, caller, { token: { name, owner }, lock });
+        return change(tx);
+      },
+      async (tx, changed) => inTransaction(tx, changed, cascade ? await this.through.end(tx, changed.id) : undefined),
+    );
   }
 
   /** Changes one token so that what is remembered of it no longer holds: one transaction, one announcement. */

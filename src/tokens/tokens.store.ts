@@ -59,6 +59,8 @@ export interface TokenRecord {
   name: string | null;
   /** See {@link VerifiedToken}. */
   appTokenId: string | null;
+  /** The name of that App-Token. Absent: it was not asked for. */
+  appTokenName?: string | null;
   description: string | null;
   createdBy: string | null;
   source: TokenSource;
@@ -107,6 +109,11 @@ export interface TokenName {
 /** The account whose tokens are meant; null: everybody's. */
 export type Owner = string | null;
 
+export interface TokenListFilter {
+  owner: Owner;
+  appTokenId?: string | undefined;
+}
+
 /** The columns of a {@link TokenRecord}. */
 export const RECORD = `
   id, kind, hint, scopes, networks, account_id AS "accountId", actor_id AS "actorId", gateway_account_id AS "gatewayAccountId",
@@ -114,6 +121,10 @@ export const RECORD = `
   coalesce(source, 'API') AS source, coalesce(payment_type, 'CARD') AS "paymentType",
   service_external_id AS "serviceExternalId", service_mode AS "serviceMode", created_at AS "createdAt",
   expires_at AS "expiresAt", revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
+
+/** The columns of a {@link TokenRecord}, with the name of the App-Token. @param tokens the table, or its alias */
+const recordOf = (tokens: string) =>
+  `${RECORD}, (SELECT app.name FROM tokens app WHERE app.id = ${tokens}.app_token_id) AS "appTokenName"`;
 
 const NEWEST_FIRST = keyset('created_at', 'id', 'DESC');
 
@@ -327,24 +338,34 @@ export class TokenStore {
   async find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       this.manager,
-      `SELECT ${RECORD} FROM tokens WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)`,
+      `SELECT ${recordOf('tokens')} FROM tokens
+       WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)`,
       [name.value, name.kind, owner],
     );
     return row;
   }
 
-  /** @returns at most `limit` records after the cursor that are not revoked, newest first */
-  list(kind: TokenKind, owner: Owner, limit: number, after: Cursor | undefined): Promise<(TokenRecord & Cursor)[]> {
+  /**
+   * @param filter.appTokenId only what was got through this App-Token
+   * @returns at most `limit` records after the cursor that are not revoked, newest first
+   */
+  list(
+    kind: TokenKind,
+    { owner, appTokenId }: TokenListFilter,
+    limit: number,
+    after: Cursor | undefined,
+  ): Promise<(TokenRecord & Cursor)[]> {
     const values: unknown[] = [kind];
     const conditions = [
       'kind = $1',
       'revoked_at IS NULL',
       ...(owner === null ? [] : [`account_id = $${values.push(owner)}`]),
+      ...(appTokenId === undefined ? [] : [`app_token_id = $${values.push(appTokenId)}`]),
       ...NEWEST_FIRST.behind(after, values),
     ];
     return sql<TokenRecord & Cursor>(
       this.manager,
-      `SELECT ${RECORD}, ${NEWEST_FIRST.micros} FROM tokens
+      `SELECT ${recordOf('tokens')}, ${NEWEST_FIRST.micros} FROM tokens
        ${where(conditions)} ${NEWEST_FIRST.orderBy} LIMIT ${limit}`,
       values,
     );
@@ -370,8 +391,19 @@ export class TokenStore {
        WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)
          AND (expires_at >= now() + ${SECONDS} OR (id <> ALL ($5::uuid[])
            AND coalesce(now() + ${SECONDS} <= ${latest('$6')}, true)))
-       RETURNING ${RECORD}`,
+       RETURNING ${recordOf('t')}`,
       [name.value, name.kind, owner, seconds, mayNotLengthen, oldest],
+    );
+    return row;
+  }
+
+  /** @returns the record, unless it has been revoked or has another owner */
+  async rename(tx: EntityManager, name: TokenName, owner: Owner, to: string | null): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `UPDATE tokens t SET name = $4
+       WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3) RETURNING ${recordOf('t')}`,
+      [name.value, name.kind, owner, to],
     );
     return row;
   }
@@ -427,11 +459,21 @@ export function named(name: TokenName): string {
   return `${name.by} = $1 AND ${ofKind('kind')}`;
 }
 
-function tagsOf({ id, accountId, actorId, gatewayAccountId, clientId }: VerifiedToken): RevocationTag[] {
+function tagsOf({
+  id,
+  kind,
+  accountId,
+  actorId,
+  gatewayAccountId,
+  clientId,
+  appTokenId,
+}: VerifiedToken): RevocationTag[] {
   const tags: RevocationTag[] = [`token ${id}`];
   if (accountId !== null) tags.push(`account ${accountId}`);
   if (actorId !== null) tags.push(`account ${actorId}`);
   if (gatewayAccountId !== null) tags.push(`gateway ${gatewayAccountId}`);
   if (clientId !== null) tags.push(`client ${clientId}`);
+  // Whose end may be the end of what was got through it.
+  if (kind === 'user' && appTokenId !== null) tags.push(`token ${appTokenId}`);
   return tags;
 }

@@ -118,7 +118,10 @@ describe.each(LISTS)('seconds_until_expire at %s', (path) => {
     const secret = (await create(DAY)).body[field] as string;
     for (const body of [{}, undefined, '']) {
       const answer = await server.call('PATCH', `${path}/${secret}`, body, admin.headers);
-      expect(outcome(answer)).toEqual([400, { errors: { seconds_until_expire: WHOLE } }]);
+      // An App-Token has a name that can be changed, too.
+      const nothing = { request: 'The body has no fields: there is nothing to change.' };
+      const errors = field === 'token' ? { seconds_until_expire: WHOLE } : nothing;
+      expect(outcome(answer)).toEqual([400, { errors }]);
     }
     expect(await lifetimeOf(secret)).toBe(DAY);
   });
@@ -270,7 +273,7 @@ describe('Deleting a Token', () => {
 describe('Records', () => {
   it('of App-Tokens show these fields, in lists too, and never a secret', async () => {
     const user = await signedInUser(server);
-    const secret = await newAppToken(server, admin, { scopes: ['frontend'] });
+    const secret = await newAppToken(server, admin, { name: 'The till', scopes: ['frontend'] });
     const { id } = await rowOf(database, secret);
     const one = await get(`/api/v1/app_tokens/${secret}`, admin.headers);
     const record = {
@@ -282,6 +285,8 @@ describe('Records', () => {
       owner: admin.id,
       scopes: ['frontend'],
       actor: null,
+      name: 'The till',
+      app_token: { id: (await rowOf(database, admin.appToken)).id, name: null },
     };
     expect(outcome(one)).toEqual([200, record]);
     const list = await get('/api/v1/app_tokens/', admin.headers);
@@ -293,7 +298,14 @@ describe('Records', () => {
     }
     // It was used to log in.
     await server.app.get(TokenLastUsed).flush();
-    const used = { last_used_at: TIME, hint: user.appToken.slice(-4), owner: user.id, scopes: [] };
+    const used = {
+      last_used_at: TIME,
+      hint: user.appToken.slice(-4),
+      owner: user.id,
+      scopes: [],
+      name: null,
+      app_token: null,
+    };
     expect((await get('/api/v1/app_tokens/', user.headers)).body).toEqual({
       app_tokens: [{ ...record, ...used, id: UUID }],
     });
@@ -304,7 +316,9 @@ describe('Records', () => {
     const obo = await oboToken(server, admin, user.id);
     const { status, body } = await get('/api/v1/tokens/', user.headers);
     expect(status).toBe(200);
-    const record = (secret: string, actor: string | null) => ({
+    const through = { id: (await rowOf(database, user.appToken)).id, name: null };
+    const throughAdmin = { id: (await rowOf(database, admin.appToken)).id, name: null };
+    const record = (secret: string, actor: string | null, app_token: object) => ({
       id: UUID,
       hint: secret.slice(-4),
       created_at: TIME,
@@ -313,8 +327,9 @@ describe('Records', () => {
       owner: user.id,
       scopes: [],
       actor,
+      app_token,
     });
-    expect(body).toEqual({ tokens: [record(obo, admin.id), record(user.token, null)] });
+    expect(body).toEqual({ tokens: [record(obo, admin.id, throughAdmin), record(user.token, null, through)] });
     expect(JSON.stringify(body)).not.toMatch(/[0-9a-f]{32}/);
   });
 

@@ -288,6 +288,19 @@ const ACTS: Acts = [
     },
   ],
   [
+    'an App-Token that has another name, which is not in the log',
+    async () => {
+      const subject = await idOf(await newAppToken(server, user, { name: 'The till' }));
+      return {
+        request: asked('PATCH', `/api/v1/app_tokens/${subject}`, { name: 'Another till' }, user.headers),
+        status: 200,
+        leaves: async () => [
+          { kind: 'token.renamed', ...(await by(user)), subject, details: { kind: 'app', account: user.id } },
+        ],
+      };
+    },
+  ],
+  [
     'a token that lives for another time',
     async () => {
       const subject = await idOf(await newAppToken(server, user));

@@ -111,6 +111,7 @@ const SHOWN = {
     'token.issued',
     'token.listed',
     'token.read',
+    'token.renamed',
     'token.revoked',
   ],
 } satisfies Record<string, AuditKind[]>;
