@@ -31,6 +31,7 @@ import {
   toAdminAccountView,
 } from './account-admin.dto.js';
 import { AccountAdmin, answersForClients, lastAdmin } from './account-admin.service.js';
+import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
 export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
@@ -104,6 +105,7 @@ export class AccountAdminController {
 
   @Patch(':id')
   @UserTokenRequired()
+  @ConditionalChange()
   @TakesLargeBodies()
   @ApiOperation({
     summary: 'Update, disable or enable an account',
@@ -120,6 +122,7 @@ export class AccountAdminController {
   @ApiErrors(
     'app-token',
     ...BODY_ERRORS,
+    ...IF_MATCH_ERRORS,
     BAD_ROLE,
     currentPasswordNeeded(),
     ...OWN_ACCOUNT_ERRORS,

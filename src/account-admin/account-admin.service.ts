@@ -27,8 +27,10 @@ import {
   type AccountChanges,
   type AccountFilter,
   type NewAccountBody,
+  toAdminAccountView,
 } from './account-admin.dto.js';
 import { AccountAdminStore, type AccountBefore, type AdminAccount } from './account-admin.store.js';
+import { requireMatch } from '../http/if-match.js';
 
 export const lastAdmin = () => conflict('This is the last enabled admin who can sign in. Create another admin first.');
 export const answersForClients = () =>
@@ -122,7 +124,13 @@ export class AccountAdmin {
     if (takesOver(changes) && id.toLowerCase() === caller.accountId) {
       await this.reauthentication.requireForChange(caller, current_password);
     }
-    const change = (tx: EntityManager, before: AccountBefore) => this.change(tx, before, changes);
+    const change = async (tx: EntityManager, before: AccountBefore) => {
+      await requireMatch(async () => {
+        const account = await this.store.find(before.id, tx);
+        return account && toAdminAccountView(account);
+      });
+      return this.change(tx, before, changes);
+    };
     const account = await this.changeLocked(caller, id, change, changes.email);
     this.emailLinks.wake();
     return account;

@@ -95,8 +95,8 @@ export class AccountAdminStore {
     private readonly manager: EntityManager,
   ) {}
 
-  async find(id: string): Promise<AdminAccount | undefined> {
-    const [row] = await sql<AdminAccount>(this.manager, `SELECT ${ACCOUNT} FROM accounts a WHERE a.id = $1`, [id]);
+  async find(id: string, manager = this.manager): Promise<AdminAccount | undefined> {
+    const [row] = await sql<AdminAccount>(manager, `SELECT ${ACCOUNT} FROM accounts a WHERE a.id = $1`, [id]);
     return row;
   }
 

@@ -12,7 +12,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { notYours } from '../errors/api-error.js';
 import { idIn } from '../http/validation.js';
 import { ApiErrors } from '../openapi/api-errors.js';
-import { AccountAnswer, EXAMPLE_ID } from './accounts.dto.js';
+import { AccountAnswer, EXAMPLE_ID, toAccountAnswer } from './accounts.dto.js';
 import { ClientAccountView, toClientAccountView } from './client-accounts.dto.js';
 import { ClientAccounts } from './client-accounts.service.js';
 
@@ -50,6 +50,6 @@ export class AccountsController {
     }
     const { accountId, email } = principal;
     if (id.toLowerCase() !== accountId) throw notYours(idIn(id));
-    return { data: { id: accountId, email } };
+    return toAccountAnswer({ id: accountId, email });
   }
 }

@@ -16,3 +16,6 @@ export class AccountAnswer {
   @ApiProperty()
   data!: AccountView;
 }
+
+/** What account holders see of themselves. */
+export const toAccountAnswer = (data: AccountView): AccountAnswer => ({ data });

@@ -64,6 +64,12 @@ export class AccountStore {
     return this.manager.findOneBy(AccountEntity, { id, disabledAt: IsNull() });
   }
 
+  /** @returns null for an account that has none */
+  async emailOf(tx: EntityManager, id: string): Promise<string | null> {
+    const account = await tx.findOne(AccountEntity, { select: { id: true, email: true }, where: { id } });
+    return account?.email ?? null;
+  }
+
   /** @returns the enabled admin that was made first */
   findFirstAdmin(tx: EntityManager): Promise<AccountEntity | null> {
     return tx.findOne(AccountEntity, {

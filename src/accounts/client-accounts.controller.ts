@@ -54,6 +54,7 @@ import {
 } from './client-accounts.dto.js';
 import { changesOrganisationsOnly, ClientAccounts, organisationsOnly } from './client-accounts.service.js';
 import { NO_NETWORK } from './networks.js';
+import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
 const ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 const READ_ERRORS = [badAccessToken(), insufficientScope('accounts:read'), 'rate_limited'] as const;
@@ -70,10 +71,12 @@ const DescribedUpdate = (summary: string) =>
         'where they do.',
     }),
     ApiParam(ID),
+    ConditionalChange(),
     ApiOkResponse({ type: ChangedAccountView }),
     ApiErrors(
       'connect',
       ...BODY_ERRORS,
+      ...IF_MATCH_ERRORS,
       BAD_NETWORK,
       ...WRITE_ERRORS,
       changesOrganisationsOnly(),

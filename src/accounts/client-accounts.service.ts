@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { CONFIG, type Config } from '../config/config.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
@@ -12,7 +13,13 @@ import { Callers } from '../tokens/callers.service.js';
 import { auditedFields, readFields, spelling, tidy, type AccountFieldsBody } from './account-fields.js';
 import { AccountLists } from './account-lists.store.js';
 import { takenName } from './account-conflicts.js';
-import { MOST_PER_PAGE, type AccountChange, type AccountPage, type NewOrganisation } from './client-accounts.dto.js';
+import {
+  MOST_PER_PAGE,
+  toClientAccountView,
+  type AccountChange,
+  type AccountPage,
+  type NewOrganisation,
+} from './client-accounts.dto.js';
 import {
   ClientAccountStore,
   NAME_TAKEN,
@@ -21,6 +28,7 @@ import {
   type Overlaps,
 } from './client-accounts.store.js';
 import { readNetwork } from './networks.js';
+import { requireMatch } from '../http/if-match.js';
 
 /**
  * How OAuth2 clients see and change accounts. A change is refused as `unauthorized` when the client or the credential
@@ -29,6 +37,7 @@ import { readNetwork } from './networks.js';
 @Injectable()
 export class ClientAccounts {
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly store: ClientAccountStore,
     private readonly lists: AccountLists,
@@ -78,8 +87,12 @@ export class ClientAccounts {
   ): Promise<{ account: ClientAccount; overlaps: Overlaps }> {
     const change = readFields(named(fields));
     if (!isUuid(id)) throw notFound();
-    if (Object.keys(change).length === 0) return this.changed(client, id);
+    if (Object.keys(change).length === 0) {
+      await requireMatch(() => this.viewOf(client, id));
+      return this.changed(client, id);
+    }
     const isChanged = await this.manager.transaction(async (tx) => {
+      await requireMatch(() => this.lockedView(tx, client, id));
       const updated = await this.store.update(tx, id, change);
       if (updated === NAME_TAKEN) throw takenName();
       if (!updated) return false;
@@ -113,6 +126,21 @@ export class ClientAccounts {
     // Only finds out why the statement refused.
     await this.get(client, id);
     throw organisationsOnly();
+  }
+
+  private async lockedView(tx: EntityManager, client: ClientPrincipal, id: string): Promise<object | undefined> {
+    await this.store.lock(tx, id);
+    return this.viewOf(client, id, tx);
+  }
+
+  /** As a GET shows it. */
+  private async viewOf(
+    { clientId }: ClientPrincipal,
+    id: string,
+    manager?: EntityManager,
+  ): Promise<object | undefined> {
+    const account = await this.store.find(id, clientId, manager);
+    return account && toClientAccountView(account, this.config.publicUrl);
   }
 
   /** Overlaps are searched after the commit: of two accounts that get them at the same time, one finds the other. */

@@ -65,9 +65,9 @@ export class ClientAccountStore {
   constructor(private readonly manager: EntityManager) {}
 
   /** @returns the account, also a person whom an identification of the client has found */
-  async find(id: string, clientId: string): Promise<ClientAccount | undefined> {
+  async find(id: string, clientId: string, manager = this.manager): Promise<ClientAccount | undefined> {
     const [row] = await sql<ClientAccount>(
-      this.manager,
+      manager,
       `SELECT ${ACCOUNT} FROM accounts a
        WHERE a.id = $1 AND a.disabled_at IS NULL AND (${FOR_CLIENTS} OR ${FOUND_BY_CLIENT})`,
       [id, clientId],
@@ -146,6 +146,11 @@ export class ClientAccountStore {
       [id],
     );
     return { found: rows.slice(0, MOST_OVERLAPS), count: rows.length };
+  }
+
+  /** Locks an account against changes, until the transaction ends. */
+  async lock(tx: EntityManager, id: string): Promise<void> {
+    await sql(tx, 'SELECT 1 AS one FROM accounts WHERE id = $1 FOR NO KEY UPDATE', [id]);
   }
 
   /**

@@ -23,7 +23,16 @@ import {
   type TokenRequest,
 } from '../tokens/tokens.service.js';
 import { PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
-import type { AppTokenChange, Cascade, Login, NewAppToken, NewToken, TokenListQuery } from './app-tokens.dto.js';
+import {
+  toAppTokenView,
+  toTokenView,
+  type AppTokenChange,
+  type Cascade,
+  type Login,
+  type NewAppToken,
+  type NewToken,
+  type TokenListQuery,
+} from './app-tokens.dto.js';
 import {
   badUser,
   cascadeWithoutEnd,
@@ -160,7 +169,13 @@ export class AppTokens {
       if (change.seconds !== undefined) await notesExpiry(tx, record, ended);
       if (change.name !== undefined) await notesName(tx, record);
     };
-    const changed = await this.tokens.changeHeld(caller, tokenName, owner, change, inTransaction);
+    const changed = await this.tokens.changeHeld(
+      caller,
+      tokenName,
+      owner,
+      { ...change, toView: VIEWS[kind] },
+      inTransaction,
+    );
     if (changed) return changed;
     // Only finds out why the statement refused.
     const { id } = orNotFound(await this.tokens.find(tokenName, owner), caller, name);
@@ -236,6 +251,8 @@ export class AppTokens {
       });
   }
 }
+
+const VIEWS = { app: toAppTokenView, user: toTokenView };
 
 /** Only an App-Token that passes on addresses has networks, from which it may do so. @throws ApiError `invalid_params` */
 function refuseNetworks(scopes: string[], networks: string[] = []): void {

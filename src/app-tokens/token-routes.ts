@@ -11,6 +11,7 @@ import type { TokenRecord } from '../tokens/tokens.store.js';
 import { TokenListQuery } from './app-tokens.dto.js';
 import { AppTokens, type Kind } from './app-tokens.service.js';
 import { badExpiry, longerLifeForbidden } from './refusals.js';
+import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
 /** How the routes of one kind of token represent it. */
 export interface ShownTokens<View, List> {
@@ -32,6 +33,7 @@ type Described = Pick<ShownTokens<unknown, unknown>, 'noun' | 'example' | 'view'
 export const ChangesToken = ({ noun, example, view }: Described, more?: { what: string; errors: ApiError[] }) =>
   applyDecorators(
     UserTokenRequired(),
+    ConditionalChange(),
     ApiOperation({
       summary: `Change the expiration of one ${noun}`,
       description:
@@ -44,6 +46,7 @@ export const ChangesToken = ({ noun, example, view }: Described, more?: { what: 
     ApiErrors(
       'app-token',
       ...BODY_ERRORS,
+      ...IF_MATCH_ERRORS,
       badExpiry(),
       ...(more?.errors ?? []),
       badHeaders(),

@@ -12,6 +12,7 @@ export const STATUS_OF = {
   method_not_allowed: 405,
   too_slow: 408,
   conflict: 409,
+  precondition_failed: 412,
   body_too_large: 413,
   unsupported_media_type: 415,
   invalid_params: 422,

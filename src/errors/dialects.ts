@@ -51,6 +51,7 @@ const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | s
 /** The account dialect has a fixed list of ids; the codes that are not on it become `bad_request`. */
 const accountIds: Partial<Record<ApiError['code'], string>> = {
   method_not_allowed: 'bad_request',
+  precondition_failed: 'bad_request',
   too_slow: 'bad_request',
   head_too_large: 'bad_request',
   body_too_large: 'bad_request',
@@ -69,6 +70,7 @@ const oauthCodes: Record<ApiError['code'], string> = {
   too_slow: 'invalid_request',
   head_too_large: 'invalid_request',
   conflict: 'invalid_request',
+  precondition_failed: 'invalid_request',
   body_too_large: 'invalid_request',
   unsupported_media_type: 'invalid_request',
   invalid_params: 'invalid_request',

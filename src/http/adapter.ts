@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -13,6 +13,7 @@ import { limitBodies, readBodies } from './body.js';
 import { canonicalAddress } from './client-address.js';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import { rememberRequests } from './current-request.js';
+import { etagOf } from './etag.js';
 import { bareHeaders } from './parser-errors.js';
 import { refuseHead } from './request-head.js';
 import { RouteTable } from './routes.js';
@@ -169,11 +170,6 @@ function setCaching(request: FastifyRequest, reply: FastifyReply, payload: unkno
   if (!matches(request.headers['if-none-match'], etag)) return payload;
   void reply.code(304).removeHeader('content-length');
   return '';
-}
-
-/** @returns the entity tag of what is served (RFC 9110 section 8.8.3) */
-export function etagOf(content: string | Buffer): string {
-  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 27)}"`;
 }
 
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {

@@ -31,6 +31,7 @@ import {
   toOauthClientView,
 } from './oauth-clients.dto.js';
 import { OauthClients, twoSecrets } from './oauth-clients.service.js';
+import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
 const ID = { name: 'id', description: 'The `client_id`', example: EXAMPLE_CLIENT_ID };
 const SECRET_ID = {
@@ -108,13 +109,14 @@ export class OauthClientsController {
 
   @Patch(':id')
   @UserTokenRequired()
+  @ConditionalChange()
   @ApiOperation({
     summary: 'Update an OAuth2 client',
     description: 'Admins only. Scopes that are removed from the client are removed from its access tokens too.',
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: OauthClientView })
-  @ApiErrors('app-token', ...BODY_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
+  @ApiErrors('app-token', ...BODY_ERRORS, ...IF_MATCH_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async update(
     @CurrentPrincipal() caller: UserPrincipal,
     @Param('id') id: string,

@@ -17,7 +17,7 @@ import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { digestOf, hintOf } from '../tokens/digest.js';
 import { Callers } from '../tokens/callers.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
-import type { NewSecret } from './oauth-clients.dto.js';
+import { toOauthClientView, type NewSecret } from './oauth-clients.dto.js';
 import {
   OauthClientStore,
   type ClientChange,
@@ -25,6 +25,7 @@ import {
   type LockedClient,
   type Maker,
 } from './oauth-clients.store.js';
+import { requireMatch } from '../http/if-match.js';
 
 /** Generated ids are uuids; BOOTSTRAP_CLIENT_ID may have another form. */
 const isClientId = (text: string) => /^[\w.-]{1,100}$/.test(text);
@@ -132,6 +133,10 @@ export class OauthClients {
       id,
       'oauth_client.changed',
       async (tx, before) => {
+        await requireMatch(async () => {
+          const client = await this.store.find(id, tx);
+          return client && toOauthClientView(client);
+        });
         await this.store.update(tx, id, change);
         if (isNarrowedOrMoved(before, change)) await this.tokens.renewClientTokens(tx, id);
         return { ...others, ...(ownerId !== undefined && { owner: ownerId }) };

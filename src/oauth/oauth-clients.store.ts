@@ -183,8 +183,8 @@ export class OauthClientStore {
     return (await longSql(tx, 'DELETE FROM oauth_clients WHERE id = $1 RETURNING id', [id])).length === 1;
   }
 
-  async find(id: string): Promise<ClientRecord | undefined> {
-    const [row] = await sql<ClientRecord>(this.manager, `SELECT ${RECORD} FROM oauth_clients c WHERE c.id = $1`, [id]);
+  async find(id: string, manager = this.manager): Promise<ClientRecord | undefined> {
+    const [row] = await sql<ClientRecord>(manager, `SELECT ${RECORD} FROM oauth_clients c WHERE c.id = $1`, [id]);
     return row;
   }
 

@@ -2,6 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 import { sessionEnded } from '../access/refusals.js';
 import { nothingToChange } from '../http/known-fields.guard.js';
+import { changedMeanwhile } from '../http/if-match.js';
 import { MUST_BE_EMAIL } from '../http/validation.js';
 import { ApiError, BEARER, invalidParams, notFound, rateLimited, type ErrorCode } from '../errors/api-error.js';
 import {
@@ -38,6 +39,7 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
   too_slow: { error: tooSlow(), describe: 'The request took too long to arrive' },
   head_too_large: { error: headTooLarge(), describe: 'The headers and the URL are too large' },
   conflict: { error: takenEmail(), describe: 'It conflicts with something that exists' },
+  precondition_failed: { error: changedMeanwhile(), describe: 'It is not what `If-Match` says any more' },
   body_too_large: {
     error: bodyTooLarge(),
     describe: 'The body is over 64 KiB, or over BODY_LIMIT where it may be larger',

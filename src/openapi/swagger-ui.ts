@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Access } from '../access/access.js';
-import { etagOf } from '../http/adapter.js';
+import { etagOf } from '../http/etag.js';
 
 /** What the page loads of Swagger UI. Nothing else of its package is served: maps and logs are none of the page's. */
 const ASSETS: Record<string, string> = {

@@ -20,6 +20,7 @@ import { ConfirmationBody } from './reauthentication.dto.js';
 import { currentPasswordNeeded, REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
 import { ChangedCredentialsBody, CredentialsBody, RefreshBody, SignInBody, TokenAnswer } from './sessions.dto.js';
 import { badRefreshToken, Sessions, signupClosed } from './sessions.service.js';
+import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
 /** The tokens of a session or, while the email has to be verified, only the account. */
 const TOKEN_OR_ACCOUNT = {
@@ -96,6 +97,7 @@ export class SessionsController {
 
   @Put('accounts/:id')
   @SessionRequired()
+  @ConditionalChange()
   @ApiOperation({
     summary: 'Account Update',
     description:
@@ -110,6 +112,7 @@ export class SessionsController {
   @ApiErrors(
     'account',
     ...CHANGE_ERRORS,
+    ...IF_MATCH_ERRORS,
     currentPasswordNeeded(),
     ...REAUTHENTICATION_ERRORS,
     'unauthorized',

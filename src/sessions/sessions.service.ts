@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
-import type { AccountView } from '../accounts/accounts.dto.js';
+import { toAccountAnswer, type AccountView } from '../accounts/accounts.dto.js';
 import { AccountIds } from '../accounts/account-ids.service.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { MailCaps } from '../accounts/mail-caps.service.js';
@@ -26,6 +26,7 @@ import { SessionRefreshes } from './session-refreshes.store.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { ChangedCredentials, Credentials, RefreshGrant, SignIn } from './sessions.dto.js';
+import { requireMatch } from '../http/if-match.js';
 
 /** Each change of credentials costs a hash, and one account must not occupy the hasher. */
 const CHANGES = { most: 10, seconds: 60 };
@@ -184,6 +185,10 @@ export class Sessions {
     const opened = await this.revocations.transaction(async (tx) => {
       await this.callers.holdSession(tx, principal);
       const { accountId } = principal;
+      await requireMatch(async () => {
+        const email = await this.accounts.emailOf(tx, accountId);
+        return email === null ? undefined : toAccountAnswer({ id: accountId, email });
+      });
       const account = isPending
         ? await this.accounts.setPassword(tx, accountId, passwordHash)
         : await this.accounts.changeCredentials(tx, accountId, change.email, passwordHash);

@@ -27,6 +27,7 @@ import {
   type VerifiedToken,
 } from './tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
+import { requireMatch } from '../http/if-match.js';
 
 /** What a new token is created with. */
 export interface TokenRequest {
@@ -72,6 +73,8 @@ export interface TokenChange {
   name?: string | null | undefined;
   /** Whether the user tokens that were got through it end. */
   cascade?: boolean;
+  /** How a GET shows the token, for If-Match. */
+  toView?: (record: TokenRecord) => object;
 }
 
 export interface IssuedToken {
@@ -218,17 +221,21 @@ export class Tokens implements OnModuleInit {
    * own tokens cannot be extended.
    *
    * @returns undefined when there is no such token, or its expiration cannot be extended so far; nothing has changed then
-   * @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile
+   * @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile, `precondition_failed`
    */
   changeHeld(
     caller: UserPrincipal,
     name: TokenName,
     owner: Owner,
-    { seconds, name: newName, cascade = false }: TokenChange,
+    { seconds, name: newName, cascade = false, toView }: TokenChange,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
     const limits = { mayNotLengthen: [caller.appTokenId, caller.userTokenId], oldest: this.oldest(name.kind) };
     const change = async (tx: EntityManager) => {
+      await requireMatch(async () => {
+        const record = await this.store.find(name, owner, tx);
+        return record && toView?.(record);
+      });
       const changed = seconds === undefined || (await this.store.changeExpiry(tx, name, owner, { seconds, ...limits }));
       if (!changed || newName === undefined) return changed === true ? undefined : changed;
       return this.store.rename(tx, name, owner, newName);

@@ -335,9 +335,9 @@ export class TokenStore {
   }
 
   /** @returns the record, unless it has been revoked or has another owner */
-  async find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
+  async find(name: TokenName, owner: Owner, manager = this.manager): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
-      this.manager,
+      manager,
       `SELECT ${recordOf('tokens')} FROM tokens
        WHERE ${named(name)} AND revoked_at IS NULL AND ($3::uuid IS NULL OR account_id = $3)`,
       [name.value, name.kind, owner],
