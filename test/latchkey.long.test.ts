@@ -15,7 +15,7 @@ async function latchkey(...args: string[]) {
 it('The program says what it can do, and its version', async () => {
   const help = await latchkey('--help');
   expect(help).toMatchObject({ code: 0, stderr: '' });
-  for (const name of ['serve', 'migrate', 'bootstrap', 'seed'])
+  for (const name of ['serve', 'migrate', 'bootstrap', 'seed', 'keys', 'secret'])
     expect(help.stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
   expect(await latchkey('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   expect(await latchkey('seed', '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('--yes') });

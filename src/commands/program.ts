@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../config/version.js';
+import type { RotateArguments } from './keys.command.js';
 import { stoppable } from './stoppable.js';
 
 /** How a command ends. */
@@ -50,13 +51,55 @@ function latchkey(): Command {
         return {};
       }),
     );
+  addKeys(program);
   return program;
+}
+
+const JSON_OPTION = ['--json', 'answer in JSON'] as const;
+
+function addKeys(program: Command): void {
+  const keys = program.command('keys').description('the keys that sign session JWTs');
+  keys
+    .command('list')
+    .description('list them: published, signing, retiring')
+    .option(...JSON_OPTION)
+    .action(
+      running<{ json?: boolean }>(async (signal, options) => ({
+        text: await (await load.keys()).listKeys(signal, options),
+      })),
+    );
+  keys
+    .command('rotate')
+    .description('publish a new one, which signs an hour later')
+    .option('--now', 'it signs at once')
+    .option('--compromised', 'end all others, with every JWT that they have signed; the new one signs at once')
+    .option(...JSON_OPTION)
+    .action(
+      running<RotateArguments>(async (signal, options) => ({
+        text: await (await load.keys()).rotateKeys(signal, options),
+      })),
+    );
+  program
+    .command('secret')
+    .description('SECRET_KEY')
+    .command('rotate')
+    .description('how to replace it')
+    .option('--check', 'say what still needs an old one; ends with 1 while something does')
+    .option(...JSON_OPTION)
+    .action(
+      running<{ check?: boolean; json?: boolean }>(async (signal, options) => {
+        const { text, isDone } = await (await load.secret()).checkSecret(signal, options);
+        return { text, code: isDone ? EXIT.done : EXIT.failed };
+      }),
+    );
 }
 
 const load = {
   migrate: () => import('./migrate.command.js'),
   bootstrap: () => import('./bootstrap.command.js'),
   seed: () => import('./seed.command.js'),
+  keys: () => import('./keys.command.js'),
+  secret: () => import('./secret.command.js'),
 };
 
 /** Runs a command that signals stop, says what came of it, and sets how the process ends. */

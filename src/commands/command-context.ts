@@ -1,0 +1,69 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule, type INestApplicationContext, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AuditLogModule } from '../audit-log/audit-log.module.js';
+import { ConfigModule } from '../config/config.module.js';
+import { loadConfig, type Config } from '../config/config.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
+import { KeysModule } from '../keys/keys.module.js';
+import { keptSecretKey } from '../keys/secret-keys.js';
+import { LimitsModule } from '../limits/limits.module.js';
+import { createLogger, NestLogger, type Logger } from '../logging/logger.js';
+import { RevocationsModule } from '../revocations/revocations.module.js';
+import { openDatabase, prepareSchema, type Database } from '../start.js';
+
+@Module({})
+class CommandModule {}
+
+const CONNECTIONS = 2;
+
+/**
+ * Runs a command that needs the database: the outside one, the embedded one, or that of a server that is running.
+ *
+ * @param modules what the command uses, beside what everything stands on
+ */
+export async function withContext<T>(
+  signal: AbortSignal,
+  modules: (Type | DynamicModule)[],
+  work: (context: INestApplicationContext, config: Config) => Promise<T>,
+): Promise<T> {
+  const config = loadConfig(process.env);
+  const logger = createLogger('warn', process.stderr);
+  const { database } = await openOrJoin(config, logger);
+  try {
+    const access = await prepareSchema(config, database.connection, logger, signal);
+    const imports = [
+      ConfigModule.with(config),
+      DatabaseModule.with(access, { ...config, databasePoolSize: CONNECTIONS }),
+      KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
+      LimitsModule,
+      RevocationsModule,
+      AuditLogModule,
+      ...modules,
+    ];
+    const context = await NestFactory.createApplicationContext(
+      { module: CommandModule, imports },
+      { logger: new NestLogger(logger), abortOnError: false },
+    );
+    try {
+      return await work(context, config);
+    } finally {
+      await context.close();
+    }
+  } finally {
+    await database.stop();
+  }
+}
+
+/** Opens the database, or the one of a server that is running on the same DATA_DIR. */
+export async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
+  try {
+    return { database: await openDatabase(config, logger), isOurs: true };
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'DataDirInUseError') throw error;
+    const connection = await runningEmbeddedPostgres(config.dataDir);
+    if (!connection) throw new Error('A server is starting on this DATA_DIR. Try again when it is ready.');
+    return { database: { connection, stop: () => Promise.resolve() }, isOurs: false };
+  }
+}

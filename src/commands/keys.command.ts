@@ -1,0 +1,108 @@
+import { DatabaseClock } from '../database/database-clock.service.js';
+import { bitsOf, KEY_SET_MAX_AGE, type KeyState, type SigningKey } from '../keys/key-ring.js';
+import { KeyRotation, type Rotation } from '../keys/key-rotation.service.js';
+import { SigningKeys } from '../keys/signing-keys.service.js';
+import { withContext } from './command-context.js';
+
+/** What `latchkey keys list` shows of a key. */
+interface KeyView {
+  kid: string;
+  state: KeyState;
+  algorithm: string;
+  bits: number;
+  published_at: string;
+  signs_from: string;
+  /** Null until the next one is published. */
+  gone_at: string | null;
+}
+
+export interface RotateArguments {
+  now?: boolean;
+  compromised?: boolean;
+  json?: boolean;
+}
+
+/** The command that lists the keys that sign session JWTs, in the order in which they sign. */
+export async function listKeys(signal: AbortSignal, { json }: { json?: boolean }): Promise<string> {
+  return withContext(signal, [], async (context) => {
+    const ring = await context.get(SigningKeys).ring();
+    const now = context.get(DatabaseClock).now();
+    const views = ring.keys.map((key) => viewOf(key, ring.stateOf(key, now)));
+    return json ? `${JSON.stringify(views, null, 2)}\n` : tableOf(views);
+  });
+}
+
+/** The command that replaces the key that signs session JWTs. */
+export async function rotateKeys(signal: AbortSignal, { now, compromised, json }: RotateArguments): Promise<string> {
+  return withContext(signal, [], async (context) => {
+    const rotation = context.get(KeyRotation);
+    const done = await (compromised ? rotation.replaceCompromised() : rotation.rotate({ now: now ?? false }));
+    const { outcome, key, ended } = done;
+    if (json) return `${JSON.stringify({ outcome, kid: key.kid, signs_from: iso(key.signsFrom), ended }, null, 2)}\n`;
+    return `${textOf(done, context.get(DatabaseClock).now())}\n`;
+  });
+}
+
+function viewOf(key: SigningKey, state: KeyState): KeyView {
+  return {
+    kid: key.kid,
+    state,
+    algorithm: key.algorithm,
+    bits: bitsOf(key),
+    published_at: iso(key.publishedAt),
+    signs_from: iso(key.signsFrom),
+    gone_at: key.goneAt === null ? null : iso(key.goneAt),
+  };
+}
+
+function tableOf(views: KeyView[]): string {
+  const rows = views.map((view) => [
+    view.kid,
+    view.state,
+    `${view.algorithm} ${view.bits}`,
+    view.published_at,
+    view.signs_from,
+    view.gone_at ?? '-',
+  ]);
+  const all = [['KID', 'STATE', 'ALGORITHM', 'PUBLISHED', 'SIGNS FROM', 'GONE'], ...rows];
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
+  return all
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function textOf({ outcome, key, ended }: Rotation, now: number): string {
+  if (outcome === 'published')
+    return `Key ${key.kid} is published. It signs from ${iso(key.signsFrom)} on (--now: at once).`;
+  if (outcome === 'unchanged') {
+    return key.signsFrom > now
+      ? `Key ${key.kid} was published before. It signs from ${iso(key.signsFrom)} on (--now: at once).`
+      : `Somebody else has just replaced the key: ${key.kid} signs. Nothing was changed.`;
+  }
+  const lines = [`Key ${key.kid} signs from now on.`, ended.length > 0 ? afterEnding(ended) : whatBreaks(key, now)];
+  return lines.join('\n');
+}
+
+/** Of a key that signs before everybody can know it. */
+function whatBreaks(key: SigningKey, now: number): string {
+  const old = 'JWTs of the earlier key stay good until they expire.';
+  const age = Math.floor(now - key.publishedAt);
+  if (age > KEY_SET_MAX_AGE) {
+    return `${old}\nIt has been published for ${age} seconds, and key sets may be cached for ${KEY_SET_MAX_AGE}: only who keeps them longer refuses new JWTs until they fetch the key set again.`;
+  }
+  return `${old}\nOther services that verify JWTs, and fetched the key set before, refuse new JWTs until they fetch it again: up to ${KEY_SET_MAX_AGE} seconds where an unknown kid is no reason to, longer where they keep it longer. Latchkey's own replicas know the key at once.`;
+}
+
+function afterEnding(ended: string[]): string {
+  return `Ended, with every JWT that they have signed:\n${ended.map((kid) => `  ${kid}\n`).join('')}Whoever has a refresh token goes on with it; everybody else signs in again.
+Other services that verify JWTs go on accepting those of the ended keys until they fetch the key set again (${KEY_SET_MAX_AGE} seconds by its Cache-Control). Restart replicas of releases before this command, which keep keys in memory.
+If SECRET_KEY may be known as well, replace it too: the private keys are encrypted with it.`;
+}
+
+const iso = (seconds: number) => new Date(Math.round(seconds) * 1_000).toISOString().replace('.000Z', 'Z');
