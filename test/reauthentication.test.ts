@@ -186,6 +186,16 @@ describe('Ending sessions', () => {
     expect((await end(account.token, claimsOf(account.token).sid.toUpperCase())).status).toBe(204);
   });
 
+  it('is confirmed for one act: the session is no more recent afterwards', async () => {
+    const account = await oldSession();
+    const [one, other] = [await signIn(account), await signIn(account)];
+    const since = await checkedAt(account.token);
+    expect((await end(account.token, claimsOf(one).sid, confirmed(account.password))).status).toBe(204);
+    expect(await checkedAt(account.token)).toEqual(since);
+    expectAsked(await end(account.token, claimsOf(other).sid));
+    expect((await server.call('GET', `/accounts/${account.id}`, undefined, bearer(other))).status).toBe(200);
+  });
+
   it('asks for it when signing out ends others too, and says how to sign out here only', async () => {
     const account = await oldSession();
     const other = await signIn(account);

@@ -30,12 +30,17 @@ export type Access =
   /** A client's id and secret, as Basic or in the body (RFC 6749 section 2.3.1). `scope`: the one it must have. */
   | { scheme: 'client-secret'; scope?: ClientScope };
 
+/** Credentials that are in bodies, or that a page's form sends. */
+export type ShownInBody = 'password' | 'refresh_token' | 'link';
+
 /** What clients and applications read, by the kinds of the audit log. */
 export type NotedRead = 'account.listed' | 'account.read' | 'token.introspected' | 'token.listed';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** What the body proves, for the log. */
+    proves?: ShownInBody;
     /** The kind of audit event that counts what clients and applications read here. */
     notesReads?: NotedRead;
     /** Whether the route also accepts application/x-www-form-urlencoded. */
@@ -111,6 +116,9 @@ export const ClientSecretRequired = (scope?: ClientScope): MethodDecorator =>
     addToRouteConfig({ access: { scheme: 'client-secret', ...(scope && { scope }) } }),
     ApiSecurity('client'),
   );
+
+/** The body of the route has a credential of this kind, which the log names. */
+export const Proves = (kind: ShownInBody): MethodDecorator => addToRouteConfig({ proves: kind });
 
 /** The route accepts HTML forms as well as JSON. `dropsEmpty`: an empty field of a form counts as absent. */
 export const AcceptsForms = ({ dropsEmpty = false } = {}): MethodDecorator =>

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, Public, SpeaksDialect } from '../access/access.js';
+import { CurrentPrincipal, Proves, Public, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
 import { takenEmail } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
@@ -38,6 +38,7 @@ export class AccountEmailsController {
   }
 
   @Put()
+  @Proves('link')
   @Public({ limited: true, session: true })
   @ApiOperation({
     summary: 'Verify an email',
@@ -67,6 +68,7 @@ export class AccountEmailsController {
   }
 
   @Put('undo')
+  @Proves('link')
   @Public({ limited: true })
   @ApiOperation({
     summary: 'Undo a change of email',

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiConsumes, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AcceptsForms, AppTokenRequired, CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import { AcceptsForms, AppTokenRequired, CurrentPrincipal, Proves, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
 import { badAppToken, badClientAddress, clientAddressForbidden } from '../access/refusals.js';
 import { LONGEST_NETWORK } from '../accounts/networks.js';
@@ -22,6 +22,7 @@ export class LoginController {
   @HttpCode(200)
   @AppTokenRequired()
   @Idempotent()
+  @Proves('password')
   @AcceptsForms()
   @ApiOperation({
     summary: 'Login',

@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set where the credential, not the route, decides how errors are worded. */
     dialect?: Dialect;
+    /** How it failed, for the log. */
+    failure?: ErrorCode;
   }
   interface FastifyContextConfig {
     dialect?: Dialect;
@@ -50,6 +52,7 @@ export class ErrorFilter implements ExceptionFilter {
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (reply.sent) return;
   const error = toApiError(thrown);
+  request.failure = error.code;
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected failure');
   else if (isDatabaseUnavailable(thrown)) outagesOf(request.server).note(thrown);
   const path = request.url.split('?', 1)[0] ?? '/';

@@ -11,6 +11,7 @@ import { lazyChild } from '../logging/lazy-child.js';
 import type { Logger } from '../logging/logger.js';
 import { limitBodies, readBodies } from './body.js';
 import { canonicalAddress } from './client-address.js';
+import { describeCredential } from './credential-log.js';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import { rememberRequests } from './current-request.js';
 import { etagOf } from './etag.js';
@@ -125,6 +126,7 @@ function addHooks(
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
         address: canonicalAddress(request.ip) ?? null,
+        ...describeCredential(request),
       },
       'request',
     );

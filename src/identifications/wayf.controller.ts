@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Headers, Header, Inject, Ip, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AcceptsForms, IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
+import { AcceptsForms, IgnoresUnknown, Proves, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { LONGEST_TYPED_PASSWORD } from '../config/password-text.js';
 import { ApiError, badRequest, type ErrorCode } from '../errors/api-error.js';
@@ -46,6 +46,7 @@ export class WayfController {
   }
 
   @Post()
+  @Proves('password')
   @Public({ limited: true })
   @AcceptsForms()
   @Header('Content-Type', HTML)
@@ -76,6 +77,7 @@ export class WayfController {
       return '';
     } catch (error) {
       if (!(error instanceof ApiError) || !TOLD_ON_THE_PAGE.includes(error.code)) throw error;
+      request.failure = error.code;
       void reply.code(422);
       return signInPage(institution, { problem: error.message, email });
     }

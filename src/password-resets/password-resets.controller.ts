@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Ip, Post, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
+import { IgnoresUnknown, Proves, Public, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
 import { PasswordResetAnswer, PasswordResetBody, ResetRequestBody } from './password-resets.dto.js';
@@ -29,6 +29,7 @@ export class PasswordResetsController {
   }
 
   @Put()
+  @Proves('link')
   @Public({ limited: true })
   @ApiOperation({
     summary: 'Account Reset Password',

@@ -9,7 +9,7 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
-import { CurrentPrincipal, IgnoresUnknown, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
+import { CurrentPrincipal, IgnoresUnknown, Proves, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
@@ -52,6 +52,7 @@ export class SessionsController {
   }
 
   @Post('account/session')
+  @Proves('password')
   @HttpCode(200)
   @Public({ limited: true })
   @ApiOperation({ summary: 'Account Sign In', description: 'Opens a session.' })
@@ -62,6 +63,7 @@ export class SessionsController {
   }
 
   @Put('account/session')
+  @Proves('refresh_token')
   @Public({ limited: true })
   @ApiOperation({
     summary: 'Account Get new token',
