@@ -5,6 +5,7 @@ import { SecretKeys } from '../src/keys/secret-keys.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { waiting, whileLocked } from './support/locks.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
+import { logIn, makeAdmin, newAppToken, signedInUser, tokenHeaders } from './support/tokens.js';
 
 const OLD = 'example';
 const NEW = 'another example';
@@ -30,6 +31,11 @@ const request = (email: string) => server.call('POST', '/account/password', { ac
 
 const redeem = (token: string, password = NEW, more: object = {}) =>
   server.call('PUT', '/account/password', { account: { password, reset_password_token: token, ...more } });
+
+/** Of a user who logs in at somebody's application. */
+async function headersOf(email: string, appToken: string) {
+  return tokenHeaders(appToken, await logIn(server, appToken, { email, password: NEW }));
+}
 
 const signIn = (email: string, password: string) =>
   server.call('POST', '/account/session', { account: { email, password } });
@@ -272,6 +278,24 @@ describe('Whoever asks for a new password', () => {
     const refresh = { account: { refresh_token: account.refreshToken, remember_me: true } };
     expect((await server.call('PUT', '/account/session', refresh)).status).toBe(401);
     expect(await liveSessions(account.id)).toBe(0);
+  });
+
+  it('leaves nothing to whoever had the account without having proved its email, and their App-Tokens to others', async () => {
+    const [unproved, proved] = [await signedInUser(server), await signedInUser(server)];
+    await database.query('UPDATE accounts SET email_verified_at = now() WHERE id = $1', [proved.id]);
+    const admin = await makeAdmin(server);
+    const logsIn = (appToken: string) => {
+      const { email: username, password } = admin;
+      return server.call('POST', '/api/v1/token/', { username, password }, { 'app-token': appToken });
+    };
+    const second = await newAppToken(server, unproved);
+    for (const account of [unproved, proved]) expect((await redeem(await tokenFor(account))).status).toBe(200);
+    const answers = await Promise.all([unproved.appToken, second, proved.appToken].map(logsIn));
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 200]);
+    // From then on it is proved.
+    const own = await newAppToken(server, { ...unproved, headers: await headersOf(unproved.email, proved.appToken) });
+    expect((await redeem(await tokenFor(unproved), 'a third example')).status).toBe(200);
+    expect((await logsIn(own)).status).toBe(200);
   });
 
   it('is signed in at once with remember_me', async () => {

@@ -191,14 +191,15 @@ export class AccountStore {
    * Gives the account a new password by a link that was mailed to it, which verifies the email too. The caller holds a
    * lock on the account, and revokes what it has open.
    *
-   * @returns undefined when the account is disabled
+   * @returns the account, and whether nobody had proved its email before; undefined when it is disabled
    */
   async changePassword(
     tx: EntityManager,
     id: string,
     passwordHash: string,
-  ): Promise<{ id: string; email: string } | undefined> {
-    if (await this.isUnproved(tx, id)) await this.emailLinks.endUndo(tx, id);
+  ): Promise<{ id: string; email: string; wasUnproved: boolean } | undefined> {
+    const wasUnproved = await this.isUnproved(tx, id);
+    if (wasUnproved) await this.emailLinks.endUndo(tx, id);
     const [row] = await sql<{ id: string; email: string }>(
       tx,
       `UPDATE accounts SET password_hash = $2, initial_password_at = NULL, updated_at = now(),
@@ -207,7 +208,7 @@ export class AccountStore {
        RETURNING id, email`,
       [id, passwordHash],
     );
-    return row;
+    return row && { ...row, wasUnproved };
   }
 
   /** Gives the account a new password. The caller holds a lock on the account, and revokes what it has open. */

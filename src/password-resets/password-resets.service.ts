@@ -14,7 +14,7 @@ import { invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
-import { AccountRevocation, CREDENTIALS } from '../revocations/account-revocation.store.js';
+import { AccountRevocation, CREDENTIALS, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { UNUSABLE_LINK } from '../mail/link-mail.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { invitationMail, resetMail } from './password-resets.mails.js';
@@ -127,7 +127,9 @@ export class PasswordResets implements OnModuleInit {
       const accountId = await this.store.spend(tx, id);
       const changed = accountId && (await this.accounts.changePassword(tx, accountId, passwordHash));
       if (!changed) return undefined;
-      const credentialEpoch = await this.accountRevocation.revoke(tx, changed.id, CREDENTIALS);
+      // Whoever had the account without a proof may have been somebody else, and keeps nothing of it.
+      const extent = changed.wasUnproved ? EVERYTHING : CREDENTIALS;
+      const credentialEpoch = await this.accountRevocation.revoke(tx, changed.id, extent);
       const entry = { kind: 'password_reset.redeemed', subject: changed.id, actorId: changed.id } as const;
       await this.audit.record(tx, { ...entry, details: { reset: id } });
       // Not capped: each has a link, of which there are so many and no more.
