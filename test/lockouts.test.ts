@@ -675,6 +675,22 @@ describe('An App-Token with the scope client-address', () => {
     expect(await statusOf(signIn(email, password, { from: SERVER }))).toBe(200);
   });
 
+  it('tells them apart where they enter their password again, too', async () => {
+    const { email, password } = await signUp(server);
+    const token = ((await logIn(email, password, USER)).body as { token: string }).token;
+    const confirm = (current_password: string, user: string) =>
+      server.call(
+        'POST',
+        '/api/v1/app_tokens/',
+        { current_password },
+        { 'app-token': app.secret, token, 'x-forwarded-for': SERVER, 'x-client-address': user },
+      );
+    expect(await statusesOf(MOST + 1, () => confirm(WRONG, '192.0.2.66'))).toEqual([...times(MOST, 400), 429]);
+    expect(await countsByPlace()).toMatchObject({ [`application ${app.id} address 192.0.2.66`]: MOST });
+    expect(await statusOf(confirm(password, USER))).toBe(201);
+    expect(await statusOf(confirm(password, '192.0.2.66'))).toBe(429);
+  });
+
   it('counts both addresses: that of the user within the application, and the application', async () => {
     const { email } = await signUp(server);
     await logIn(email, WRONG, USER);

@@ -27,6 +27,8 @@ export interface UserPrincipal {
   actorEpoch: number | null;
   /** What is made with it does not outlast these tokens: it, and those that it was made with. Null: nobody acts for somebody. */
   lineage: string[] | null;
+  /** The address of the user, in one form, if the application has passed that on and may. */
+  clientAddress: string | null;
 }
 
 /** An account of the gateway: what an `api` token proves. */

@@ -86,6 +86,7 @@ export class UserTokenScheme {
       actorId: user.actorId,
       actorEpoch: user.actorEpoch,
       lineage: user.actorId === null ? null : [...(user.madeWith ?? []), user.id],
+      clientAddress: passedOn(request, app) ?? null,
     } satisfies UserPrincipal;
     return true;
   }
@@ -124,11 +125,19 @@ function appPrincipal({ id, accountId }: VerifiedToken): AppPrincipal {
 }
 
 /** @throws ApiError */
-function clientAddressOf({ headers, ip }: FastifyRequest, { scopes, networks }: VerifiedToken): string | null {
-  const shown = headers[CLIENT_ADDRESS];
-  if (shown === undefined) return null;
-  if (!scopes.includes('client-address') || !isWithin(ip, networks ?? [])) throw clientAddressForbidden();
-  const address = typeof shown === 'string' ? canonicalAddress(shown) : undefined;
+function clientAddressOf(request: FastifyRequest, app: VerifiedToken): string | null {
+  if (request.headers[CLIENT_ADDRESS] === undefined) return null;
+  if (!mayPassOn(request, app)) throw clientAddressForbidden();
+  const address = passedOn(request, app);
   if (address === undefined) throw badClientAddress();
   return address;
+}
+
+const mayPassOn = ({ ip }: FastifyRequest, { scopes, networks }: VerifiedToken) =>
+  scopes.includes('client-address') && isWithin(ip, networks ?? []);
+
+/** @returns the address that an application passes on, if it is one and the application may */
+function passedOn(request: FastifyRequest, app: VerifiedToken): string | undefined {
+  const shown = request.headers[CLIENT_ADDRESS];
+  return typeof shown === 'string' && mayPassOn(request, app) ? canonicalAddress(shown) : undefined;
 }

@@ -107,7 +107,7 @@ export class Reauthentication {
 function originOf(caller: Caller): SignInOrigin {
   const address = currentRequest()?.ip ?? '';
   if ('sessionId' in caller) return { address };
-  return { address, application: { id: caller.appTokenId, clientAddress: null } };
+  return { address, application: { id: caller.appTokenId, clientAddress: caller.clientAddress } };
 }
 
 /** Not 401, with which clients would take the session for ended. */
