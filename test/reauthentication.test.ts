@@ -293,6 +293,33 @@ describe('An admin', () => {
       expect((await server.call(method, path, body, own.headers)).status).toBe(204);
   });
 
+  it('is asked for it for making an admin of somebody, new or not, whom the thief of a token would keep', async () => {
+    const own = await signedInAdmin(server);
+    const { id } = await signedInUser(server);
+    await ageToken(own);
+    const roles = () => database.query('SELECT id, role FROM accounts ORDER BY id');
+    const before = await roles();
+    const making: [string, string, object][] = [
+      ['POST', '/api/v1/accounts/', { email: newEmail(), role: 'admin', password: 'another example' }],
+      ['POST', '/api/v1/accounts/', { email: newEmail(), role: 'admin' }],
+      ['PATCH', `/api/v1/accounts/${id}`, { role: 'admin' }],
+    ];
+    for (const [method, path, body] of making) {
+      expectTokenAsked(await server.call(method, path, body, own.headers));
+      const wrong = await server.call(method, path, { ...body, current_password: 'wrong' }, own.headers);
+      expect([wrong.status, wrong.body]).toEqual([400, { errors: { current_password: 'is incorrect' } }]);
+    }
+    expect(await roles()).toEqual(before);
+    const actor = await signedInAdmin(server);
+    const acting = tokenHeaders(admin.appToken, await oboToken(server, actor, own.id));
+    const [method, path, body] = making[2] ?? ['', '', {}];
+    expect((await server.call(method, path, body, acting)).status).toBe(403);
+    for (const [method, path, body] of making) {
+      const confirmed = { ...body, current_password: own.password };
+      expect([200, 201]).toContain((await server.call(method, path, confirmed, own.headers)).status);
+    }
+  });
+
   it('is not asked for it for other accounts, nor for other changes', async () => {
     const own = await signedInAdmin(server);
     await ageToken(own);
@@ -301,6 +328,10 @@ describe('An admin', () => {
       expect([200, 204]).toContain((await server.call(method, path, body, own.headers)).status);
     const name = `Institution ${own.id}`;
     expect((await server.call('PATCH', `/api/v1/accounts/${own.id}`, { name }, own.headers)).status).toBe(200);
+    const made = await server.call('POST', '/api/v1/accounts/', { email: newEmail() }, own.headers);
+    expect(made.status).toBe(201);
+    const demoted = { role: 'user' };
+    expect((await server.call('PATCH', `/api/v1/accounts/${other.id}`, demoted, own.headers)).status).toBe(200);
   });
 });
 

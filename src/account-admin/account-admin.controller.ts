@@ -35,7 +35,7 @@ import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
 export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
-/** Of the routes for which an admin may have to enter the password again, where it is their own account. */
+/** Of the routes for which an admin may have to enter the password again. */
 export const OWN_ACCOUNT_ERRORS = [...REAUTHENTICATION_ERRORS, notOnBehalf()];
 /** Revokes nothing, as Swagger UI sends the example unedited. */
 const HARMLESS = {
@@ -77,7 +77,9 @@ export class AccountAdminController {
   @TakesLargeBodies()
   @ApiOperation({
     summary: 'Create an account',
-    description: 'Admins only. Without a password, the account holder is sent an invitation to choose one.',
+    description:
+      'Admins only. Without a password, the account holder is sent an invitation to choose one. With REAUTHENTICATE_AFTER, ' +
+      '`current_password` may be needed to make an admin.',
   })
   @ApiCreatedResponse({ type: AdminAccountView })
   @ApiErrors(
@@ -85,6 +87,7 @@ export class AccountAdminController {
     ...IDEMPOTENCY_ERRORS,
     ...BODY_ERRORS,
     BAD_ROLE,
+    ...OWN_ACCOUNT_ERRORS,
     ...ADMIN_ERRORS,
     takenEmail(),
     'rate_limited',
@@ -114,7 +117,8 @@ export class AccountAdminController {
       'Changing its email or removing its password revokes its sessions and user tokens. Demoting an admin revokes ' +
       'what only admins can have: tokens on behalf of others, App-Tokens with scopes, and the access tokens of their ' +
       'clients. The last enabled admin cannot be disabled or demoted. With REAUTHENTICATE_AFTER or ' +
-      'REQUIRE_CURRENT_PASSWORD, `current_password` may be needed to change your own email or password.',
+      'REQUIRE_CURRENT_PASSWORD, `current_password` may be needed to change your own email or password, and to ' +
+      'make somebody an admin.',
   })
   @ApiParam(ACCOUNT_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })

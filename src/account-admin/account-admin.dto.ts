@@ -66,6 +66,9 @@ export class NewAccountBody extends InstitutionFields {
   @RoleName({ default: 'user' })
   role?: Role;
 
+  @CurrentPassword()
+  current_password?: string;
+
   @Flag({
     description: 'Whether the account is a person; otherwise an organisation',
     default: true,

@@ -79,11 +79,13 @@ export class AccountAdmin {
 
   /** Creates an account: with a password, or with an invitation that is mailed to its email.
    *
-   * @throws ApiError `forbidden`, `invalid_params`, `conflict` when the email or the name is taken, `unavailable`
+   * @throws ApiError `forbidden`, `invalid_params`, `conflict` when the email or the name is taken, `unavailable`; for an admin as
+   *   {@link Reauthentication.require}
    */
   async create(caller: UserPrincipal, body: NewAccountBody): Promise<AdminAccount> {
     requireAdmin(caller);
     const { email = null, password, role = 'user', individual = true } = body;
+    await this.reauthentication.requireIf(role === 'admin', caller, body.current_password);
     const passwordHash =
       password === undefined ? null : await this.hasher.hash(password, { emails: [email], name: body.name ?? null });
     const fields = readFields(body);
@@ -123,6 +125,9 @@ export class AccountAdmin {
     requireAdmin(caller);
     if (takesOver(changes) && id.toLowerCase() === caller.accountId) {
       await this.reauthentication.requireForChange(caller, current_password);
+    } else {
+      // Whoever is made an admin outlasts the token that did it.
+      await this.reauthentication.requireIf(changes.role === 'admin', caller, current_password);
     }
     const change = async (tx: EntityManager, before: AccountBefore) => {
       await requireMatch(async () => {
