@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Config } from '../src/config/config.js';
 import { SigningKeys } from '../src/keys/signing-keys.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { freePort } from './support/process.js';
@@ -41,26 +42,30 @@ const verifiers = snippets.filter(
   ({ language, code }) => language in INTERPRETERS && code.includes('/.well-known/jwks.json'),
 );
 
-let database: TestDatabase;
+const databases: TestDatabase[] = [];
 /** With SESSION_AUDIENCE=latchkey, as the examples have it. */
 let server: TestServer;
 let plain: TestServer;
+/** With the algorithm of the hardened profile. */
+let hardened: TestServer;
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-clients-'));
 
 beforeAll(async () => {
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
-  database = await createDatabase();
-  const start = async (sessionAudience: string[]) => {
+  const start = async (settings: Partial<Config>) => {
+    const database = await createDatabase();
+    databases.push(database);
     const port = await freePort();
-    return startServer(database.connection, { port, publicUrl: `http://127.0.0.1:${port}`, sessionAudience });
+    return startServer(database.connection, { port, publicUrl: `http://127.0.0.1:${port}`, ...settings });
   };
-  server = await start(['latchkey']);
-  plain = await start([]);
+  server = await start({ sessionAudience: ['latchkey'] });
+  plain = await start({});
+  hardened = await start({ sessionAudience: ['latchkey'], sessionAlgorithm: 'PS512' });
 });
 
 afterAll(async () => {
-  await Promise.all([server.close(), plain.close()]);
-  await database.drop();
+  await Promise.all([server, plain, hardened].map((one) => one.close()));
+  await Promise.all(databases.map((database) => database.drop()));
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -171,6 +176,14 @@ describe.each(named)('$name', ({ snippet, program }) => {
   tried('says it without SESSION_AUDIENCE too, without the line that names one', async () => {
     const verify = await verifier(program, written(snippet, plain, withoutAudience));
     const { id, token } = await signUp(plain);
+    expect(await verify(token)).toMatchObject({ user: id });
+  });
+
+  tried('says it of PS512, as the hardened profile has it, when that is the algorithm it takes', async () => {
+    const change = (code: string) => code.replaceAll('RS512', 'PS512');
+    const verify = await verifier(program, written(snippet, hardened, change));
+    const { id, token } = await signUp(hardened);
+    expect(JSON.parse(atob(token.split('.', 1)[0] ?? ''))).toMatchObject({ alg: 'PS512' });
     expect(await verify(token)).toMatchObject({ user: id });
   });
 });

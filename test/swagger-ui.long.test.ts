@@ -55,7 +55,10 @@ describeInBrowser('Swagger UI', () => {
   async function tryOut(method: string, path: string, parameters: Record<string, string> = {}): Promise<Outcome> {
     const operation = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) }).first();
     await operation.locator('.opblock-summary-control').click();
-    await operation.getByRole('button', { name: 'Try it out' }).click();
+    // It stays in hand once it was tried.
+    const begin = operation.getByRole('button', { name: 'Try it out' });
+    await begin.or(operation.getByRole('button', { name: 'Cancel' })).waitFor();
+    if (await begin.isVisible()) await begin.click();
     for (const [name, value] of Object.entries(parameters)) {
       await operation.locator(`tr[data-param-name="${name}"] input`).fill(value);
     }
@@ -144,5 +147,17 @@ describeInBrowser('Swagger UI', () => {
     expect(accounts.sent.authorization).toBe(client.basic.authorization);
     expect(accounts.status).toBe(200);
     expect((accounts.body as { accounts: unknown[] }).accounts).toHaveLength(2);
+
+    // All of a session, an access token and HTTP Basic are there, and the one that fits is sent.
+    await authorise('oauth2', client.id, client.secret);
+    const own = await tryOut('get', '/accounts/{id}', { id });
+    expect(own.sent.authorization).toBe(`Bearer ${token}`);
+    expect(own).toMatchObject({ status: 200, body: { data: { id } } });
+    const listed = await tryOut('get', '/api/accounts');
+    expect(listed.sent.authorization).toMatch(/^Bearer [0-9a-f]{32}$/);
+
+    // A form shows no credentials to be sent beside HTTP Basic.
+    const granted = await tryOut('post', '/oauth/token');
+    expect(granted).toMatchObject({ status: 200, sent: client.basic, body: { token_type: 'Bearer' } });
   });
 });
