@@ -1,5 +1,5 @@
 import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   AcceptsForms,
@@ -57,6 +57,7 @@ export class OauthController {
       '(RFC 6749 section 5.1), as OAuth2 clients expect it.',
   })
   @ApiConsumes(FORM, JSON_TYPE)
+  @ApiBody({ type: TokenRequestBody, required: false })
   @ApiCreatedResponse({ description: 'For JSON, or no body', type: AccountTokenAnswer })
   @ApiOkResponse({ description: 'For a form', type: AccountTokenAnswer })
   @ApiErrors('oauth', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
@@ -81,6 +82,7 @@ export class OauthController {
     description: 'The client credentials grant (RFC 6749 section 4.4), for standard OAuth2 libraries.',
   })
   @ApiConsumes(FORM, JSON_TYPE)
+  @ApiBody({ type: TokenRequestBody, required: false })
   @ApiOkResponse({ type: AccessTokenAnswer })
   @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
   token(@CurrentPrincipal() client: AuthenticatedClient, @Body() body: TokenRequestBody): Promise<AccessTokenAnswer> {
