@@ -7,7 +7,11 @@ import type { QueryRunner } from 'typeorm';
  *
  * @param indexes what stands behind `CREATE INDEX` and the name, by name
  */
-export async function createIndexes(runner: QueryRunner, indexes: Record<string, string>): Promise<void> {
+export async function createIndexes(
+  runner: QueryRunner,
+  indexes: Record<string, string>,
+  { unique = false } = {},
+): Promise<void> {
   await withoutLockTimeout(runner, async () => {
     for (const [name, definition] of Object.entries(indexes)) {
       const [found] = (await runner.query(
@@ -16,7 +20,7 @@ export async function createIndexes(runner: QueryRunner, indexes: Record<string,
       )) as { valid: boolean }[];
       if (found?.valid) continue;
       if (found) await runner.query(`DROP INDEX ${beside(runner)} ${name}`);
-      await runner.query(`CREATE INDEX ${beside(runner)} ${name} ${definition}`);
+      await runner.query(`CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${beside(runner)} ${name} ${definition}`);
     }
   });
 }

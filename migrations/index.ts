@@ -28,10 +28,12 @@ import { WaysOfPasswordChanges1764000000026 } from './1764000000026-ways-of-pass
 import { InitialPasswords1764000000027 } from './1764000000027-initial-passwords.js';
 import { TokenOrigins1764000000028 } from './1764000000028-token-origins.js';
 import { IdempotencyKeys1764000000029 } from './1764000000029-idempotency-keys.js';
+import { Imports1764000000030 } from './1764000000030-imports.js';
 import { KeyLives1764000000031 } from './1764000000031-key-lives.js';
 import { WayfReturns1764000000032 } from './1764000000032-wayf-returns.js';
 import { AccountsForClientsIndexes1764000000033 } from './1764000000033-accounts-for-clients-indexes.js';
 import { TokenOriginsIndexes1764000000034 } from './1764000000034-token-origins-indexes.js';
+import { ImportIndexes1764000000035 } from './1764000000035-import-indexes.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -64,8 +66,10 @@ export const migrations: (new () => MigrationInterface)[] = [
   InitialPasswords1764000000027,
   TokenOrigins1764000000028,
   IdempotencyKeys1764000000029,
+  Imports1764000000030,
   KeyLives1764000000031,
   WayfReturns1764000000032,
   AccountsForClientsIndexes1764000000033,
   TokenOriginsIndexes1764000000034,
+  ImportIndexes1764000000035,
 ];

@@ -15,6 +15,7 @@ import { GuardsModule } from './guards/guards.module.js';
 import { HealthModule } from './health/health.module.js';
 import { IdentificationsModule } from './identifications/identifications.module.js';
 import { IdempotencyModule } from './idempotency/idempotency.module.js';
+import { ImportsModule } from './imports/imports.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { MailModule } from './mail/mail.module.js';
@@ -59,6 +60,7 @@ export class AppModule {
         AppTokensModule,
         ApiTokensModule,
         OauthModule,
+        ImportsModule,
         IdentificationsModule,
         BootstrapModule,
         GuardsModule,

@@ -89,7 +89,9 @@ describe('Threads that hash', () => {
   it('have a job each, and finish it or fail it when they are stopped', async () => {
     const threads = new HashingThreads();
     const hashes = await Promise.all(['one', 'another'].map((password) => threads.hash(password, 4)));
-    expect(await Promise.all(hashes.map((hash) => threads.compare('one', hash)))).toEqual([true, false]);
+    expect(
+      await Promise.all(hashes.map((hash) => threads.compare('one', { scheme: 'bcrypt', encoded: hash }))),
+    ).toEqual([true, false]);
     const unfinished = threads.hash('cut off', 15);
     const outcome = unfinished.then(
       () => 'finished',

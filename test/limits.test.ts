@@ -287,7 +287,7 @@ describe('A sign-in that fails', () => {
         compare.mockClear();
         // The right password of those that are disabled, which must not be told.
         const answer = await signIn(email, kind === 'there' ? 'wrong password' : 'example', { at: one });
-        const costs = compare.mock.calls.map(([, hash]) => bcrypt.getRounds(hash));
+        const costs = compare.mock.calls.map(([, hash]) => bcrypt.getRounds(hash.encoded));
         work.set(kind, (work.get(kind) ?? new Set()).add(costs.join(' ')));
         words.add(JSON.stringify(essence(answer)));
       }

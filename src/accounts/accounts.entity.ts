@@ -8,6 +8,7 @@ export type Role = 'admin' | 'user';
 @Index('accounts_name_key', ['name'], { unique: true })
 @Index('accounts_created_at_idx', ['createdAt', 'id'])
 @Index('accounts_institution_idx', { synchronize: false })
+@Index('accounts_legacy_id_key', { synchronize: false })
 @Index('accounts_email_search_idx', { synchronize: false })
 @Index('accounts_name_search_idx', { synchronize: false })
 @Index('accounts_admins_idx', { synchronize: false })
@@ -66,4 +67,16 @@ export class AccountEntity {
 
   @Column({ name: 'disabled_at', type: 'timestamptz', nullable: true })
   disabledAt!: Date | null;
+
+  /** What the service called it from which it was imported: 24 hexadecimal characters. */
+  @Column({ name: 'legacy_id', type: 'text', nullable: true })
+  legacyId!: string | null;
+
+  /** When an import last wrote it; null: none did, and none will. */
+  @Column({ name: 'imported_at', type: 'timestamptz', nullable: true })
+  importedAt!: Date | null;
+
+  /** SHA-256 of what was imported last. */
+  @Column({ name: 'imported_digest', type: 'bytea', nullable: true })
+  importedDigest!: Buffer | null;
 }

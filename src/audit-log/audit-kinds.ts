@@ -23,6 +23,7 @@ export const AUDIT_KINDS = [
   'account.verification_requested',
   'audit.read',
   'identification.returned',
+  'import.finished',
   'limit.reached',
   'mail.refused',
   'oauth_client.changed',

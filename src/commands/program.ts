@@ -1,5 +1,6 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../config/version.js';
+import type { ImportArguments } from './import.command.js';
 import type { RotateArguments } from './keys.command.js';
 import { stoppable } from './stoppable.js';
 
@@ -10,6 +11,8 @@ export const EXIT = {
   failed: 1,
   /** It was told what it does not know. */
   usage: 2,
+  /** It has done what could be done: some records were refused. */
+  refused: 3,
 } as const;
 
 /** What a command says when it is done; how it ends, unless {@link EXIT.done}. */
@@ -52,6 +55,7 @@ function latchkey(): Command {
       }),
     );
   addKeys(program);
+  addImport(program);
   return program;
 }
 
@@ -94,7 +98,32 @@ function addKeys(program: Command): void {
     );
 }
 
+function addImport(program: Command): void {
+  program
+    .command('import')
+    .description('import what another service has; started again, it goes on where it was broken off')
+    .argument('<file>', 'NDJSON or CSV; - is standard input')
+    .addOption(new Option('--format <format>', 'unless the name of the file says it').choices(['ndjson', 'csv']))
+    .addOption(
+      new Option('--type <type>', 'what a record is that does not say it').choices(RECORD_TYPES).default('account'),
+    )
+    .option('--admins', 'also make administrators, and change them')
+    .option('--dry-run', 'only say what would come of it')
+    .option('--report <file>', 'where the refused records are listed (default: FILE.refused.ndjson, here)')
+    .option('--restart', 'from its beginning, although a part of it was imported')
+    .addHelpText('after', '\nEnds with 3 when some records were refused. docs/importing.md has what a record may say.')
+    .action((file: string, options: ImportArguments) =>
+      running(async (signal) => {
+        const { text, anyRefused } = await (await load.import()).importFile(signal, file, options);
+        return { text, code: anyRefused ? EXIT.refused : EXIT.done };
+      })(options),
+    );
+}
+
+const RECORD_TYPES = ['account', 'organisation'];
+
 const load = {
+  import: () => import('./import.command.js'),
   migrate: () => import('./migrate.command.js'),
   bootstrap: () => import('./bootstrap.command.js'),
   seed: () => import('./seed.command.js'),

@@ -8,18 +8,18 @@ import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
 import { writePrivateFile } from '../bootstrap/private-file.js';
 import { ConfigModule } from '../config/config.module.js';
 import { loadConfig, type Config } from '../config/config.js';
-import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
 import type { DatabaseAccess } from '../database/connection.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { IdentificationsModule } from '../identifications/identifications.module.js';
 import { KeysModule } from '../keys/keys.module.js';
 import { keptSecretKey } from '../keys/secret-keys.js';
 import { LimitsModule } from '../limits/limits.module.js';
-import { createLogger, NestLogger, type Logger } from '../logging/logger.js';
+import { createLogger, NestLogger } from '../logging/logger.js';
 import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { PasswordsModule } from '../passwords/passwords.module.js';
 import { RevocationsModule } from '../revocations/revocations.module.js';
-import { bootstrap, openDatabase, prepareSchema, type Database } from '../start.js';
+import { bootstrap, prepareSchema } from '../start.js';
+import { openOrJoin } from './command-context.js';
 import { orStopped } from './stoppable.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { countSeed, describeSeed } from './seed-text.js';
@@ -67,18 +67,6 @@ function refuseWhereUnsafe({ database, publicUrl }: Config): void {
     `${reason}: other people may be using this database. The seed adds people, organisations and clients that do not ` +
       'exist, and no command removes them again. To seed it anyway, run: npm run seed -- --yes',
   );
-}
-
-/** Opens the database, or the one of a server that is running on the same DATA_DIR. */
-async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
-  try {
-    return { database: await openDatabase(config, logger), isOurs: true };
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'DataDirInUseError') throw error;
-    const connection = await runningEmbeddedPostgres(config.dataDir);
-    if (!connection) throw new Error('A server is starting on this DATA_DIR. Try again when it is ready.');
-    return { database: { connection, stop: () => Promise.resolve() }, isOurs: false };
-  }
 }
 
 function createContext(config: Config, access: DatabaseAccess): Promise<INestApplicationContext> {

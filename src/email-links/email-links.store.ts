@@ -1,11 +1,11 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { EMAIL_LOCKS } from '../database/locks.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
-import { foldEmail, isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
+import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
 import { ENDING_LINKS } from '../revocations/account-revocation.store.js';
 import type { EmailLinkPurpose } from './email-links.entity.js';
+import { lockEmails } from './email-locks.js';
 
 /** The account and the email of a link that can still be used. */
 export interface LiveEmailLink {
@@ -44,14 +44,9 @@ export class EmailLinkStore implements OnModuleInit {
     this.sweeper.add({ table: 'email_links', where: `purpose = 'sign_up' AND expires_at < now()` });
   }
 
-  /** Locks emails until the transaction ends, for whatever assigns, releases or reserves one of them. */
+  /** See {@link lockEmails}. */
   async lockEmails(tx: EntityManager, emails: string[]): Promise<void> {
-    await sql(
-      tx,
-      `SELECT pg_advisory_xact_lock($1, hash)
-       FROM (SELECT DISTINCT hashtext(lower(email)) AS hash FROM unnest($2::text[]) AS email ORDER BY 1) AS hashes`,
-      [EMAIL_LOCKS, emails.map(foldEmail)],
-    );
+    await lockEmails(tx, emails);
   }
 
   /** @returns whether an undo link of another account reserves this email. The caller holds a lock on the email. */

@@ -57,6 +57,12 @@ export function isForeignKeyViolation(error: unknown, constraint: string): boole
   return cause?.code === '23503' && cause.constraint === constraint;
 }
 
+/** Whether a transaction failed because of what others did at the same time, and may succeed the next time. */
+export function isConflict(error: unknown): boolean {
+  // serialization_failure, deadlock_detected, lock_not_available, unique_violation
+  return ['40001', '40P01', '55P03', '23505'].includes(driverError(error)?.code ?? '');
+}
+
 function driverError(error: unknown): DriverError | undefined {
   if (error instanceof QueryFailedError) return error.driverError as DriverError;
   return typeof error === 'object' && error !== null ? error : undefined;

@@ -170,7 +170,7 @@ export function IsName(): PropertyDecorator {
 
 export const LONGEST_NAME = 255;
 
-function problemOfName(value: unknown): string | undefined {
+export function problemOfName(value: unknown): string | undefined {
   if (typeof value !== 'string') return MUST_BE_STRING.message;
   if (isTooLong(value, LONGEST_NAME) || isTooLong(value.normalize('NFC'), LONGEST_NAME))
     return atMostCharacters(LONGEST_NAME);

@@ -5,7 +5,7 @@ import { foldEmail } from '../emails/email-address.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { SecretKeys } from '../keys/secret-keys.js';
-import { costOf, decoyOf, type StoredHash } from './password-hashes.js';
+import { decoyOf, readHash, type StoredHash } from './password-hashes.js';
 
 /** How long the shares are remembered, in milliseconds. */
 const MEMORY = 60_000;
@@ -15,21 +15,25 @@ const PAGES = 100;
 
 /** Accounts whose hashes are alike, and how many of them there are. */
 interface Group {
-  cost: number;
-  isDigested: boolean;
+  hash: StoredHash;
   count: number;
 }
 
-/** The same pages each time, so that what is drawn changes only with the table. Of a small table, all. */
+/**
+ * One hash of each kind: what stands before the salt, and the length, tell kinds apart. The same pages each time, so that
+ * what is drawn changes only with the table. Of a small table, all.
+ */
 const GROUPS = `
-  SELECT left(password_hash, 7) AS scheme, length(password_hash) > 60 AS "isDigested", count(*)::int AS count
+  SELECT min(password_hash) AS stored, count(*)::int AS count
   FROM accounts TABLESAMPLE SYSTEM ($1) REPEATABLE (0)
-  WHERE length(password_hash) IN (60, 67) AND email IS NOT NULL AND disabled_at IS NULL
-  GROUP BY 1, 2`;
+  WHERE password_hash IS NOT NULL AND email IS NOT NULL AND disabled_at IS NULL
+  GROUP BY length(password_hash),
+    CASE WHEN password_hash LIKE '$2_$%' THEN left(password_hash, 7)
+      ELSE regexp_replace(password_hash, '\\$[^$]*\\$[^$]*$', '') END`;
 
 /**
- * What passwords are compared with where there is no account. As long as hashes of several costs are stored (BCRYPT_COST
- * has been changed), sign-ins take different times. So a decoy is like one of those that are stored, drawn by a keyed
+ * What passwords are compared with where there is no account. As long as hashes of several costs or schemes are stored
+ * (BCRYPT_COST has been changed, accounts were imported), sign-ins take different times. So a decoy is like one of those that are stored, drawn by a keyed
  * digest of the email: an email always gets the same, and each kind as often as accounts have it.
  */
 @Injectable()
@@ -46,7 +50,7 @@ export class PasswordDecoys {
   async of(email: string): Promise<StoredHash> {
     const drawn = this.draw(email);
     const share = (await this.shares()).find(({ end }) => drawn < end);
-    return decoyOf(share?.cost ?? this.config.bcryptCost, share?.isDigested);
+    return decoyOf(this.config.bcryptCost, share?.hash);
   }
 
   /** @returns a number from 0 to below 1 */
@@ -79,10 +83,10 @@ export class PasswordDecoys {
       `SELECT pg_relation_size('accounts') / current_setting('block_size')::int AS pages`,
     );
     const percentage = Math.min(100, (100 * PAGES) / Math.max(1, Number(table?.pages)));
-    const rows = await sql<{ scheme: string } & Omit<Group, 'cost'>>(this.manager, GROUPS, [percentage]);
-    const groups = rows.flatMap(({ scheme, ...row }) => {
-      const cost = costOf(scheme);
-      return cost === undefined ? [] : [{ ...row, cost }];
+    const rows = await sql<{ stored: string; count: number }>(this.manager, GROUPS, [percentage]);
+    const groups = rows.flatMap(({ stored, count }) => {
+      const hash = readHash(stored);
+      return hash ? [{ hash: decoyOf(hash.cost, hash), count }] : [];
     });
     return sharesOf(groups, this.config.bcryptCost);
   }
@@ -90,25 +94,24 @@ export class PasswordDecoys {
 
 /** What the hashes of a part of the accounts are like. `end`: where it ends, of all from 0 to 1. */
 interface Share {
-  cost: number;
-  isDigested: boolean;
+  hash: StoredHash;
   end: number;
 }
 
 /**
- * Today's cost comes first: renewed hashes make its share larger, so that what is drawn for an email changes as a hash does
- * that is renewed, from another cost to today's and never back.
+ * Today's kind comes first: renewed hashes make its share larger, so that what is drawn for an email changes as a hash does
+ * that is renewed, from another kind to today's and never back.
  */
 function sharesOf(groups: Group[], today: number): Share[] {
-  const isOther = ({ cost }: Group) => Number(cost !== today);
-  groups.sort(
-    (one, other) =>
-      isOther(one) - isOther(other) || one.cost - other.cost || Number(one.isDigested) - Number(other.isDigested),
-  );
+  const isOther = ({ hash: { scheme, cost, isWhole } }: Group) =>
+    Number(scheme !== 'bcrypt' || cost !== today || isWhole);
+  const order = ({ hash: { kind, cost, isWhole, isDigested } }: Group) =>
+    `${cost.toFixed(6).padStart(10, '0')} ${kind} ${isWhole} ${isDigested}`;
+  groups.sort((one, other) => isOther(one) - isOther(other) || (order(one) < order(other) ? -1 : 1));
   const total = groups.reduce((sum, { count }) => sum + count, 0);
   let sum = 0;
-  return groups.map(({ cost, isDigested, count }) => {
+  return groups.map(({ hash, count }) => {
     sum += count;
-    return { cost, isDigested, end: sum / total };
+    return { hash, end: sum / total };
   });
 }

@@ -8,13 +8,11 @@ import { addressForLimits, siteOf } from '../http/client-address.js';
 import { PasswordBlocklist, type PasswordOwner } from './password-blocklist.service.js';
 import { FairLine, type Place } from './fair-line.js';
 import { HashingThreads } from './hashing-threads.js';
-import { markHash, newSalt, otherSpellings, spellingOf, type Spelling, type StoredHash } from './password-hashes.js';
+import { markHash, newSalt, spellingOf, triesOf, USUAL, type StoredHash } from './password-hashes.js';
 
 /** Nobody waits longer for their turn, in milliseconds. */
 const PATIENCE = 3_000;
 
-/** What a hash at cost 12 takes on a usual machine, in milliseconds: what is expected of the first one. */
-const USUAL = { cost: 12, takes: 250 };
 /** How much the newest duration counts beside those before it. */
 const NEWEST = 0.2;
 
@@ -23,8 +21,8 @@ const NEWEST = 0.2;
 export class PasswordHasher implements OnApplicationShutdown {
   private readonly threads = new HashingThreads();
   private readonly line: FairLine;
-  /** How long work of each cost takes, in milliseconds. */
-  private readonly durations = new Map<number, number>();
+  /** How long work of each kind takes, in milliseconds. */
+  private readonly durations = new Map<string, Measured>();
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -68,10 +66,10 @@ export class PasswordHasher implements OnApplicationShutdown {
    * @throws ApiError `unavailable` when too many are waiting
    */
   hashAgain(password: string): Promise<string> {
-    const cost = this.config.bcryptCost;
+    const work = workOf(this.config.bcryptCost);
     const spelling = spellingOf(password);
-    return this.queued({ place: currentPlace(), cost, times: 1 }, async () =>
-      markHash(await this.timed(cost, () => this.threads.hash(spelling.text, newSalt(cost))), spelling),
+    return this.queued({ place: currentPlace(), work, times: 1 }, async () =>
+      markHash(await this.timed(work, () => this.threads.hash(spelling.text, newSalt(work.cost))), spelling),
     );
   }
 
@@ -84,71 +82,74 @@ export class PasswordHasher implements OnApplicationShutdown {
    */
   matches(password: string, hash: StoredHash, isKnown = false): Promise<boolean> {
     const tries = triesOf(password, hash);
-    const place = currentPlace(isKnown);
-    return this.queued({ place, cost: hash.cost, times: tries.length }, async () => {
+    return this.queued({ place: currentPlace(isKnown), work: hash, times: tries.length }, async () => {
       for (const { text, counts } of tries) {
-        const isSame = await this.timed(hash.cost, () => this.threads.compare(text, hash.bcrypt));
+        const isSame = await this.timed(hash, () => this.threads.compare(text, hash));
         if (isSame && counts) return true;
       }
       return false;
     });
   }
 
-  /** Whether a hash that a password has matched is to be replaced: it is of another cost, or of what was typed. */
-  isOutdated({ cost, isNormalised }: StoredHash): boolean {
-    return cost !== this.config.bcryptCost || !isNormalised;
+  /** Whether a hash that a password has matched is to be replaced: it is no bcrypt of ours, or of another cost. */
+  isOutdated({ scheme, cost, isNormalised }: StoredHash): boolean {
+    return scheme !== 'bcrypt' || cost !== this.config.bcryptCost || !isNormalised;
   }
 
   /** The line has limits of its own: what is waited for and hashed does not count against the request's. */
   private async queued<T>(
-    { place, cost, times }: { place: Place; cost: number; times: number },
-    work: () => Promise<T>,
+    { place, work, times }: { place: Place; work: Work; times: number },
+    job: () => Promise<T>,
   ): Promise<T> {
     const asked = performance.now();
     try {
-      return await this.line.run(place, times * this.expected(cost), async () => {
+      return await this.line.run(place, times * this.expected(work), async () => {
         await this.threads.ready();
-        return work();
+        return job();
       });
     } finally {
       extendDeadline(performance.now() - asked);
     }
   }
 
-  private async timed<T>(cost: number, job: () => Promise<T>): Promise<T> {
+  private async timed<T>(work: Work, job: () => Promise<T>): Promise<T> {
     const begun = performance.now();
     const result = await job();
-    this.note(cost, performance.now() - begun);
+    this.note(work, performance.now() - begun);
     return result;
   }
 
-  private note(cost: number, took: number): void {
-    const before = this.expected(cost);
-    this.durations.set(cost, before + NEWEST * (took - before));
+  private note({ scheme, kind, cost }: Work, took: number): void {
+    const before = this.expected({ scheme, kind, cost });
+    this.durations.set(kind, { scheme, cost, takes: before + NEWEST * (took - before) });
   }
 
-  /** @returns how long work of a cost is going to take, in milliseconds, by what has been measured of the nearest one */
-  private expected(cost: number): number {
-    const distance = (other: number) => Math.abs(other - cost);
-    const known = [...this.durations].map(([other, takes]) => ({ cost: other, takes }));
-    const [nearest = USUAL] = known.sort((one, other) => distance(one.cost) - distance(other.cost));
+  /** @returns how long work is going to take, in milliseconds, by what has been measured of the nearest one of its scheme */
+  private expected({ scheme, kind, cost }: Work): number {
+    const same = this.durations.get(kind);
+    if (same) return same.takes;
+    const distance = (other: Measured) => Math.abs(other.cost - cost);
+    const known = [...this.durations.values()].filter((other) => other.scheme === scheme);
+    const [nearest = { ...USUAL, scheme }] = known.sort((one, other) => distance(one) - distance(other));
     return nearest.takes * 2 ** (cost - nearest.cost);
   }
 }
+
+/** Hashing of some kind. */
+type Work = Pick<StoredHash, 'scheme' | 'kind' | 'cost'>;
+
+/** Hashing that has been measured. */
+interface Measured {
+  scheme: StoredHash['scheme'];
+  cost: number;
+  takes: number;
+}
+
+const workOf = (cost: number): Work => ({ scheme: 'bcrypt', kind: newSalt(cost).slice(0, 7), cost });
 
 /** Where the request comes from that is being served; what no request asks for is of one place of its own. */
 function currentPlace(isKnown = false): Place {
   const address = currentClientAddress();
   if (address === null) return { network: 'own', address: 'own' };
   return { network: siteOf(address), address: addressForLimits(address), isKnown };
-}
-
-/** What is compared with a hash. `counts`: whether the hash can be of it. */
-type Try = Pick<Spelling, 'text'> & { counts: boolean };
-
-/** As many for every hash. */
-function triesOf(password: string, { isDigested, isNormalised }: StoredHash): Try[] {
-  const first = spellingOf(password);
-  const others = otherSpellings(password).map((text) => ({ text, counts: !isNormalised && !isDigested }));
-  return [{ text: first.text, counts: first.isDigested === isDigested }, ...others];
 }

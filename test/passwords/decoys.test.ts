@@ -91,7 +91,7 @@ async function workOf(
 ): Promise<number[]> {
   compare.mockClear();
   expect(await DOORS[door]?.(server, email, password)).toBe(401);
-  return compare.mock.calls.map(([, stored]) => bcrypt.getRounds(stored));
+  return compare.mock.calls.map(([, stored]) => bcrypt.getRounds(stored.encoded));
 }
 
 describe('How many comparisons a sign-in takes', () => {
@@ -105,7 +105,7 @@ describe('How many comparisons a sign-in takes', () => {
     ['cafe\u0301 au lait', 2],
     ['caf\u00e9\u00a0au lait', 3],
     ['a\u00a0b', 2],
-    ['é'.repeat(200), 1],
+    ['é'.repeat(200), 2],
     ['tab\tbetween', 1],
   ];
 

@@ -1,0 +1,71 @@
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { ImportsModule } from '../imports/imports.module.js';
+import { Imports, type ImportSource } from '../imports/imports.service.js';
+import type { RecordType } from '../imports/records.js';
+import { withContext } from './command-context.js';
+import { ProgressBar } from './progress-bar.js';
+
+/** What `latchkey import` can be told. */
+export interface ImportArguments {
+  format?: 'ndjson' | 'csv';
+  type?: RecordType;
+  admins?: boolean;
+  dryRun?: boolean;
+  report?: string;
+  restart?: boolean;
+}
+
+/** The command that imports what another service has. @returns what came of it, and whether some records were refused */
+export async function importFile(
+  signal: AbortSignal,
+  file: string,
+  options: ImportArguments,
+): Promise<{ text: string; anyRefused: boolean }> {
+  const isInput = file === '-';
+  if (!isInput && !existsSync(file)) throw new Error(`There is no file ${file}.`);
+  const source: ImportSource = {
+    name: isInput ? file : resolve(file),
+    bytes: isInput ? process.stdin : createReadStream(file, { highWaterMark: 2 ** 18 }),
+    format: options.format ?? (/\.csv$/i.test(file) ? 'csv' : 'ndjson'),
+    ...(options.type && { usual: options.type }),
+    report: options.report ?? `${isInput ? 'import' : basename(file)}.refused.ndjson`,
+    admins: options.admins ?? false,
+    isDryRun: options.dryRun ?? false,
+    isRestarted: options.restart ?? false,
+  };
+  const sweep = sweeper();
+  const bar = new ProgressBar(isInput ? undefined : statSync(file).size);
+  const counts = await withContext(signal, [ImportsModule], (context) =>
+    context.get(Imports).run(source, signal, ({ position, counts: { records, refused } }) => {
+      sweep();
+      bar.show(position, `${number(records)} records, ${number(refused)} refused`);
+    }),
+  ).finally(() => {
+    bar.end();
+  });
+  const { records, made, changed, unchanged, refused } = counts;
+  const would = source.isDryRun ? 'Nothing was changed. It would be: ' : '';
+  const text =
+    `${would}${number(records)} records: ${number(made)} made, ${number(changed)} changed, ` +
+    `${number(unchanged)} unchanged, ${number(refused)} refused.\n${refused > 0 ? `Why, is in ${source.report}.\n` : ''}`;
+  return { text, anyRefused: refused > 0 };
+}
+
+const number = (count: number) => count.toLocaleString('en');
+
+/** How many batches are done before memory is swept. */
+const SWEEP_EVERY = 4;
+
+/** V8 lets garbage lie for as long as there is memory: an import beside a server should not take that much. */
+function sweeper(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  let batches = 0;
+  return () => {
+    batches += 1;
+    if (batches % SWEEP_EVERY === 0) collect();
+  };
+}

@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AccountLists } from '../accounts/account-lists.store.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
+import { lockEmails } from '../email-links/email-locks.js';
+import { foldEmail, spellingsOf } from '../emails/email-address.js';
+import { AccountRevocation, CREDENTIALS, EVERYTHING, type Extent } from '../revocations/account-revocation.store.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { AccountImportStore, type NewAccountRow, type StoredAccount } from './account-imports.store.js';
+import {
+  CHANGED_HERE,
+  NOT_IMPORTED,
+  refused,
+  TAKEN,
+  waves,
+  type Entry,
+  type ImportOptions,
+  type Outcome,
+} from './outcomes.js';
+import type { Problems } from './fields.js';
+import type { AccountRecord } from './records.js';
+
+type AccountEntry = Entry;
+
+const NEEDS_ADMINS = 'is an administrator, and no import makes or changes those unless it is told to (--admins)';
+
+/** What is stored of the accounts that a group of entries speaks of. */
+interface Surroundings {
+  byId: Map<string, StoredAccount>;
+  byLegacyId: Map<string, StoredAccount>;
+  byEmail: Map<string, StoredAccount[]>;
+  /** Whose undo link keeps an email. */
+  keptFor: Map<string, string[]>;
+  byName: Map<string, StoredAccount>;
+  deleted: Set<string>;
+}
+
+/** Imports accounts: makes those that are not there, and changes only those that an import has made. */
+@Injectable()
+export class AccountImports {
+  constructor(
+    private readonly store: AccountImportStore,
+    private readonly lists: AccountLists,
+    private readonly revocations: Revocations,
+    private readonly revocation: AccountRevocation,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** @param tx of {@link Revocations.transaction} */
+  async run(tx: EntityManager, entries: AccountEntry[], options: ImportOptions): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const wave of waves(entries, keysOf)) outcomes.push(...(await this.runWave(tx, wave, options)));
+    return outcomes;
+  }
+
+  private async runWave(tx: EntityManager, entries: AccountEntry[], options: ImportOptions): Promise<Outcome[]> {
+    const around = await this.lookAround(tx, entries);
+    const outcomes: Outcome[] = [];
+    const fresh: (NewAccountRow & { line: number })[] = [];
+    for (const entry of entries) {
+      const { line, record, digest } = entry;
+      const stored = findStored(record, around);
+      const problems = problemsOf(entry, stored, around, options);
+      if (problems) outcomes.push(refused(line, problems));
+      else if (!stored) fresh.push({ ...record, line, digest, id: record.id ?? randomUUID() });
+      else if (stored.importedDigest?.equals(digest)) outcomes.push({ line, as: 'unchanged', id: stored.id });
+      else outcomes.push(await this.change(tx, entry, stored));
+    }
+    const made = await this.store.insert(tx, fresh);
+    for (const { id, line } of fresh) {
+      outcomes.push(
+        made.has(id) ? { line, as: 'made', id } : refused(line, { record: 'was made by somebody else just now' }),
+      );
+    }
+    return outcomes.sort((one, other) => one.line - other.line);
+  }
+
+  /** Locks are taken in the common order: accounts, then emails. */
+  private async lookAround(tx: EntityManager, entries: AccountEntry[]): Promise<Surroundings> {
+    const records = entries.map(({ record }) => record);
+    const given = (values: (string | undefined)[]) => values.filter((value) => value !== undefined);
+    const ids = given(records.map(({ id }) => id));
+    const emails = given(records.map(({ email }) => email));
+    const locked = await this.store.lockByIds(tx, ids, given(records.map(({ legacyId }) => legacyId)));
+    await lockEmails(tx, emails);
+    const byEmail = new Map<string, StoredAccount[]>();
+    const spellings = emails.flatMap((email, place) => spellingsOf(email).map((spelling) => ({ spelling, place })));
+    for (const { place, ...account } of await this.store.withEmails(tx, spellings)) {
+      const email = emails[place] ?? '';
+      byEmail.set(email, [...(byEmail.get(email) ?? []), account]);
+    }
+    const keptFor = new Map<string, string[]>();
+    for (const { place, accountId } of await this.store.keptEmails(tx, spellings)) {
+      const email = emails[place] ?? '';
+      keptFor.set(email, [...(keptFor.get(email) ?? []), accountId]);
+    }
+    const names = await this.store.withNames(tx, given(records.map(({ name }) => name)));
+    return {
+      byId: new Map(locked.map((account) => [account.id, account])),
+      byLegacyId: new Map(locked.map((account) => [account.legacyId ?? '', account])),
+      byEmail,
+      keptFor,
+      byName: new Map(names.map((account) => [account.name ?? '', account])),
+      deleted: await this.store.deletedIds(tx, ids),
+    };
+  }
+
+  /** Changes an account as the service that it came from has changed it, and ends what that ends. */
+  private async change(
+    tx: EntityManager,
+    { line, record, digest }: AccountEntry,
+    stored: StoredAccount,
+  ): Promise<Outcome> {
+    const { id } = stored;
+    await this.lists.replace(tx, id, {
+      ...(record.networks && { networks: record.networks }),
+      ...(record.emailDomains && { emailDomains: record.emailDomains }),
+    });
+    await this.store.update(tx, id, record, digest);
+    const extent = endedBy(record, stored);
+    if (extent) await this.revocation.revoke(tx, id, extent);
+    else await this.revocations.announce(tx, `account ${id}`);
+    await this.audit.record(tx, { kind: 'account.changed', subject: id, details: { by: 'import' } });
+    return { line, as: 'changed', id };
+  }
+}
+
+/** What no two records of a group may share. */
+function keysOf({ record: { id, legacyId, email, name } }: AccountEntry): string[] {
+  return [
+    ...(id === undefined ? [] : [`id ${id}`]),
+    ...(legacyId === undefined ? [] : [`legacy ${legacyId}`]),
+    ...(email === undefined ? [] : [`email ${foldEmail(email)}`]),
+    ...(name === undefined ? [] : [`name ${name}`]),
+  ];
+}
+
+/** The account that a record is about: by its ids or, where it has none, by its email or its name. */
+function findStored(record: AccountRecord, around: Surroundings): StoredAccount | undefined {
+  if (record.id !== undefined && around.byId.has(record.id)) return around.byId.get(record.id);
+  if (record.legacyId !== undefined) return around.byLegacyId.get(record.legacyId);
+  if (record.id !== undefined) return undefined;
+  if (record.email === undefined) return around.byName.get(record.name ?? '');
+  const [holder, ...others] = around.byEmail.get(record.email) ?? [];
+  return others.length === 0 ? holder : undefined;
+}
+
+/** By what an account is found, as it is called in records. */
+const FIELDS = { id: 'id', legacyId: 'legacy_id', email: 'email', name: 'name' };
+
+/** @returns why a record is refused; undefined: it is not */
+function problemsOf(
+  { record, digest }: AccountEntry,
+  stored: StoredAccount | undefined,
+  around: Surroundings,
+  { admins }: ImportOptions,
+): Problems | undefined {
+  if (stored?.isImported && stored.importedDigest?.equals(digest)) return undefined;
+  const problems: Problems = {};
+  const own = stored?.id;
+  const key = (['id', 'legacyId', 'email', 'name'] as const).find((name) => record[name] !== undefined) ?? 'id';
+  if (stored && !stored.isImported) problems[FIELDS[key]] = NOT_IMPORTED;
+  else if (stored?.isChangedHere) problems[FIELDS[key]] = CHANGED_HERE;
+  if (stored && record.id !== undefined && record.id !== own)
+    problems.id = 'is not the id that this legacy_id has here';
+  if (stored && stored.individual !== record.individual) problems.individual = 'cannot be changed';
+  if (record.id !== undefined && around.deleted.has(record.id))
+    problems.id = 'was that of an account that has been deleted';
+  if (record.email !== undefined) {
+    const holders = (around.byEmail.get(record.email) ?? []).map(({ id }) => id);
+    const keepers = around.keptFor.get(record.email) ?? [];
+    if ([...holders, ...keepers].some((id) => id !== own)) problems.email = problems.email ?? TAKEN;
+  }
+  const named = record.name === undefined ? undefined : around.byName.get(record.name)?.id;
+  if (named !== undefined && named !== own) problems.name = TAKEN;
+  Object.assign(problems, problemsOfAdmin(record, stored, admins));
+  return Object.keys(problems).length > 0 ? problems : undefined;
+}
+
+/** An import must not take the last administrator away, nor make one unless it is told to. */
+function problemsOfAdmin(record: AccountRecord, stored: StoredAccount | undefined, admins: boolean): Problems {
+  if (record.role !== 'admin' && stored?.role !== 'admin') return {};
+  if (!admins) return { role: NEEDS_ADMINS };
+  const isLost = stored?.role === 'admin' && (record.role === 'user' || record.disabledAt !== undefined);
+  return isLost ? { role: 'is that of an administrator: disable or demote them yourself' } : {};
+}
+
+/** What a change by an import ends of what the account has open here. */
+function endedBy(record: AccountRecord, stored: StoredAccount): Extent | undefined {
+  if (record.disabledAt !== undefined && !stored.isDisabled) return { ...EVERYTHING, links: 'all' };
+  const isNewEmail = record.email !== undefined && foldEmail(record.email) !== foldEmail(stored.email ?? '');
+  const isNewPassword = record.passwordHash !== undefined && record.passwordHash !== stored.passwordHash;
+  return isNewEmail || isNewPassword ? CREDENTIALS : undefined;
+}

@@ -1,0 +1,157 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { sql } from '../database/sql.js';
+import type { AccountRecord } from './records.js';
+
+/** An account that has something of a record. */
+export interface StoredAccount {
+  id: string;
+  legacyId: string | null;
+  email: string | null;
+  name: string | null;
+  role: 'admin' | 'user';
+  individual: boolean;
+  passwordHash: string | null;
+  isDisabled: boolean;
+  /** Whether an import has made it. */
+  isImported: boolean;
+  /** Whether anybody has changed it since. */
+  isChangedHere: boolean;
+  importedDigest: Buffer | null;
+}
+
+/** A spelling of an email, and the place of that. */
+export interface Spelt {
+  spelling: string;
+  place: number;
+}
+
+/** A new account as it is stored. */
+export type NewAccountRow = AccountRecord & { id: string; digest: Buffer };
+
+const STORED = `
+  a.id, a.legacy_id AS "legacyId", a.email, a.name, a.role, a.individual, a.password_hash AS "passwordHash",
+  a.disabled_at IS NOT NULL AS "isDisabled", a.imported_at IS NOT NULL AS "isImported",
+  coalesce(a.updated_at > a.imported_at, true) AS "isChangedHere", a.imported_digest AS "importedDigest"`;
+
+/** A time of a record that may be `now`. */
+const timeOf = (column: string) => `CASE WHEN ${column} = 'now' THEN now() ELSE ${column}::timestamptz END`;
+
+const INSERT = `
+  INSERT INTO accounts (id, legacy_id, email, email_verified_at, name, publisher_reference, individual, role,
+    password_hash, created_at, disabled_at, imported_at, imported_digest)
+  SELECT r.id, r."legacyId", r.email, ${timeOf('r."emailVerifiedAt"')}, r.name, r."publisherReference", r.individual,
+    coalesce(r.role, 'user'), r."passwordHash", coalesce(r."createdAt"::timestamptz, now()), ${timeOf('r."disabledAt"')},
+    now(), decode(r.digest, 'hex')
+  FROM json_to_recordset($1::json) AS r (id uuid, "legacyId" text, email text, "emailVerifiedAt" text, name text,
+    "publisherReference" text, individual boolean, role text, "passwordHash" text, "createdAt" text, "disabledAt" text,
+    digest text)
+  ON CONFLICT DO NOTHING RETURNING id`;
+
+const INSERT_NETWORKS = `
+  INSERT INTO account_networks (account_id, network)
+  SELECT r.id, n.network::cidr
+  FROM json_to_recordset($1::json) AS r (id uuid, networks text[]), unnest(r.networks) AS n (network)
+  ON CONFLICT DO NOTHING RETURNING account_id`;
+
+const INSERT_DOMAINS = `
+  INSERT INTO account_email_domains (account_id, domain)
+  SELECT r.id, d.domain
+  FROM json_to_recordset($1::json) AS r (id uuid, "emailDomains" text[]), unnest(r."emailDomains") AS d (domain)
+  ON CONFLICT DO NOTHING RETURNING account_id`;
+
+/** What imports ask of the account table, for many records at once. */
+@Injectable()
+export class AccountImportStore {
+  /** Locks the accounts with these ids that are there, in the common order. */
+  async lockByIds(tx: EntityManager, ids: string[], legacyIds: string[]): Promise<StoredAccount[]> {
+    return sql<StoredAccount>(
+      tx,
+      `SELECT ${STORED} FROM accounts a
+       WHERE a.id IN (SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
+                      UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[]))
+       ORDER BY a.id FOR NO KEY UPDATE OF a`,
+      [ids, legacyIds],
+    );
+  }
+
+  /** @returns the accounts that have one of these emails, in whatever spelling, with the place of the email */
+  async withEmails(tx: EntityManager, spelt: Spelt[]): Promise<(StoredAccount & { place: number })[]> {
+    return sql<StoredAccount & { place: number }>(
+      tx,
+      `SELECT DISTINCT ON (s.place, a.id) s.place, ${STORED}
+       FROM unnest($1::text[], $2::int[]) AS s (spelling, place) JOIN accounts a ON lower(a.email) = lower(s.spelling)`,
+      [spelt.map(({ spelling }) => spelling), spelt.map(({ place }) => place)],
+    );
+  }
+
+  /** @returns the places of the emails that a link reserves which undoes a change, and for which account */
+  async keptEmails(tx: EntityManager, spelt: Spelt[]): Promise<{ place: number; accountId: string }[]> {
+    return sql<{ place: number; accountId: string }>(
+      tx,
+      `SELECT DISTINCT s.place, l.account_id AS "accountId"
+       FROM unnest($1::text[], $2::int[]) AS s (spelling, place)
+       JOIN email_links l ON lower(l.email) = lower(s.spelling)
+       WHERE l.purpose = 'undo' AND l.ended_at IS NULL AND l.expires_at > now()`,
+      [spelt.map(({ spelling }) => spelling), spelt.map(({ place }) => place)],
+    );
+  }
+
+  async withNames(tx: EntityManager, names: string[]): Promise<StoredAccount[]> {
+    if (names.length === 0) return [];
+    return sql<StoredAccount>(tx, `SELECT ${STORED} FROM accounts a WHERE a.name = ANY ($1::text[])`, [names]);
+  }
+
+  /** @returns those of the ids that an account had which was deleted: no other one may have them */
+  async deletedIds(tx: EntityManager, ids: string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
+    const rows = await sql<{ subject: string }>(
+      tx,
+      `SELECT subject FROM audit_events WHERE kind = 'account.deleted' AND subject = ANY ($1::text[])`,
+      [ids],
+    );
+    return new Set(rows.map(({ subject }) => subject));
+  }
+
+  /** @returns the ids of those that were made; others have met what was made in the same moment */
+  async insert(tx: EntityManager, accounts: NewAccountRow[]): Promise<Set<string>> {
+    if (accounts.length === 0) return new Set();
+    const rows = accounts.map((account) => ({ ...account, digest: account.digest.toString('hex') }));
+    const made = await sql<{ id: string }>(tx, INSERT, [JSON.stringify(rows)]);
+    const ids = new Set(made.map(({ id }) => id));
+    const lists = rows.filter(({ id, networks, emailDomains }) => ids.has(id) && (networks ?? emailDomains));
+    if (lists.length > 0) {
+      const json = JSON.stringify(lists.map(({ id, networks, emailDomains }) => ({ id, networks, emailDomains })));
+      await sql(tx, INSERT_NETWORKS, [json]);
+      await sql(tx, INSERT_DOMAINS, [json]);
+    }
+    return ids;
+  }
+
+  /** Writes what a record says; of what it does not say, everything stays. */
+  async update(tx: EntityManager, id: string, record: AccountRecord, digest: Buffer): Promise<void> {
+    await sql(
+      tx,
+      `UPDATE accounts SET
+         email = coalesce($3, email),
+         email_verified_at = CASE WHEN $4::text IS NOT NULL THEN ${timeOf('$4::text')}
+           WHEN $3::text IS NULL OR lower($3) = lower(email) THEN email_verified_at END,
+         name = coalesce($5, name), publisher_reference = coalesce($6, publisher_reference), role = coalesce($7, role),
+         password_hash = coalesce($8, password_hash), disabled_at = coalesce(${timeOf('$9::text')}, disabled_at),
+         legacy_id = coalesce(legacy_id, $10), updated_at = now(), imported_at = now(), imported_digest = $2
+       WHERE id = $1 RETURNING id`,
+      [
+        id,
+        digest,
+        record.email ?? null,
+        record.emailVerifiedAt ?? null,
+        record.name ?? null,
+        record.publisherReference ?? null,
+        record.role ?? null,
+        record.passwordHash ?? null,
+        record.disabledAt ?? null,
+        record.legacyId ?? null,
+      ],
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { CONFIG, type Config } from '../config/config.js';
+import { AccountImports } from './account-imports.service.js';
+import { refused, type Entry, type ImportOptions, type Outcome } from './outcomes.js';
+import { RecordReader, type ImportRecord, type RecordType } from './records.js';
+
+/** A record as it was given. */
+export interface GivenRecord {
+  line: number;
+  value: unknown;
+}
+
+/** Imports some records at once, in a transaction. */
+@Injectable()
+export class ImportBatches {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly accounts: AccountImports,
+  ) {}
+
+  /** @param usual what a record is that does not say it */
+  reader(usual?: RecordType): RecordReader {
+    return new RecordReader({ bcryptCost: this.config.bcryptCost }, usual);
+  }
+
+  /** @param tx of {@link Revocations.transaction}. @returns what has come of each record, in their order */
+  run(tx: EntityManager, entries: Entry[], options: ImportOptions): Promise<Outcome[]> {
+    return this.accounts.run(tx, entries, options);
+  }
+}
+
+/** Reads records, and tells those that can be imported from those that are refused. */
+export function sorted(
+  given: GivenRecord[],
+  reader: RecordReader,
+  isCsv = false,
+): { entries: Entry[]; outcomes: Outcome[] } {
+  const entries: Entry[] = [];
+  const outcomes: Outcome[] = [];
+  for (const { line, value } of given) {
+    const read = reader.read(value, isCsv);
+    if ('problems' in read) outcomes.push(refused(line, read.problems));
+    else entries.push({ line, record: read.record, digest: digestOfRecord(read.record) });
+  }
+  return { entries, outcomes };
+}
+
+/** The same for records that say the same, in whatever order. */
+function digestOfRecord(record: ImportRecord): Buffer {
+  const ordered = Object.entries(record).sort(([one], [other]) => (one < other ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(ordered)).digest();
+}

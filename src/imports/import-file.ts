@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { GivenRecord } from './import-batches.service.js';
+import type { Checkpoint } from './imports.store.js';
+import { csvFields, LONGEST_RECORD, RecordSplitter, type Format, type RawRecord } from './lines.js';
+import { refused, type Outcome } from './outcomes.js';
+
+/** How many records a transaction has at most, and how many bytes these have: they are all in memory. */
+const BATCH = { records: 500, bytes: 2 ** 21 };
+
+/** A batch of records, and where they end. */
+export interface Batch {
+  records: RawRecord[];
+  /** In bytes, and the SHA-256 of these. */
+  position: number;
+  digest: Buffer;
+}
+
+/** Where the records come from. */
+interface File {
+  bytes: AsyncIterable<Buffer>;
+  format: Format;
+}
+
+/**
+ * Reads a file from its beginning, and gives what stands behind a checkpoint.
+ *
+ * @param parser is told of what stands before it
+ * @throws when what stands before it is not what was imported
+ */
+export async function* batchesOf(
+  { bytes, format }: File,
+  checkpoint: Pick<Checkpoint, 'position' | 'digest'>,
+  parser: RecordParser,
+): AsyncGenerator<Batch> {
+  const hash = createHash('sha256');
+  let position = 0;
+  let batch = { records: [] as RawRecord[], bytes: 0 };
+  const isSeen = () => position >= checkpoint.position;
+  for await (const record of recordsOf(bytes, format)) {
+    const wasSeen = isSeen();
+    position += record.bytes.length;
+    hash.update(record.bytes);
+    if (!wasSeen) {
+      parser.skip(record);
+      if (isSeen()) requireSame(position, hash.copy().digest(), checkpoint);
+      continue;
+    }
+    batch.records.push(record);
+    batch.bytes += record.bytes.length;
+    if (batch.records.length < BATCH.records && batch.bytes < BATCH.bytes) continue;
+    yield { records: batch.records, position, digest: hash.copy().digest() };
+    batch = { records: [], bytes: 0 };
+  }
+  if (!isSeen()) throw changedFile();
+  if (batch.records.length > 0) yield { records: batch.records, position, digest: hash.digest() };
+}
+
+async function* recordsOf(bytes: AsyncIterable<Buffer>, format: Format): AsyncGenerator<RawRecord> {
+  const splitter = new RecordSplitter(format);
+  for await (const chunk of bytes) yield* splitter.split(chunk);
+  yield* splitter.end();
+}
+
+function requireSame(position: number, digest: Buffer, checkpoint: Pick<Checkpoint, 'position' | 'digest'>): void {
+  if (position !== checkpoint.position || !digest.equals(checkpoint.digest)) throw changedFile();
+}
+
+const changedFile = () =>
+  new Error(
+    'A part of this file was imported before, and the file has changed since. Import it from its beginning (--restart): ' +
+      'what is there already stays, or changes as the file says.',
+  );
+
+/** Makes values of records. A CSV begins with the names of its columns. */
+export class RecordParser {
+  private columns: string[] | undefined;
+
+  constructor(private readonly format: Format) {}
+
+  /** What was imported before only matters for its columns. */
+  skip(record: RawRecord): void {
+    if (this.format === 'csv' && !this.columns) this.parse([record]);
+  }
+
+  /** @throws when the names of the columns cannot be read: nothing that follows could be */
+  parse(records: RawRecord[]): { given: GivenRecord[]; unreadable: Outcome[] } {
+    const given: GivenRecord[] = [];
+    const unreadable: Outcome[] = [];
+    for (const { line, bytes, text } of records) {
+      const plain = line === 1 ? text?.replace(/^\uFEFF/, '') : text;
+      if (plain?.trim() === '') continue;
+      if (this.format === 'csv' && !this.columns) {
+        this.columns = columnsOf(plain);
+        continue;
+      }
+      const read = plain === undefined ? { problem: unreadableBytes(bytes) } : this.valueOf(plain);
+      if ('problem' in read) unreadable.push(refused(line, { record: read.problem }));
+      else given.push({ line, value: read.value });
+    }
+    return { given, unreadable };
+  }
+
+  private valueOf(text: string): { value: unknown } | { problem: string } {
+    if (this.format === 'ndjson') {
+      try {
+        return { value: JSON.parse(text) as unknown };
+      } catch {
+        return { problem: 'is not JSON' };
+      }
+    }
+    const fields = csvFields(text);
+    const columns = this.columns ?? [];
+    if (!fields) return { problem: 'has a quote where none may be (RFC 4180)' };
+    if (fields.length !== columns.length) return { problem: `has ${fields.length} fields, not ${columns.length}` };
+    return { value: Object.fromEntries(columns.map((column, index) => [column, fields[index]])) };
+  }
+}
+
+const unreadableBytes = (bytes: Buffer) =>
+  bytes.length > LONGEST_RECORD ? `is longer than ${LONGEST_RECORD / 2 ** 20} MiB` : 'is not UTF-8';
+
+function columnsOf(text: string | undefined): string[] {
+  const columns = text === undefined ? undefined : csvFields(text)?.map((name) => name.trim());
+  if (!columns || columns.includes('') || new Set(columns).size < columns.length) {
+    throw new Error('The first line of a CSV has the names of its columns, each of them once.');
+  }
+  return columns;
+}

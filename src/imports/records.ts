@@ -1,0 +1,129 @@
+import { readNetwork } from '../accounts/networks.js';
+import type { Role } from '../accounts/accounts.entity.js';
+import { readEmailDomain } from '../emails/email-domains.js';
+import { readEmail } from '../emails/email-address.js';
+import { isUuid, problemOfName } from '../http/validation.js';
+import { readImportedHash } from '../passwords/password-hashes.js';
+import { choice, Fields, flag, list, text, time, type Problems, type Read } from './fields.js';
+
+/** A person or an organisation. Absent fields are not known, and stay as they are. */
+export interface AccountRecord {
+  type: 'account';
+  id?: string;
+  legacyId?: string;
+  individual: boolean;
+  email?: string;
+  emailVerifiedAt?: string;
+  passwordHash?: string;
+  name?: string;
+  publisherReference?: string;
+  role?: Role;
+  networks?: string[];
+  emailDomains?: string[];
+  createdAt?: string;
+  disabledAt?: string;
+}
+
+export type ImportRecord = AccountRecord;
+
+/** What a record may be called. */
+export const RECORD_TYPES = ['account', 'organisation'] as const;
+export type RecordType = (typeof RECORD_TYPES)[number];
+
+/** What an import goes by, beside the records. */
+export interface ReadingRules {
+  bcryptCost: number;
+}
+
+/** How many networks, and how many domains, an account can have. */
+const MOST_ENTRIES = 400;
+const LEGACY_ID = /^[0-9a-f]{24}$/i;
+
+/** Reads a record, and says everything that is wrong with it. */
+export class RecordReader {
+  /** @param usual what a record is that does not say it */
+  constructor(
+    private readonly rules: ReadingRules,
+    private readonly usual: RecordType = 'account',
+  ) {}
+
+  read(value: unknown, isCsv = false): { record: ImportRecord } | { problems: Problems } {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return { problems: { record: 'must be an object' } };
+    }
+    const fields = new Fields(value as Record<string, unknown>, isCsv);
+    const type = fields.take('type', choice(RECORD_TYPES)) ?? this.usual;
+    if (fields.problems.type !== undefined) return { problems: fields.problems };
+    const record = this.account(type, fields);
+    return fields.areGood() ? { record } : { problems: fields.problems };
+  }
+
+  private account(type: RecordType, fields: Fields): AccountRecord {
+    const individual = type === 'account' ? (fields.take('individual', flag) ?? true) : false;
+    const verified = fields.take('email_verified', flag);
+    const verifiedAt = fields.take('email_verified_at', time);
+    const disabled = fields.take('disabled', flag);
+    const record = {
+      type: 'account' as const,
+      individual,
+      ...idsOf(fields),
+      email: fields.take('email', reading(readEmail)),
+      emailVerifiedAt: verifiedAt ?? (verified ? 'now' : undefined),
+      passwordHash: fields.take(
+        'password_hash',
+        reading((hash) => readImportedHash(hash, this.rules.bcryptCost)),
+      ),
+      name: fields.take('name', name),
+      publisherReference: fields.take('publisher_reference', line(255)),
+      role: fields.take('role', choice<Role>(['admin', 'user'])),
+      networks: fields.take('networks', list(readNetwork, MOST_ENTRIES)),
+      emailDomains: fields.take('email_domains', list(readEmailDomain, MOST_ENTRIES)),
+      createdAt: fields.take('created_at', time),
+      disabledAt: fields.take('disabled_at', time) ?? (disabled ? 'now' : undefined),
+    };
+    if (individual && !record.email) fields.refuse('email', 'is required for a person');
+    if (!individual && !record.name) fields.refuse('name', 'is required for an organisation');
+    if (record.passwordHash && !record.email) fields.refuse('password_hash', 'requires an email');
+    return known(record);
+  }
+}
+
+function idsOf(fields: Fields): { id: string | undefined; legacyId: string | undefined } {
+  const given = fields.take('id', accountId);
+  const legacy = fields.take('legacy_id', legacyId);
+  const isLegacy = given !== undefined && LEGACY_ID.test(given);
+  return { id: isLegacy ? undefined : given, legacyId: legacy ?? (isLegacy ? given : undefined) };
+}
+
+/** Without those that are undefined. */
+function known<T extends object>(record: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** Of a value that must be a text. */
+const reading =
+  (read: (value: string) => { value: string } | { problem: string }) =>
+  (value: unknown): Read<string> =>
+    typeof value === 'string' ? read(value) : { problem: 'must be a string' };
+
+const accountId = (value: unknown): Read<string> =>
+  isUuid(value) || (typeof value === 'string' && LEGACY_ID.test(value))
+    ? { value: value.toLowerCase() }
+    : { problem: 'must be a UUID or 24 hexadecimal characters' };
+
+const legacyId = (value: unknown): Read<string> =>
+  typeof value === 'string' && LEGACY_ID.test(value)
+    ? { value: value.toLowerCase() }
+    : { problem: 'must be 24 hexadecimal characters' };
+
+function name(value: unknown): Read<string> {
+  const problem = problemOfName(value);
+  return problem === undefined ? { value: (value as string).normalize('NFC').trim() } : { problem };
+}
+
+const line =
+  (most: number) =>
+  (value: unknown): Read<string> => {
+    const read = text(most)(value);
+    return 'value' in read && /\p{Cc}/u.test(read.value) ? { problem: 'must be one line' } : read;
+  };
