@@ -54,6 +54,7 @@ function latchkey(): Command {
         return {};
       }),
     );
+  addImport(program);
   addKeys(program);
   addImport(program);
   return program;
