@@ -56,7 +56,6 @@ function latchkey(): Command {
     );
   addImport(program);
   addKeys(program);
-  addImport(program);
   return program;
 }
 
