@@ -8,12 +8,8 @@ import { Idempotency } from './idempotency.service.js';
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(private readonly idempotency: Idempotency) {}
 
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    return request.routeOptions.config.isIdempotent ? this.carryOut(request, next) : next.handle();
-  }
-
-  private async carryOut(request: FastifyRequest, next: CallHandler): Promise<Observable<unknown>> {
     // `Idempotency.watch` puts the answer in its place.
     return (await this.idempotency.begin(request)) ? next.handle() : of({});
   }

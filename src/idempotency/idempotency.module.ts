@@ -1,14 +1,14 @@
-import { Module } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
+import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { IdempotencyKeyEntity } from './idempotency-keys.entity.js';
 import { IdempotencyKeyStore } from './idempotency-keys.store.js';
-import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { Idempotency } from './idempotency.service.js';
 
 /** Requests with an Idempotency-Key make something once. */
+@Global()
 @Module({
   imports: [TypeOrmModule.forFeature([IdempotencyKeyEntity])],
-  providers: [IdempotencyKeyStore, Idempotency, { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor }],
+  providers: [IdempotencyKeyStore, Idempotency],
+  exports: [Idempotency],
 })
 export class IdempotencyModule {}

@@ -9,7 +9,7 @@ import { SecretKeys } from '../keys/secret-keys.js';
 import { openAnswer, sealAnswer, type Answer } from './answers.js';
 import { canonicalJson } from './canonical-json.js';
 import { IdempotencyKeyStore, type Digests, type Known } from './idempotency-keys.store.js';
-import { answerLost, badKey, otherBody, stillUnderWay } from './idempotent.js';
+import { answerLost, badKey, otherBody, stillUnderWay } from './refusals.js';
 import { readKey } from './key-header.js';
 
 /** A request with a key: it has it, or it gets the answer that another has got with it. */

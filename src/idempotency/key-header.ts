@@ -1,4 +1,4 @@
-import { LONGEST_KEY } from './idempotent.js';
+import { LONGEST_KEY } from './refusals.js';
 
 /** A string of RFC 9651, as the draft has it. */
 const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"$/;
