@@ -34,6 +34,7 @@ import { WayfReturns1764000000032 } from './1764000000032-wayf-returns.js';
 import { AccountsForClientsIndexes1764000000033 } from './1764000000033-accounts-for-clients-indexes.js';
 import { TokenOriginsIndexes1764000000034 } from './1764000000034-token-origins-indexes.js';
 import { ImportIndexes1764000000035 } from './1764000000035-import-indexes.js';
+import { TokenResources1764000000036 } from './1764000000036-token-resources.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -72,4 +73,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   AccountsForClientsIndexes1764000000033,
   TokenOriginsIndexes1764000000034,
   ImportIndexes1764000000035,
+  TokenResources1764000000036,
 ];

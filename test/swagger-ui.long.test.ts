@@ -122,7 +122,7 @@ describeInBrowser('Swagger UI', () => {
     expect(logIn).toMatchObject({ status: 200, sent: { 'app-token': appToken } });
     const { token: userToken } = logIn.body as { token: string };
     await authorise('token', userToken);
-    const tokens = await tryOut('get', '/api/v1/tokens');
+    const tokens = await tryOut('get', '/api/v1/tokens', { app_token: '' });
     expect(tokens.sent).toMatchObject({ 'app-token': appToken, token: userToken });
     expect(tokens).toMatchObject({ status: 200, body: { tokens: [{ hint: userToken.slice(-4), owner: id }] } });
 

@@ -30,7 +30,7 @@ async function newClientToken(owner: { ownerId?: string } = {}) {
     id,
   ]);
   const shown = { clientId: id, secretId: secret?.id ?? '' };
-  const issued = await server.app.get(Tokens).issueToClient(manager, shown, ['accounts:read']);
+  const issued = await server.app.get(Tokens).issueToClient(manager, shown, { scopes: ['accounts:read'] });
   if (!issued) throw new Error('No token was issued.');
   return { id, ...issued };
 }

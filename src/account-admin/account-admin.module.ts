@@ -10,10 +10,19 @@ import { AccountAdmin } from './account-admin.service.js';
 import { AccountAdminStore } from './account-admin.store.js';
 import { SessionAdminController } from './session-admin.controller.js';
 import { SessionAdmin } from './session-admin.service.js';
+import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** Accounts and their sessions, for admins. */
 @Module({
-  imports: [AccountsModule, EmailLinksModule, PasswordsModule, PasswordResetsModule, SessionsModule, TokensModule],
+  imports: [
+    IdempotencyModule,
+    AccountsModule,
+    EmailLinksModule,
+    PasswordsModule,
+    PasswordResetsModule,
+    SessionsModule,
+    TokensModule,
+  ],
   controllers: [AccountAdminController, SessionAdminController],
   providers: [AccountAdminStore, AccountAdmin, SessionAdmin],
 })

@@ -14,10 +14,12 @@ import { MailCaps } from './mail-caps.service.js';
 import { ClientAccountsController } from './client-accounts.controller.js';
 import { ClientAccounts } from './client-accounts.service.js';
 import { ClientAccountStore } from './client-accounts.store.js';
+import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** Accounts, as their holders and as clients see them. */
 @Module({
   imports: [
+    IdempotencyModule,
     TypeOrmModule.forFeature([AccountEntity, AccountNetworkEntity, AccountEmailDomainEntity]),
     EmailLinksModule,
     TokensModule,

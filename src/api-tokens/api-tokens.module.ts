@@ -5,10 +5,11 @@ import { ApiTokensController } from './api-tokens.controller.js';
 import { ApiTokens } from './api-tokens.service.js';
 import { AuthController } from './auth.controller.js';
 import { ServiceTokensController } from './service-tokens.controller.js';
+import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** API tokens of gateway accounts. */
 @Module({
-  imports: [TokensModule],
+  imports: [IdempotencyModule, TokensModule],
   controllers: [AuthController, ServiceTokensController, ApiTokensController],
   providers: [ApiTokens],
 })

@@ -7,10 +7,11 @@ import { AppTokensController } from './app-tokens.controller.js';
 import { AppTokens } from './app-tokens.service.js';
 import { LoginController } from './login.controller.js';
 import { UserTokensController } from './user-tokens.controller.js';
+import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** The App-Token and Token headers: login, application tokens, tokens on behalf of others. */
 @Module({
-  imports: [AccountsModule, PasswordsModule, SessionsModule, TokensModule],
+  imports: [IdempotencyModule, AccountsModule, PasswordsModule, SessionsModule, TokensModule],
   controllers: [LoginController, AppTokensController, UserTokensController],
   providers: [AppTokens],
 })

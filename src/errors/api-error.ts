@@ -24,6 +24,9 @@ export const STATUS_OF = {
 
 export type ErrorCode = keyof typeof STATUS_OF;
 
+/** Codes of RFC 6749 section 5.2 and RFC 8707 section 2 that no other document knows. */
+export type OauthCode = 'invalid_scope' | 'invalid_target' | 'unsupported_grant_type';
+
 export interface ErrorDetails {
   fields?: FieldErrors;
   headers?: Record<string, string>;
@@ -32,7 +35,7 @@ export interface ErrorDetails {
   /** Further members of the body, which the publicauth document's consumers read. */
   members?: { error_identifier: 'AUTH_TOKEN_INVALID' } | { error_identifier: 'AUTH_TOKEN_REVOKED'; token_link: string };
   /** A more specific error code of RFC 6749 section 5.2. */
-  oauthCode?: 'invalid_scope' | 'unsupported_grant_type';
+  oauthCode?: OauthCode;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientScope } from '../access/client-scopes.js';
 import type { ClientPrincipal } from '../access/principal.js';
@@ -10,6 +10,7 @@ import {
   parameterInUrl,
   severalWays,
 } from '../access/refusals.js';
+import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, BEARER } from '../errors/api-error.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
@@ -21,6 +22,7 @@ import { TokenAuthenticator } from './token-authenticator.js';
 @Injectable()
 export class ClientScheme {
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly clients: OauthClients,
     private readonly tokens: TokenAuthenticator,
     private readonly metrics: Metrics,
@@ -56,8 +58,14 @@ export class ClientScheme {
   private async byToken(request: FastifyRequest): Promise<ClientPrincipal> {
     if (!showsBearer(request)) throw noAccessToken();
     const token = await this.tokens.check('oauth', bearerToken(request) ?? '');
-    if (!token) throw badAccessToken();
+    if (!token || !this.isForUs(token.resource)) throw badAccessToken();
     return { clientId: token.clientId ?? '', scopes: token.scopes, tokenId: token.id };
+  }
+
+  /** Latchkey takes no token that was asked for another resource server (RFC 8707 section 2, RFC 9700 section 2.3). */
+  private isForUs(resource: string | null): boolean {
+    const { publicUrl } = this.config;
+    return resource === null || resource === publicUrl || resource.startsWith(`${publicUrl}/`);
   }
 }
 
@@ -89,7 +97,7 @@ export class ClientSecretScheme {
 
 const CREDENTIALS = ['client_id', 'client_secret', 'client_assertion', 'access_token', 'token'];
 /** What requests to the OAuth2 endpoints say. Others have to be ignored (section 3.2). */
-const PARAMETERS = [...CREDENTIALS, 'client_assertion_type', 'grant_type', 'scope', 'token_type_hint'];
+const PARAMETERS = [...CREDENTIALS, 'client_assertion_type', 'grant_type', 'resource', 'scope', 'token_type_hint'];
 
 /**
  * Parameters belong into the body (sections 2.3.1 and 3.2). One in the URL is not ignored: a client would believe that it

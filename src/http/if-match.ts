@@ -7,6 +7,9 @@ import { etagOf } from './etag.js';
 /** RFC 9110 section 8.8.3. */
 const TAGS = /^(?:W\/)?"[\x21\x23-\x7e]*"(?:[ \t]*,[ \t]*(?:W\/)?"[\x21\x23-\x7e]*")*$/;
 
+/** Many tags of ours, in characters. */
+const LONGEST = 1_024;
+
 export const badIfMatch = () =>
   badRequest('If-Match must be `*`, or entity tags as ETag has them, with their quotation marks.');
 
@@ -25,7 +28,7 @@ export const ConditionalChange = (): MethodDecorator =>
         'The `ETag` of the GET that the change is based on: if it is another one by now, nothing is changed.',
       required: false,
       example: '"Ym9yaW5nIGJ1dCBjb3JyZWN0IQ"',
-      schema: { type: 'string' },
+      schema: { type: 'string', maxLength: LONGEST },
     }),
   );
 
@@ -39,7 +42,7 @@ export const ConditionalChange = (): MethodDecorator =>
 export async function requireMatch(view: () => Promise<object | undefined>): Promise<void> {
   const header = currentRequest()?.headers['if-match']?.trim();
   if (header === undefined || header === '*') return;
-  if (!TAGS.test(header)) throw badIfMatch();
+  if (header.length > LONGEST || !TAGS.test(header)) throw badIfMatch();
   const current = await view();
   if (current === undefined) return;
   const etag = etagOf(JSON.stringify(current));

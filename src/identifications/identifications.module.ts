@@ -10,10 +10,17 @@ import { Identifications } from './identifications.service.js';
 import { InstitutionStore } from './institutions.store.js';
 import { WayfController } from './wayf.controller.js';
 import { Wayf } from './wayf.service.js';
+import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** Identifying the accounts that visitors belong to. */
 @Module({
-  imports: [TypeOrmModule.forFeature([IdentificationEntity]), AccountsModule, PasswordsModule, TokensModule],
+  imports: [
+    IdempotencyModule,
+    TypeOrmModule.forFeature([IdentificationEntity]),
+    AccountsModule,
+    PasswordsModule,
+    TokensModule,
+  ],
   controllers: [IdentificationsController, WayfController],
   exports: [Identifications],
   providers: [Identifications, IdentificationStore, InstitutionStore, Wayf],

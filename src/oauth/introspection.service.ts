@@ -26,7 +26,8 @@ export class Introspection {
   }
 
   private describeToken(token: IntrospectedToken): IntrospectionAnswer {
-    const { kind, scopes, accountId, email, actorId, actorEmail, gatewayAccountId, clientId, expiresAt } = token;
+    const { kind, scopes, accountId, email, actorId, actorEmail, gatewayAccountId, clientId, resource, expiresAt } =
+      token;
     return {
       active: true,
       token_kind: kind,
@@ -38,6 +39,7 @@ export class Introspection {
       ...(scopes.length > 0 && { scope: scopes.join(' ') }),
       ...(actorId !== null && { act: { sub: actorId, ...(actorEmail !== null && { username: actorEmail }) } }),
       iss: this.config.publicUrl,
+      ...(kind === 'oauth' && { aud: [resource ?? this.config.publicUrl] }),
       jti: token.id,
       iat: token.issuedAt,
       ...(expiresAt !== null && { exp: expiresAt }),

@@ -4,11 +4,12 @@ import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError } from '../errors/api-error.js';
+import { ApiError, type OauthCode } from '../errors/api-error.js';
 import { isForeignKeyViolation } from '../errors/database-errors.js';
 import { Tokens, type IssuedToken } from '../tokens/tokens.service.js';
+import type { Grant } from '../tokens/tokens.store.js';
 import { OauthClients } from './oauth-clients.service.js';
-import type { AccessTokenAnswer, TokenRequestBody } from './oauth.dto.js';
+import type { AccessTokenAnswer, ResourceTokenRequest } from './oauth.dto.js';
 
 /** The access tokens of clients. */
 @Injectable()
@@ -22,18 +23,23 @@ export class OauthTokens {
   ) {}
 
   /**
-   * The client credentials grant (RFC 6749 section 4.4).
+   * The client credentials grant (RFC 6749 section 4.4), for a resource server if the client names one (RFC 8707).
    *
-   * @throws ApiError `unsupported_grant_type`, `invalid_scope`; `unauthorized` when the client has been deleted or its
+   * @throws ApiError `unsupported_grant_type`, `invalid_scope`, `invalid_target`; `unauthorized` when the client has been deleted or its
    *   secret revoked meanwhile
    */
-  async grant(client: AuthenticatedClient, { grant_type, scope }: TokenRequestBody): Promise<AccessTokenAnswer> {
+  async grant(
+    client: AuthenticatedClient,
+    { grant_type, scope, resource }: ResourceTokenRequest,
+  ): Promise<AccessTokenAnswer> {
     // RFC 6749 requires it, but the connect document does not.
     if ((grant_type ?? '') !== '' && grant_type !== 'client_credentials') {
       throw badGrantType();
     }
-    const asked = scopesAsked(scope ?? '');
-    const issued = await this.issue(client, asked);
+    const issued = await this.issue(client, {
+      scopes: scopesAsked(scope ?? ''),
+      resource: resourceAsked(resource ?? ''),
+    });
     // Only finds out why the statement refused.
     if (!issued) throw (await this.clients.scopesOf(client)) ? badScope() : badClient();
     const { secret, record } = issued;
@@ -46,10 +52,10 @@ export class OauthTokens {
   }
 
   /** @returns undefined when the client or its secret is no longer valid, or the client does not have all scopes */
-  private async issue(client: AuthenticatedClient, scopes: string[] | undefined): Promise<IssuedToken | undefined> {
+  private async issue(client: AuthenticatedClient, grant: Grant): Promise<IssuedToken | undefined> {
     try {
       return await this.manager.transaction(async (tx) => {
-        const made = await this.tokens.issueToClient(tx, client, scopes);
+        const made = await this.tokens.issueToClient(tx, client, grant);
         if (made) {
           const { id, scopes } = made.record;
           await this.audit.record(tx, { kind: 'token.issued', subject: id, details: { kind: 'oauth', scopes } });
@@ -81,10 +87,18 @@ function scopesAsked(text: string): string[] | undefined {
   return [...names];
 }
 
+/** @returns an absolute URI without a fragment (RFC 8707 section 2); undefined: it was not named, which means Latchkey */
+function resourceAsked(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (!URL.canParse(text) || text.includes('#')) throw badResource();
+  return text;
+}
+
+export const badResource = () => refused('invalid_target', 'The resource must be an absolute URI without a fragment.');
 export const badScope = () => refused('invalid_scope', 'The client is not registered for every requested scope.');
 export const badGrantType = () =>
   refused('unsupported_grant_type', 'The only supported grant type is client_credentials.');
 
-function refused(oauthCode: 'invalid_scope' | 'unsupported_grant_type', message: string): ApiError {
+function refused(oauthCode: OauthCode, message: string): ApiError {
   return new ApiError('bad_request', message, { oauthCode });
 }

@@ -17,13 +17,14 @@ import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { MUST_BE_STRING } from '../http/validation.js';
 import { Introspection } from './introspection.service.js';
-import { badGrantType, badScope, OauthTokens } from './oauth-tokens.service.js';
+import { badGrantType, badResource, badScope, OauthTokens } from './oauth-tokens.service.js';
 import {
   AccessTokenAnswer,
   AccountTokenAnswer,
   IntrospectionAnswer,
   PresentedToken,
   toAccountTokenAnswer,
+  ResourceTokenRequest,
   TokenRequestBody,
 } from './oauth.dto.js';
 
@@ -82,10 +83,13 @@ export class OauthController {
     description: 'The client credentials grant (RFC 6749 section 4.4), for standard OAuth2 libraries.',
   })
   @ApiConsumes(FORM, JSON_TYPE)
-  @ApiBody({ type: TokenRequestBody, required: false })
+  @ApiBody({ type: ResourceTokenRequest, required: false })
   @ApiOkResponse({ type: AccessTokenAnswer })
-  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
-  token(@CurrentPrincipal() client: AuthenticatedClient, @Body() body: TokenRequestBody): Promise<AccessTokenAnswer> {
+  @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS, badResource())
+  token(
+    @CurrentPrincipal() client: AuthenticatedClient,
+    @Body() body: ResourceTokenRequest,
+  ): Promise<AccessTokenAnswer> {
     return this.tokens.grant(client, body);
   }
 

@@ -8,6 +8,7 @@ import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
 /** All scopes, many times over. */
 const LONGEST_SCOPE = 2_048;
+const LONGEST_RESOURCE = 2_048;
 /** Of whatever service. */
 const LONGEST_JWT = 16_384;
 const EXAMPLE_SCOPE = 'accounts:read identifications';
@@ -51,6 +52,21 @@ export class TokenRequestBody extends ClientInBody {
   @HasAtMostCharacters(LONGEST_SCOPE)
   @IsString(MUST_BE_STRING)
   scope?: string;
+}
+
+/** What a standard client may ask for besides. */
+export class ResourceTokenRequest extends TokenRequestBody {
+  @ApiPropertyOptional({
+    description:
+      'The resource server that the token is for (RFC 8707), an absolute URI: introspection tells it as `aud`, and no other ' +
+      'one should take it. Absent or empty: for Latchkey',
+    maxLength: LONGEST_RESOURCE,
+    example: '',
+  })
+  @OptionalOrEmpty()
+  @HasAtMostCharacters(LONGEST_RESOURCE)
+  @IsString(MUST_BE_STRING)
+  resource?: string;
 }
 
 export class PresentedToken extends ClientInBody {
@@ -134,7 +150,7 @@ export class IntrospectionAnswer {
   iss?: string;
 
   @ApiPropertyOptional({
-    description: 'Whom a session JWT is for (SESSION_AUDIENCE)',
+    description: 'Whom it is for: a session JWT, by SESSION_AUDIENCE; the access token of a client, by `resource`',
     type: [String],
     example: ['http://127.0.0.1:3000', 'https://api.example.org'],
   })

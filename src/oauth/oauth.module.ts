@@ -8,10 +8,11 @@ import { OauthClientsController } from './oauth-clients.controller.js';
 import { OauthClientsModule } from './oauth-clients.module.js';
 import { OauthTokens } from './oauth-tokens.service.js';
 import { OauthController } from './oauth.controller.js';
+import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** The OAuth2 routes: access tokens, introspection, revocation, metadata, and the management of clients. */
 @Module({
-  imports: [OauthClientsModule, SessionsModule, TokensModule],
+  imports: [IdempotencyModule, OauthClientsModule, SessionsModule, TokensModule],
   controllers: [OauthController, OauthClientsController, MetadataController],
   providers: [OauthTokens, Introspection, OauthClientAdmin],
 })

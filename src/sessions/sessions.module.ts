@@ -15,10 +15,18 @@ import { SessionLastUsed } from './session-last-used.service.js';
 import { SessionTokens } from './session-tokens.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { Sessions } from './sessions.service.js';
+import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** Signing up, in and out, and the sessions of an account. */
 @Module({
-  imports: [TypeOrmModule.forFeature([SessionEntity]), AccountsModule, EmailLinksModule, PasswordsModule, TokensModule],
+  imports: [
+    IdempotencyModule,
+    TypeOrmModule.forFeature([SessionEntity]),
+    AccountsModule,
+    EmailLinksModule,
+    PasswordsModule,
+    TokensModule,
+  ],
   controllers: [SessionsController, AccountSessionsController],
   providers: [
     SessionStore,

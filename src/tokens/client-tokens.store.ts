@@ -18,6 +18,7 @@ export interface IntrospectedToken {
   actorEmail: string | null;
   gatewayAccountId: string | null;
   clientId: string | null;
+  resource: string | null;
   issuedAt: number;
   expiresAt: number | null;
 }
@@ -41,7 +42,7 @@ export class ClientTokenStore {
     const [row] = await sql<IntrospectedToken & { isLineageGood: boolean }>(
       this.manager,
       `SELECT ${LINEAGE_CHECK}, t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.account_id AS "accountId", a.email, t.actor_id AS "actorId",
-         b.email AS "actorEmail", t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId",
+         b.email AS "actorEmail", t.gateway_account_id AS "gatewayAccountId", t.client_id AS "clientId", t.resource,
          floor(extract(epoch FROM t.created_at))::float8 AS "issuedAt",
          floor(extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}, ${END_OF_LIFE})))::float8 AS "expiresAt"
        FROM ${TOKEN_WITH_OWNERS}

@@ -91,6 +91,10 @@ export class TokenEntity {
   @Column({ name: 'client_epoch', type: 'integer', nullable: true })
   clientEpoch!: number | null;
 
+  /** The resource server that an `oauth` token is for (RFC 8707); null: Latchkey. */
+  @Column({ type: 'text', nullable: true })
+  resource!: string | null;
+
   /** The gateway account that an `api` token represents. */
   @Column({ name: 'gateway_account_id', type: 'text', nullable: true })
   gatewayAccountId!: string | null;

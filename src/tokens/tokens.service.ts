@@ -19,6 +19,7 @@ import { GotThroughStore } from './got-through.store.js';
 import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import {
   TokenStore,
+  type Grant,
   type NewToken,
   type Owner,
   type TokenListFilter,
@@ -160,16 +161,15 @@ export class Tokens implements OnModuleInit {
   }
 
   /** Issues an access token to a client.
-   * @param scopes undefined: all scopes of the client
    * @returns undefined when the client or its secret is no longer good, or the client does not have all scopes
    */
   async issueToClient(
     tx: EntityManager,
     { clientId, secretId }: Pick<AuthenticatedClient, 'clientId' | 'secretId'>,
-    scopes?: string[],
+    grant: Grant,
   ): Promise<IssuedToken | undefined> {
     const { secret, token } = this.newToken('oauth', {});
-    const record = await this.store.insertForClient(tx, token, { clientId, secretId, scopes });
+    const record = await this.store.insertForClient(tx, token, { clientId, secretId, ...grant });
     return record && { secret, record };
   }
 

@@ -38,6 +38,8 @@ export interface VerifiedToken {
   serviceExternalId: string | null;
   serviceMode: ServiceMode | null;
   clientId: string | null;
+  /** The resource server that a client's token is for (RFC 8707); null: Latchkey. */
+  resource: string | null;
   /** The App-Token that it was got through; null: it is not known. */
   appTokenId: string | null;
   /** The tokens on behalf of others that it was made with; null: nobody acted for somebody else. */
@@ -99,6 +101,14 @@ export interface NewToken {
   expiresAt: Date | null;
 }
 
+/** What a client asks an access token for. */
+export interface Grant {
+  /** Absent: all that it has. */
+  scopes?: string[] | undefined;
+  /** See {@link VerifiedToken}. */
+  resource?: string | undefined;
+}
+
 /** What a token is found by. */
 export interface TokenName {
   kind: TokenKind;
@@ -154,7 +164,7 @@ export const FIND_GOOD: PreparedStatement = {
     SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
       a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
       t.gateway_account_id AS "gatewayAccountId", coalesce(t.payment_type, 'CARD') AS "paymentType",
-      t.service_external_id AS "serviceExternalId", t.service_mode AS "serviceMode", t.client_id AS "clientId",
+      t.service_external_id AS "serviceExternalId", t.service_mode AS "serviceMode", t.client_id AS "clientId", t.resource,
       t.app_token_id AS "appTokenId", t.made_with AS "madeWith",
       ${LINEAGE_CHECK}, ${tagsOfLineage(LINEAGE)} AS "lineageTags",
       extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
@@ -171,7 +181,7 @@ const FIND_REVOKED: PreparedStatement = {
 const INSERT = `
   INSERT INTO tokens (kind, digest, hint, account_id, gateway_account_id, description, created_by, name, app_token_id,
     source, payment_type, service_external_id, service_mode, expires_at, actor_id, made_with, scopes, client_id,
-    client_epoch, networks)`;
+    client_epoch, networks, resource)`;
 
 /** What an {@link INSERT} has of `$1` to `$15`: all but scopes and what depends on a client. */
 const valuesWith = ({ actor, lineage }: { actor: string; lineage: string }) => `
@@ -249,7 +259,7 @@ export class TokenStore {
     const [row] = await sql<TokenRecord>(
       tx,
       `${INSERT} SELECT ${valuesWith({ actor: '$16::uuid', lineage: '$17::uuid[]' })}, $18::text[], NULL, NULL,
-         $19::cidr[]
+         $19::cidr[], NULL
        RETURNING ${RECORD}`,
       [...valuesOf(token), token.actorId, token.madeWith, token.scopes, token.networks],
     );
@@ -301,7 +311,7 @@ export class TokenStore {
   async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
-      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $16::text[], NULL, NULL, NULL
+      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $16::text[], NULL, NULL, NULL, NULL
        FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $17 AND ${IS_GOOD_APP_TOKEN} RETURNING ${RECORD}`,
       [...valuesOf(token), token.scopes, appTokenId],
     );
@@ -314,22 +324,23 @@ export class TokenStore {
    * token is refused.
    * @param secretId the secret that the client presented
    * @param scopes undefined: all scopes of the client
+   * @param resource see {@link VerifiedToken}
    * @returns undefined when the client or the secret is no longer good, or the client does not have all scopes
    */
   async insertForClient(
     tx: EntityManager,
     token: NewToken,
-    { clientId, secretId, scopes }: { clientId: string; secretId: string; scopes: string[] | undefined },
+    { clientId, secretId, scopes, resource }: Grant & { clientId: string; secretId: string },
   ): Promise<TokenRecord | undefined> {
     const [row] = await sql<TokenRecord>(
       tx,
       `${INSERT} SELECT ${valuesWith({ actor: 'NULL::uuid', lineage: '(s.made_with || c.made_with)' })},
-         coalesce($16, c.scopes), c.id, c.epoch, NULL
+         coalesce($16, c.scopes), c.id, c.epoch, NULL, $19::text
        FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $18
        WHERE c.id = $17 AND ($16::text[] IS NULL OR $16 <@ c.scopes) AND ${isGoodClient('c')}
          AND ${isLineageGood('s.made_with')}
        RETURNING ${RECORD}`,
-      [...valuesOf(token), scopes ?? null, clientId, secretId],
+      [...valuesOf(token), scopes ?? null, clientId, secretId, resource ?? null],
     );
     return row;
   }

@@ -81,7 +81,10 @@ describe('What clients and applications read', () => {
     for (let time = 0; time < 3; time += 1) await read('/api/accounts?perpage=1', client.basic);
     await read('/api/accounts/', { ...client.basic, 'x-forwarded-for': '192.0.2.7' });
     await read('/api/accounts', other.basic);
-    for (const path of [`/accounts/${user.id}`, `/api/accounts/${user.id}`]) await read(path, client.basic);
+    const [organisation] = await database.query<{ id: string }>(
+      `INSERT INTO accounts (name, individual) VALUES ('An organisation that is read', false) RETURNING id`,
+    );
+    for (const path of ['/accounts', '/api/accounts']) await read(`${path}/${organisation?.id}`, client.basic);
     await introspect(user.token);
     await introspect('nothing at all');
     expect(await rows()).toEqual([]);

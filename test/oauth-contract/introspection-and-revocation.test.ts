@@ -66,6 +66,7 @@ describe('Introspection', () => {
         client_id: client.id,
         scope: 'accounts:read identifications',
         iss,
+        aud: [iss],
         ...(await timesOf(token)),
       },
     ]);

@@ -3,6 +3,7 @@ import { describe, expect } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { CLIENT_SCOPE_NAMES } from '../../src/access/client-scopes.js';
 import { loadConfig } from '../../src/config/config.js';
+import { digestOf } from '../../src/tokens/digest.js';
 import {
   accounts,
   admin,
@@ -210,6 +211,54 @@ describe('RFC 6750', () => {
   });
 });
 
+describe('RFC 8707', () => {
+  const ISSUER = 'https://latchkey.test';
+
+  async function tokenFor(resource: string): Promise<string> {
+    const { status, body } = await ask(await newClient(server), { resource });
+    expect(status).toBe(200);
+    return body.access_token as string;
+  }
+
+  shows('an access token is for this server, unless it was asked for another one', async () => {
+    const tokens = [await newAccessToken(server, await newClient(server)), await tokenFor('')];
+    for (const token of tokens) {
+      expect((await introspect(token)).body).toMatchObject({ token_kind: 'oauth', aud: [ISSUER] });
+      expect((await accounts(bearer(token))).status).toBe(200);
+    }
+  });
+
+  shows('a token for another resource server says so, and is not taken here', async () => {
+    for (const resource of [
+      'https://api.example.org',
+      `${ISSUER}.evil.example`,
+      'urn:example:other',
+      `${ISSUER}@x.example/`,
+    ]) {
+      const token = await tokenFor(resource);
+      expect((await introspect(token)).body).toMatchObject({ active: true, aud: [resource] });
+      const answer = await accounts(bearer(token));
+      expect([resource, answer.status, errorOf(answer)]).toEqual([resource, 401, 'invalid_token']);
+      const [row] = await database.query('SELECT resource FROM tokens WHERE digest = $1', [digestOf(token)]);
+      expect(row).toEqual({ resource });
+    }
+    for (const resource of [ISSUER, `${ISSUER}/api/accounts`]) {
+      expect((await accounts(bearer(await tokenFor(resource)))).status).toBe(200);
+    }
+  });
+
+  shows('a resource that is no absolute URI, or has a fragment, is invalid_target', async () => {
+    const client = await newClient(server);
+    for (const resource of ['/api', 'api.example.org', 'https://', 'https://api.example.org/#part', '#']) {
+      expect([resource, ...refusal(await ask(client, { resource }))]).toEqual([resource, 400, 'invalid_target']);
+    }
+    const long = `https://api.example.org/${'a'.repeat(2_100)}`;
+    expect(refusal(await ask(client, { resource: long }))).toEqual([400, 'invalid_request']);
+    const inUrl = await postForm(server, '/oauth/token?resource=https://api.example.org', {}, client.basic);
+    expect(refusal(inUrl)).toEqual([400, 'invalid_request']);
+  });
+});
+
 describe('RFC 7009', () => {
   shows('a client revokes its access token', async () => {
     const client = await newClient(server);
@@ -369,6 +418,7 @@ describe('RFC 7662', () => {
       'iss',
       'jti',
       'act',
+      'aud',
     ];
     const names = new Set<string>();
     for (const token of Object.values(await everyKind())) {

@@ -45,13 +45,18 @@ export interface Act {
 
 export type Acts = [sentence: string, prepare: () => Promise<Act>][];
 
-/** What test/mail.test.ts, test/audit-log/reads-and-refusals.test.ts and test/account-emails show. */
+/** What test/mail, test/audit-log/reads-and-refusals, test/account-emails, test/imports and test/signing-keys show. */
 const SHOWN_ELSEWHERE: AuditKind[] = [
   'account.displaced',
   'account.email_change_requested',
   'account.email_shared',
   'account.sign_up_requested',
+  'import.finished',
   'mail.refused',
+  'signing_key.advanced',
+  'signing_key.deleted',
+  'signing_key.published',
+  'signing_key.revoked',
   'token.introspected',
 ];
 

@@ -139,7 +139,8 @@ const BODIES: Record<string, (status: number, body: Record<string, unknown>) => 
       error_description: description,
     });
   },
-  publicauth: (_, body) => {
+  publicauth: (_, { error_identifier = 'AUTH_TOKEN_INVALID', ...body }) => {
+    expect(error_identifier).toBe('AUTH_TOKEN_INVALID');
     expect(body).toEqual({ message: expect.stringMatching(/./) });
   },
   'app-token': (_, { errors, ...others }) => {

@@ -161,7 +161,7 @@ export function theDocumentNamesEveryTest(): void {
         expect(line.answer.length).toBeGreaterThan(2);
       }
       const rfcs = new Set(lines.map(({ rfc }) => rfc));
-      expect([...rfcs]).toEqual(['RFC 6749', 'RFC 6750', 'RFC 7009', 'RFC 7662', 'RFC 8414', 'RFC 9700']);
+      expect([...rfcs]).toEqual(['RFC 6749', 'RFC 6750', 'RFC 7009', 'RFC 7662', 'RFC 8414', 'RFC 8707', 'RFC 9700']);
     });
   });
 }
