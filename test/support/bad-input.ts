@@ -93,7 +93,7 @@ const ID_OF: Record<number, string> = {
 
 /** RFC 6749 section 5.2, and what it has no word for. */
 const OAUTH_ERRORS: Record<number, RegExp> = {
-  400: /^(invalid_request|invalid_scope|unsupported_grant_type)$/,
+  400: /^(invalid_request|invalid_scope|invalid_target|unsupported_grant_type)$/,
   401: /^invalid_client$/,
   403: /^insufficient_scope$/,
   404: /^invalid_request$/,
