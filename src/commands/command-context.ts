@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { AuditLogModule } from '../audit-log/audit-log.module.js';
 import { ConfigModule } from '../config/config.module.js';
 import { loadConfig, type Config } from '../config/config.js';
+import type { DatabaseAccess } from '../database/connection.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { KeysModule } from '../keys/keys.module.js';
@@ -33,19 +34,7 @@ export async function withContext<T>(
   const { database } = await openOrJoin(config, logger);
   try {
     const access = await prepareSchema(config, database.connection, logger, signal);
-    const imports = [
-      ConfigModule.with(config),
-      DatabaseModule.with(access, { ...config, databasePoolSize: CONNECTIONS }),
-      KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
-      LimitsModule,
-      RevocationsModule,
-      AuditLogModule,
-      ...modules,
-    ];
-    const context = await NestFactory.createApplicationContext(
-      { module: CommandModule, imports },
-      { logger: new NestLogger(logger), abortOnError: false },
-    );
+    const context = await createContext({ config, access, logger }, modules);
     try {
       return await work(context, config);
     } finally {
@@ -54,6 +43,34 @@ export async function withContext<T>(
   } finally {
     await database.stop();
   }
+}
+
+interface Surroundings {
+  config: Config;
+  access: DatabaseAccess;
+  logger: Logger;
+  /** How many connections of the pool it may use at most. */
+  connections?: number;
+}
+
+/** @param modules what a command uses, beside what everything stands on */
+export function createContext(
+  { config, access, logger, connections = CONNECTIONS }: Surroundings,
+  modules: (Type | DynamicModule)[],
+): Promise<INestApplicationContext> {
+  const imports = [
+    ConfigModule.with(config),
+    DatabaseModule.with(access, { ...config, databasePoolSize: connections }),
+    KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
+    LimitsModule,
+    RevocationsModule,
+    AuditLogModule,
+    ...modules,
+  ];
+  return NestFactory.createApplicationContext(
+    { module: CommandModule, imports },
+    { logger: new NestLogger(logger), abortOnError: false },
+  );
 }
 
 /** Opens the database, or the one of a server that is running on the same DATA_DIR. */

@@ -1,32 +1,26 @@
 import 'reflect-metadata';
 import { join } from 'node:path';
 import { Module, type INestApplicationContext } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import { AccountsModule } from '../accounts/accounts.module.js';
-import { AuditLogModule } from '../audit-log/audit-log.module.js';
 import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
 import { writePrivateFile } from '../bootstrap/private-file.js';
-import { ConfigModule } from '../config/config.module.js';
 import { loadConfig, type Config } from '../config/config.js';
-import type { DatabaseAccess } from '../database/connection.js';
-import { DatabaseModule } from '../database/database.module.js';
 import { IdentificationsModule } from '../identifications/identifications.module.js';
-import { KeysModule } from '../keys/keys.module.js';
-import { keptSecretKey } from '../keys/secret-keys.js';
-import { LimitsModule } from '../limits/limits.module.js';
-import { createLogger, NestLogger } from '../logging/logger.js';
+import { createLogger } from '../logging/logger.js';
 import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { PasswordsModule } from '../passwords/passwords.module.js';
-import { RevocationsModule } from '../revocations/revocations.module.js';
 import { bootstrap, prepareSchema } from '../start.js';
-import { openOrJoin } from './command-context.js';
+import { createContext, openOrJoin } from './command-context.js';
 import { orStopped } from './stoppable.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { countSeed, describeSeed } from './seed-text.js';
 import { Seeder } from './seeder.js';
 
-@Module({ providers: [Seeder] })
-class CommandModule {}
+@Module({
+  imports: [BootstrapModule, AccountsModule, PasswordsModule, TokensModule, OauthClientsModule, IdentificationsModule],
+  providers: [Seeder],
+})
+class SeedModule {}
 
 const CONNECTIONS = 4;
 
@@ -41,7 +35,7 @@ export async function seedDatabase(signal: AbortSignal, options: { yes?: boolean
   const { database, isOurs } = await openOrJoin(config, logger);
   try {
     const access = await prepareSchema(config, database.connection, logger, signal);
-    const context = await createContext(config, access);
+    const context = await createContext({ config, access, logger, connections: CONNECTIONS }, [SeedModule]);
     try {
       // A running server and an outside database have seen to their first credentials.
       if (isOurs && config.database === undefined) await orStopped(signal, bootstrap(context, config, logger, print));
@@ -66,27 +60,6 @@ function refuseWhereUnsafe({ database, publicUrl }: Config): void {
   throw new Error(
     `${reason}: other people may be using this database. The seed adds people, organisations and clients that do not ` +
       'exist, and no command removes them again. To seed it anyway, run: npm run seed -- --yes',
-  );
-}
-
-function createContext(config: Config, access: DatabaseAccess): Promise<INestApplicationContext> {
-  const imports = [
-    ConfigModule.with(config),
-    DatabaseModule.with(access, { ...config, databasePoolSize: CONNECTIONS }),
-    KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
-    LimitsModule,
-    RevocationsModule,
-    AuditLogModule,
-    BootstrapModule,
-    AccountsModule,
-    PasswordsModule,
-    TokensModule,
-    OauthClientsModule,
-    IdentificationsModule,
-  ];
-  return NestFactory.createApplicationContext(
-    { module: CommandModule, imports },
-    { logger: new NestLogger(createLogger('warn')), abortOnError: false },
   );
 }
 

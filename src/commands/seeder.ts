@@ -13,7 +13,8 @@ import { Identifications } from '../identifications/identifications.service.js';
 import { OauthClientEntity } from '../oauth/oauth-clients.entity.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
-import { Tokens, type TokenRequest } from '../tokens/tokens.service.js';
+import { TokenIssuer, type TokenRequest } from '../tokens/token-issuer.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
 import * as data from './seed-data.js';
 
 /** What was seeded, with its secrets, which can only be shown once. */
@@ -41,6 +42,7 @@ export class Seeder {
     private readonly hasher: PasswordHasher,
     private readonly oauthClients: OauthClients,
     private readonly tokens: Tokens,
+    private readonly issuer: TokenIssuer,
     private readonly identifications: Identifications,
     private readonly audit: AuditLog,
   ) {}
@@ -139,7 +141,7 @@ export class Seeder {
   }
 
   private async issue(tx: EntityManager, kind: Exclude<TokenKind, 'oauth'>, request: TokenRequest): Promise<string> {
-    const { secret, record } = await this.tokens.issue(tx, kind, request);
+    const { secret, record } = await this.issuer.issue(tx, kind, request);
     const { gatewayAccountId, accountId, scopes } = record;
     const whose = gatewayAccountId === null ? { account: accountId, scopes } : { gateway_account: gatewayAccountId };
     await this.note(tx, 'token.issued', record.id, { kind, ...whose });
