@@ -12,6 +12,7 @@ import { createDatabase, type TestDatabase } from './support/database.js';
 import { freePort } from './support/process.js';
 import { claimsOf, signUp, startServer, type TestServer } from './support/server.js';
 import { PRINTED_URL, snippetsForClients, type Snippet } from './support/snippets.js';
+import { itWhere } from './support/where.js';
 
 jest.setTimeout(180_000);
 
@@ -157,7 +158,10 @@ const named = verifiers.map((snippet) => {
 });
 
 describe.each(named)('$name', ({ snippet, program }) => {
-  const tried = program === '' ? it.skip : it;
+  const tried = itWhere({
+    has: program !== '',
+    otherwise: `for ${snippet.heading}, install ${snippet.language} with what the example needs`,
+  });
 
   tried('says who the user is, and takes no forgery', async () => {
     const verify = await verifier(program, written(snippet, server));
