@@ -8,7 +8,7 @@ import { SecretKeys } from '../src/keys/secret-keys.js';
 import { HashingThreads } from '../src/passwords/hashing-threads.js';
 import { SignInAttempts } from '../src/passwords/sign-in-attempts.service.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
-import { Tokens } from '../src/tokens/tokens.service.js';
+import { TokenIssuer } from '../src/tokens/token-issuer.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import {
   bearer,
@@ -578,7 +578,7 @@ describe('At the door of applications', () => {
   beforeAll(async () => {
     const { id } = await signUp(server);
     const issue = async () =>
-      (await server.app.get(Tokens).issue(server.app.get(EntityManager), 'app', { accountId: id })).secret;
+      (await server.app.get(TokenIssuer).issue(server.app.get(EntityManager), 'app', { accountId: id })).secret;
     [appToken, otherApp] = [await issue(), await issue()];
   });
 

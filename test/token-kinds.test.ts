@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
 import { OauthClients } from '../src/oauth/oauth-clients.service.js';
-import { FIND_GOOD } from '../src/tokens/tokens.store.js';
+import { FIND_GOOD } from '../src/tokens/verified-tokens.store.js';
 import { TOKEN_KINDS } from '../src/tokens/token-kinds.js';
+import { TokenIssuer } from '../src/tokens/token-issuer.service.js';
 import { Tokens } from '../src/tokens/tokens.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { startServer, type TestServer } from './support/server.js';
@@ -30,7 +31,7 @@ async function newClientToken(owner: { ownerId?: string } = {}) {
     id,
   ]);
   const shown = { clientId: id, secretId: secret?.id ?? '' };
-  const issued = await server.app.get(Tokens).issueToClient(manager, shown, { scopes: ['accounts:read'] });
+  const issued = await server.app.get(TokenIssuer).issueToClient(manager, shown, { scopes: ['accounts:read'] });
   if (!issued) throw new Error('No token was issued.');
   return { id, ...issued };
 }
@@ -94,7 +95,7 @@ describe('A token of a client that an admin answers for', () => {
 });
 
 it('A token is not issued without the owner that its kind asks for', async () => {
-  const issue = server.app.get(Tokens).issue(server.app.get(EntityManager), 'app', { gatewayAccountId: 'x' });
+  const issue = server.app.get(TokenIssuer).issue(server.app.get(EntityManager), 'app', { gatewayAccountId: 'x' });
   await expect(issue).rejects.toThrow('A token of the kind app needs accountId.');
   expect(await database.query('SELECT 1 FROM tokens WHERE gateway_account_id = $1', ['x'])).toEqual([]);
 });

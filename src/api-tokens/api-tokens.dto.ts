@@ -21,7 +21,7 @@ import {
   type ServiceMode,
   type TokenSource,
 } from '../tokens/gateway-tokens.js';
-import type { TokenRecord } from '../tokens/tokens.store.js';
+import type { TokenRecord } from '../tokens/token-records.js';
 import { dateAndTime, dateOnly } from './dates.js';
 
 const MUST_BE_NAME = { message: 'must be a string or a whole number' };

@@ -6,9 +6,10 @@ import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
 import type { TokenFilter, TokenHolder } from '../tokens/gateway-tokens.js';
-import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
+import type { TokenName, TokenRecord } from '../tokens/token-records.js';
 import { Callers } from '../tokens/callers.service.js';
-import { Tokens, type TokenRequest } from '../tokens/tokens.service.js';
+import { TokenIssuer, type TokenRequest } from '../tokens/token-issuer.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
 import type { NewApiToken, NewDescription, Revocation } from './api-tokens.dto.js';
 
 export const notUpdated = () => new ApiError('not_found', 'Could not update token description');
@@ -31,6 +32,7 @@ export class ApiTokens {
   constructor(
     private readonly manager: EntityManager,
     private readonly tokens: Tokens,
+    private readonly issuer: TokenIssuer,
     private readonly callers: Callers,
     private readonly audit: AuditLog,
   ) {}
@@ -39,7 +41,7 @@ export class ApiTokens {
   async create(body: NewApiToken, app: Frontend): Promise<string> {
     const request = requestOf(body);
     return this.manager.transaction(async (tx) => {
-      const issued = await (app ? this.tokens.issueByApp(tx, request, app) : this.tokens.issue(tx, 'api', request));
+      const issued = await (app ? this.issuer.issueByApp(tx, request, app) : this.issuer.issue(tx, 'api', request));
       if (!issued) throw badFrontendToken();
       const { secret, record } = issued;
       // By the database's clock; this takes the token back.

@@ -8,7 +8,7 @@ import { LONGEST_NETWORK, readNetwork } from '../accounts/networks.js';
 import { Choice, Field, Id, Name, Scopes, Text, type FieldOptions } from '../http/fields.js';
 import { PageCursor } from '../http/cursor.js';
 import { INVALID_ID, IsListOf, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
-import type { TokenRecord } from '../tokens/tokens.store.js';
+import type { TokenRecord } from '../tokens/token-records.js';
 
 const OWN_STRING = notYourOwn('token string');
 

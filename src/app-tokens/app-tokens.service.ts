@@ -14,14 +14,9 @@ import { idIn } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Reauthentication } from '../sessions/reauthentication.service.js';
 import { Callers, type AtEpoch } from '../tokens/callers.service.js';
-import type { TokenName, TokenRecord } from '../tokens/tokens.store.js';
-import {
-  Tokens,
-  type InTransaction,
-  type IssuedToken,
-  type TokenChange,
-  type TokenRequest,
-} from '../tokens/tokens.service.js';
+import type { TokenName, TokenRecord } from '../tokens/token-records.js';
+import { TokenIssuer, type IssuedToken, type TokenRequest } from '../tokens/token-issuer.service.js';
+import { Tokens, type InTransaction, type TokenChange } from '../tokens/tokens.service.js';
 import { PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import {
   toAppTokenView,
@@ -62,6 +57,7 @@ export class AppTokens {
     private readonly reauthentication: Reauthentication,
     private readonly callers: Callers,
     private readonly tokens: Tokens,
+    private readonly issuer: TokenIssuer,
     private readonly audit: AuditLog,
   ) {}
 
@@ -71,10 +67,10 @@ export class AppTokens {
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, { address, application });
     return this.revocations.transaction(async (tx) => {
       if (!(await this.callers.holdAccounts(tx, [{ accountId: id, credentialEpoch }]))) throw wrongCredentials();
-      await this.tokens.shareApp(tx, app.tokenId);
+      await this.issuer.shareApp(tx, app.tokenId);
       if (!(await this.callers.isGoodApp(tx, app))) throw badAppToken();
       const request = { accountId: id, appTokenId: app.tokenId };
-      const { secret, record, ended } = await this.tokens.issueUserToken(tx, request);
+      const { secret, record, ended } = await this.issuer.issueUserToken(tx, request);
       await this.recordEnded(tx, id, ended);
       await this.audit.record(tx, { kind: 'sign_in', subject: id, actorId: id, details: { token: record.id } });
       return secret;
@@ -207,7 +203,7 @@ export class AppTokens {
     accounts: AtEpoch[] = [],
   ): Promise<string> {
     return this.revocations.transaction(async (tx) => {
-      const lock = () => this.tokens.shareApp(tx, caller.appTokenId);
+      const lock = () => this.issuer.shareApp(tx, caller.appTokenId);
       await this.callers.holdUser(tx, caller, { accounts, ...(kind === 'user' && { lock }) });
       const { secret, record } = await this.issueIn(tx, kind, request);
       await this.audit.record(tx, issuing(kind, record, caller));
@@ -218,11 +214,11 @@ export class AppTokens {
   /** @throws ApiError `conflict` when the account has too many App-Tokens */
   private async issueIn(tx: EntityManager, kind: Kind, request: OwnedTokenRequest): Promise<IssuedToken> {
     if (kind === 'app') {
-      const issued = await this.tokens.issueAppToken(tx, request);
+      const issued = await this.issuer.issueAppToken(tx, request);
       if (!issued) throw tooManyAppTokens();
       return issued;
     }
-    const issued = await this.tokens.issueUserToken(tx, request);
+    const issued = await this.issuer.issueUserToken(tx, request);
     await this.recordEnded(tx, request.accountId, issued.ended);
     return issued;
   }

@@ -7,7 +7,7 @@ import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
 import type { ApiError } from '../errors/api-error.js';
 import { badCursor, LINK, linkToNext } from '../http/cursor.js';
-import type { TokenRecord } from '../tokens/tokens.store.js';
+import type { TokenRecord } from '../tokens/token-records.js';
 import { TokenListQuery } from './app-tokens.dto.js';
 import { AppTokens, type Kind } from './app-tokens.service.js';
 import { badExpiry, longerLifeForbidden } from './refusals.js';

@@ -11,6 +11,7 @@ import { MIGRATION_LOCK, underLock } from '../database/locks.js';
 import { ApiError } from '../errors/api-error.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
+import { TokenIssuer } from '../tokens/token-issuer.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
 /** The first credentials of an installation, which can only be shown once. */
@@ -45,6 +46,7 @@ export class Bootstrap {
     private readonly accounts: AccountStore,
     private readonly hasher: PasswordHasher,
     private readonly tokens: Tokens,
+    private readonly issuer: TokenIssuer,
     private readonly oauthClients: OauthClients,
     private readonly audit: AuditLog,
   ) {}
@@ -134,7 +136,7 @@ export class Bootstrap {
   }
 
   private async addAppToken(tx: EntityManager, accountId: string, secret: string): Promise<void> {
-    const { record } = await this.tokens.issue(tx, 'app', {
+    const { record } = await this.issuer.issue(tx, 'app', {
       secret,
       accountId,
       name: 'bootstrap',

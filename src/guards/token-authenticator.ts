@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
-import type { VerifiedToken } from '../tokens/tokens.store.js';
+import type { VerifiedToken } from '../tokens/verified-tokens.store.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
 /** Checks the tokens that requests present. Checks are counted, and not in the audit log: there are too many. */

@@ -14,7 +14,7 @@ import {
 import { CONFIG, type Config } from '../config/config.js';
 import { canonicalAddress, isWithin } from '../http/client-address.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
-import type { VerifiedToken } from '../tokens/tokens.store.js';
+import type { VerifiedToken } from '../tokens/verified-tokens.store.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
 import { TokenAuthenticator } from './token-authenticator.js';
 

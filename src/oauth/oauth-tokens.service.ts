@@ -6,8 +6,9 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, type OauthCode } from '../errors/api-error.js';
 import { isForeignKeyViolation } from '../errors/database-errors.js';
-import { Tokens, type IssuedToken } from '../tokens/tokens.service.js';
-import type { Grant } from '../tokens/tokens.store.js';
+import { TokenIssuer, type IssuedToken } from '../tokens/token-issuer.service.js';
+import { Tokens } from '../tokens/tokens.service.js';
+import type { Grant } from '../tokens/new-tokens.store.js';
 import { OauthClients } from './oauth-clients.service.js';
 import type { AccessTokenAnswer, ResourceTokenRequest } from './oauth.dto.js';
 
@@ -19,6 +20,7 @@ export class OauthTokens {
     private readonly manager: EntityManager,
     private readonly clients: OauthClients,
     private readonly tokens: Tokens,
+    private readonly issuer: TokenIssuer,
     private readonly audit: AuditLog,
   ) {}
 
@@ -55,7 +57,7 @@ export class OauthTokens {
   private async issue(client: AuthenticatedClient, grant: Grant): Promise<IssuedToken | undefined> {
     try {
       return await this.manager.transaction(async (tx) => {
-        const made = await this.tokens.issueToClient(tx, client, grant);
+        const made = await this.issuer.issueToClient(tx, client, grant);
         if (made) {
           const { id, scopes } = made.record;
           await this.audit.record(tx, { kind: 'token.issued', subject: id, details: { kind: 'oauth', scopes } });

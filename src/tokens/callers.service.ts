@@ -4,7 +4,7 @@ import type { ClientScope } from '../access/client-scopes.js';
 import type { AppPrincipal, ClientPrincipal, SessionPrincipal, UserPrincipal } from '../access/principal.js';
 import { badAccessToken, badClient, insufficientScope, revokedMeanwhile, sessionEnded } from '../access/refusals.js';
 import { sql } from '../database/sql.js';
-import type { Owner, TokenName } from './tokens.store.js';
+import type { Owner, TokenName } from './token-records.js';
 import { isGoodClient } from './good-client.js';
 import { isLineageGood } from './lineage.js';
 import { IS_GOOD_APP_TOKEN, IS_LIVE_TOKEN, LINEAGE_CHECK, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';

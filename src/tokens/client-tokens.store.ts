@@ -5,7 +5,7 @@ import { RAISE_CLIENT_EPOCHS } from '../revocations/account-revocation.store.js'
 import { IS_LIVE_TOKEN, LINEAGE, LINEAGE_CHECK, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 import { endOfLineage } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
-import { named, RECORD, revoking, type TokenName, type TokenRecord } from './tokens.store.js';
+import { named, RECORD, revoking, type TokenName, type TokenRecord } from './token-records.js';
 
 /** A valid token as introspection describes it. Times are seconds since 1970. */
 export interface IntrospectedToken {

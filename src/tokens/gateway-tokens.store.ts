@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { TokenFilter, TokenHolder, TokenState } from './gateway-tokens.js';
-import { named, RECORD, revoking, type TokenName, type TokenRecord } from './tokens.store.js';
+import { named, RECORD, revoking, type TokenName, type TokenRecord } from './token-records.js';
 
 /** An index serves each kind of holder. @returns the condition for the tokens of a holder, whose values it adds */
 function heldBy(holder: TokenHolder, values: unknown[]): string {

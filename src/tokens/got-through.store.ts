@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { APP_TOKEN_LOCKS } from '../database/locks.js';
 import { longSql, sql } from '../database/sql.js';
-import { named, type Owner, type TokenName } from './tokens.store.js';
+import { named, type Owner, type TokenName } from './token-records.js';
 
 const THROUGH = `app_token_id = $1 AND kind = 'user' AND revoked_at IS NULL`;
 

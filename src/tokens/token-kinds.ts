@@ -22,3 +22,6 @@ export const TOKEN_KINDS = {
 } as const satisfies Record<string, TokenKindDeclaration>;
 
 export type TokenKind = keyof typeof TOKEN_KINDS;
+
+/** How many seconds old a token of the kind may become, whatever its expiration; null: as old as it will. */
+export const oldestOf = ({ userTokenMaxTtl }: Config, kind: TokenKind) => (kind === 'user' ? userTokenMaxTtl : null);

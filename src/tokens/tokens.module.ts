@@ -5,14 +5,28 @@ import { ClientTokenStore } from './client-tokens.store.js';
 import { TokenEntity } from './tokens.entity.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { GotThroughStore } from './got-through.store.js';
+import { NewTokenStore } from './new-tokens.store.js';
+import { TokenIssuer } from './token-issuer.service.js';
 import { TokenStore } from './tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
 import { Tokens } from './tokens.service.js';
+import { VerifiedTokenStore } from './verified-tokens.store.js';
 
 /** The life of every opaque token. */
 @Module({
   imports: [TypeOrmModule.forFeature([TokenEntity])],
-  providers: [TokenStore, GatewayTokenStore, ClientTokenStore, GotThroughStore, TokenLastUsed, Callers, Tokens],
-  exports: [Callers, Tokens],
+  providers: [
+    TokenStore,
+    NewTokenStore,
+    VerifiedTokenStore,
+    TokenIssuer,
+    GatewayTokenStore,
+    ClientTokenStore,
+    GotThroughStore,
+    TokenLastUsed,
+    Callers,
+    Tokens,
+  ],
+  exports: [Callers, TokenIssuer, Tokens],
 })
 export class TokensModule {}

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { AppPrincipal, AuthenticatedClient, UserPrincipal } from '../access/principal.js';
+import type { UserPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
@@ -12,53 +12,16 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
 import { ClientTokenStore, type IntrospectedToken } from './client-tokens.store.js';
-import { digestOf, hintOf } from './digest.js';
-import type { PaymentType, ServiceMode, TokenFilter, TokenHolder, TokenSource } from './gateway-tokens.js';
+import { digestOf } from './digest.js';
+import type { TokenFilter, TokenHolder } from './gateway-tokens.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { GotThroughStore } from './got-through.store.js';
-import { TOKEN_KINDS, type TokenKind } from './token-kinds.js';
-import {
-  TokenStore,
-  type Grant,
-  type NewToken,
-  type Owner,
-  type TokenListFilter,
-  type TokenName,
-  type TokenRecord,
-  type VerifiedToken,
-} from './tokens.store.js';
+import { oldestOf, TOKEN_KINDS, type TokenKind } from './token-kinds.js';
+import type { Owner, TokenName, TokenRecord } from './token-records.js';
+import { TokenStore, type TokenListFilter } from './tokens.store.js';
+import { VerifiedTokenStore, type VerifiedToken } from './verified-tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
 import { requireMatch } from '../http/if-match.js';
-
-/** What a new token is created with. */
-export interface TokenRequest {
-  accountId?: string | undefined;
-  /** Who acts for the account, and the tokens with which they do. */
-  actorId?: string | undefined;
-  madeWith?: string[] | undefined;
-  gatewayAccountId?: string | undefined;
-  source?: TokenSource | undefined;
-  paymentType?: PaymentType | undefined;
-  serviceExternalId?: string | undefined;
-  serviceMode?: ServiceMode | undefined;
-  /** Of an App-Token. */
-  name?: string | undefined;
-  /** The App-Token that it is got through. */
-  appTokenId?: string | undefined;
-  scopes?: string[] | undefined;
-  /** See {@link VerifiedToken}. */
-  networks?: string[] | undefined;
-  description?: string | undefined;
-  createdBy?: string | undefined;
-  /** In seconds; absent: the default of the kind. */
-  lifetime?: number | undefined;
-  /** See {@link NewToken}. */
-  expiresAt?: Date | undefined;
-  /** See {@link SecretFormat.mint}. */
-  variant?: string | undefined;
-  /** The secret to use; absent: a new one. */
-  secret?: string | undefined;
-}
 
 /**
  * Called in the same transaction, for instance to record an audit event.
@@ -78,12 +41,6 @@ export interface TokenChange {
   toView?: (record: TokenRecord) => object;
 }
 
-export interface IssuedToken {
-  /** Cannot be shown again. */
-  secret: string;
-  record: TokenRecord;
-}
-
 /** How many verified tokens a process caches. */
 const REMEMBERED = 50_000;
 
@@ -95,6 +52,7 @@ export class Tokens implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: TokenStore,
+    private readonly found: VerifiedTokenStore,
     private readonly gateway: GatewayTokenStore,
     private readonly clients: ClientTokenStore,
     private readonly through: GotThroughStore,
@@ -111,66 +69,9 @@ export class Tokens implements OnModuleInit {
     this.sweeper.add({ table: 'tokens', where: `least(expires_at, revoked_at) < now() - ${retention}` });
   }
 
-  /** See {@link TokenStore.hasGoodAppToken}. */
+  /** See {@link VerifiedTokenStore.hasGoodAppToken}. */
   hasGoodAppToken(tx: EntityManager): Promise<boolean> {
-    return this.store.hasGoodAppToken(tx);
-  }
-
-  /** Issues a token. The caller's transaction has locked whoever it acts for. */
-  async issue(tx: EntityManager, kind: Exclude<TokenKind, 'oauth'>, request: TokenRequest): Promise<IssuedToken> {
-    const { secret, token } = this.newToken(kind, request);
-    return { secret, record: await this.store.insert(tx, token) };
-  }
-
-  /** Like {@link issue}, for an App-Token, unless its account has too many (MAX_APP_TOKENS_PER_ACCOUNT); then undefined. */
-  async issueAppToken(
-    tx: EntityManager,
-    request: TokenRequest & { accountId: string },
-  ): Promise<IssuedToken | undefined> {
-    const hasRoom = await this.store.hasRoom(tx, 'app', request.accountId, this.config.maxAppTokensPerAccount);
-    return hasRoom ? this.issue(tx, 'app', request) : undefined;
-  }
-
-  /**
-   * Like {@link issue}, for a user token, in a transaction that announces what it revokes: of too many tokens
-   * (MAX_SESSIONS_PER_ACCOUNT), those that were used the longest time ago.
-   *
-   * @returns it, and the ids of those that were revoked
-   */
-  async issueUserToken(
-    tx: EntityManager,
-    request: TokenRequest & { accountId: string },
-  ): Promise<IssuedToken & { ended: string[] }> {
-    const issued = await this.issue(tx, 'user', request);
-    const { maxSessionsPerAccount: most } = this.config;
-    const ended = await this.store.endExcess(tx, request.accountId, request.actorId ?? null, most);
-    for (const id of ended) await this.revocations.announce(tx, `token ${id}`);
-    return { ...issued, ended };
-  }
-
-  /** See {@link GotThroughStore.share}. */
-  shareApp(tx: EntityManager, appTokenId: string): Promise<void> {
-    return this.through.share(tx, appTokenId);
-  }
-
-  /** Makes an `api` token, unless the App-Token that asks for it has ended; then undefined. */
-  async issueByApp(tx: EntityManager, request: TokenRequest, app: AppPrincipal): Promise<IssuedToken | undefined> {
-    const { secret, token } = this.newToken('api', request);
-    const record = await this.store.insertByApp(tx, token, app.tokenId);
-    return record && { secret, record };
-  }
-
-  /** Issues an access token to a client.
-   * @returns undefined when the client or its secret is no longer good, or the client does not have all scopes
-   */
-  async issueToClient(
-    tx: EntityManager,
-    { clientId, secretId }: Pick<AuthenticatedClient, 'clientId' | 'secretId'>,
-    grant: Grant,
-  ): Promise<IssuedToken | undefined> {
-    const { secret, token } = this.newToken('oauth', {});
-    const record = await this.store.insertForClient(tx, token, { clientId, secretId, ...grant });
-    return record && { secret, record };
+    return this.found.hasGoodAppToken(tx);
   }
 
   /**
@@ -187,14 +88,14 @@ export class Tokens implements OnModuleInit {
   }
 
   private async lookUp(kind: TokenKind, key: string, digest: Buffer): Promise<VerifiedToken | undefined> {
-    const token = await this.verified.get(key, () => this.store.findGood(kind, digest, this.oldest(kind)));
+    const token = await this.verified.get(key, () => this.found.findGood(kind, digest, oldestOf(this.config, kind)));
     if (token) this.uses.touch(token.id);
     return token;
   }
 
   /** Why a secret of this kind was refused. @returns the id of its token, if that has been revoked and is still stored */
   async findRevoked(kind: TokenKind, secret: string): Promise<string | undefined> {
-    return TOKEN_KINDS[kind].format.recognises(secret) ? this.store.findRevoked(kind, digestOf(secret)) : undefined;
+    return TOKEN_KINDS[kind].format.recognises(secret) ? this.found.findRevoked(kind, digestOf(secret)) : undefined;
   }
 
   /** @param text a secret of the kind, or the id of a token. @returns undefined when it can be neither */
@@ -230,7 +131,10 @@ export class Tokens implements OnModuleInit {
     { seconds, name: newName, cascade = false, toView }: TokenChange,
     inTransaction: InTransaction,
   ): Promise<TokenRecord | undefined> {
-    const limits = { mayNotLengthen: [caller.appTokenId, caller.userTokenId], oldest: this.oldest(name.kind) };
+    const limits = {
+      mayNotLengthen: [caller.appTokenId, caller.userTokenId],
+      oldest: oldestOf(this.config, name.kind),
+    };
     const change = async (tx: EntityManager) => {
       await requireMatch(async () => {
         const record = await this.store.find(name, owner, tx);
@@ -245,7 +149,7 @@ export class Tokens implements OnModuleInit {
 
   /** @returns the most seconds from now that the expiration of a token can be set to; null: any */
   longestLife(name: TokenName, owner: Owner): Promise<number | null> {
-    return this.store.longestLife(name, owner, this.oldest(name.kind));
+    return this.store.longestLife(name, owner, oldestOf(this.config, name.kind));
   }
 
   /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
@@ -262,7 +166,7 @@ export class Tokens implements OnModuleInit {
   /** @returns the description of a token of any kind, if it is good */
   async introspect(secret: string): Promise<IntrospectedToken | undefined> {
     const known = Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret));
-    return known ? this.clients.introspect(digestOf(secret), this.oldest('user')) : undefined;
+    return known ? this.clients.introspect(digestOf(secret), oldestOf(this.config, 'user')) : undefined;
   }
 
   /**
@@ -315,41 +219,6 @@ export class Tokens implements OnModuleInit {
     });
   }
 
-  /** How many seconds old a token of the kind may become, whatever its expiration; null: as old as it will. */
-  private oldest(kind: TokenKind): number | null {
-    return kind === 'user' ? this.config.userTokenMaxTtl : null;
-  }
-
-  private newToken(kind: TokenKind, request: TokenRequest): { secret: string; token: NewToken } {
-    const { format, owner, defaultLifetime } = TOKEN_KINDS[kind];
-    if (owner !== 'clientId' && request[owner] === undefined) {
-      throw new Error(`A token of the kind ${kind} needs ${owner}.`);
-    }
-    const secret = request.secret ?? format.mint(request.variant, this.config.apiTokenHmacSecret);
-    const token = {
-      kind,
-      digest: digestOf(secret),
-      hint: hintOf(secret),
-      scopes: request.scopes ?? [],
-      networks: request.networks ?? null,
-      accountId: request.accountId ?? null,
-      actorId: request.actorId ?? null,
-      gatewayAccountId: request.gatewayAccountId ?? null,
-      name: request.name ?? null,
-      appTokenId: request.appTokenId ?? null,
-      description: request.description ?? null,
-      createdBy: request.createdBy ?? null,
-      source: request.source ?? null,
-      paymentType: request.paymentType ?? null,
-      serviceExternalId: request.serviceExternalId ?? null,
-      serviceMode: request.serviceMode ?? null,
-      madeWith: request.madeWith ?? null,
-      lifetime: leastOf(request.lifetime ?? defaultLifetime(this.config), this.oldest(kind)),
-      expiresAt: request.expiresAt ?? null,
-    };
-    return { secret, token };
-  }
-
   /** Like {@link change}, by a user, who is held together with the token that they change. */
   private changeAs(
     caller: UserPrincipal,
@@ -383,9 +252,4 @@ export class Tokens implements OnModuleInit {
       },
     );
   }
-}
-
-/** Null: no limit. */
-function leastOf(one: number | null, other: number | null): number | null {
-  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }

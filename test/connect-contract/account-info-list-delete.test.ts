@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
 import { IDENTIFY } from '../../src/identifications/identifications.store.js';
 import { PasswordHasher } from '../../src/passwords/password-hasher.js';
-import { Tokens } from '../../src/tokens/tokens.service.js';
+import { TokenIssuer } from '../../src/tokens/token-issuer.service.js';
 import {
   type Account,
   besides,
@@ -572,7 +572,7 @@ describe('Account Delete', () => {
       await server.app.get(PasswordHasher).hash(password),
     ]);
     const session = await server.call('POST', '/account/session', { account: { email, password, remember_me: true } });
-    const app = await server.app.get(Tokens).issue(server.app.get(EntityManager), 'app', { accountId: id });
+    const app = await server.app.get(TokenIssuer).issue(server.app.get(EntityManager), 'app', { accountId: id });
     const headers = tokenHeaders(app.secret, await logIn(server, app.secret, { email, password }));
     await server.call('POST', '/account/password', { account: { email } });
     const asked = { ip: `${ipv4}.0.1`, url: URL_BACK, user_agent: 'x', email: 'a@held.example.org' };

@@ -4,7 +4,7 @@ import { EntityManager } from 'typeorm';
 import { AccountStore } from '../../src/accounts/accounts.store.js';
 import { PasswordHasher } from '../../src/passwords/password-hasher.js';
 import { Revocations } from '../../src/revocations/revocations.service.js';
-import { Tokens } from '../../src/tokens/tokens.service.js';
+import { TokenIssuer } from '../../src/tokens/token-issuer.service.js';
 import type { TestDatabase } from './database.js';
 import { newEmail, signUp, type Answer, type TestServer } from './server.js';
 
@@ -33,7 +33,7 @@ export async function makeAdmin({ app }: TestServer): Promise<Admin> {
   const password = 'an admin example';
   const passwordHash = await app.get(PasswordHasher).hash(password);
   const { id } = await app.get(AccountStore).create(manager, { email, passwordHash, role: 'admin' });
-  const { secret } = await app.get(Tokens).issue(manager, 'app', { accountId: id, scopes: ['frontend'] });
+  const { secret } = await app.get(TokenIssuer).issue(manager, 'app', { accountId: id, scopes: ['frontend'] });
   return { id, email, password, appToken: secret };
 }
 
@@ -47,7 +47,7 @@ export async function signedInAdmin(server: TestServer): Promise<User> {
 /** Makes an ordinary user with an App-Token of its own, signed in with it. */
 export async function signedInUser(server: TestServer): Promise<User> {
   const { id, email, password } = await signUp(server);
-  const issued = await server.app.get(Tokens).issue(server.app.get(EntityManager), 'app', { accountId: id });
+  const issued = await server.app.get(TokenIssuer).issue(server.app.get(EntityManager), 'app', { accountId: id });
   const token = await logIn(server, issued.secret, { email, password });
   return { id, email, password, appToken: issued.secret, token, headers: tokenHeaders(issued.secret, token) };
 }

@@ -1,0 +1,177 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { TOKEN_COUNT_LOCKS } from '../database/locks.js';
+import { sql } from '../database/sql.js';
+import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
+import { isGoodClient } from './good-client.js';
+import { IS_GOOD_APP_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
+import { endOfLineage, isLineageGood } from './lineage.js';
+import type { TokenKind } from './token-kinds.js';
+import { RECORD, type TokenRecord } from './token-records.js';
+
+/** A new token as it is stored. */
+export interface NewToken {
+  kind: TokenKind;
+  digest: Buffer;
+  hint: string;
+  scopes: string[];
+  networks: string[] | null;
+  accountId: string | null;
+  actorId: string | null;
+  gatewayAccountId: string | null;
+  name: string | null;
+  appTokenId: string | null;
+  description: string | null;
+  createdBy: string | null;
+  source: TokenSource | null;
+  paymentType: PaymentType | null;
+  serviceExternalId: string | null;
+  serviceMode: ServiceMode | null;
+  /** See VerifiedToken. It ends at the latest when one of these does. */
+  madeWith: string[] | null;
+  /** Seconds from now; zero or less: expired from the start; null: it does not expire. */
+  lifetime: number | null;
+  /** When it expires, if that is sooner; null: the lifetime alone decides. */
+  expiresAt: Date | null;
+}
+
+/** What a client asks an access token for. */
+export interface Grant {
+  /** Absent: all that it has. */
+  scopes?: string[] | undefined;
+  /** See VerifiedToken. */
+  resource?: string | undefined;
+}
+
+const LIVE = 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())';
+
+/** How many user tokens a new one ends at most, such as when fewer are allowed than before. */
+const MOST_ENDED = 10;
+
+const INSERT = `
+  INSERT INTO tokens (kind, digest, hint, account_id, gateway_account_id, description, created_by, name, app_token_id,
+    source, payment_type, service_external_id, service_mode, expires_at, actor_id, made_with, scopes, client_id,
+    client_epoch, networks, resource)`;
+
+/** What an {@link INSERT} has of `$1` to `$15`: all but scopes and what depends on a client. */
+const valuesWith = ({ actor, lineage }: { actor: string; lineage: string }) => `
+  $1::text, $2::bytea, $3::text, $4::uuid, $5::text, $6::text, $7::text, $8::text, $9::uuid, $10::text, $11::text,
+  $12::text, $13::text,
+  least(now() + $14::float8 * interval '1 second', $15::timestamptz, ${endOfLineage(lineage)}), ${actor}, ${lineage}`;
+
+const valuesOf = (token: NewToken) => [
+  token.kind,
+  token.digest,
+  token.hint,
+  token.accountId,
+  token.gatewayAccountId,
+  token.description,
+  token.createdBy,
+  token.name,
+  token.appTokenId,
+  token.source,
+  token.paymentType,
+  token.serviceExternalId,
+  token.serviceMode,
+  // PostgreSQL's greatest(NULL, 0) is 0.
+  token.lifetime && Math.max(token.lifetime, 0),
+  token.expiresAt,
+];
+
+/** The lineage of what an App-Token `t` makes. */
+const OF_APP = '(CASE WHEN t.made_with IS NOT NULL THEN t.made_with || t.id END)';
+
+/** The token table as those see it who issue tokens. */
+@Injectable()
+export class NewTokenStore {
+  /** @returns the new token's record */
+  async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `${INSERT} SELECT ${valuesWith({ actor: '$16::uuid', lineage: '$17::uuid[]' })}, $18::text[], NULL, NULL,
+         $19::cidr[], NULL
+       RETURNING ${RECORD}`,
+      [...valuesOf(token), token.actorId, token.madeWith, token.scopes, token.networks],
+    );
+    if (!row) throw new Error('The new token was not returned.');
+    return row;
+  }
+
+  /**
+   * Makes those who make tokens of this kind for an account take turns, until the transaction ends.
+   *
+   * @returns whether it has fewer live ones than `most`
+   */
+  async hasRoom(tx: EntityManager, kind: TokenKind, accountId: string, most: number): Promise<boolean> {
+    await sql(tx, 'SELECT pg_advisory_xact_lock($1, hashtext($2))', [TOKEN_COUNT_LOCKS, `${kind} ${accountId}`]);
+    const rows = await sql(tx, `SELECT FROM tokens WHERE account_id = $1 AND kind = $2 AND ${LIVE} OFFSET $3 LIMIT 1`, [
+      accountId,
+      kind,
+      most - 1,
+    ]);
+    return rows.length === 0;
+  }
+
+  /**
+   * Revokes those user tokens of an account, of one actor or of none, which were used the longest time ago, if there are
+   * too many. Of tokens that are made at once, none sees the others: the next one ends those too.
+   *
+   * @returns their ids
+   */
+  async endExcess(tx: EntityManager, accountId: string, actorId: string | null, most: number): Promise<string[]> {
+    const rows = await sql<{ id: string }>(
+      tx,
+      `UPDATE tokens SET revoked_at = now() WHERE id IN (
+         SELECT id FROM tokens WHERE id IN (
+           SELECT id FROM tokens
+           WHERE account_id = $1 AND kind = 'user' AND actor_id IS NOT DISTINCT FROM $2::uuid AND ${LIVE}
+           ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $3 LIMIT ${MOST_ENDED})
+         FOR UPDATE SKIP LOCKED)
+       RETURNING id`,
+      [accountId, actorId, most],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /**
+   * Whatever an App-Token makes that was itself made on behalf of somebody is of the same actor, and ends with it.
+   *
+   * @returns the new token's record; undefined when the App-Token that it is made with is no longer good
+   */
+  async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $16::text[], NULL, NULL, NULL, NULL
+       FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $17 AND ${IS_GOOD_APP_TOKEN} RETURNING ${RECORD}`,
+      [...valuesOf(token), token.scopes, appTokenId],
+    );
+    return row;
+  }
+
+  /**
+   * Inserts a client's token at the client's current epoch. Takes no lock beyond that of the foreign key, as a client
+   * issues many tokens at once: a change of the client that overtakes this statement raises the epoch, so that the
+   * token is refused.
+   * @param secretId the secret that the client presented
+   * @param scopes undefined: all scopes of the client
+   * @param resource see VerifiedToken
+   * @returns undefined when the client or the secret is no longer good, or the client does not have all scopes
+   */
+  async insertForClient(
+    tx: EntityManager,
+    token: NewToken,
+    { clientId, secretId, scopes, resource }: Grant & { clientId: string; secretId: string },
+  ): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(
+      tx,
+      `${INSERT} SELECT ${valuesWith({ actor: 'NULL::uuid', lineage: '(s.made_with || c.made_with)' })},
+         coalesce($16, c.scopes), c.id, c.epoch, NULL, $19::text
+       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $18
+       WHERE c.id = $17 AND ($16::text[] IS NULL OR $16 <@ c.scopes) AND ${isGoodClient('c')}
+         AND ${isLineageGood('s.made_with')}
+       RETURNING ${RECORD}`,
+      [...valuesOf(token), scopes ?? null, clientId, secretId, resource ?? null],
+    );
+    return row;
+  }
+}

@@ -1,0 +1,150 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { AppPrincipal, AuthenticatedClient } from '../access/principal.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { digestOf, hintOf } from './digest.js';
+import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
+import { GotThroughStore } from './got-through.store.js';
+import { NewTokenStore, type Grant, type NewToken } from './new-tokens.store.js';
+import { oldestOf, TOKEN_KINDS, type TokenKind } from './token-kinds.js';
+import type { TokenRecord } from './token-records.js';
+
+/** What a new token is created with. */
+export interface TokenRequest {
+  accountId?: string | undefined;
+  /** Who acts for the account, and the tokens with which they do. */
+  actorId?: string | undefined;
+  madeWith?: string[] | undefined;
+  gatewayAccountId?: string | undefined;
+  source?: TokenSource | undefined;
+  paymentType?: PaymentType | undefined;
+  serviceExternalId?: string | undefined;
+  serviceMode?: ServiceMode | undefined;
+  /** Of an App-Token. */
+  name?: string | undefined;
+  /** The App-Token that it is got through. */
+  appTokenId?: string | undefined;
+  scopes?: string[] | undefined;
+  /** See {@link VerifiedToken}. */
+  networks?: string[] | undefined;
+  description?: string | undefined;
+  createdBy?: string | undefined;
+  /** In seconds; absent: the default of the kind. */
+  lifetime?: number | undefined;
+  /** See {@link NewToken}. */
+  expiresAt?: Date | undefined;
+  /** See {@link SecretFormat.mint}. */
+  variant?: string | undefined;
+  /** The secret to use; absent: a new one. */
+  secret?: string | undefined;
+}
+
+export interface IssuedToken {
+  /** Cannot be shown again. */
+  secret: string;
+  record: TokenRecord;
+}
+
+/** Makes every opaque token. */
+@Injectable()
+export class TokenIssuer {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly store: NewTokenStore,
+    private readonly through: GotThroughStore,
+    private readonly revocations: Revocations,
+  ) {}
+
+  /** Issues a token. The caller's transaction has locked whoever it acts for. */
+  async issue(tx: EntityManager, kind: Exclude<TokenKind, 'oauth'>, request: TokenRequest): Promise<IssuedToken> {
+    const { secret, token } = this.newToken(kind, request);
+    return { secret, record: await this.store.insert(tx, token) };
+  }
+
+  /** Like {@link issue}, for an App-Token, unless its account has too many (MAX_APP_TOKENS_PER_ACCOUNT); then undefined. */
+  async issueAppToken(
+    tx: EntityManager,
+    request: TokenRequest & { accountId: string },
+  ): Promise<IssuedToken | undefined> {
+    const hasRoom = await this.store.hasRoom(tx, 'app', request.accountId, this.config.maxAppTokensPerAccount);
+    return hasRoom ? this.issue(tx, 'app', request) : undefined;
+  }
+
+  /**
+   * Like {@link issue}, for a user token, in a transaction that announces what it revokes: of too many tokens
+   * (MAX_SESSIONS_PER_ACCOUNT), those that were used the longest time ago.
+   *
+   * @returns it, and the ids of those that were revoked
+   */
+  async issueUserToken(
+    tx: EntityManager,
+    request: TokenRequest & { accountId: string },
+  ): Promise<IssuedToken & { ended: string[] }> {
+    const issued = await this.issue(tx, 'user', request);
+    const { maxSessionsPerAccount: most } = this.config;
+    const ended = await this.store.endExcess(tx, request.accountId, request.actorId ?? null, most);
+    for (const id of ended) await this.revocations.announce(tx, `token ${id}`);
+    return { ...issued, ended };
+  }
+
+  /** See {@link GotThroughStore.share}. */
+  shareApp(tx: EntityManager, appTokenId: string): Promise<void> {
+    return this.through.share(tx, appTokenId);
+  }
+
+  /** Makes an `api` token, unless the App-Token that asks for it has ended; then undefined. */
+  async issueByApp(tx: EntityManager, request: TokenRequest, app: AppPrincipal): Promise<IssuedToken | undefined> {
+    const { secret, token } = this.newToken('api', request);
+    const record = await this.store.insertByApp(tx, token, app.tokenId);
+    return record && { secret, record };
+  }
+
+  /** Issues an access token to a client.
+   * @returns undefined when the client or its secret is no longer good, or the client does not have all scopes
+   */
+  async issueToClient(
+    tx: EntityManager,
+    { clientId, secretId }: Pick<AuthenticatedClient, 'clientId' | 'secretId'>,
+    grant: Grant,
+  ): Promise<IssuedToken | undefined> {
+    const { secret, token } = this.newToken('oauth', {});
+    const record = await this.store.insertForClient(tx, token, { clientId, secretId, ...grant });
+    return record && { secret, record };
+  }
+
+  private newToken(kind: TokenKind, request: TokenRequest): { secret: string; token: NewToken } {
+    const { format, owner, defaultLifetime } = TOKEN_KINDS[kind];
+    if (owner !== 'clientId' && request[owner] === undefined) {
+      throw new Error(`A token of the kind ${kind} needs ${owner}.`);
+    }
+    const secret = request.secret ?? format.mint(request.variant, this.config.apiTokenHmacSecret);
+    const token = {
+      kind,
+      digest: digestOf(secret),
+      hint: hintOf(secret),
+      scopes: request.scopes ?? [],
+      networks: request.networks ?? null,
+      accountId: request.accountId ?? null,
+      actorId: request.actorId ?? null,
+      gatewayAccountId: request.gatewayAccountId ?? null,
+      name: request.name ?? null,
+      appTokenId: request.appTokenId ?? null,
+      description: request.description ?? null,
+      createdBy: request.createdBy ?? null,
+      source: request.source ?? null,
+      paymentType: request.paymentType ?? null,
+      serviceExternalId: request.serviceExternalId ?? null,
+      serviceMode: request.serviceMode ?? null,
+      madeWith: request.madeWith ?? null,
+      lifetime: leastOf(request.lifetime ?? defaultLifetime(this.config), oldestOf(this.config, kind)),
+      expiresAt: request.expiresAt ?? null,
+    };
+    return { secret, token };
+  }
+}
+
+/** Null: no limit. */
+function leastOf(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
+}

@@ -1,0 +1,128 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
+import type { RevocationTag } from '../revocations/revocations.service.js';
+import type { Verified } from '../revocations/verified-cache.js';
+import type { PaymentType, ServiceMode } from './gateway-tokens.js';
+import {
+  IS_GOOD_APP_TOKEN,
+  IS_LIVE_TOKEN,
+  LINEAGE,
+  LINEAGE_CHECK,
+  SCOPES_LEFT,
+  TOKEN_WITH_OWNERS,
+} from './good-token.js';
+import { endOfLineage, tagsOfLineage } from './lineage.js';
+import type { TokenKind } from './token-kinds.js';
+import { ofKind } from './token-records.js';
+
+/** A token that was found good, and the accounts behind it. */
+export interface VerifiedToken {
+  id: string;
+  kind: TokenKind;
+  scopes: string[];
+  /** Of an App-Token with the scope `client-address`: from where it may be used to pass one on. */
+  networks: string[] | null;
+  /** The account that owns it or, for a client's token, the client. */
+  accountId: string | null;
+  email: string | null;
+  isAdmin: boolean;
+  credentialEpoch: number | null;
+  actorId: string | null;
+  actorEpoch: number | null;
+  gatewayAccountId: string | null;
+  paymentType: PaymentType;
+  serviceExternalId: string | null;
+  serviceMode: ServiceMode | null;
+  clientId: string | null;
+  /** The resource server that a client's token is for (RFC 8707); null: Latchkey. */
+  resource: string | null;
+  /** The App-Token that it was got through; null: it is not known. */
+  appTokenId: string | null;
+  /** The tokens on behalf of others that it was made with; null: nobody acted for somebody else. */
+  madeWith: string[] | null;
+}
+
+interface FoundToken extends VerifiedToken {
+  isLineageGood: boolean;
+  lineageTags: RevocationTag[] | null;
+  expiresIn: number | null;
+  /** In seconds. */
+  age: number;
+}
+
+/** The look-up of every check of a token: a join on the primary key for each account that must be enabled. */
+export const FIND_GOOD: PreparedStatement = {
+  name: 'find good token',
+  text: `
+    SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
+      a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
+      t.gateway_account_id AS "gatewayAccountId", coalesce(t.payment_type, 'CARD') AS "paymentType",
+      t.service_external_id AS "serviceExternalId", t.service_mode AS "serviceMode", t.client_id AS "clientId", t.resource,
+      t.app_token_id AS "appTokenId", t.made_with AS "madeWith",
+      ${LINEAGE_CHECK}, ${tagsOfLineage(LINEAGE)} AS "lineageTags",
+      extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
+      extract(epoch FROM now() - t.created_at)::float8 AS age
+    FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_LIVE_TOKEN} AND ${ofKind('t.kind')}`,
+};
+
+/** Revoked tokens, for whoever shows one. */
+const FIND_REVOKED: PreparedStatement = {
+  name: 'find revoked token',
+  text: `SELECT id FROM tokens WHERE digest = $1 AND revoked_at IS NOT NULL AND ${ofKind('kind')}`,
+};
+
+/** The token table as checks of presented tokens see it. */
+@Injectable()
+export class VerifiedTokenStore {
+  constructor(private readonly statements: Statements) {}
+
+  /**
+   * @param oldest how many seconds old it may be; null: as old as it has become
+   * @returns the token with this digest, if it is good
+   */
+  async findGood(kind: TokenKind, digest: Buffer, oldest: number | null): Promise<Verified<VerifiedToken> | undefined> {
+    const [row] = await this.statements.run<FoundToken>(FIND_GOOD, [digest, kind]);
+    if (!row) return undefined;
+    const { isLineageGood, expiresIn, age, lineageTags, ...value } = row;
+    if (!isLineageGood) return undefined;
+    const tags = [...tagsOf(value), ...(lineageTags ?? [])];
+    if (oldest === null) return { value, tags, expiresIn };
+    return age < oldest ? { value, tags, expiresIn: Math.min(expiresIn ?? Infinity, oldest - age) } : undefined;
+  }
+
+  /** @returns the id of the token with this digest, if it has been revoked */
+  async findRevoked(kind: TokenKind, digest: Buffer): Promise<string | undefined> {
+    const [row] = await this.statements.run<{ id: string }>(FIND_REVOKED, [digest, kind]);
+    return row?.id;
+  }
+
+  /** @returns whether any App-Token is good, without which nobody can log in with the headers */
+  async hasGoodAppToken(tx: EntityManager): Promise<boolean> {
+    const rows = await sql(
+      tx,
+      `SELECT t.id FROM ${TOKEN_WITH_OWNERS} WHERE t.kind = 'app' AND ${IS_GOOD_APP_TOKEN} LIMIT 1`,
+    );
+    return rows.length > 0;
+  }
+}
+
+function tagsOf({
+  id,
+  kind,
+  accountId,
+  actorId,
+  gatewayAccountId,
+  clientId,
+  appTokenId,
+}: VerifiedToken): RevocationTag[] {
+  const tags: RevocationTag[] = [`token ${id}`];
+  if (accountId !== null) tags.push(`account ${accountId}`);
+  if (actorId !== null) tags.push(`account ${actorId}`);
+  if (gatewayAccountId !== null) tags.push(`gateway ${gatewayAccountId}`);
+  if (clientId !== null) tags.push(`client ${clientId}`);
+  // Whose end may be the end of what was got through it.
+  if (kind === 'user' && appTokenId !== null) tags.push(`token ${appTokenId}`);
+  return tags;
+}
