@@ -165,6 +165,9 @@ describe('The commands, beside two replicas', () => {
     await Promise.all([one.ready(), two.ready()]);
   }, 120_000);
 
+  /** They would go on noting that the old SECRET_KEY is in use. */
+  afterAll(() => Promise.all([one.stop(), two.stop()]), 60_000);
+
   it('rotate the keys under load, again and again, and no request is refused', async () => {
     const load = new Load([one.url, two.url]);
     expect(await latchkey(['keys', 'rotate'])).toMatchObject({
