@@ -4,6 +4,7 @@ import { IsEmailAddress } from '../accounts/account-fields.dto.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { AccountLinks, Link, linksOf, toSeconds, typeOf } from '../accounts/client-accounts.dto.js';
 import { readAddress } from '../accounts/networks.js';
+import { foldEmail } from '../emails/email-address.js';
 import { Text } from '../http/fields.js';
 import { OptionalOrNull } from '../http/validation.js';
 import type { FoundAccount, IdentificationRecord } from './identifications.store.js';
@@ -219,7 +220,8 @@ export function toIdentificationView(record: IdentificationRecord, publicUrl: st
     email: record.email,
     account,
     target_account: account,
-    account_individual: account && record.account?.individual ? toFoundIndividualView(account, record.account) : null,
+    account_individual:
+      account && record.account?.individual ? toFoundIndividualView(account, record.account, record.email) : null,
     user_institution: record.institution && toFoundAccountView(record.institution, publicUrl),
     _links: {
       self: { href: `${publicUrl}/api/identifications/${record.id}` },
@@ -243,9 +245,12 @@ function toFoundAccountView(account: FoundAccount, publicUrl: string) {
   };
 }
 
+/** @param shown the email that the client has: it is told no other one */
 function toFoundIndividualView(
   view: ReturnType<typeof toFoundAccountView>,
   { name, email, id }: FoundAccount,
+  shown: string | null,
 ): FoundIndividualView {
-  return { ...view, individual: { display_name: name ?? email ?? id } };
+  const isShown = email !== null && shown !== null && foldEmail(email) === foldEmail(shown);
+  return { ...view, individual: { display_name: name ?? (isShown ? email : id) } };
 }
