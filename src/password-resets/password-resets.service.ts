@@ -6,7 +6,7 @@ import { AccountStore } from '../accounts/accounts.store.js';
 import { MailCaps } from '../accounts/mail-caps.service.js';
 import { PasswordChecks } from '../passwords/password-checks.service.js';
 import { PasswordNotices } from '../passwords/password-notices.service.js';
-import { InitialPasswords } from '../passwords/initial-passwords.service.js';
+import { InitialPasswords, stillInitial } from '../passwords/initial-passwords.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -121,7 +121,8 @@ export class PasswordResets implements OnModuleInit {
     const live = id === undefined ? undefined : await this.store.findLive(id);
     if (id === undefined) throw unusableToken();
     if (!live) return this.refuse(id);
-    await this.initialPasswords.requireAnother(await this.accounts.findEnabled(live.accountId), password);
+    const holder = await this.accounts.findEnabled(live.accountId);
+    if (await this.initialPasswords.isChosenAgain(holder, password)) throw stillInitial();
     const passwordHash = await this.hasher.hash(password, { emails: [live.email], name: live.name });
     const done = await this.revocations.transaction(async (tx) => {
       const accountId = await this.store.spend(tx, id);

@@ -7,7 +7,7 @@ import { invalidParams } from '../errors/api-error.js';
 import { PasswordHasher } from './password-hasher.js';
 import { readHash } from './password-hashes.js';
 
-const STILL_INITIAL = 'must not be the one that you were given';
+export const stillInitial = () => invalidParams({ password: ['must not be the one that you were given'] });
 
 /** Passwords that somebody else has chosen for an account: they are good for so long only (INITIAL_PASSWORD_TTL). */
 @Injectable()
@@ -31,13 +31,15 @@ export class InitialPasswords {
   }
 
   /**
-   * Sees to it that an account's holder does not keep such a password by choosing it.
+   * Whether an account's holder would keep such a password by choosing it. To be told last, so that whoever is told has
+   * changed the password with each guess that was wrong.
    *
-   * @throws ApiError `invalid_params` when it is the one that the account has, `unavailable`
+   * @throws ApiError `unavailable`
    */
-  async requireAnother(account: AccountEntity | null, chosen: string): Promise<void> {
-    if (this.config.initialPasswordTtl === 0 || !account?.passwordHash || account.initialPasswordAt === null) return;
+  async isChosenAgain(account: AccountEntity | null, chosen: string): Promise<boolean> {
+    if (this.config.initialPasswordTtl === 0 || !account?.passwordHash || account.initialPasswordAt === null)
+      return false;
     const hash = readHash(account.passwordHash);
-    if (hash && (await this.hasher.matches(chosen, hash))) throw invalidParams({ password: [STILL_INITIAL] });
+    return hash !== undefined && (await this.hasher.matches(chosen, hash));
   }
 }

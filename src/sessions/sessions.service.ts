@@ -9,7 +9,7 @@ import { EmailLinks } from '../email-links/email-links.service.js';
 import { foldEmail } from '../emails/email-address.js';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import { PasswordNotices } from '../passwords/password-notices.service.js';
-import { InitialPasswords } from '../passwords/initial-passwords.service.js';
+import { InitialPasswords, stillInitial } from '../passwords/initial-passwords.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -179,7 +179,7 @@ export class Sessions {
     }
     const isChecked = await this.reauthentication.requireForChange(principal, change.current_password);
     const holder = await this.accounts.findEnabled(principal.accountId);
-    await this.initialPasswords.requireAnother(holder, change.password);
+    const isChosenAgain = await this.initialPasswords.isChosenAgain(holder, change.password);
     const owner = { emails: [principal.email, change.email], name: holder?.name ?? null };
     const passwordHash = await this.hasher.hash(change.password, owner);
     const opened = await this.revocations.transaction(async (tx) => {
@@ -204,6 +204,7 @@ export class Sessions {
       }
       if (isPending) await this.askToChange(tx, account.id, change.email);
       else if (!account.emailVerified) await this.askToVerify(tx, account.id, account.email);
+      if (isChosenAgain) throw stillInitial();
       const continued = isChecked ? undefined : principal.sessionId;
       return this.openIfVerified(tx, { ...account, credentialEpoch }, change.remember_me, continued);
     });
