@@ -64,7 +64,8 @@ function readScrypt(stored: string): ForeignHash | undefined {
   const [, parameters, ln, r, p, salt, hash] = SCRYPT.exec(stored) ?? [];
   if (parameters === undefined || salt === undefined || hash === undefined) return undefined;
   const scrypt = { N: 2 ** Number(ln), r: Number(r), p: Number(p) };
-  if (scrypt.N < 2 || scrypt.r < 1 || scrypt.p < 1) return undefined;
+  // RFC 7914 section 2: N is less than 2^(16 r).
+  if (scrypt.N < 2 || scrypt.r < 1 || scrypt.p < 1 || Number(ln) >= 16 * scrypt.r) return undefined;
   const blocks = scrypt.N * scrypt.r * scrypt.p;
   const memory = 128 * scrypt.N * scrypt.r;
   return { scheme: 'scrypt', parameters, scrypt, ...bytes(salt, hash), takes: blocks * USUAL.block, memory };
