@@ -152,13 +152,15 @@ export class EmailProofs {
    * Sends the invitation of an email again, which is its holder's to accept.
    *
    * @returns whether there is one
-   * @throws ApiError `conflict` when the email has been proved
+   * @throws ApiError `conflict` when the email has been proved, or nobody is invited any more
    */
   private async inviteAgain(tx: EntityManager, holders: EmailHolder[]): Promise<boolean> {
     if (holders.some(({ isProved }) => isProved)) throw takenEmail();
     const guest = holders.find(({ hasPassword }) => !hasPassword);
-    if (guest && this.config.signup !== 'closed') await this.resets.invite(tx, guest);
-    return guest !== undefined;
+    if (!guest) return false;
+    if (this.config.signup === 'closed') throw takenEmail();
+    await this.resets.invite(tx, guest);
+    return true;
   }
 
   /** Takes an email from whoever holds it without having proved it. */
