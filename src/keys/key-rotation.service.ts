@@ -81,11 +81,12 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
    */
   async rotate({ now = false } = {}): Promise<Rotation> {
     const { last } = await this.keys.ring();
-    if (last && last.signsFrom > this.clock.now()) {
-      return this.outcome(now && (await this.advance(last.kid)) ? 'signing' : 'unchanged');
+    const waits = last !== undefined && last.signsFrom > this.clock.now();
+    if (!waits && (await this.publish(last, now ? 0 : PUBLISHED_FOR, { by: 'command' }))) {
+      return this.outcome(now ? 'signing' : 'published');
     }
-    const isDone = await this.publish(last, now ? 0 : PUBLISHED_FOR, { by: 'command' });
-    return this.outcome(isDone ? (now ? 'signing' : 'published') : 'unchanged');
+    // One waits, which somebody else may have published just now.
+    return this.outcome(now && (await this.advance()) ? 'signing' : 'unchanged');
   }
 
   /**
@@ -130,10 +131,11 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
     return published.length > 0;
   }
 
-  /** @returns whether a published key, which did not sign yet, does from now on */
-  private async advance(kid: string): Promise<boolean> {
+  /** @returns whether the last key, which was published and did not sign yet, does from now on */
+  private async advance(): Promise<boolean> {
     const advanced = await this.changing(async (tx) => {
-      if (!(await this.store.advance(tx, kid))) return [];
+      const kid = await this.store.advance(tx);
+      if (kid === undefined) return [];
       await this.audit.record(tx, { kind: 'signing_key.advanced', subject: kid, details: { by: 'command' } });
       return [kid];
     });

@@ -97,15 +97,14 @@ export class SigningKeyStore {
     return row ?? { ended: [], signsFrom: 0 };
   }
 
-  /** @returns whether a published key signs from now on */
-  async advance(tx: EntityManager, kid: string): Promise<boolean> {
-    const rows = await sql(
+  /** @returns the last key, if it was published and signs from now on */
+  async advance(tx: EntityManager): Promise<string | undefined> {
+    const [row] = await sql<{ kid: string }>(
       tx,
       `UPDATE signing_keys SET signs_from = now(), created_at = ${FOR_PREVIOUS('now()', 'algorithm')}
-       WHERE kid = $1 AND signs_from > now() RETURNING kid`,
-      [kid],
+       WHERE kid = (${LAST}) AND signs_from > now() RETURNING kid`,
     );
-    return rows.length === 1;
+    return row?.kid;
   }
 
   /** @returns the keys that were deleted, as the last token that each has signed has expired long ago */
