@@ -106,6 +106,20 @@ describe('Rotating on two servers of one process', () => {
     for (const { token } of [before, ...done]) expect(await statusesOf(token)).toEqual([200, 200]);
   });
 
+  it('with --now, beside others without it, at once on two servers, leaves one of its keys to sign and none that waits', async () => {
+    const all = Array.from({ length: 20 }, (_, index) =>
+      rotation(index % 2 === 0 ? one : two).rotate({ now: index % 4 < 2 }),
+    );
+    const done = await Promise.all(all);
+    const now = done.filter((_, index) => index % 4 < 2);
+    expect(now.some(({ outcome }) => outcome === 'signing')).toBe(true);
+    const { key, outcome } = await rotation(one).rotate({ now: true });
+    expect(outcome).toBe('signing');
+    const waiting = 'SELECT kid FROM signing_keys WHERE signs_from > now()';
+    expect(await database.query(waiting)).toEqual([]);
+    expect((await kids()).at(-1)).toBe(key.kid);
+  });
+
   it('are replaced once, however often that is asked for at once on two servers', async () => {
     const [kid = ''] = await kids();
     const twenty = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? one : two));
@@ -310,3 +324,35 @@ describe('latchkey secret rotate --check', () => {
     await alone.stop();
   }, 240_000);
 });
+
+it('After a leak of SECRET_KEY, the steps of docs/operations.md leave nothing that is encrypted with it', async () => {
+  const [leakedKey, nextKey] = [NEXT_SECRET_KEY, `not ${NEXT_SECRET_KEY}`];
+  const start = async (secretKey: string) => {
+    const server = await ServerProcess.start({ ...settings(), SECRET_KEY: secretKey });
+    await server.ready();
+    return server;
+  };
+  const leaked = await start(leakedKey);
+  const account = { email: newEmail(), password: 'an example', remember_me: true };
+  const { body } = await leaked.call('POST', '/accounts', { account });
+  const { token, refresh_token } = body as { token: string; refresh_token: string };
+  await leaked.stop();
+  const both = await start(`${nextKey},${leakedKey}`);
+  expect(await statusAt(both.url, token)).toBe(200);
+  await both.stop();
+  const alone = await start(nextKey);
+  expect(await statusAt(alone.url, token)).toBe(200);
+  const shown = { account: { refresh_token, remember_me: true } };
+  expect((await alone.call('PUT', '/account/session', shown)).status).toBe(401);
+  const before = await kids();
+  const { code } = await latchkey(['keys', 'rotate', '--compromised'], { SECRET_KEY: nextKey });
+  expect(code).toBe(0);
+  expect(await kids()).toHaveLength(1);
+  expect(before).not.toContain((await kids())[0]);
+  expect(await statusAt(alone.url, token)).toBe(401);
+  expect((await alone.call('POST', '/account/session', { account })).status).toBe(200);
+  const encryptedWith = await database.query('SELECT DISTINCT secret_key_id AS id FROM signing_keys');
+  const secretKeys = await database.query('SELECT id FROM secret_keys ORDER BY current_until DESC LIMIT 1');
+  expect(encryptedWith).toEqual(secretKeys);
+  await alone.stop();
+}, 240_000);

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { Logger } from '@nestjs/common';
 import { unavailable } from '../errors/api-error.js';
 import { readForeignHash } from './foreign-hashes.js';
 import type { StoredHash } from './password-hashes.js';
@@ -20,6 +21,7 @@ const MOST_ARGON2 = 2;
  * calls it keeps to so many jobs at once as there are to be threads.
  */
 export class HashingThreads {
+  private readonly logger = new Logger('HashingThreads');
   private readonly idle: Worker[] = [];
   private readonly all = new Set<Worker>();
   private readonly argon2 = new Set<Promise<void>>();
@@ -68,7 +70,9 @@ export class HashingThreads {
     const worker = new Worker(new URL('./hashing-worker.js', import.meta.url));
     this.all.add(worker);
     // Its end follows, and fails the job.
-    worker.on('error', () => undefined);
+    worker.on('error', ({ message }) => {
+      this.logger.error(`A thread that hashes passwords has failed: ${message}`);
+    });
     worker.once('exit', () => {
       this.all.delete(worker);
       if (this.idle.includes(worker)) this.idle.splice(this.idle.indexOf(worker), 1);

@@ -342,6 +342,22 @@ describe('With EMAIL_VERIFICATION=required, a change of email', () => {
     expect(await accountsWith(email)).toEqual([{ id, disabled: false }]);
   });
 
+  it('to an email that was invited is refused like one that is taken where nobody is invited any more, and spends nothing', async () => {
+    const email = newEmail();
+    await administer('POST', '', { email, name: `Invited ${email}` });
+    await mailedToken(email, 'reset');
+    const account = await signedIn();
+    const { body } = await change(account.id, account.token, email);
+    const link = await claimOf(email);
+    set({ signup: 'closed' });
+    const refused = await verifyAs(link, body.token as string);
+    expect([refused.status, refused.body.message]).toEqual([409, expect.not.stringContaining('invitation')]);
+    expect(await rowOf(account.id)).toMatchObject({ email: account.email });
+    set({ signup: 'open' });
+    expect((await verifyAs(link, body.token as string)).body.message).toContain('We have sent it again');
+    expect((await redeem(await mailedToken(email, 'reset', 2))).status).toBe(200);
+  });
+
   it('is ended by a reset of the password, by a new one, and by an admin who ends everything', async () => {
     const endings: ((account: Account) => Promise<unknown>)[] = [
       async ({ id, email }) => {

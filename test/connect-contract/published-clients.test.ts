@@ -209,6 +209,21 @@ describe('The Ruby strategy: omniauth-liblynx, which sends forms', () => {
     expect([other.body.account.type, other.body.account_individual]).toEqual(['institution', null]);
   });
 
+  it('is told no email of a person but the one that it has itself', async () => {
+    const { email, id } = await signUp(server);
+    const domain = newDomain();
+    await database.query('INSERT INTO account_email_domains VALUES ($1, $2)', [id, domain]);
+    await database.query('INSERT INTO account_networks (account_id, network) VALUES ($1, $2)', [id, '203.0.113.77/32']);
+    const shown = async (form: Record<string, string>) => {
+      const { body } = await ask({ ...visitor, url: callback, ...form }, client.basic);
+      expect([body.account.id, JSON.stringify(body).includes(email)]).toEqual([id, form.email === email]);
+      return body.account_individual.individual.display_name as string;
+    };
+    expect(await shown({ email: `a@${domain}` })).toBe(id);
+    expect(await shown({ ip: '203.0.113.77' })).toBe(id);
+    expect(await shown({ email })).toBe(email);
+  });
+
   it('is told which field of a form is bad, and an empty one counts as absent', async () => {
     expect(outcome(await ask({ ip: '192.0.2.1', url: 'ftp://x', email: 'nobody' }, client.basic))).toEqual(
       invalid({ url: expect.any(String), email: 'must be an email address' }),

@@ -173,6 +173,7 @@ describe('What is no hash that could be checked', () => {
     ['a parameter twice', ofArgon2('m=1024,m=1024,p=1')],
     ['a short hash', pbkdf2('x').slice(0, -32)],
     ['a short salt', `$scrypt$ln=4,r=8,p=1$YWJj$${base64(Buffer.alloc(32))}`],
+    ['a scrypt of more rounds than its block size allows', scrypt('x').replace('ln=8,r=8', 'ln=16,r=1')],
     ['no iterations', pbkdf2('x').replace('1000', '0')],
     ['a length that is another', pbkdf2('x').replace('i=1000', 'i=1000,l=20')],
     ['something behind it', `${pbkdf2('x')}$`],

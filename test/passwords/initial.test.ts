@@ -155,6 +155,21 @@ describe('A password that an admin gives to a new account', () => {
     expect((await signIn(account.email, CHOSEN)).status).toBe(200);
   });
 
+  it('is told as such to nobody who guesses at it without changing it', async () => {
+    const account = await given();
+    const token = await jwt(account);
+    const stale = { ...bearer(token), 'if-match': '"stale"' };
+    const guess = (password: string) =>
+      server.call('PUT', `/accounts/${account.id}`, { account: { email: account.email, password } }, stale);
+    expect([(await guess(GIVEN)).status, (await guess(CHOSEN)).status]).toEqual([412, 412]);
+    const taken = { email: (await given()).email };
+    const claims = await Promise.all([GIVEN, CHOSEN].map((password) => change(account, token, password, taken)));
+    expect(claims.map(({ status, body }) => [status, body.errors])).toEqual(
+      [GIVEN, CHOSEN].map(() => [409, { email: ['is taken'] }]),
+    );
+    expect((await rowOf(account.id))?.initial).toBe(true);
+  });
+
   it('stays one when its hash is renewed', async () => {
     const account = await given();
     Object.assign(server.config, { bcryptCost: server.config.bcryptCost + 1 });
