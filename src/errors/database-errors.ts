@@ -63,6 +63,11 @@ export function isConflict(error: unknown): boolean {
   return ['40001', '40P01', '55P03', '23505'].includes(driverError(error)?.code ?? '');
 }
 
+/** Whether a statement failed because of what it was to store: a value, a constraint, or a size. */
+export function isBadData(error: unknown): boolean {
+  return /^(22|23|54)...$/.test(driverError(error)?.code ?? '');
+}
+
 function driverError(error: unknown): DriverError | undefined {
   if (error instanceof QueryFailedError) return error.driverError as DriverError;
   return typeof error === 'object' && error !== null ? error : undefined;

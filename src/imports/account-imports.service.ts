@@ -164,6 +164,10 @@ function problemsOf(
   else if (stored?.isChangedHere) problems[FIELDS[key]] = CHANGED_HERE;
   if (stored && record.id !== undefined && record.id !== own)
     problems.id = 'is not the id that this legacy_id has here';
+  if (stored && record.legacyId !== undefined && record.legacyId !== stored.legacyId) {
+    if (stored.legacyId !== null) problems.legacy_id = 'is not the legacy_id that this id has here';
+    else if (around.byLegacyId.has(record.legacyId)) problems.legacy_id = TAKEN;
+  }
   if (stored && stored.individual !== record.individual) problems.individual = 'cannot be changed';
   if (record.id !== undefined && around.deleted.has(record.id))
     problems.id = 'was that of an account that has been deleted';

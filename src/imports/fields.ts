@@ -30,7 +30,7 @@ export function time(value: unknown): Read<string> {
   const bad = problem('must be a date and time such as 2026-11-22T12:00:00Z');
   if (typeof value !== 'string') return bad;
   const [, day = '', clock = '', fraction = '', zone = 'Z'] =
-    /^([12]\d{3}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d(?::?\d\d)?)?$/i.exec(value) ?? [];
+    /^([12]\d{3}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-](?:0\d|1[0-5])(?::?\d\d)?)?$/i.exec(value) ?? [];
   const written = `${day}T${clock}${fraction}${/^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone}`;
   // JavaScript reads February 30 as March 2.
   const isDay = day !== '' && !Number.isNaN(Date.parse(`${day}T00:00:00Z`)) && dayOf(day) === day;

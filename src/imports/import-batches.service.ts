@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
+import { sql } from '../database/sql.js';
+import { isBadData } from '../errors/database-errors.js';
 import { AccountImports } from './account-imports.service.js';
 import { refused, type Entry, type ImportOptions, type Outcome } from './outcomes.js';
 import { RecordReader, type ImportRecord, type RecordType } from './records.js';
@@ -25,9 +27,39 @@ export class ImportBatches {
     return new RecordReader({ bcryptCost: this.config.bcryptCost }, usual);
   }
 
-  /** @param tx of {@link Revocations.transaction}. @returns what has come of each record, in their order */
-  run(tx: EntityManager, entries: Entry[], options: ImportOptions): Promise<Outcome[]> {
+  /**
+   * What PostgreSQL does not take of a record refuses that one alone.
+   *
+   * @param tx of {@link Revocations.transaction}
+   * @returns what has come of each record, in their order
+   */
+  async run(tx: EntityManager, entries: Entry[], options: ImportOptions): Promise<Outcome[]> {
+    const all = await unlessBadData(tx, () => this.runTogether(tx, entries, options));
+    if (all) return all;
+    const outcomes: Outcome[] = [];
+    for (const entry of entries) {
+      const one = await unlessBadData(tx, () => this.runTogether(tx, [entry], options));
+      outcomes.push(...(one ?? [refused(entry.line, { record: 'cannot be stored beside what is there' })]));
+    }
+    return outcomes;
+  }
+
+  private runTogether(tx: EntityManager, entries: Entry[], options: ImportOptions): Promise<Outcome[]> {
     return this.accounts.run(tx, entries, options);
+  }
+}
+
+/** @returns undefined when PostgreSQL does not take what is to be stored: then nothing of it is */
+async function unlessBadData<T>(tx: EntityManager, work: () => Promise<T>): Promise<T | undefined> {
+  await sql(tx, 'SAVEPOINT import');
+  try {
+    const result = await work();
+    await sql(tx, 'RELEASE SAVEPOINT import');
+    return result;
+  } catch (error) {
+    if (!isBadData(error)) throw error;
+    await sql(tx, 'ROLLBACK TO SAVEPOINT import');
+    return undefined;
   }
 }
 
