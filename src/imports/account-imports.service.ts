@@ -49,6 +49,7 @@ export class AccountImports {
 
   /** @param tx of {@link Revocations.transaction} */
   async run(tx: EntityManager, entries: AccountEntry[], options: ImportOptions): Promise<Outcome[]> {
+    await this.lock(tx, entries);
     const outcomes: Outcome[] = [];
     for (const wave of waves(entries, keysOf)) outcomes.push(...(await this.runWave(tx, wave, options)));
     return outcomes;
@@ -76,14 +77,17 @@ export class AccountImports {
     return outcomes.sort((one, other) => one.line - other.line);
   }
 
-  /** Locks are taken in the common order: accounts, then emails. */
+  /** In the common order: accounts, then emails, also those that they may lose. */
+  private async lock(tx: EntityManager, entries: AccountEntry[]): Promise<void> {
+    const { emails, ...keys } = givenBy(entries);
+    const lost = await this.store.lock(tx, { ...keys, spellings: emails.flatMap(spellingsOf) });
+    await lockEmails(tx, [...emails, ...lost]);
+  }
+
+  /** Reads again what may have changed before it was locked. */
   private async lookAround(tx: EntityManager, entries: AccountEntry[]): Promise<Surroundings> {
-    const records = entries.map(({ record }) => record);
-    const given = (values: (string | undefined)[]) => values.filter((value) => value !== undefined);
-    const ids = given(records.map(({ id }) => id));
-    const emails = given(records.map(({ email }) => email));
-    const locked = await this.store.lockByIds(tx, ids, given(records.map(({ legacyId }) => legacyId)));
-    await lockEmails(tx, emails);
+    const { ids, legacyIds, emails, names } = givenBy(entries);
+    const found = await this.store.withIds(tx, ids, legacyIds);
     const byEmail = new Map<string, StoredAccount[]>();
     const spellings = emails.flatMap((email, place) => spellingsOf(email).map((spelling) => ({ spelling, place })));
     for (const { place, ...account } of await this.store.withEmails(tx, spellings)) {
@@ -95,13 +99,13 @@ export class AccountImports {
       const email = emails[place] ?? '';
       keptFor.set(email, [...(keptFor.get(email) ?? []), accountId]);
     }
-    const names = await this.store.withNames(tx, given(records.map(({ name }) => name)));
+    const named = await this.store.withNames(tx, names);
     return {
-      byId: new Map(locked.map((account) => [account.id, account])),
-      byLegacyId: new Map(locked.map((account) => [account.legacyId ?? '', account])),
+      byId: new Map(found.map((account) => [account.id, account])),
+      byLegacyId: new Map(found.map((account) => [account.legacyId ?? '', account])),
       byEmail,
       keptFor,
-      byName: new Map(names.map((account) => [account.name ?? '', account])),
+      byName: new Map(named.map((account) => [account.name ?? '', account])),
       deleted: await this.store.deletedIds(tx, ids),
     };
   }
@@ -113,17 +117,23 @@ export class AccountImports {
     stored: StoredAccount,
   ): Promise<Outcome> {
     const { id } = stored;
+    if (!(await this.store.update(tx, id, record, digest))) return refused(line, { [keyOf(record)]: CHANGED_HERE });
     await this.lists.replace(tx, id, {
       ...(record.networks && { networks: record.networks }),
       ...(record.emailDomains && { emailDomains: record.emailDomains }),
     });
-    await this.store.update(tx, id, record, digest);
     const extent = endedBy(record, stored);
     if (extent) await this.revocation.revoke(tx, id, extent);
     else await this.revocations.announce(tx, `account ${id}`);
     await this.audit.record(tx, { kind: 'account.changed', subject: id, details: { by: 'import' } });
     return { line, as: 'changed', id };
   }
+}
+
+/** What entries say that accounts are found by. */
+function givenBy(entries: AccountEntry[]) {
+  const all = (name: keyof typeof FIELDS) => entries.flatMap(({ record }) => record[name] ?? []);
+  return { ids: all('id'), legacyIds: all('legacyId'), emails: all('email'), names: all('name') };
 }
 
 /** What no two records of a group may share. */
@@ -149,6 +159,10 @@ function findStored(record: AccountRecord, around: Surroundings): StoredAccount 
 /** By what an account is found, as it is called in records. */
 const FIELDS = { id: 'id', legacyId: 'legacy_id', email: 'email', name: 'name' };
 
+function keyOf(record: AccountRecord): string {
+  return FIELDS[(['id', 'legacyId', 'email', 'name'] as const).find((name) => record[name] !== undefined) ?? 'id'];
+}
+
 /** @returns why a record is refused; undefined: it is not */
 function problemsOf(
   { record, digest }: AccountEntry,
@@ -159,9 +173,8 @@ function problemsOf(
   if (stored?.isImported && stored.importedDigest?.equals(digest)) return undefined;
   const problems: Problems = {};
   const own = stored?.id;
-  const key = (['id', 'legacyId', 'email', 'name'] as const).find((name) => record[name] !== undefined) ?? 'id';
-  if (stored && !stored.isImported) problems[FIELDS[key]] = NOT_IMPORTED;
-  else if (stored?.isChangedHere) problems[FIELDS[key]] = CHANGED_HERE;
+  if (stored && !stored.isImported) problems[keyOf(record)] = NOT_IMPORTED;
+  else if (stored?.isChangedHere) problems[keyOf(record)] = CHANGED_HERE;
   if (stored && record.id !== undefined && record.id !== own)
     problems.id = 'is not the id that this legacy_id has here';
   if (stored && record.legacyId !== undefined && record.legacyId !== stored.legacyId) {

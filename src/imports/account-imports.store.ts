@@ -29,10 +29,13 @@ export interface Spelt {
 /** A new account as it is stored. */
 export type NewAccountRow = AccountRecord & { id: string; digest: Buffer };
 
+/** Whoever changes an account sets `updated_at`: to when its transaction began, which may have been before the import did. */
+const IS_CHANGED_HERE = 'a.updated_at IS DISTINCT FROM a.imported_at';
+
 const STORED = `
   a.id, a.legacy_id AS "legacyId", a.email, a.name, a.role, a.individual, a.password_hash AS "passwordHash",
   a.disabled_at IS NOT NULL AS "isDisabled", a.imported_at IS NOT NULL AS "isImported",
-  coalesce(a.updated_at > a.imported_at, true) AS "isChangedHere", a.imported_digest AS "importedDigest"`;
+  ${IS_CHANGED_HERE} AS "isChangedHere", a.imported_digest AS "importedDigest"`;
 
 /** A time of a record that may be `now`. */
 const timeOf = (column: string) => `CASE WHEN ${column} = 'now' THEN now() ELSE ${column}::timestamptz END`;
@@ -63,14 +66,35 @@ const INSERT_DOMAINS = `
 /** What imports ask of the account table, for many records at once. */
 @Injectable()
 export class AccountImportStore {
-  /** Locks the accounts with these ids that are there, in the common order. */
-  async lockByIds(tx: EntityManager, ids: string[], legacyIds: string[]): Promise<StoredAccount[]> {
+  /**
+   * Locks the accounts, of those that an import has made, that have any of these, in the common order.
+   *
+   * @returns their emails
+   */
+  async lock(
+    tx: EntityManager,
+    { ids, legacyIds, names, spellings }: Record<'ids' | 'legacyIds' | 'names' | 'spellings', string[]>,
+  ): Promise<string[]> {
+    const rows = await sql<{ email: string | null }>(
+      tx,
+      `SELECT a.email FROM accounts a
+       WHERE a.imported_at IS NOT NULL AND a.id IN (
+         SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
+         UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[])
+         UNION SELECT id FROM accounts WHERE name = ANY ($3::text[])
+         UNION SELECT h.id FROM unnest($4::text[]) AS s (spelling) JOIN accounts h ON lower(h.email) = lower(s.spelling))
+       ORDER BY a.id FOR NO KEY UPDATE OF a`,
+      [ids, legacyIds, names, spellings],
+    );
+    return rows.flatMap(({ email }) => email ?? []);
+  }
+
+  async withIds(tx: EntityManager, ids: string[], legacyIds: string[]): Promise<StoredAccount[]> {
     return sql<StoredAccount>(
       tx,
       `SELECT ${STORED} FROM accounts a
        WHERE a.id IN (SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
-                      UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[]))
-       ORDER BY a.id FOR NO KEY UPDATE OF a`,
+                      UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[]))`,
       [ids, legacyIds],
     );
   }
@@ -128,18 +152,22 @@ export class AccountImportStore {
     return ids;
   }
 
-  /** Writes what a record says; of what it does not say, everything stays. */
-  async update(tx: EntityManager, id: string, record: AccountRecord, digest: Buffer): Promise<void> {
-    await sql(
+  /**
+   * Writes what a record says; of what it does not say, everything stays.
+   *
+   * @returns whether nobody has changed it here meanwhile
+   */
+  async update(tx: EntityManager, id: string, record: AccountRecord, digest: Buffer): Promise<boolean> {
+    const rows = await sql(
       tx,
-      `UPDATE accounts SET
+      `UPDATE accounts a SET
          email = coalesce($3, email),
          email_verified_at = CASE WHEN $4::text IS NOT NULL THEN ${timeOf('$4::text')}
            WHEN $3::text IS NULL OR lower($3) = lower(email) THEN email_verified_at END,
          name = coalesce($5, name), publisher_reference = coalesce($6, publisher_reference), role = coalesce($7, role),
          password_hash = coalesce($8, password_hash), disabled_at = coalesce(${timeOf('$9::text')}, disabled_at),
          legacy_id = coalesce(legacy_id, $10), updated_at = now(), imported_at = now(), imported_digest = $2
-       WHERE id = $1 RETURNING id`,
+       WHERE id = $1 AND NOT (${IS_CHANGED_HERE}) RETURNING id`,
       [
         id,
         digest,
@@ -153,5 +181,6 @@ export class AccountImportStore {
         record.legacyId ?? null,
       ],
     );
+    return rows.length === 1;
   }
 }

@@ -1,8 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import bcrypt from 'bcrypt';
+import pg from 'pg';
+import { EMAIL_LOCKS } from '../../src/database/locks.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { cleanUpReports, importRecords } from '../support/imports.js';
+import { waiting } from '../support/locks.js';
 import { newEmail, startServer, type TestServer } from '../support/server.js';
 
 let database: TestDatabase;
@@ -82,5 +85,74 @@ describe('A record that clashes with what is there is refused alone, and the imp
     const { counts, refused } = await importRecords(server, [person({ created_at }), person()]);
     expect(counts).toMatchObject({ made: 1, refused: 1 });
     expect(refused[1]).toEqual({ created_at: expect.stringContaining('must be a date') });
+  });
+});
+
+describe('An account that is changed here at the same moment', () => {
+  let holder: pg.Client;
+
+  beforeAll(async () => {
+    holder = new pg.Client(database.connection);
+    await holder.connect();
+  });
+
+  afterAll(() => holder.end());
+
+  const choose = (email: string) =>
+    holder.query(`UPDATE accounts SET password_hash = 'chosen here', updated_at = now() WHERE email = $1`, [email]);
+
+  it.each([
+    ['email', {}],
+    ['name', { type: 'organisation', name: `Example ${randomUUID()}` }],
+    ['id', { id: randomUUID() }],
+  ])('and is found by its %s, keeps what its holder has chosen', async (key, fields) => {
+    const one = person(fields);
+    await importRecords(server, [one]);
+    await holder.query('BEGIN');
+    await choose(one.email);
+    const again = { ...one, password_hash: hash('a newer password'), publisher_reference: 'x' };
+    const importing = importRecords(server, [key === 'name' ? { ...fields, publisher_reference: 'x' } : again]);
+    await waiting(database, 1);
+    await holder.query('COMMIT');
+    expect((await importing).refused).toEqual({ 1: { [key]: 'has been changed here since it was imported' } });
+    expect(await rowOf(one.email)).toMatchObject({ password_hash: 'chosen here', publisher_reference: null });
+  });
+
+  it('by what began before the import and ended after it, is known as changed', async () => {
+    const one = person();
+    await importRecords(server, [one]);
+    await holder.query('BEGIN');
+    await importRecords(server, [{ ...one, publisher_reference: 'x' }]);
+    await choose(one.email);
+    await holder.query('COMMIT');
+    const { refused } = await importRecords(server, [{ ...one, password_hash: hash('a newer password') }]);
+    expect(refused).toEqual({ 1: { email: 'has been changed here since it was imported' } });
+    expect(await rowOf(one.email)).toMatchObject({ password_hash: 'chosen here' });
+  });
+
+  it('can take its email, for which the import waits too, in the order of everything else', async () => {
+    const one = person();
+    await importRecords(server, [one]);
+    await holder.query('BEGIN');
+    await holder.query('SELECT FROM accounts WHERE email = $1 FOR NO KEY UPDATE', [one.email]);
+    const importing = importRecords(server, [{ ...one, publisher_reference: 'x' }]);
+    await waiting(database, 1);
+    const { rows } = await holder.query(`SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS "isFree"`, [
+      EMAIL_LOCKS,
+      one.email,
+    ]);
+    await holder.query('COMMIT');
+    expect([rows, (await importing).counts.changed]).toEqual([[{ isFree: true }], 1]);
+  });
+
+  it('has its old email locked too when the import changes it', async () => {
+    const one = person({ id: randomUUID() });
+    await importRecords(server, [one]);
+    await holder.query('BEGIN');
+    await holder.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [EMAIL_LOCKS, one.email]);
+    const importing = importRecords(server, [{ ...one, email: newEmail() }]);
+    await waiting(database, 1);
+    await holder.query('COMMIT');
+    expect((await importing).counts).toMatchObject({ changed: 1 });
   });
 });
