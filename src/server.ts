@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { EntityManager } from 'typeorm';
 import { AppModule, type ServerOptions } from './app.module.js';
 import { AuditLog } from './audit-log/audit-log.service.js';
 import { leftOpen } from './config/hardening.js';
@@ -50,7 +51,7 @@ export async function createServer(
   app.get(Metrics).watch(adapter.getInstance<FastifyInstance>());
   app.get(AuditLog).watchReads(adapter.getInstance<FastifyInstance>());
   app.get(Idempotency).watch(adapter.getInstance<FastifyInstance>());
-  const validation = new RequestValidation(config);
+  const validation = new RequestValidation(config, app.get(EntityManager));
   app.useGlobalPipes(validation);
   // After the guard of `guards`.
   app.useGlobalGuards(new KnownFieldsGuard(validation));

@@ -2,6 +2,8 @@
 export interface SessionPrincipal {
   accountId: string;
   email: string;
+  /** What the account was called where it was imported from. */
+  legacyId: string | null;
   sessionId: string;
   /** The account's epoch when the session was checked; see docs/architecture.md. */
   credentialEpoch: number;

@@ -1,11 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBody,
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
@@ -31,9 +30,9 @@ import {
   toAdminAccountView,
 } from './account-admin.dto.js';
 import { AccountAdmin, answersForClients, lastAdmin } from './account-admin.service.js';
+import { AccountIdParam, ApiAccountId } from '../http/account-ids.js';
 import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
-export const ACCOUNT_ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 export const ADMIN_ERRORS = [badHeaders(), adminsOnly()];
 /** Of the routes for which an admin may have to enter the password again. */
 export const OWN_ACCOUNT_ERRORS = [...REAUTHENTICATION_ERRORS, notOnBehalf()];
@@ -99,10 +98,10 @@ export class AccountAdminController {
   @Get(':id')
   @UserTokenRequired()
   @ApiOperation({ summary: 'Get an account', description: 'Admins only. Also returns disabled accounts.' })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiOkResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
-  async get(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<AdminAccountView> {
+  async get(@CurrentPrincipal() caller: UserPrincipal, @AccountIdParam() id: string): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.get(caller, id));
   }
 
@@ -120,7 +119,7 @@ export class AccountAdminController {
       'REQUIRE_CURRENT_PASSWORD, `current_password` may be needed to change your own email or password, and to ' +
       'make somebody an admin.',
   })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiBody({ type: AccountChanges, examples: HARMLESS })
   @ApiOkResponse({ type: AdminAccountView })
   @ApiErrors(
@@ -138,7 +137,7 @@ export class AccountAdminController {
   )
   async update(
     @CurrentPrincipal() caller: UserPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Body() changes: AccountChanges,
   ): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.update(caller, id, changes));
@@ -153,7 +152,7 @@ export class AccountAdminController {
       'Admins only. Deletes everything that belongs to the account, and removes its emails from the audit log. The last ' +
       'enabled admin and accounts that own OAuth2 clients cannot be deleted.',
   })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiNoContentResponse()
   @ApiErrors(
     'app-token',
@@ -164,7 +163,7 @@ export class AccountAdminController {
     answersForClients(),
     'rate_limited',
   )
-  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
+  async remove(@CurrentPrincipal() caller: UserPrincipal, @AccountIdParam() id: string): Promise<void> {
     await this.accounts.remove(caller, id);
   }
 
@@ -179,13 +178,13 @@ export class AccountAdminController {
       'the clients that it owns. It can sign in again. With REAUTHENTICATE_AFTER, ' +
       '`current_password` may be needed for your own account.',
   })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiBody({ type: Confirmation, required: false })
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...BODY_ERRORS, ...OWN_ACCOUNT_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async revoke(
     @CurrentPrincipal() caller: UserPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Body() { current_password }: Confirmation,
   ): Promise<void> {
     await this.accounts.revoke(caller, id, current_password);
@@ -200,10 +199,10 @@ export class AccountAdminController {
       'Admins only. Forgets the failed sign-ins because of which somebody has to wait, whether or not there are any. ' +
       'Ending what the account has open is another matter: see `/revoke`.',
   })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
-  async unlock(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
+  async unlock(@CurrentPrincipal() caller: UserPrincipal, @AccountIdParam() id: string): Promise<void> {
     await this.accounts.unlock(caller, id);
   }
 }

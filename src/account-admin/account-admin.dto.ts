@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
 import type { Role } from '../accounts/accounts.entity.js';
-import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { EXAMPLE_EMAIL, EXAMPLE_ID, LegacyId } from '../accounts/accounts.dto.js';
 import {
   CANNOT_BE_CHANGED,
   Email,
@@ -11,7 +11,7 @@ import {
 } from '../accounts/account-fields.dto.js';
 import { NewPassword } from '../passwords/passwords.dto.js';
 import { PageCursor } from '../http/cursor.js';
-import { Choice, Flag, Id, Name, Text, type FieldOptions } from '../http/fields.js';
+import { AccountId, Choice, Flag, Name, Text, type FieldOptions } from '../http/fields.js';
 import { ChecksBySettings, type SettingsCheck } from '../http/request-validation.js';
 import { IsRefused, MUST_BE_BOOLEAN, notYourOwn, Optional } from '../http/validation.js';
 import { SessionView } from '../sessions/account-sessions.dto.js';
@@ -130,7 +130,7 @@ export class AccountChanges extends InstitutionFields {
 
 /** Selects the accounts that match all given filters. */
 export class AccountFilter {
-  @Id({ description: 'The id of the account', example: EXAMPLE_ID, required: false })
+  @AccountId({ description: 'The id of the account', example: EXAMPLE_ID, required: false })
   id?: string;
 
   @Text({ description: 'Beginning of the email, case-insensitive', maxLength: 254, example: 'fred@', required: false })
@@ -156,6 +156,9 @@ export class AccountFilter {
 export class AdminAccountView {
   @ApiProperty({ format: 'uuid', example: EXAMPLE_ID })
   id!: string;
+
+  @LegacyId()
+  legacy_id!: string | null;
 
   @ApiProperty({ type: String, format: 'idn-email', nullable: true, example: EXAMPLE_EMAIL })
   email!: string | null;
@@ -219,6 +222,7 @@ export class SessionList {
 export function toAdminAccountView(account: AdminAccount): AdminAccountView {
   return {
     id: account.id,
+    legacy_id: account.legacyId,
     email: account.email,
     email_verified_at: account.emailVerifiedAt,
     name: account.name,

@@ -13,6 +13,7 @@ import { isEnabledAdmin } from '../tokens/good-client.js';
 /** An account as admins see it. */
 export interface AdminAccount {
   id: string;
+  legacyId: string | null;
   email: string | null;
   emailVerifiedAt: Date | null;
   name: string | null;
@@ -66,7 +67,7 @@ export interface AccountColumns {
 }
 
 const ACCOUNT = `
-  a.id, a.email, a.email_verified_at AS "emailVerifiedAt", a.name, a.publisher_reference AS "publisherReference",
+  a.id, a.legacy_id AS "legacyId", a.email, a.email_verified_at AS "emailVerifiedAt", a.name, a.publisher_reference AS "publisherReference",
   a.individual, a.role, a.password_hash IS NOT NULL AS "hasPassword", a.created_at AS "createdAt",
   a.updated_at AS "updatedAt", a.disabled_at AS "disabledAt", ${LISTS}`;
 

@@ -4,10 +4,12 @@ import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
+import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { AccountIdParam, ApiAccountId } from '../http/account-ids.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
 import { EXAMPLE_SESSION_ID, SessionView, toSessionView } from '../sessions/account-sessions.dto.js';
 import { Confirmation } from '../sessions/reauthentication.dto.js';
-import { ACCOUNT_ID, ADMIN_ERRORS, OWN_ACCOUNT_ERRORS } from './account-admin.controller.js';
+import { ADMIN_ERRORS, OWN_ACCOUNT_ERRORS } from './account-admin.controller.js';
 import { SessionList } from './account-admin.dto.js';
 import { SessionAdmin } from './session-admin.service.js';
 
@@ -26,13 +28,13 @@ export class SessionAdminController {
     summary: 'List the open sessions of an account',
     description: 'Admins only. Newest first, 100 per page; the `Link` header (RFC 8288) points to the next page.',
   })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiCursor()
   @ApiOkResponse({ type: SessionList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, badCursor(), 'not_found')
   async list(
     @CurrentPrincipal() caller: UserPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionList> {
@@ -44,13 +46,13 @@ export class SessionAdminController {
   @Get(':sid')
   @UserTokenRequired()
   @ApiOperation({ summary: 'Get an open session of an account', description: 'Admins only.' })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiParam(SESSION_ID)
   @ApiOkResponse({ type: SessionView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
   async get(
     @CurrentPrincipal() caller: UserPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Param('sid') sid: string,
   ): Promise<SessionView> {
     return toSessionView(await this.sessions.get(caller, id, sid));
@@ -65,14 +67,14 @@ export class SessionAdminController {
       'Admins only. Its JWT and refresh token stop working. Other sessions stay open. ' +
       'With REAUTHENTICATE_AFTER, `current_password` may be needed for your own account.',
   })
-  @ApiParam(ACCOUNT_ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiParam(SESSION_ID)
   @ApiNoContentResponse()
   @ApiBody({ type: Confirmation, required: false })
   @ApiErrors('app-token', ...BODY_ERRORS, ...OWN_ACCOUNT_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async end(
     @CurrentPrincipal() caller: UserPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Param('sid') sid: string,
     @Body() { current_password }: Confirmation,
   ): Promise<void> {

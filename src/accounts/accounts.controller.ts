@@ -1,5 +1,5 @@
-import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiParam, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import { Controller, Get, Inject } from '@nestjs/common';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import {
   CurrentPrincipal,
   IgnoresUnknown,
@@ -10,6 +10,7 @@ import {
 import type { ClientPrincipal, SessionPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { notYours } from '../errors/api-error.js';
+import { AccountIdParam, ApiAccountId } from '../http/account-ids.js';
 import { idIn } from '../http/validation.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 import { AccountAnswer, EXAMPLE_ID, toAccountAnswer } from './accounts.dto.js';
@@ -35,21 +36,21 @@ export class AccountsController {
       'A session can only read its own account. A client with the scope `accounts:read` can read organisations, persons ' +
       'who cannot sign in, and whom it has identified, and gets the representation for clients.',
   })
-  @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
+  @ApiAccountId(EXAMPLE_ID)
   @ApiExtraModels(AccountAnswer, ClientAccountView)
   @ApiOkResponse({
     schema: { oneOf: [{ $ref: getSchemaPath(AccountAnswer) }, { $ref: getSchemaPath(ClientAccountView) }] },
   })
   @ApiErrors(['account', 'connect'], 'unauthorized', 'forbidden', 'not_found', 'rate_limited')
   async get(
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @CurrentPrincipal() principal: SessionPrincipal | ClientPrincipal,
   ): Promise<AccountAnswer | ClientAccountView> {
     if ('clientId' in principal) {
       return toClientAccountView(await this.accounts.get(principal, id), this.config.publicUrl);
     }
-    const { accountId, email } = principal;
+    const { accountId, email, legacyId } = principal;
     if (id.toLowerCase() !== accountId) throw notYours(idIn(id));
-    return toAccountAnswer({ id: accountId, email });
+    return toAccountAnswer({ id: accountId, email, legacyId });
   }
 }

@@ -1,7 +1,17 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 export const EXAMPLE_ID = '1dc3567e-afd5-4819-acd4-21d0ef677dcd';
 export const EXAMPLE_EMAIL = 'fred@bedrockisp.com';
+
+/** What an account was called where it was imported from. */
+export const LegacyId = (): PropertyDecorator =>
+  ApiProperty({
+    description: 'What the account was called where it was imported from; `null` if it was not',
+    type: String,
+    pattern: '^[0-9a-f]{24}$',
+    nullable: true,
+    example: null,
+  });
 
 /** An account as its holder sees it. */
 export class AccountView {
@@ -12,10 +22,21 @@ export class AccountView {
   email!: string;
 }
 
+class OwnAccountView extends AccountView {
+  @ApiPropertyOptional({
+    description: 'What the account was called where it was imported from; absent if it was not',
+    pattern: '^[0-9a-f]{24}$',
+    example: '507f1f77bcf86cd799439011',
+  })
+  legacy_id?: string;
+}
+
 export class AccountAnswer {
   @ApiProperty()
-  data!: AccountView;
+  data!: OwnAccountView;
 }
 
 /** What account holders see of themselves. */
-export const toAccountAnswer = (data: AccountView): AccountAnswer => ({ data });
+export const toAccountAnswer = ({ id, email, legacyId }: AccountView & { legacyId: string | null }): AccountAnswer => ({
+  data: { id, email, ...(legacyId !== null && { legacy_id: legacyId }) },
+});

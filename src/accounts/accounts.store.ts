@@ -64,10 +64,17 @@ export class AccountStore {
     return this.manager.findOneBy(AccountEntity, { id, disabledAt: IsNull() });
   }
 
-  /** @returns null for an account that has none */
-  async emailOf(tx: EntityManager, id: string): Promise<string | null> {
-    const account = await tx.findOne(AccountEntity, { select: { id: true, email: true }, where: { id } });
-    return account?.email ?? null;
+  /** @returns what its holder sees of an account that can be signed in to */
+  async shownOf(
+    tx: EntityManager,
+    id: string,
+  ): Promise<{ id: string; email: string; legacyId: string | null } | undefined> {
+    const account = await tx.findOne(AccountEntity, {
+      select: { id: true, email: true, legacyId: true },
+      where: { id },
+    });
+    const { email, legacyId } = account ?? { email: null, legacyId: null };
+    return email === null ? undefined : { id, email, legacyId };
   }
 
   /** @returns the enabled admin that was made first */

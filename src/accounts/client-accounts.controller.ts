@@ -6,21 +6,13 @@ import {
   Get,
   HttpCode,
   Inject,
-  Param,
   Patch,
   Post,
   Put,
   Query,
   Res,
 } from '@nestjs/common';
-import {
-  ApiCreatedResponse,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
   AcceptsEmptyChanges,
@@ -54,9 +46,9 @@ import {
 } from './client-accounts.dto.js';
 import { changesOrganisationsOnly, ClientAccounts, organisationsOnly } from './client-accounts.service.js';
 import { NO_NETWORK } from './networks.js';
+import { AccountIdParam, ApiAccountId } from '../http/account-ids.js';
 import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
-const ID = { name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID };
 const READ_ERRORS = [badAccessToken(), insufficientScope('accounts:read'), 'rate_limited'] as const;
 const WRITE_ERRORS = [badAccessToken(), insufficientScope('accounts:write'), 'rate_limited'] as const;
 const BAD_NETWORK = invalidParams({ networks: [ofEntry(1, NO_NETWORK)] });
@@ -70,7 +62,7 @@ const DescribedUpdate = (summary: string) =>
         'Changes an organisation. Fields that are not given stay as they are. Networks may overlap with those of other accounts; `overlaps` lists ' +
         'where they do.',
     }),
-    ApiParam(ID),
+    ApiAccountId(EXAMPLE_ID),
     ConditionalChange(),
     ApiOkResponse({ type: ChangedAccountView }),
     ApiErrors(
@@ -138,10 +130,10 @@ export class ClientAccountsController {
     summary: 'Account Info, at the path of the list',
     description: 'A person who can sign in is only shown to a client that has identified them.',
   })
-  @ApiParam(ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiOkResponse({ type: ClientAccountView })
   @ApiErrors('connect', ...READ_ERRORS, unknownParameter(), 'not_found')
-  async get(@CurrentPrincipal() client: ClientPrincipal, @Param('id') id: string): Promise<ClientAccountView> {
+  async get(@CurrentPrincipal() client: ClientPrincipal, @AccountIdParam() id: string): Promise<ClientAccountView> {
     return toClientAccountView(await this.accounts.get(client, id), this.config.publicUrl);
   }
 
@@ -154,7 +146,7 @@ export class ClientAccountsController {
   @DescribedUpdate('Account Update')
   update(
     @CurrentPrincipal() client: ClientPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Body() change: AccountChange,
   ): Promise<ChangedAccountView> {
     return this.change(client, id, change);
@@ -166,7 +158,7 @@ export class ClientAccountsController {
   @DescribedUpdate('Account Update, at the path of the list')
   updateInList(
     @CurrentPrincipal() client: ClientPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Body() change: AccountChange,
   ): Promise<ChangedAccountView> {
     return this.change(client, id, change);
@@ -180,7 +172,7 @@ export class ClientAccountsController {
   @DescribedUpdate('Account Update, by PUT, which does what PATCH does')
   putInList(
     @CurrentPrincipal() client: ClientPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Body() change: AccountChange,
   ): Promise<ChangedAccountView> {
     return this.change(client, id, change);
@@ -193,10 +185,10 @@ export class ClientAccountsController {
     summary: 'Account Delete',
     description: 'Deletes an organisation and everything that belongs to it.',
   })
-  @ApiParam(ID)
+  @ApiAccountId(EXAMPLE_ID)
   @ApiNoContentResponse()
   @ApiErrors('connect', ...UNUSED_BODY_ERRORS, unknownParameter(), ...WRITE_ERRORS, organisationsOnly(), 'not_found')
-  async remove(@CurrentPrincipal() client: ClientPrincipal, @Param('id') id: string): Promise<void> {
+  async remove(@CurrentPrincipal() client: ClientPrincipal, @AccountIdParam() id: string): Promise<void> {
     await this.accounts.remove(client, id);
   }
 

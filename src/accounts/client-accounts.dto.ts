@@ -5,7 +5,7 @@ import { LONGEST_DOMAIN, readEmailDomain } from '../emails/email-domains.js';
 import { Name, Text } from '../http/fields.js';
 import { ChecksBySettings } from '../http/request-validation.js';
 import { IsReadBy, IsRefused, IsWholeNumber, MUST_BE_STRING, Optional } from '../http/validation.js';
-import { EXAMPLE_ID } from './accounts.dto.js';
+import { EXAMPLE_ID, LegacyId } from './accounts.dto.js';
 import { tidy } from './account-fields.js';
 import { CANNOT_BE_CHANGED, EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
@@ -168,6 +168,9 @@ export class ClientAccountView {
   @ApiProperty({ description: 'The same as `name`', type: String, nullable: true, example: 'example' })
   account_name!: string | null;
 
+  @LegacyId()
+  legacy_id!: string | null;
+
   @ApiProperty({ description: 'Always `true`: disabled accounts are not shown', example: true })
   active!: boolean;
 
@@ -234,6 +237,7 @@ function viewOf(account: ClientAccount, publicUrl: string) {
     networks: account.networks,
     email_domains: account.emailDomains,
     account_name: account.name,
+    legacy_id: account.legacyId,
     active: true,
     type: typeOf(account),
     creation_date: created,

@@ -9,6 +9,7 @@ import { LISTS } from './account-lists.store.js';
 /** An account as clients see it. */
 export interface ClientAccount {
   id: string;
+  legacyId: string | null;
   name: string | null;
   publisherReference: string | null;
   individual: boolean;
@@ -43,7 +44,7 @@ export interface ClientAccountFilters {
 export const NAME_TAKEN = Symbol('name taken');
 
 const ACCOUNT = `
-  a.id, a.name, a.publisher_reference AS "publisherReference", a.individual, a.created_at AS "createdAt",
+  a.id, a.legacy_id AS "legacyId", a.name, a.publisher_reference AS "publisherReference", a.individual, a.created_at AS "createdAt",
   a.updated_at AS "updatedAt", ${LISTS}`;
 
 /** Organisations, and persons who cannot sign in: nobody signs in without an email. As in an index. */

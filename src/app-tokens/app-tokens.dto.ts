@@ -5,7 +5,7 @@ import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import { LONGEST_EMAIL } from '../emails/email-address.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { LONGEST_NETWORK, readNetwork } from '../accounts/networks.js';
-import { Choice, Field, Id, Name, Scopes, Text, type FieldOptions } from '../http/fields.js';
+import { AccountId, Choice, Field, Id, Name, Scopes, Text, type FieldOptions } from '../http/fields.js';
 import { PageCursor } from '../http/cursor.js';
 import { INVALID_ID, IsListOf, IsRefused, IsSafeInteger, notYourOwn } from '../http/validation.js';
 import type { TokenRecord } from '../tokens/token-records.js';
@@ -128,7 +128,7 @@ export class NewAppToken extends NewTokenBody {
 }
 
 export class NewToken extends NewTokenBody {
-  @Id({ description: 'The id of the account to act for', example: EXAMPLE_ID }, INVALID_ID)
+  @AccountId({ description: 'The id of the account to act for', example: EXAMPLE_ID }, INVALID_ID)
   user!: string;
 }
 

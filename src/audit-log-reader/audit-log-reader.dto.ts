@@ -1,7 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { PageCursor } from '../http/cursor.js';
-import { Choice, Id, Text } from '../http/fields.js';
+import { NamesAccount } from '../http/account-ids.js';
+import { AccountId, Choice, Id, Text } from '../http/fields.js';
 import { IsTime, Optional } from '../http/validation.js';
 import type { Outcome } from '../audit-log/audit-events.entity.js';
 import type { AuditRecord } from './audit-log-reader.store.js';
@@ -13,8 +14,10 @@ const EXAMPLE_APP_TOKEN_ID = '0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55';
 
 /** Selects the events that match all given filters. */
 export class AuditFilter {
+  @NamesAccount({ isFree: true })
   @Text({
-    description: 'The id of the account or client that acted, or of the App-Token if it acted by itself',
+    description:
+      'The id of the account or client that acted, or of the App-Token if it acted by itself. Accounts by their `legacy_id` too',
     maxLength: 255,
     example: EXAMPLE_ID,
     required: false,
@@ -28,14 +31,20 @@ export class AuditFilter {
   })
   app_token?: string;
 
-  @Id({
+  @AccountId({
     description: 'The id of the account on whose behalf another account acted',
     example: EXAMPLE_ID,
     required: false,
   })
   on_behalf_of?: string;
 
-  @Text({ description: 'The id of what was acted on', maxLength: 255, example: EXAMPLE_ID, required: false })
+  @NamesAccount({ isFree: true })
+  @Text({
+    description: 'The id of what was acted on. Accounts by their `legacy_id` too',
+    maxLength: 255,
+    example: EXAMPLE_ID,
+    required: false,
+  })
   subject?: string;
 
   @Choice(AUDIT_KINDS, 'must be a known event kind', {

@@ -3,8 +3,12 @@ import { describe, expect, it } from '@jest/globals';
 import { DECORATORS } from '@nestjs/swagger';
 import { loadConfig } from '../config/config.js';
 import { ApiError } from '../errors/api-error.js';
+import type { EntityManager } from 'typeorm';
 import { Choice, Flag, Id, Name, Nested, Scopes, Text } from './fields.js';
 import { RequestValidation } from './request-validation.js';
+
+/** No field of these names an account. */
+const NO_DATABASE = {} as EntityManager;
 
 class Inner {
   @Text({ maxLength: 3 })
@@ -45,7 +49,10 @@ const INNER = { text: 'abc' };
 /** @returns what is said of a body; undefined: it is good */
 async function problemsOf(body: object): Promise<unknown> {
   try {
-    await new RequestValidation(loadConfig({})).transform({ inner: INNER, ...body }, { type: 'body', metatype: Body });
+    await new RequestValidation(loadConfig({}), NO_DATABASE).transform(
+      { inner: INNER, ...body },
+      { type: 'body', metatype: Body },
+    );
     return undefined;
   } catch (error) {
     return (error as ApiError).details.fields;

@@ -2,6 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayUnique, IsArray, IsBoolean, IsIn, IsObject, IsString, ValidateNested } from 'class-validator';
+import { accountIdSchema, IsAccountId, NamesAccount } from './account-ids.js';
 import { RemembersNested } from './request-validation.js';
 import {
   HasAtMostCharacters,
@@ -52,6 +53,12 @@ export function Name(options: FieldOptions): PropertyDecorator {
 /** The id of a row. */
 export function Id(options: FieldOptions, message?: string): PropertyDecorator {
   return Field(described({ format: 'uuid' }, options), IsUuid(message));
+}
+
+/** The id of an account, or its `legacy_id`; see {@link NamesAccount}. */
+export function AccountId(options: FieldOptions & { description: string }, message?: string): PropertyDecorator {
+  const { description, ...others } = options;
+  return applyDecorators(Field({ ...accountIdSchema(description), ...others }, IsAccountId(message)), NamesAccount());
 }
 
 /** true or false. */

@@ -1,20 +1,32 @@
-import { ValidationPipe, type Type } from '@nestjs/common';
+import { ValidationPipe, type ArgumentMetadata, type Type } from '@nestjs/common';
 import { ValidationError, type ValidatorOptions } from 'class-validator';
+import type { EntityManager } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
+import { fieldsNamingAccounts, withAccountIds } from './account-ids.js';
 
 /**
  * Turns bodies and queries into the DTOs of the routes, and names every field that is wrong at once, each with its first
- * problem. Unknown fields are dropped; where they are refused, `known-fields.guard.ts` does that.
+ * problem. Unknown fields are dropped; where they are refused, `known-fields.guard.ts` does that. Ids of accounts are UUIDs from
+ * here on; see `account-ids.ts`.
  */
 export class RequestValidation extends ValidationPipe {
-  constructor(private readonly config: Config) {
+  constructor(
+    private readonly config: Config,
+    private readonly manager: EntityManager,
+  ) {
     super({
       transform: true,
       whitelist: true,
       stopAtFirstError: true,
       exceptionFactory: (errors: ValidationError[]) => invalidParams(fieldErrors(errors)),
     });
+  }
+
+  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    const read = super.transform(value, metadata) as Promise<unknown>;
+    const naming = fieldsNamingAccounts(metadata.metatype);
+    return naming.length === 0 ? read : read.then((fields) => withAccountIds(this.manager, fields, naming));
   }
 
   protected override async validate(object: object, options?: ValidatorOptions): Promise<ValidationError[]> {

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { ValidateBy } from 'class-validator';
 import { IsEmailAddress } from '../accounts/account-fields.dto.js';
-import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
+import { EXAMPLE_ID, LegacyId } from '../accounts/accounts.dto.js';
 import { AccountLinks, Link, linksOf, toSeconds, typeOf } from '../accounts/client-accounts.dto.js';
 import { readAddress } from '../accounts/networks.js';
 import { foldEmail } from '../emails/email-address.js';
@@ -84,6 +84,9 @@ export class FoundAccountView {
 
   @ApiProperty({ example: false })
   individual!: boolean;
+
+  @LegacyId()
+  legacy_id!: string | null;
 
   @ApiProperty({ description: 'Always `true`: disabled accounts are not shown', example: true })
   active!: boolean;
@@ -231,9 +234,10 @@ export function toIdentificationView(record: IdentificationRecord, publicUrl: st
 }
 
 function toFoundAccountView(account: FoundAccount, publicUrl: string) {
-  const { id, name, publisherReference, individual } = account;
+  const { id, legacyId, name, publisherReference, individual } = account;
   return {
     id,
+    legacy_id: legacyId,
     account_name: name,
     publisher_reference: publisherReference,
     type: typeOf(account),

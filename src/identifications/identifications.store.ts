@@ -19,6 +19,7 @@ export interface Visitor {
 /** An account as identifications show it. */
 export interface FoundAccount {
   id: string;
+  legacyId: string | null;
   name: string | null;
   publisherReference: string | null;
   individual: boolean;
@@ -88,7 +89,7 @@ export const IDENTIFY = `
   RETURNING id`;
 
 const accountJson = (alias: string) => `
-  CASE WHEN ${alias}.id IS NOT NULL THEN json_build_object('id', ${alias}.id, 'name', ${alias}.name,
+  CASE WHEN ${alias}.id IS NOT NULL THEN json_build_object('id', ${alias}.id, 'legacyId', ${alias}.legacy_id, 'name', ${alias}.name,
     'publisherReference', ${alias}.publisher_reference, 'individual', ${alias}.individual, 'email', ${alias}.email,
     'createdAt', ${alias}.created_at, 'updatedAt', ${alias}.updated_at) END`;
 

@@ -3,6 +3,7 @@ import { EntityManager } from 'typeorm';
 import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.service.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError } from '../errors/api-error.js';
+import { accountIdOf } from '../http/account-ids.js';
 import { canonicalAddress } from '../http/client-address.js';
 import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identifications.store.js';
@@ -42,7 +43,8 @@ export class Wayf {
   }
 
   /** @throws ApiError `not_found` */
-  async institution(id: string): Promise<Institution> {
+  async institution(given: string): Promise<Institution> {
+    const id = await accountIdOf(this.manager, given);
     const institution = isUuid(id) ? await this.institutions.find(id) : undefined;
     if (!institution) throw new ApiError('not_found', 'This institution is not available. Go back and choose another.');
     return institution;

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { CLIENT_SCOPE_NAMES, type ClientScope } from '../access/client-scopes.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
-import { Id, Name, Scopes } from '../http/fields.js';
+import { AccountId, Name, Scopes } from '../http/fields.js';
 import { INVALID_ID, IsRefused, notYourOwn } from '../http/validation.js';
 import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import type { ClientRecord } from './oauth-clients.store.js';
@@ -41,7 +41,10 @@ export class OauthClientChange extends WithoutOwnSecret {
   @Scopes(CLIENT_SCOPE_NAMES, { example: EXAMPLE_SCOPES, required: false })
   scopes?: ClientScope[];
 
-  @Id({ description: 'The id of the new owner, an enabled admin', example: EXAMPLE_ID, required: false }, INVALID_ID)
+  @AccountId(
+    { description: 'The id of the new owner, an enabled admin', example: EXAMPLE_ID, required: false },
+    INVALID_ID,
+  )
   owner?: string;
 }
 

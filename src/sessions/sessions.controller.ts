@@ -1,11 +1,10 @@
-import { Body, Controller, Delete, HttpCode, Ip, Param, Post, Put } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Ip, Post, Put } from '@nestjs/common';
 import {
   ApiBody,
   ApiCreatedResponse,
   ApiExtraModels,
   ApiOkResponse,
   ApiOperation,
-  ApiParam,
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
@@ -20,6 +19,7 @@ import { ConfirmationBody } from './reauthentication.dto.js';
 import { currentPasswordNeeded, REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
 import { ChangedCredentialsBody, CredentialsBody, RefreshBody, SignInBody, TokenAnswer } from './sessions.dto.js';
 import { badRefreshToken, Sessions, signupClosed } from './sessions.service.js';
+import { AccountIdParam, ApiAccountId } from '../http/account-ids.js';
 import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
 /** The tokens of a session or, while the email has to be verified, only the account. */
@@ -109,7 +109,7 @@ export class SessionsController {
       'change, with a link to undo it within 48 hours. With REAUTHENTICATE_AFTER or REQUIRE_CURRENT_PASSWORD, ' +
       '`current_password` may be needed.',
   })
-  @ApiParam({ name: 'id', description: 'The id of the account', format: 'uuid', example: EXAMPLE_ID })
+  @ApiAccountId(EXAMPLE_ID)
   @ApiOkResponse(TOKEN_OR_ACCOUNT)
   @ApiErrors(
     'account',
@@ -124,7 +124,7 @@ export class SessionsController {
   )
   update(
     @CurrentPrincipal() principal: SessionPrincipal,
-    @Param('id') id: string,
+    @AccountIdParam() id: string,
     @Body() { account }: ChangedCredentialsBody,
   ): Promise<TokenAnswer | AccountView> {
     return this.sessions.changeCredentials(principal, id, account);

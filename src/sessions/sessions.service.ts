@@ -186,8 +186,8 @@ export class Sessions {
       await this.callers.holdSession(tx, principal);
       const { accountId } = principal;
       await requireMatch(async () => {
-        const email = await this.accounts.emailOf(tx, accountId);
-        return email === null ? undefined : toAccountAnswer({ id: accountId, email });
+        const shown = await this.accounts.shownOf(tx, accountId);
+        return shown && toAccountAnswer(shown);
       });
       const account = isPending
         ? await this.accounts.setPassword(tx, accountId, passwordHash)

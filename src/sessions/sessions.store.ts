@@ -34,7 +34,7 @@ const LIVE = 'revoked_at IS NULL AND expires_at > now()';
 export const FIND_LIVE: PreparedStatement = {
   name: 'find live session',
   text: `
-    SELECT a.id AS "accountId", a.email, s.id AS "sessionId", a.credential_epoch AS "credentialEpoch",
+    SELECT a.id AS "accountId", a.email, a.legacy_id AS "legacyId", s.id AS "sessionId", a.credential_epoch AS "credentialEpoch",
       extract(epoch FROM s.expires_at - now())::float8 AS "expiresIn"
     FROM sessions s JOIN accounts a ON a.id = s.account_id
     WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now()

@@ -282,8 +282,8 @@ describe('Accounts are listed', () => {
   });
 
   it.each<[query: string, errors: object]>([
-    ['id=nonsense', { id: 'must be a UUID' }],
-    ['id=', { id: 'must be a UUID' }],
+    ['id=nonsense', { id: 'must be a UUID or 24 hexadecimal characters' }],
+    ['id=', { id: 'must be a UUID or 24 hexadecimal characters' }],
     ['role=owner', { role: 'must be admin or user' }],
     ['role=', { role: 'must be admin or user' }],
     ['role=ADMIN', { role: 'must be admin or user' }],

@@ -58,6 +58,7 @@ const seen = (fields: object) => ({
   publisher_reference: null,
   individual: true,
   role: 'user',
+  legacy_id: null,
   has_password: true,
   networks: [],
   email_domains: [],

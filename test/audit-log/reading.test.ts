@@ -294,7 +294,7 @@ describe('GET /api/v1/audit_events/', () => {
     ['subject', 'subject=a&subject=b', 'must be given once'],
     ['subject', `subject=${'x'.repeat(256)}`, 'must be at most 255 characters'],
     ['app_token', 'app_token=1', 'must be a UUID'],
-    ['on_behalf_of', 'on_behalf_of=me', 'must be a UUID'],
+    ['on_behalf_of', 'on_behalf_of=me', 'must be a UUID or 24 hexadecimal characters'],
     ...[
       'yesterday',
       '2026-11-22',

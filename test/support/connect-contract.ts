@@ -80,6 +80,7 @@ export const besides = ({
   individual?: boolean;
 }) => ({
   account_name: name,
+  legacy_id: null,
   active: true,
   type: individual ? 'individual' : 'institution',
   creation_date: SECOND,

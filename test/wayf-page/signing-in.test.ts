@@ -53,6 +53,7 @@ describe('Signing in on the WAYF page', () => {
     const account = {
       id: accountId,
       account_name: null,
+      legacy_id: null,
       publisher_reference: null,
       type: 'individual',
       individual: true,
