@@ -79,4 +79,8 @@ export class AccountEntity {
   /** SHA-256 of what was imported last. */
   @Column({ name: 'imported_digest', type: 'bytea', nullable: true })
   importedDigest!: Buffer | null;
+
+  /** SHA-256 of the hash of a password that was imported last, in place of which there may be one of ours. */
+  @Column({ name: 'imported_password', type: 'bytea', nullable: true })
+  importedPassword!: Buffer | null;
 }

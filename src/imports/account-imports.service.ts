@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AccountLists } from '../accounts/account-lists.store.js';
@@ -199,14 +199,21 @@ function problemsOf(
 function problemsOfAdmin(record: AccountRecord, stored: StoredAccount | undefined, admins: boolean): Problems {
   if (record.role !== 'admin' && stored?.role !== 'admin') return {};
   if (!admins) return { role: NEEDS_ADMINS };
-  const isLost = stored?.role === 'admin' && (record.role === 'user' || record.disabledAt !== undefined);
+  const isLost = stored?.role === 'admin' && (record.role === 'user' || typeof record.disabledAt === 'string');
   return isLost ? { role: 'is that of an administrator: disable or demote them yourself' } : {};
 }
 
 /** What a change by an import ends of what the account has open here. */
 function endedBy(record: AccountRecord, stored: StoredAccount): Extent | undefined {
-  if (record.disabledAt !== undefined && !stored.isDisabled) return { ...EVERYTHING, links: 'all' };
+  if (typeof record.disabledAt === 'string' && !stored.isDisabled) return { ...EVERYTHING, links: 'all' };
+  const isEnabled = record.disabledAt === null && stored.isDisabled;
   const isNewEmail = record.email !== undefined && foldEmail(record.email) !== foldEmail(stored.email ?? '');
-  const isNewPassword = record.passwordHash !== undefined && record.passwordHash !== stored.passwordHash;
-  return isNewEmail || isNewPassword ? CREDENTIALS : undefined;
+  const extent = isNewEmail || isNewPassword(record, stored) ? CREDENTIALS : undefined;
+  return isEnabled ? { ...extent, links: 'all' } : extent;
+}
+
+/** What is stored may be a hash of ours by now. */
+function isNewPassword({ passwordHash }: AccountRecord, { importedPassword }: StoredAccount): boolean {
+  if (passwordHash === undefined) return false;
+  return !importedPassword?.equals(createHash('sha256').update(passwordHash).digest());
 }

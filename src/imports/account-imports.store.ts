@@ -11,7 +11,8 @@ export interface StoredAccount {
   name: string | null;
   role: 'admin' | 'user';
   individual: boolean;
-  passwordHash: string | null;
+  /** SHA-256 of the hash that was imported last. */
+  importedPassword: Buffer | null;
   isDisabled: boolean;
   /** Whether an import has made it. */
   isImported: boolean;
@@ -33,19 +34,21 @@ export type NewAccountRow = AccountRecord & { id: string; digest: Buffer };
 const IS_CHANGED_HERE = 'a.updated_at IS DISTINCT FROM a.imported_at';
 
 const STORED = `
-  a.id, a.legacy_id AS "legacyId", a.email, a.name, a.role, a.individual, a.password_hash AS "passwordHash",
+  a.id, a.legacy_id AS "legacyId", a.email, a.name, a.role, a.individual, a.imported_password AS "importedPassword",
   a.disabled_at IS NOT NULL AS "isDisabled", a.imported_at IS NOT NULL AS "isImported",
   ${IS_CHANGED_HERE} AS "isChangedHere", a.imported_digest AS "importedDigest"`;
 
 /** A time of a record that may be `now`. */
 const timeOf = (column: string) => `CASE WHEN ${column} = 'now' THEN now() ELSE ${column}::timestamptz END`;
 
+const digestOf = (column: string) => `sha256(convert_to(${column}, 'UTF8'))`;
+
 const INSERT = `
   INSERT INTO accounts (id, legacy_id, email, email_verified_at, name, publisher_reference, individual, role,
-    password_hash, created_at, disabled_at, imported_at, imported_digest)
+    password_hash, imported_password, created_at, disabled_at, imported_at, imported_digest)
   SELECT r.id, r."legacyId", r.email, ${timeOf('r."emailVerifiedAt"')}, r.name, r."publisherReference", r.individual,
-    coalesce(r.role, 'user'), r."passwordHash", coalesce(r."createdAt"::timestamptz, now()), ${timeOf('r."disabledAt"')},
-    now(), decode(r.digest, 'hex')
+    coalesce(r.role, 'user'), r."passwordHash", ${digestOf('r."passwordHash"')}, coalesce(r."createdAt"::timestamptz, now()),
+    ${timeOf('r."disabledAt"')}, now(), decode(r.digest, 'hex')
   FROM json_to_recordset($1::json) AS r (id uuid, "legacyId" text, email text, "emailVerifiedAt" text, name text,
     "publisherReference" text, individual boolean, role text, "passwordHash" text, "createdAt" text, "disabledAt" text,
     digest text)
@@ -158,6 +161,8 @@ export class AccountImportStore {
    * @returns whether nobody has changed it here meanwhile
    */
   async update(tx: EntityManager, id: string, record: AccountRecord, digest: Buffer): Promise<boolean> {
+    // Else there may be a hash of ours of the same password.
+    const isNewPassword = `$8::text IS NOT NULL AND ${digestOf('$8::text')} IS DISTINCT FROM imported_password`;
     const rows = await sql(
       tx,
       `UPDATE accounts a SET
@@ -165,7 +170,10 @@ export class AccountImportStore {
          email_verified_at = CASE WHEN $4::text IS NOT NULL THEN ${timeOf('$4::text')}
            WHEN $3::text IS NULL OR lower($3) = lower(email) THEN email_verified_at END,
          name = coalesce($5, name), publisher_reference = coalesce($6, publisher_reference), role = coalesce($7, role),
-         password_hash = coalesce($8, password_hash), disabled_at = coalesce(${timeOf('$9::text')}, disabled_at),
+         password_hash = CASE WHEN ${isNewPassword} THEN $8 ELSE password_hash END,
+         imported_password = CASE WHEN ${isNewPassword} THEN ${digestOf('$8::text')} ELSE imported_password END,
+         disabled_at = CASE WHEN NOT $11 THEN disabled_at WHEN $9 = 'now' THEN coalesce(disabled_at, now())
+           ELSE $9::timestamptz END,
          legacy_id = coalesce(legacy_id, $10), updated_at = now(), imported_at = now(), imported_digest = $2
        WHERE id = $1 AND NOT (${IS_CHANGED_HERE}) RETURNING id`,
       [
@@ -179,6 +187,7 @@ export class AccountImportStore {
         record.passwordHash ?? null,
         record.disabledAt ?? null,
         record.legacyId ?? null,
+        record.disabledAt !== undefined,
       ],
     );
     return rows.length === 1;

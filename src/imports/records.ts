@@ -21,7 +21,8 @@ export interface AccountRecord {
   networks?: string[];
   emailDomains?: string[];
   createdAt?: string;
-  disabledAt?: string;
+  /** null: it is not disabled. */
+  disabledAt?: string | null;
 }
 
 export type ImportRecord = AccountRecord;
@@ -62,7 +63,6 @@ export class RecordReader {
     const individual = type === 'account' ? (fields.take('individual', flag) ?? true) : false;
     const verified = fields.take('email_verified', flag);
     const verifiedAt = fields.take('email_verified_at', time);
-    const disabled = fields.take('disabled', flag);
     const record = {
       type: 'account' as const,
       individual,
@@ -79,7 +79,7 @@ export class RecordReader {
       networks: fields.take('networks', list(readNetwork, MOST_ENTRIES)),
       emailDomains: fields.take('email_domains', list(readEmailDomain, MOST_ENTRIES)),
       createdAt: fields.take('created_at', time),
-      disabledAt: fields.take('disabled_at', time) ?? (disabled ? 'now' : undefined),
+      disabledAt: disabledAt(fields),
     };
     if (individual && !record.email) fields.refuse('email', 'is required for a person');
     if (!individual && !record.name) fields.refuse('name', 'is required for an organisation');
@@ -93,6 +93,14 @@ function idsOf(fields: Fields): { id: string | undefined; legacyId: string | und
   const legacy = fields.take('legacy_id', legacyId);
   const isLegacy = given !== undefined && LEGACY_ID.test(given);
   return { id: isLegacy ? undefined : given, legacyId: legacy ?? (isLegacy ? given : undefined) };
+}
+
+function disabledAt(fields: Fields): string | null | undefined {
+  const disabled = fields.take('disabled', flag);
+  const at = fields.take('disabled_at', time);
+  if (disabled === false && at !== undefined) fields.refuse('disabled', 'is false, and disabled_at is given');
+  if (disabled === undefined) return at;
+  return disabled ? (at ?? 'now') : null;
 }
 
 /** Without those that are undefined. */

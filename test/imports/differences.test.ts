@@ -6,7 +6,7 @@ import { EMAIL_LOCKS } from '../../src/database/locks.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { cleanUpReports, importRecords } from '../support/imports.js';
 import { waiting } from '../support/locks.js';
-import { newEmail, startServer, type TestServer } from '../support/server.js';
+import { bearer, newEmail, startServer, type TestServer } from '../support/server.js';
 
 let database: TestDatabase;
 let server: TestServer;
@@ -33,6 +33,70 @@ function person(more: object = {}) {
 }
 const rowOf = async (email: string) =>
   (await database.query('SELECT * FROM accounts WHERE email = $1', [email]))[0] as Record<string, any>;
+
+const signIn = (email: string, password = PASSWORD) =>
+  server.call('POST', '/account/session', { account: { email, password } });
+
+describe('Somebody who has signed in here', () => {
+  const signedIn = async () => {
+    const one = person({ id: randomUUID() });
+    await importRecords(server, [one]);
+    const { token } = (await signIn(one.email)).body as { token: string };
+    const isSignedIn = async () =>
+      (await server.call('GET', `/accounts/${one.id}`, undefined, bearer(token))).status === 200;
+    return { one, renewed: (await rowOf(one.email)).password_hash as string, isSignedIn };
+  };
+
+  it('stays signed in, with the hash that is one of ours by now, when a record brings another name', async () => {
+    const { one, renewed, isSignedIn } = await signedIn();
+    expect(renewed).not.toBe(one.password_hash);
+    const name = `Fred ${randomUUID()}`;
+    expect((await importRecords(server, [{ ...one, name }])).counts).toMatchObject({ changed: 1 });
+    expect(await rowOf(one.email)).toMatchObject({ name, password_hash: renewed, credential_epoch: 0 });
+    expect(await isSignedIn()).toBe(true);
+    expect((await signIn(one.email)).status).toBe(200);
+  });
+
+  it('is signed out by another password, and then by a third, as the old service says', async () => {
+    const { one, isSignedIn } = await signedIn();
+    for (const password of ['a newer password', 'the newest password']) {
+      await importRecords(server, [{ ...one, password_hash: hash(password) }]);
+      expect(await isSignedIn()).toBe(false);
+      expect([(await signIn(one.email)).status, (await signIn(one.email, password)).status]).toEqual([401, 200]);
+    }
+  });
+
+  it('is signed out by a password where there was none', async () => {
+    const { id, email } = { id: randomUUID(), email: newEmail() };
+    await importRecords(server, [{ id, email }]);
+    expect((await importRecords(server, [person({ id, email })])).counts).toMatchObject({ changed: 1 });
+    expect([(await signIn(email)).status, (await rowOf(email)).credential_epoch]).toEqual([200, 1]);
+  });
+});
+
+describe('Who was imported as disabled', () => {
+  it('is enabled by disabled: false, and by nothing else', async () => {
+    const one = person({ id: randomUUID() });
+    await importRecords(server, [{ ...one, disabled: true }]);
+    await importRecords(server, [{ ...one, publisher_reference: 'x' }]);
+    expect((await signIn(one.email)).status).toBe(401);
+    expect((await importRecords(server, [{ ...one, disabled: false }])).counts).toMatchObject({ changed: 1 });
+    expect(await rowOf(one.email)).toMatchObject({ disabled_at: null, credential_epoch: 1 });
+    expect((await signIn(one.email)).status).toBe(200);
+  });
+
+  it('keeps the time at which that was', async () => {
+    const one = person({ id: randomUUID(), disabled_at: '2015-10-10T12:12:00Z' });
+    await importRecords(server, [one]);
+    await importRecords(server, [{ ...one, disabled_at: null, disabled: true }]);
+    expect(await rowOf(one.email)).toMatchObject({ disabled_at: new Date('2015-10-10T12:12:00Z') });
+  });
+
+  it('is not both', async () => {
+    const { refused } = await importRecords(server, [person({ disabled: false, disabled_at: '2015-10-10T12:12:00Z' })]);
+    expect(refused).toEqual({ 1: { disabled: 'is false, and disabled_at is given' } });
+  });
+});
 
 describe('A record that clashes with what is there is refused alone, and the import goes on', () => {
   it('for the legacy_id of another account', async () => {
