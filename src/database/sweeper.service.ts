@@ -1,5 +1,6 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { SWEEP_LOCK } from './locks.js';
 import { sql } from './sql.js';
@@ -29,7 +30,10 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private running: Promise<void> = Promise.resolve();
   private stopping = false;
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
+    private readonly dataSource: DataSource,
+  ) {}
 
   /** The condition should have an index, as it is evaluated for each batch. */
   add(rows: ExpiredRows): void {
@@ -37,7 +41,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    this.schedule(FIRST_AFTER);
+    if (this.doesWhatIsDue) this.schedule(FIRST_AFTER);
   }
 
   async onModuleDestroy(): Promise<void> {

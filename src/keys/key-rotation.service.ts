@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
+import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
@@ -44,6 +45,7 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
   private running: Promise<void> = Promise.resolve();
 
   constructor(
+    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
     @Inject(CONFIG) private readonly config: Config,
     private readonly keys: SigningKeys,
     private readonly store: SigningKeyStore,
@@ -54,6 +56,7 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
+    if (!this.doesWhatIsDue) return;
     this.timer = setInterval(() => {
       this.running = this.running.then(() => this.lookAndGoOn());
     }, PERIOD).unref();

@@ -1,5 +1,6 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { longSql, sql } from '../database/sql.js';
 import { SecretKeys } from './secret-keys.js';
 
@@ -46,12 +47,13 @@ const USES = `
 @Injectable()
 export class SecretKeyUses implements OnModuleInit {
   constructor(
+    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
     private readonly manager: EntityManager,
     private readonly secretKeys: SecretKeys,
   ) {}
 
-  onModuleInit(): Promise<void> {
-    return this.note();
+  async onModuleInit(): Promise<void> {
+    if (this.doesWhatIsDue) await this.note();
   }
 
   /** Notes that the current one is in use now. */

@@ -1,5 +1,6 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AuditLog } from '../audit-log/audit-log.service.js';
+import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { Metrics, type MailRefusal } from '../metrics/metrics.service.js';
 import { DomainShares, type Ending, type Turn } from './domain-shares.js';
@@ -27,6 +28,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private databaseAway = false;
 
   constructor(
+    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
     private readonly queue: MailQueue,
     private readonly mails: OutgoingMailStore,
     private readonly transport: MailTransport,
@@ -35,7 +37,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.running = this.run();
+    if (this.doesWhatIsDue) this.running = this.run();
   }
 
   /** Claims no more mails, and aborts deliveries that take longer than a few seconds. */
