@@ -19,24 +19,34 @@ class CommandModule {}
 
 const CONNECTIONS = 2;
 
+/** What a command works with. */
+export interface CommandWork {
+  config: Config;
+  logger: Logger;
+  /** Whether the database has no server: it is the embedded one, and was started for the command. */
+  isAlone: boolean;
+}
+
 /**
  * Runs a command that needs the database: the outside one, the embedded one, or that of a server that is running.
  *
  * @param modules what the command uses, beside what everything stands on
+ * @param options.connections how many connections of the pool it may use at most
  */
 export async function withContext<T>(
   signal: AbortSignal,
   modules: (Type | DynamicModule)[],
-  work: (context: INestApplicationContext, config: Config) => Promise<T>,
+  work: (context: INestApplicationContext, about: CommandWork) => Promise<T>,
+  { connections = CONNECTIONS } = {},
 ): Promise<T> {
   const config = loadConfig(process.env);
   const logger = createLogger('warn', process.stderr);
-  const { database } = await openOrJoin(config, logger);
+  const { database, isOurs } = await openOrJoin(config, logger);
   try {
     const access = await prepareSchema(config, database.connection, logger, signal);
-    const context = await createContext({ config, access, logger }, modules);
+    const context = await createContext({ config, access, logger, connections }, modules);
     try {
-      return await work(context, config);
+      return await work(context, { config, logger, isAlone: isOurs && config.database === undefined });
     } finally {
       await context.close();
     }
@@ -49,7 +59,6 @@ interface Surroundings {
   config: Config;
   access: DatabaseAccess;
   logger: Logger;
-  /** How many connections of the pool it may use at most. */
   connections?: number;
 }
 
@@ -59,7 +68,7 @@ export function createContext(
   modules: (Type | DynamicModule)[],
 ): Promise<INestApplicationContext> {
   const imports = [
-    ConfigModule.with(config),
+    ConfigModule.with(config, { doesWhatIsDue: false }),
     DatabaseModule.with(access, { ...config, databasePoolSize: connections }),
     KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
     LimitsModule,
@@ -74,7 +83,7 @@ export function createContext(
 }
 
 /** Opens the database, or the one of a server that is running on the same DATA_DIR. */
-export async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
+async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
   try {
     return { database: await openDatabase(config, logger), isOurs: true };
   } catch (error) {

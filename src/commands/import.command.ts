@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -25,10 +25,10 @@ export async function importFile(
   options: ImportArguments,
 ): Promise<{ text: string; anyRefused: boolean }> {
   const isInput = file === '-';
-  if (!isInput && !existsSync(file)) throw new Error(`There is no file ${file}.`);
+  const { bytes, size } = isInput ? { bytes: process.stdin, size: undefined } : await openFile(file);
   const source: ImportSource = {
     name: isInput ? file : resolve(file),
-    bytes: isInput ? process.stdin : createReadStream(file, { highWaterMark: 2 ** 18 }),
+    bytes,
     format: options.format ?? (/\.csv$/i.test(file) ? 'csv' : 'ndjson'),
     ...(options.type && { usual: options.type }),
     report: options.report ?? `${isInput ? 'import' : basename(file)}.refused.ndjson`,
@@ -37,7 +37,7 @@ export async function importFile(
     isRestarted: options.restart ?? false,
   };
   const sweep = sweeper();
-  const bar = new ProgressBar(isInput ? undefined : statSync(file).size);
+  const bar = new ProgressBar(size);
   const counts = await withContext(signal, [ImportsModule], (context) =>
     context.get(Imports).run(source, signal, ({ position, counts: { records, refused } }) => {
       sweep();
@@ -52,6 +52,25 @@ export async function importFile(
     `${would}${number(records)} records: ${number(made)} made, ${number(changed)} changed, ` +
     `${number(unchanged)} unchanged, ${number(refused)} refused.\n${refused > 0 ? `Why, is in ${source.report}.\n` : ''}`;
   return { text, anyRefused: refused > 0 };
+}
+
+/** @throws when there is none, or it cannot be read */
+async function openFile(file: string): Promise<{ bytes: AsyncIterable<Buffer>; size: number }> {
+  const handle = await open(file).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(code === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read: ${message}`);
+  });
+  const stats = await handle.stat();
+  if (stats.isDirectory()) {
+    await handle.close();
+    throw new Error(`${file} is a folder.`);
+  }
+  return { bytes: chunksOf(handle), size: stats.size };
+}
+
+/** Begins to read when the first is asked for: a stream would have its error before anybody listens. */
+async function* chunksOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  yield* handle.createReadStream({ highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>;
 }
 
 const number = (count: number) => count.toLocaleString('en');

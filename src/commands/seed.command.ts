@@ -6,11 +6,10 @@ import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
 import { writePrivateFile } from '../bootstrap/private-file.js';
 import { loadConfig, type Config } from '../config/config.js';
 import { IdentificationsModule } from '../identifications/identifications.module.js';
-import { createLogger } from '../logging/logger.js';
 import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { PasswordsModule } from '../passwords/passwords.module.js';
-import { bootstrap, prepareSchema } from '../start.js';
-import { createContext, openOrJoin } from './command-context.js';
+import { bootstrap } from '../start.js';
+import { withContext, type CommandWork } from './command-context.js';
 import { orStopped } from './stoppable.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { countSeed, describeSeed } from './seed-text.js';
@@ -31,20 +30,12 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 export async function seedDatabase(signal: AbortSignal, options: { yes?: boolean }): Promise<void> {
   const config = loadConfig(process.env);
   if (!options.yes) refuseWhereUnsafe(config);
-  const logger = createLogger('warn');
-  const { database, isOurs } = await openOrJoin(config, logger);
-  try {
-    const access = await prepareSchema(config, database.connection, logger, signal);
-    const context = await createContext({ config, access, logger, connections: CONNECTIONS }, [SeedModule]);
-    try {
-      // A running server and an outside database have seen to their first credentials.
-      if (isOurs && config.database === undefined) await orStopped(signal, bootstrap(context, config, logger, print));
-      await orStopped(signal, seed(context, config));
-    } finally {
-      await context.close();
-    }
-  } finally {
-    await database.stop();
+  await withContext(signal, [SeedModule], fill, { connections: CONNECTIONS });
+
+  async function fill(context: INestApplicationContext, { logger, isAlone }: CommandWork): Promise<void> {
+    // A running server and an outside database have seen to their first credentials.
+    if (isAlone) await orStopped(signal, bootstrap(context, config, logger, print));
+    await orStopped(signal, seed(context, config));
   }
 }
 
