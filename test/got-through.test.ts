@@ -227,6 +227,16 @@ describe('?cascade=true', () => {
     expect(await events(id, kind)).toMatchObject([{ details: { kind: 'app', ended: 3 } }]);
   });
 
+  it('neither locks nor counts what has expired, which may be much', async () => {
+    const { id, userTokens } = await application();
+    const expired = await idOf(userTokens[0] ?? '');
+    await database.query('UPDATE tokens SET expires_at = now() WHERE id = $1', [expired]);
+    await whileLocked(database, 'SELECT FROM tokens WHERE id = $1 FOR UPDATE', [expired], async () => {
+      expect((await call('DELETE', `${APPS}/${id}?cascade=true`)).status).toBe(204);
+    });
+    expect(await events(id, 'token.deleted')).toMatchObject([{ details: { kind: 'app', ended: 2 } }]);
+  });
+
   it('leaves alone what was made with it: App-Tokens and API tokens', async () => {
     const { appToken, id, throughIt } = await application();
     const apiToken = await newApiToken(server, appToken, randomUUID());

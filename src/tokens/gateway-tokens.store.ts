@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { TokenFilter, TokenHolder, TokenState } from './gateway-tokens.js';
-import { named, RECORD, revoking, type TokenName, type TokenRecord } from './token-records.js';
+import { IS_LIVE, named, RECORD, revoking, type TokenName, type TokenRecord } from './token-records.js';
 
 /** An index serves each kind of holder. @returns the condition for the tokens of a holder, whose values it adds */
 function heldBy(holder: TokenHolder, values: unknown[]): string {
@@ -12,7 +12,7 @@ function heldBy(holder: TokenHolder, values: unknown[]): string {
 }
 
 const IN_STATE: Record<TokenState, string> = {
-  active: 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())',
+  active: IS_LIVE,
   expired: 'revoked_at IS NULL AND expires_at <= now()',
   revoked: 'revoked_at IS NOT NULL',
 };

@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { APP_TOKEN_LOCKS } from '../database/locks.js';
 import { longSql, sql } from '../database/sql.js';
-import { named, type Owner, type TokenName } from './token-records.js';
+import { IS_LIVE, named, type Owner, type TokenName } from './token-records.js';
 
-const THROUGH = `app_token_id = $1 AND kind = 'user' AND revoked_at IS NULL`;
+/** Those that have expired are of no use, and many: they stay for TOKEN_RETENTION. */
+const THROUGH = `app_token_id = $1 AND kind = 'user' AND ${IS_LIVE}`;
 
 /**
  * The user tokens that were got through an App-Token. Whoever gets one shares an advisory lock until it is committed, and whoever

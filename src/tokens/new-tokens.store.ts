@@ -7,7 +7,7 @@ import { isGoodClient } from './good-client.js';
 import { IS_GOOD_APP_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
 import { endOfLineage, isLineageGood } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
-import { RECORD, type TokenRecord } from './token-records.js';
+import { IS_LIVE, RECORD, type TokenRecord } from './token-records.js';
 
 /** A new token as it is stored. */
 export interface NewToken {
@@ -42,8 +42,6 @@ export interface Grant {
   /** See VerifiedToken. */
   resource?: string | undefined;
 }
-
-const LIVE = 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())';
 
 /** How many user tokens a new one ends at most, such as when fewer are allowed than before. */
 const MOST_ENDED = 10;
@@ -104,11 +102,11 @@ export class NewTokenStore {
    */
   async hasRoom(tx: EntityManager, kind: TokenKind, accountId: string, most: number): Promise<boolean> {
     await sql(tx, 'SELECT pg_advisory_xact_lock($1, hashtext($2))', [TOKEN_COUNT_LOCKS, `${kind} ${accountId}`]);
-    const rows = await sql(tx, `SELECT FROM tokens WHERE account_id = $1 AND kind = $2 AND ${LIVE} OFFSET $3 LIMIT 1`, [
-      accountId,
-      kind,
-      most - 1,
-    ]);
+    const rows = await sql(
+      tx,
+      `SELECT FROM tokens WHERE account_id = $1 AND kind = $2 AND ${IS_LIVE} OFFSET $3 LIMIT 1`,
+      [accountId, kind, most - 1],
+    );
     return rows.length === 0;
   }
 
@@ -124,7 +122,7 @@ export class NewTokenStore {
       `UPDATE tokens SET revoked_at = now() WHERE id IN (
          SELECT id FROM tokens WHERE id IN (
            SELECT id FROM tokens
-           WHERE account_id = $1 AND kind = 'user' AND actor_id IS NOT DISTINCT FROM $2::uuid AND ${LIVE}
+           WHERE account_id = $1 AND kind = 'user' AND actor_id IS NOT DISTINCT FROM $2::uuid AND ${IS_LIVE}
            ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $3 LIMIT ${MOST_ENDED})
          FOR UPDATE SKIP LOCKED)
        RETURNING id`,

@@ -58,6 +58,9 @@ export const recordOf = (tokens: string) =>
  */
 export const ofKind = (column: string) => `${column} || '' = $2`;
 
+/** The condition that a token is neither revoked nor expired. */
+export const IS_LIVE = 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())';
+
 /** The statement that revokes all tokens with a condition. Locks them by id, as everybody does. */
 export const revoking = (condition: string) => `
   WITH live AS (SELECT id FROM tokens WHERE ${condition} ORDER BY id FOR UPDATE)
