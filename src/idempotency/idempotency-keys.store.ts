@@ -63,15 +63,20 @@ export class IdempotencyKeyStore implements OnModuleInit {
    */
   async claim(named: [Digests, ...Digests[]], claim: string, lock: number): Promise<Known | undefined> {
     const [current, ...older] = named;
-    if (older.length === 0) return (await this.take(this.manager, current, claim)) ? undefined : this.found(named);
+    if (older.length === 0) {
+      return (await this.take(this.manager, current, claim)) ? undefined : this.found(this.manager, named);
+    }
     // Replicas may have the SECRET_KEYs in another order, and so another row for the same key.
     return this.manager.transaction(async (tx) => {
       await sql(tx, 'SELECT pg_advisory_xact_lock($1, $2)', [IDEMPOTENCY_LOCKS, lock]);
       const digests = named.map(({ digest }) => digest);
       const [known] = await sql<Known>(tx, FIND, [digests]);
       if (known) return known;
-      await sql(tx, `DELETE FROM idempotency_keys WHERE digest = ANY ($1) AND digest <> $2`, [digests, current.digest]);
-      return (await this.take(tx, current, claim)) ? undefined : this.found(named);
+      await sql(tx, `DELETE FROM idempotency_keys k WHERE digest = ANY ($1) AND digest <> $2 AND ${IS_FREE}`, [
+        digests,
+        current.digest,
+      ]);
+      return (await this.take(tx, current, claim)) ? undefined : this.found(tx, named);
     });
   }
 
@@ -110,8 +115,8 @@ export class IdempotencyKeyStore implements OnModuleInit {
   }
 
   /** Whoever had it may have given it back meanwhile: it is taken for one that is in use. */
-  private async found(named: [Digests, ...Digests[]]): Promise<Known> {
-    const [known] = await sql<Known>(this.manager, FIND, [named.map(({ digest }) => digest)]);
+  private async found(manager: EntityManager, named: [Digests, ...Digests[]]): Promise<Known> {
+    const [known] = await sql<Known>(manager, FIND, [named.map(({ digest }) => digest)]);
     return known ?? { ...named[0], isLost: false, answer: null };
   }
 }

@@ -89,10 +89,13 @@ function scopesAsked(text: string): string[] | undefined {
   return [...names];
 }
 
+/** `URL` forgives blanks around it. */
+const ABSOLUTE_URI = /^[a-z][a-z\d+.-]*:[\x21-\x22\x24-\x7e]+$/i;
+
 /** @returns an absolute URI without a fragment (RFC 8707 section 2); undefined: it was not named, which means Latchkey */
 function resourceAsked(text: string): string | undefined {
   if (text === '') return undefined;
-  if (!URL.canParse(text) || text.includes('#')) throw badResource();
+  if (!URL.canParse(text) || !ABSOLUTE_URI.test(text)) throw badResource();
   return text;
 }
 

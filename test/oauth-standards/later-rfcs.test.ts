@@ -249,7 +249,16 @@ describe('RFC 8707', () => {
 
   shows('a resource that is no absolute URI, or has a fragment, is invalid_target', async () => {
     const client = await newClient(server);
-    for (const resource of ['/api', 'api.example.org', 'https://', 'https://api.example.org/#part', '#']) {
+    for (const resource of [
+      '/api',
+      'api.example.org',
+      'https://',
+      'https://api.example.org/#part',
+      '#',
+      ' https://api.example.org',
+      'https://api.example.org\n',
+      'https://api.example.org/a b',
+    ]) {
       expect([resource, ...refusal(await ask(client, { resource }))]).toEqual([resource, 400, 'invalid_target']);
     }
     const long = `https://api.example.org/${'a'.repeat(2_100)}`;
