@@ -28,7 +28,9 @@ async function begunBy(start: () => Promise<INestApplicationContext>) {
   const begun = {
     mails: claim.mock.calls.length,
     // A timer is private, as there is nothing else to be seen of it for a minute.
-    timers: [Sweeper, KeyRotation].filter((service) => Reflect.get(context.get<object>(service), 'timer') !== undefined),
+    timers: [Sweeper, KeyRotation].filter(
+      (service) => Reflect.get(context.get<object>(service), 'timer') !== undefined,
+    ),
   };
   await context.close();
   const noted = await database.query('DELETE FROM secret_keys RETURNING id');

@@ -164,9 +164,7 @@ describe('A password that an admin gives to a new account', () => {
     expect([(await guess(GIVEN)).status, (await guess(CHOSEN)).status]).toEqual([412, 412]);
     const taken = { email: (await given()).email };
     const claims = await Promise.all([GIVEN, CHOSEN].map((password) => change(account, token, password, taken)));
-    expect(claims.map(({ status, body }) => [status, body.errors])).toEqual(
-      [GIVEN, CHOSEN].map(() => [409, { email: ['is taken'] }]),
-    );
+    for (const { status, body } of claims) expect([status, body.errors]).toEqual([409, { email: ['is taken'] }]);
     expect((await rowOf(account.id))?.initial).toBe(true);
   });
 
