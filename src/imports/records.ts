@@ -1,10 +1,9 @@
-import { readNetwork } from '../accounts/networks.js';
 import type { Role } from '../accounts/accounts.entity.js';
-import { readEmailDomain } from '../emails/email-domains.js';
+import { readDomainList, readNetworkList, type ListReading } from '../accounts/institution-lists.js';
 import { readEmail } from '../emails/email-address.js';
 import { isUuid, problemOfName } from '../http/validation.js';
 import { readImportedHash } from '../passwords/password-hashes.js';
-import { choice, Fields, flag, list, text, time, type Problems, type Read } from './fields.js';
+import { choice, Fields, flag, text, time, type Problems, type Read } from './fields.js';
 
 /** A person or an organisation. Absent fields are not known, and stay as they are. */
 export interface AccountRecord {
@@ -36,8 +35,6 @@ export interface ReadingRules {
   bcryptCost: number;
 }
 
-/** How many networks, and how many domains, an account can have. */
-const MOST_ENTRIES = 400;
 const LEGACY_ID = /^[0-9a-f]{24}$/i;
 
 /** Reads a record, and says everything that is wrong with it. */
@@ -76,8 +73,8 @@ export class RecordReader {
       name: fields.take('name', name),
       publisherReference: fields.take('publisher_reference', line(255)),
       role: fields.take('role', choice<Role>(['admin', 'user'])),
-      networks: fields.take('networks', list(readNetwork, MOST_ENTRIES)),
-      emailDomains: fields.take('email_domains', list(readEmailDomain, MOST_ENTRIES)),
+      networks: networksOf(fields),
+      emailDomains: fields.take('email_domains', (value) => listOf(readDomainList(value))),
       createdAt: fields.take('created_at', time),
       disabledAt: disabledAt(fields),
     };
@@ -94,6 +91,14 @@ function idsOf(fields: Fields): { id: string | undefined; legacyId: string | und
   const isLegacy = given !== undefined && LEGACY_ID.test(given);
   return { id: isLegacy ? undefined : given, legacyId: legacy ?? (isLegacy ? given : undefined) };
 }
+
+/** As the API reads them, wide ones too when they are meant. */
+function networksOf(fields: Fields): string[] | undefined {
+  const isWideMeant = fields.take('allow_wide', flag) ?? false;
+  return fields.take('networks', (value) => listOf(readNetworkList(value, isWideMeant)));
+}
+
+const listOf = (reading: ListReading): Read<string[]> => ('values' in reading ? { value: reading.values } : reading);
 
 function disabledAt(fields: Fields): string | null | undefined {
   const disabled = fields.take('disabled', flag);

@@ -71,7 +71,7 @@ it('An organisation has its networks and domains, in their one form, and no emai
     publisher_reference: 'ref',
     networks: ['192.0.2.7', '2001:DB8::/32'],
   };
-  const { counts } = await importRecords(server, [{ ...organisation, email_domains: 'Example.ORG *.bücher.example' }]);
+  const { counts } = await importRecords(server, [{ ...organisation, email_domains: 'Example.ORG, *.bücher.example' }]);
   expect(counts).toMatchObject({ made: 1, refused: 0 });
   const rows = await database.query(
     `SELECT a.individual, a.publisher_reference AS reference,
@@ -128,7 +128,7 @@ describe('A record that cannot be imported is refused alone, with its line and e
         name: 'must be one line of text',
         email: 'must be a string',
         networks: 'entry 1 has host bits set: did you mean 10.0.0.0/8?',
-        email_domains: 'must be a list',
+        email_domains: 'must be a list, or a text of lines',
       },
     });
     expect(JSON.stringify(refused)).not.toContain('plain');

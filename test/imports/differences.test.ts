@@ -220,3 +220,40 @@ describe('An account that is changed here at the same moment', () => {
     expect((await importing).counts).toMatchObject({ changed: 1 });
   });
 });
+
+describe('The networks of an organisation are read as the API reads them', () => {
+  const organisation = (more: object) => ({ type: 'organisation', name: `Example ${randomUUID()}`, ...more });
+  const networksOf = async (name: string) => {
+    const [row] = await database.query<{ networks: string[] }>(
+      `SELECT ARRAY(SELECT network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY network) AS networks
+       FROM accounts a WHERE name = $1`,
+      [name],
+    );
+    return row?.networks;
+  };
+
+  it('with ranges, patterns and masks', async () => {
+    const networks = '192.0.2.1-192.0.2.3\n198.51.100.*;203.0.113.0 255.255.255.128';
+    const one = organisation({ networks });
+    expect((await importRecords(server, [one])).refused).toEqual({});
+    expect(await networksOf(one.name)).toEqual(['192.0.2.1/32', '192.0.2.2/31', '198.51.100.0/24', '203.0.113.0/25']);
+  });
+
+  it.each(['0.0.0.0/0', '::/0', '10.0.0.0/8'])('without %s, unless that is meant', async (network) => {
+    const one = organisation({ networks: [network] });
+    const { refused } = await importRecords(server, [one]);
+    expect(refused).toEqual({ 1: { networks: expect.stringContaining('send allow_wide: true if that is meant') } });
+    expect(await networksOf(one.name)).toBeUndefined();
+    expect((await importRecords(server, [{ ...one, allow_wide: true }])).counts).toMatchObject({ made: 1 });
+    expect(await networksOf(one.name)).toEqual([network]);
+  });
+
+  it('at most 400 of them', async () => {
+    const networks = Array.from({ length: 401 }, (_, n) => `2001:db8::${n.toString(16)}`);
+    const { refused } = await importRecords(server, [
+      organisation({ networks }),
+      organisation({ networks: networks.slice(1) }),
+    ]);
+    expect(refused).toEqual({ 1: { networks: 'must have at most 400 entries' } });
+  });
+});
