@@ -7,7 +7,7 @@ export class Imports1764000000030 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       ALTER TABLE accounts ADD COLUMN legacy_id text, ADD COLUMN imported_at timestamptz, ADD COLUMN imported_digest bytea,
-        ADD COLUMN imported_password bytea;
+        ADD COLUMN imported_password bytea, ADD COLUMN imported_as bytea;
       CREATE TABLE imports (
         id          uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
         source      text        NOT NULL CONSTRAINT imports_source_key UNIQUE,
@@ -25,7 +25,7 @@ export class Imports1764000000030 implements MigrationInterface {
     await runner.query(`
       DROP TABLE imports;
       ALTER TABLE accounts DROP COLUMN legacy_id, DROP COLUMN imported_at, DROP COLUMN imported_digest,
-        DROP COLUMN imported_password;
+        DROP COLUMN imported_password, DROP COLUMN imported_as;
     `);
   }
 }

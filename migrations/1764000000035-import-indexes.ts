@@ -3,6 +3,7 @@ import { createIndexes, dropIndexes } from './concurrently.js';
 
 const INDEXES = {
   accounts_legacy_id_key: 'ON accounts (legacy_id) WHERE legacy_id IS NOT NULL',
+  accounts_imported_as_key: 'ON accounts (imported_as) WHERE imported_as IS NOT NULL',
 };
 
 /** The table may be large. */

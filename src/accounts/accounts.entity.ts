@@ -9,6 +9,7 @@ export type Role = 'admin' | 'user';
 @Index('accounts_created_at_idx', ['createdAt', 'id'])
 @Index('accounts_institution_idx', { synchronize: false })
 @Index('accounts_legacy_id_key', { synchronize: false })
+@Index('accounts_imported_as_key', { synchronize: false })
 @Index('accounts_email_search_idx', { synchronize: false })
 @Index('accounts_name_search_idx', { synchronize: false })
 @Index('accounts_admins_idx', { synchronize: false })
@@ -83,4 +84,8 @@ export class AccountEntity {
   /** SHA-256 of the hash of a password that was imported last, in place of which there may be one of ours. */
   @Column({ name: 'imported_password', type: 'bytea', nullable: true })
   importedPassword!: Buffer | null;
+
+  /** A keyed digest of the email or the name by which records are about it that have no ids; see `imports/origins.service.ts`. */
+  @Column({ name: 'imported_as', type: 'bytea', nullable: true })
+  importedAs!: Buffer | null;
 }

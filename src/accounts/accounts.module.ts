@@ -9,6 +9,7 @@ import { AccountsController } from './accounts.controller.js';
 import { AccountStore } from './accounts.store.js';
 import { AccountEmailDomainEntity } from './account-email-domains.entity.js';
 import { AccountNetworkEntity } from './account-networks.entity.js';
+import { DeletedAccountEntity } from './deleted-accounts.entity.js';
 import { EmailHolderStore } from './email-holders.store.js';
 import { MailCaps } from './mail-caps.service.js';
 import { ClientAccountsController } from './client-accounts.controller.js';
@@ -20,7 +21,7 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 @Module({
   imports: [
     IdempotencyModule,
-    TypeOrmModule.forFeature([AccountEntity, AccountNetworkEntity, AccountEmailDomainEntity]),
+    TypeOrmModule.forFeature([AccountEntity, AccountNetworkEntity, AccountEmailDomainEntity, DeletedAccountEntity]),
     EmailLinksModule,
     TokensModule,
   ],

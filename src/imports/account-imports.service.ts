@@ -19,11 +19,14 @@ import {
   type Outcome,
 } from './outcomes.js';
 import type { Problems } from './fields.js';
+import { ImportOrigins } from './origins.service.js';
 import type { AccountRecord } from './records.js';
 
 type AccountEntry = Entry;
 
 const NEEDS_ADMINS = 'is an administrator, and no import makes or changes those unless it is told to (--admins)';
+
+const DELETED = 'was that of an account that has been deleted';
 
 /** What is stored of the accounts that a group of entries speaks of. */
 interface Surroundings {
@@ -33,6 +36,9 @@ interface Surroundings {
   /** Whose undo link keeps an email. */
   keptFor: Map<string, string[]>;
   byName: Map<string, StoredAccount>;
+  /** By the digest of what it was imported under without ids, as the account keeps it. */
+  byOrigin: Map<string, StoredAccount>;
+  /** The ids, legacy ids and digests of deleted ones. */
   deleted: Set<string>;
 }
 
@@ -41,6 +47,7 @@ interface Surroundings {
 export class AccountImports {
   constructor(
     private readonly store: AccountImportStore,
+    private readonly origins: ImportOrigins,
     private readonly lists: AccountLists,
     private readonly revocations: Revocations,
     private readonly revocation: AccountRevocation,
@@ -61,10 +68,11 @@ export class AccountImports {
     const fresh: (NewAccountRow & { line: number })[] = [];
     for (const entry of entries) {
       const { line, record, digest } = entry;
-      const stored = findStored(record, around);
-      const problems = problemsOf(entry, stored, around, options);
+      const origins = this.origins.possible(record).map(hex);
+      const stored = findStored(record, origins, around);
+      const problems = problemsOf(entry, { stored, origins }, around, options);
       if (problems) outcomes.push(refused(line, problems));
-      else if (!stored) fresh.push({ ...record, line, digest, id: record.id ?? randomUUID() });
+      else if (!stored) fresh.push({ ...this.rowOf(entry), line, id: record.id ?? randomUUID() });
       else if (stored.importedDigest?.equals(digest)) outcomes.push({ line, as: 'unchanged', id: stored.id });
       else outcomes.push(await this.change(tx, entry, stored));
     }
@@ -77,17 +85,28 @@ export class AccountImports {
     return outcomes.sort((one, other) => one.line - other.line);
   }
 
+  private rowOf({ record, digest }: AccountEntry) {
+    return { ...record, digest, importedAs: this.origins.kept(record) };
+  }
+
+  /** What entries say that accounts are found by. */
+  private keysOf(entries: AccountEntry[]) {
+    const all = (name: keyof typeof FIELDS) => entries.flatMap(({ record }) => record[name] ?? []);
+    const origins = entries.flatMap(({ record }) => this.origins.possible(record));
+    return { ids: all('id'), legacyIds: all('legacyId'), origins, emails: all('email'), names: all('name') };
+  }
+
   /** In the common order: accounts, then emails, also those that they may lose. */
   private async lock(tx: EntityManager, entries: AccountEntry[]): Promise<void> {
-    const { emails, ...keys } = givenBy(entries);
+    const { emails, ...keys } = this.keysOf(entries);
     const lost = await this.store.lock(tx, { ...keys, spellings: emails.flatMap(spellingsOf) });
     await lockEmails(tx, [...emails, ...lost]);
   }
 
   /** Reads again what may have changed before it was locked. */
   private async lookAround(tx: EntityManager, entries: AccountEntry[]): Promise<Surroundings> {
-    const { ids, legacyIds, emails, names } = givenBy(entries);
-    const found = await this.store.withIds(tx, ids, legacyIds);
+    const { emails, names, ...keys } = this.keysOf(entries);
+    const found = await this.store.withKeys(tx, keys);
     const byEmail = new Map<string, StoredAccount[]>();
     const spellings = emails.flatMap((email, place) => spellingsOf(email).map((spelling) => ({ spelling, place })));
     for (const { place, ...account } of await this.store.withEmails(tx, spellings)) {
@@ -100,24 +119,27 @@ export class AccountImports {
       keptFor.set(email, [...(keptFor.get(email) ?? []), accountId]);
     }
     const named = await this.store.withNames(tx, names);
+    const deleted = await this.store.deleted(tx, keys);
     return {
       byId: new Map(found.map((account) => [account.id, account])),
       byLegacyId: new Map(found.map((account) => [account.legacyId ?? '', account])),
       byEmail,
       keptFor,
       byName: new Map(named.map((account) => [account.name ?? '', account])),
-      deleted: await this.store.deletedIds(tx, ids),
+      byOrigin: new Map(found.flatMap((account) => (account.importedAs ? [[hex(account.importedAs), account]] : []))),
+      deleted: new Set(
+        deleted.flatMap(({ id, legacyId, importedAs }) =>
+          [id, legacyId ?? [], importedAs ? hex(importedAs) : []].flat(),
+        ),
+      ),
     };
   }
 
   /** Changes an account as the service that it came from has changed it, and ends what that ends. */
-  private async change(
-    tx: EntityManager,
-    { line, record, digest }: AccountEntry,
-    stored: StoredAccount,
-  ): Promise<Outcome> {
+  private async change(tx: EntityManager, entry: AccountEntry, stored: StoredAccount): Promise<Outcome> {
+    const { line, record } = entry;
     const { id } = stored;
-    if (!(await this.store.update(tx, id, record, digest))) return refused(line, { [keyOf(record)]: CHANGED_HERE });
+    if (!(await this.store.update(tx, id, this.rowOf(entry)))) return refused(line, { [keyOf(record)]: CHANGED_HERE });
     await this.lists.replace(tx, id, {
       ...(record.networks && { networks: record.networks }),
       ...(record.emailDomains && { emailDomains: record.emailDomains }),
@@ -130,12 +152,6 @@ export class AccountImports {
   }
 }
 
-/** What entries say that accounts are found by. */
-function givenBy(entries: AccountEntry[]) {
-  const all = (name: keyof typeof FIELDS) => entries.flatMap(({ record }) => record[name] ?? []);
-  return { ids: all('id'), legacyIds: all('legacyId'), emails: all('email'), names: all('name') };
-}
-
 /** What no two records of a group may share. */
 function keysOf({ record: { id, legacyId, email, name } }: AccountEntry): string[] {
   return [
@@ -146,11 +162,13 @@ function keysOf({ record: { id, legacyId, email, name } }: AccountEntry): string
   ];
 }
 
-/** The account that a record is about: by its ids or, where it has none, by its email or its name. */
-function findStored(record: AccountRecord, around: Surroundings): StoredAccount | undefined {
+/** The account that a record is about: by its ids or, where it has none, by its email or its name, at first those of the last import. */
+function findStored(record: AccountRecord, origins: string[], around: Surroundings): StoredAccount | undefined {
   if (record.id !== undefined && around.byId.has(record.id)) return around.byId.get(record.id);
   if (record.legacyId !== undefined) return around.byLegacyId.get(record.legacyId);
   if (record.id !== undefined) return undefined;
+  const imported = importedAs(origins, around);
+  if (imported) return imported;
   if (record.email === undefined) return around.byName.get(record.name ?? '');
   const [holder, ...others] = around.byEmail.get(record.email) ?? [];
   return others.length === 0 ? holder : undefined;
@@ -166,7 +184,7 @@ function keyOf(record: AccountRecord): string {
 /** @returns why a record is refused; undefined: it is not */
 function problemsOf(
   { record, digest }: AccountEntry,
-  stored: StoredAccount | undefined,
+  { stored, origins }: { stored: StoredAccount | undefined; origins: string[] },
   around: Surroundings,
   { admins }: ImportOptions,
 ): Problems | undefined {
@@ -182,8 +200,7 @@ function problemsOf(
     else if (around.byLegacyId.has(record.legacyId)) problems.legacy_id = TAKEN;
   }
   if (stored && stored.individual !== record.individual) problems.individual = 'cannot be changed';
-  if (record.id !== undefined && around.deleted.has(record.id))
-    problems.id = 'was that of an account that has been deleted';
+  if (!stored) Object.assign(problems, problemsOfDeleted(record, origins, around));
   if (record.email !== undefined) {
     const holders = (around.byEmail.get(record.email) ?? []).map(({ id }) => id);
     const keepers = around.keptFor.get(record.email) ?? [];
@@ -191,8 +208,23 @@ function problemsOf(
   }
   const named = record.name === undefined ? undefined : around.byName.get(record.name)?.id;
   if (named !== undefined && named !== own) problems.name = TAKEN;
+  const imported = importedAs(origins, around);
+  if (imported && imported.id !== own) problems[record.email === undefined ? 'name' : 'email'] ??= TAKEN;
   Object.assign(problems, problemsOfAdmin(record, stored, admins));
   return Object.keys(problems).length > 0 ? problems : undefined;
+}
+
+const importedAs = (origins: string[], { byOrigin }: Surroundings) =>
+  origins.map((digest) => byOrigin.get(digest)).find((account) => account !== undefined);
+
+/** What is deleted here does not come back, as it was somebody's will. */
+function problemsOfDeleted(record: AccountRecord, origins: string[], { deleted }: Surroundings): Problems {
+  const { id, legacyId, email } = record;
+  return {
+    ...(id !== undefined && deleted.has(id) && { id: DELETED }),
+    ...(legacyId !== undefined && deleted.has(legacyId) && { legacy_id: DELETED }),
+    ...(origins.some((digest) => deleted.has(digest)) && { [email === undefined ? 'name' : 'email']: DELETED }),
+  };
 }
 
 /** An import must not take the last administrator away, nor make one unless it is told to. */
@@ -217,3 +249,5 @@ function isNewPassword({ passwordHash }: AccountRecord, { importedPassword }: St
   if (passwordHash === undefined) return false;
   return !importedPassword?.equals(createHash('sha256').update(passwordHash).digest());
 }
+
+const hex = (bytes: Buffer) => bytes.toString('hex');

@@ -13,6 +13,8 @@ export interface StoredAccount {
   individual: boolean;
   /** SHA-256 of the hash that was imported last. */
   importedPassword: Buffer | null;
+  /** The keyed digest of what it was imported under, without ids. */
+  importedAs: Buffer | null;
   isDisabled: boolean;
   /** Whether an import has made it. */
   isImported: boolean;
@@ -28,13 +30,28 @@ export interface Spelt {
 }
 
 /** A new account as it is stored. */
-export type NewAccountRow = AccountRecord & { id: string; digest: Buffer };
+export type NewAccountRow = AccountRecord & { id: string; digest: Buffer; importedAs: Buffer | undefined };
+
+/** What accounts are found by. */
+export interface AccountKeys {
+  ids: string[];
+  legacyIds: string[];
+  /** Digests of what they may have been imported under, without ids. */
+  origins: Buffer[];
+}
+
+/** What was deleted. */
+export interface DeletedAccount {
+  id: string;
+  legacyId: string | null;
+  importedAs: Buffer | null;
+}
 
 /** Whoever changes an account sets `updated_at`: to when its transaction began, which may have been before the import did. */
 const IS_CHANGED_HERE = 'a.updated_at IS DISTINCT FROM a.imported_at';
 
 const STORED = `
-  a.id, a.legacy_id AS "legacyId", a.email, a.name, a.role, a.individual, a.imported_password AS "importedPassword",
+  a.id, a.legacy_id AS "legacyId", a.email, a.name, a.role, a.individual, a.imported_password AS "importedPassword", a.imported_as AS "importedAs",
   a.disabled_at IS NOT NULL AS "isDisabled", a.imported_at IS NOT NULL AS "isImported",
   ${IS_CHANGED_HERE} AS "isChangedHere", a.imported_digest AS "importedDigest"`;
 
@@ -45,13 +62,13 @@ const digestOf = (column: string) => `sha256(convert_to(${column}, 'UTF8'))`;
 
 const INSERT = `
   INSERT INTO accounts (id, legacy_id, email, email_verified_at, name, publisher_reference, individual, role,
-    password_hash, imported_password, created_at, disabled_at, imported_at, imported_digest)
+    password_hash, imported_password, created_at, disabled_at, imported_at, imported_digest, imported_as)
   SELECT r.id, r."legacyId", r.email, ${timeOf('r."emailVerifiedAt"')}, r.name, r."publisherReference", r.individual,
     coalesce(r.role, 'user'), r."passwordHash", ${digestOf('r."passwordHash"')}, coalesce(r."createdAt"::timestamptz, now()),
-    ${timeOf('r."disabledAt"')}, now(), decode(r.digest, 'hex')
+    ${timeOf('r."disabledAt"')}, now(), decode(r.digest, 'hex'), decode(r."importedAs", 'hex')
   FROM json_to_recordset($1::json) AS r (id uuid, "legacyId" text, email text, "emailVerifiedAt" text, name text,
     "publisherReference" text, individual boolean, role text, "passwordHash" text, "createdAt" text, "disabledAt" text,
-    digest text)
+    digest text, "importedAs" text)
   ON CONFLICT DO NOTHING RETURNING id`;
 
 const INSERT_NETWORKS = `
@@ -76,7 +93,7 @@ export class AccountImportStore {
    */
   async lock(
     tx: EntityManager,
-    { ids, legacyIds, names, spellings }: Record<'ids' | 'legacyIds' | 'names' | 'spellings', string[]>,
+    { ids, legacyIds, origins, names, spellings }: AccountKeys & { names: string[]; spellings: string[] },
   ): Promise<string[]> {
     const rows = await sql<{ email: string | null }>(
       tx,
@@ -85,20 +102,22 @@ export class AccountImportStore {
          SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
          UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[])
          UNION SELECT id FROM accounts WHERE name = ANY ($3::text[])
-         UNION SELECT h.id FROM unnest($4::text[]) AS s (spelling) JOIN accounts h ON lower(h.email) = lower(s.spelling))
+         UNION SELECT h.id FROM unnest($4::text[]) AS s (spelling) JOIN accounts h ON lower(h.email) = lower(s.spelling)
+         UNION SELECT id FROM accounts WHERE imported_as = ANY ($5::bytea[]))
        ORDER BY a.id FOR NO KEY UPDATE OF a`,
-      [ids, legacyIds, names, spellings],
+      [ids, legacyIds, names, spellings, origins],
     );
     return rows.flatMap(({ email }) => email ?? []);
   }
 
-  async withIds(tx: EntityManager, ids: string[], legacyIds: string[]): Promise<StoredAccount[]> {
+  async withKeys(tx: EntityManager, { ids, legacyIds, origins }: AccountKeys): Promise<StoredAccount[]> {
     return sql<StoredAccount>(
       tx,
       `SELECT ${STORED} FROM accounts a
        WHERE a.id IN (SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
-                      UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[]))`,
-      [ids, legacyIds],
+                      UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[])
+                      UNION SELECT id FROM accounts WHERE imported_as = ANY ($3::bytea[]))`,
+      [ids, legacyIds, origins],
     );
   }
 
@@ -129,21 +148,24 @@ export class AccountImportStore {
     return sql<StoredAccount>(tx, `SELECT ${STORED} FROM accounts a WHERE a.name = ANY ($1::text[])`, [names]);
   }
 
-  /** @returns those of the ids that an account had which was deleted: no other one may have them */
-  async deletedIds(tx: EntityManager, ids: string[]): Promise<Set<string>> {
-    if (ids.length === 0) return new Set();
-    const rows = await sql<{ subject: string }>(
+  /** @returns the deleted accounts that had any of these: no other one may have them */
+  async deleted(tx: EntityManager, { ids, legacyIds, origins }: AccountKeys): Promise<DeletedAccount[]> {
+    return sql<DeletedAccount>(
       tx,
-      `SELECT subject FROM audit_events WHERE kind = 'account.deleted' AND subject = ANY ($1::text[])`,
-      [ids],
+      `SELECT id, legacy_id AS "legacyId", imported_as AS "importedAs" FROM deleted_accounts
+       WHERE id = ANY ($1::uuid[]) OR legacy_id = ANY ($2::text[]) OR imported_as = ANY ($3::bytea[])`,
+      [ids, legacyIds, origins],
     );
-    return new Set(rows.map(({ subject }) => subject));
   }
 
   /** @returns the ids of those that were made; others have met what was made in the same moment */
   async insert(tx: EntityManager, accounts: NewAccountRow[]): Promise<Set<string>> {
     if (accounts.length === 0) return new Set();
-    const rows = accounts.map((account) => ({ ...account, digest: account.digest.toString('hex') }));
+    const rows = accounts.map((account) => ({
+      ...account,
+      digest: hex(account.digest),
+      importedAs: hex(account.importedAs),
+    }));
     const made = await sql<{ id: string }>(tx, INSERT, [JSON.stringify(rows)]);
     const ids = new Set(made.map(({ id }) => id));
     const lists = rows.filter(({ id, networks, emailDomains }) => ids.has(id) && (networks ?? emailDomains));
@@ -160,7 +182,11 @@ export class AccountImportStore {
    *
    * @returns whether nobody has changed it here meanwhile
    */
-  async update(tx: EntityManager, id: string, record: AccountRecord, digest: Buffer): Promise<boolean> {
+  async update(
+    tx: EntityManager,
+    id: string,
+    { digest, importedAs, ...record }: Omit<NewAccountRow, 'id'>,
+  ): Promise<boolean> {
     // Else there may be a hash of ours of the same password.
     const isNewPassword = `$8::text IS NOT NULL AND ${digestOf('$8::text')} IS DISTINCT FROM imported_password`;
     const rows = await sql(
@@ -174,7 +200,8 @@ export class AccountImportStore {
          imported_password = CASE WHEN ${isNewPassword} THEN ${digestOf('$8::text')} ELSE imported_password END,
          disabled_at = CASE WHEN NOT $11 THEN disabled_at WHEN $9 = 'now' THEN coalesce(disabled_at, now())
            ELSE $9::timestamptz END,
-         legacy_id = coalesce(legacy_id, $10), updated_at = now(), imported_at = now(), imported_digest = $2
+         legacy_id = coalesce(legacy_id, $10), updated_at = now(), imported_at = now(), imported_digest = $2,
+         imported_as = coalesce($12::bytea, imported_as)
        WHERE id = $1 AND NOT (${IS_CHANGED_HERE}) RETURNING id`,
       [
         id,
@@ -188,8 +215,11 @@ export class AccountImportStore {
         record.disabledAt ?? null,
         record.legacyId ?? null,
         record.disabledAt !== undefined,
+        importedAs ?? null,
       ],
     );
     return rows.length === 1;
   }
 }
+
+const hex = (bytes: Buffer | undefined) => bytes?.toString('hex');

@@ -7,11 +7,12 @@ import { ImportBatches } from './import-batches.service.js';
 import { ImportEntity } from './imports.entity.js';
 import { Imports } from './imports.service.js';
 import { ImportStore } from './imports.store.js';
+import { ImportOrigins } from './origins.service.js';
 
 /** Moving in: what another service has, as records. Stands alone, so that a command needs little memory, and mails nobody. */
 @Module({
   imports: [TypeOrmModule.forFeature([ImportEntity])],
-  providers: [AccountLists, AccountImports, AccountImportStore, ImportBatches, Imports, ImportStore],
+  providers: [AccountLists, AccountImports, AccountImportStore, ImportBatches, Imports, ImportStore, ImportOrigins],
   exports: [ImportBatches, Imports],
 })
 export class ImportsModule {}

@@ -41,7 +41,10 @@ const USES = `
   UNION ALL SELECT 'answers for Idempotency-Key', count(*)::int, max(expires_at), true
     FROM idempotency_keys WHERE expires_at > now() AND substring(answer FROM 1 FOR 8) = convert_to($1, 'UTF8')
   UNION ALL SELECT 'addresses that accounts know', count(*)::int, max(seen_at) + interval '90 days', false
-    FROM known_addresses WHERE seen_at <= $2`;
+    FROM known_addresses WHERE seen_at <= $2
+  UNION ALL SELECT 'emails and names that accounts were imported under', count(*)::int, NULL, false
+    FROM (SELECT imported_as FROM accounts UNION ALL SELECT imported_as FROM deleted_accounts) AS a
+    WHERE substring(imported_as FROM 1 FOR 8) = convert_to($1, 'UTF8')`;
 
 /** Keeps book of which SECRET_KEY was in use until when, and tells what of it is left. */
 @Injectable()

@@ -16,6 +16,7 @@ export type KeyPurpose =
   | 'known-address'
   | 'idempotency-key'
   | 'idempotency-answer'
+  | 'imported-as'
   | 'signing-key';
 
 /** A sub-key, and the id of the SECRET_KEY that it comes from. */

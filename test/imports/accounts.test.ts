@@ -161,11 +161,8 @@ describe('A record that cannot be imported is refused alone, with its line and e
   });
 
   it('for the id of an account that has been deleted', async () => {
-    const id = randomUUID();
-    await database.query(
-      `INSERT INTO audit_events (kind, subject, outcome) VALUES ('account.deleted', $1, 'success')`,
-      [id],
-    );
+    const { id } = await signUp(server);
+    await database.query('DELETE FROM accounts WHERE id = $1', [id]);
     const { refused } = await importRecords(server, [person({ id })]);
     expect(refused).toEqual({ 1: { id: 'was that of an account that has been deleted' } });
   });

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import bcrypt from 'bcrypt';
 import pg from 'pg';
@@ -6,7 +6,7 @@ import { EMAIL_LOCKS } from '../../src/database/locks.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { cleanUpReports, importRecords } from '../support/imports.js';
 import { waiting } from '../support/locks.js';
-import { bearer, newEmail, startServer, type TestServer } from '../support/server.js';
+import { bearer, newEmail, signUp, startServer, type TestServer } from '../support/server.js';
 
 let database: TestDatabase;
 let server: TestServer;
@@ -255,5 +255,92 @@ describe('The networks of an organisation are read as the API reads them', () =>
       organisation({ networks: networks.slice(1) }),
     ]);
     expect(refused).toEqual({ 1: { networks: 'must have at most 400 entries' } });
+  });
+});
+
+describe('Who has been deleted here does not come back by the difference', () => {
+  const DELETED = 'was that of an account that has been deleted';
+
+  /** As long ago as the audit log remembers nothing of. */
+  async function remove(email: string): Promise<void> {
+    await database.query('DELETE FROM accounts WHERE email = $1', [email]);
+  }
+
+  it.each([
+    ['id', 'id', { id: randomUUID() }],
+    ['id of 24 characters', 'legacy_id', { id: newLegacyId() }],
+    ['legacy_id', 'legacy_id', { legacy_id: newLegacyId() }],
+    ['email', 'email', {}],
+  ])('with their %s', async (_, field, ids) => {
+    const one = person(ids);
+    await importRecords(server, [one]);
+    await remove(one.email);
+    const { counts, refused } = await importRecords(server, [{ ...one, publisher_reference: 'x' }, person()]);
+    expect([counts.made, refused]).toEqual([1, { 1: { [field]: DELETED } }]);
+    expect(await rowOf(one.email)).toBeUndefined();
+  });
+
+  it('with the name of an organisation', async () => {
+    const one = { type: 'organisation', name: `Example ${randomUUID()}` };
+    await importRecords(server, [one]);
+    await database.query('DELETE FROM accounts WHERE name = $1', [one.name]);
+    expect((await importRecords(server, [one])).refused).toEqual({ 1: { name: DELETED } });
+  });
+
+  it('with an id beside an email that they were imported under', async () => {
+    const one = person();
+    await importRecords(server, [one]);
+    await remove(one.email);
+    const { refused } = await importRecords(server, [{ ...one, id: randomUUID(), email: one.email.toUpperCase() }]);
+    expect(refused).toEqual({ 1: { email: DELETED } });
+  });
+
+  it('and neither email nor name is kept', async () => {
+    const one = person({ name: `Fred ${randomUUID()}` });
+    await importRecords(server, [one]);
+    const { id } = await rowOf(one.email);
+    await remove(one.email);
+    const [row] = await database.query('SELECT * FROM deleted_accounts WHERE id = $1', [id]);
+    expect(row).toEqual({ id, legacy_id: null, imported_as: expect.any(Buffer), deleted_at: expect.any(Date) });
+    const plain = createHash('sha256').update(one.email.toLowerCase()).digest('hex');
+    expect((row?.imported_as as Buffer).toString('hex')).not.toContain(plain);
+  });
+
+  it('nor is the id of an account that was made here ever given to another', async () => {
+    const { id, email } = await signUp(server);
+    await remove(email);
+    expect((await importRecords(server, [person({ id })])).refused).toEqual({ 1: { id: DELETED } });
+  });
+});
+
+describe('Who has moved to another email here', () => {
+  const moved = async (ids: object) => {
+    const one = person(ids);
+    await importRecords(server, [one]);
+    const { id } = await rowOf(one.email);
+    const { token } = (await signIn(one.email)).body as { token: string };
+    const email = newEmail();
+    const change = { account: { email, password: 'chosen here' } };
+    expect((await server.call('PUT', `/accounts/${id}`, change, bearer(token))).status).toBe(200);
+    // The old email is not kept for them any more.
+    await database.query(`UPDATE email_links SET ended_at = now() WHERE account_id = $1`, [id]);
+    return { one, email };
+  };
+
+  it.each([
+    ['email', {}],
+    ['id', { id: randomUUID() }],
+  ])('gets no second account at the old one, known by their %s', async (field, ids) => {
+    const { one, email } = await moved(ids);
+    const { refused } = await importRecords(server, [{ ...one, publisher_reference: 'x' }]);
+    expect(refused).toEqual({ 1: { [field]: 'has been changed here since it was imported' } });
+    expect((await importRecords(server, [one])).counts).toMatchObject({ unchanged: 1 });
+    expect([await rowOf(one.email), (await rowOf(email)).email]).toEqual([undefined, email]);
+  });
+
+  it('gets none by a record with an id of its own either', async () => {
+    const { one } = await moved({});
+    const { refused } = await importRecords(server, [{ ...one, id: randomUUID() }]);
+    expect(refused).toEqual({ 1: { email: 'is taken' } });
   });
 });
