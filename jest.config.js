@@ -10,7 +10,9 @@ export default {
   roots: ['<rootDir>/src', '<rootDir>/test', '<rootDir>/packages'],
   ...(asked ? { testRegex: asked } : { testMatch: ['**/*.spec.ts', '<rootDir>/{test,packages/*/test}/**/*.test.ts'] }),
   testPathIgnorePatterns: ['/node_modules/', ...(asked ? [] : Object.values(SPECIAL))],
-  testEnvironment: 'node',
+  // Suites of one process share what they load of `src` and of packages: loading it took longer than most suites.
+  testEnvironment: '<rootDir>/test/support/shared-environment.js',
+  runtime: '<rootDir>/test/support/shared-runtime.js',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
