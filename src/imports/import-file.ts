@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { GivenRecord } from './import-batches.service.js';
 import type { Checkpoint } from './imports.store.js';
 import { csvFields, LONGEST_RECORD, RecordSplitter, type Format, type RawRecord } from './lines.js';
@@ -29,39 +28,46 @@ interface File {
  */
 export async function* batchesOf(
   { bytes, format }: File,
-  checkpoint: Pick<Checkpoint, 'position' | 'digest'>,
+  checkpoint: Place,
   parser: RecordParser,
 ): AsyncGenerator<Batch> {
-  const hash = createHash('sha256');
-  let position = 0;
+  const splitter = new RecordSplitter(format);
   let batch = { records: [] as RawRecord[], bytes: 0 };
-  const isSeen = () => position >= checkpoint.position;
-  for await (const record of recordsOf(bytes, format)) {
-    const wasSeen = isSeen();
-    position += record.bytes.length;
-    hash.update(record.bytes);
-    if (!wasSeen) {
+  const isSeen = () => splitter.position >= checkpoint.position;
+  const here = () => ({ position: splitter.position, digest: splitter.digest() });
+  for await (const record of recordsOf({ bytes, format }, splitter)) {
+    if (splitter.position - record.length < checkpoint.position) {
       parser.skip(record);
-      if (isSeen()) requireSame(position, hash.copy().digest(), checkpoint);
+      if (isSeen()) requireSame(here(), checkpoint);
       continue;
     }
     batch.records.push(record);
-    batch.bytes += record.bytes.length;
+    batch.bytes += record.length;
     if (batch.records.length < BATCH.records && batch.bytes < BATCH.bytes) continue;
-    yield { records: batch.records, position, digest: hash.copy().digest() };
+    yield { records: batch.records, ...here() };
     batch = { records: [], bytes: 0 };
   }
   if (!isSeen()) throw changedFile();
-  if (batch.records.length > 0) yield { records: batch.records, position, digest: hash.digest() };
+  if (batch.records.length > 0) yield { records: batch.records, ...here() };
 }
 
-async function* recordsOf(bytes: AsyncIterable<Buffer>, format: Format): AsyncGenerator<RawRecord> {
-  const splitter = new RecordSplitter(format);
-  for await (const chunk of bytes) yield* splitter.split(chunk);
+async function* recordsOf({ bytes, format }: File, splitter: RecordSplitter): AsyncGenerator<RawRecord> {
+  let isBegun = false;
+  for await (const chunk of bytes) {
+    const text: string = isBegun ? '' : chunk.toString('utf8', 0, 1_000).trim();
+    if (text.startsWith('[') && format === 'ndjson') throw new Error(ARRAY);
+    isBegun ||= text !== '';
+    yield* splitter.split(chunk);
+  }
   yield* splitter.end();
 }
 
-function requireSame(position: number, digest: Buffer, checkpoint: Pick<Checkpoint, 'position' | 'digest'>): void {
+const ARRAY =
+  'The file is an array of JSON. An import takes an object on each line (NDJSON), which this makes of it: jq -c ".[]" FILE';
+
+type Place = Pick<Checkpoint, 'position' | 'digest'>;
+
+function requireSame({ position, digest }: Place, checkpoint: Place): void {
   if (position !== checkpoint.position || !digest.equals(checkpoint.digest)) throw changedFile();
 }
 
@@ -86,14 +92,14 @@ export class RecordParser {
   parse(records: RawRecord[]): { given: GivenRecord[]; unreadable: Outcome[] } {
     const given: GivenRecord[] = [];
     const unreadable: Outcome[] = [];
-    for (const { line, bytes, text } of records) {
+    for (const { line, length, text } of records) {
       const plain = line === 1 ? text?.replace(/^\uFEFF/, '') : text;
       if (plain?.trim() === '') continue;
       if (this.format === 'csv' && !this.columns) {
         this.columns = columnsOf(plain);
         continue;
       }
-      const read = plain === undefined ? { problem: unreadableBytes(bytes) } : this.valueOf(plain);
+      const read = plain === undefined ? { problem: problemOfBytes(length) } : this.valueOf(plain);
       if ('problem' in read) unreadable.push(refused(line, { record: read.problem }));
       else given.push({ line, value: read.value });
     }
@@ -116,8 +122,8 @@ export class RecordParser {
   }
 }
 
-const unreadableBytes = (bytes: Buffer) =>
-  bytes.length > LONGEST_RECORD ? `is longer than ${LONGEST_RECORD / 2 ** 20} MiB` : 'is not UTF-8';
+const problemOfBytes = (length: number) =>
+  length > LONGEST_RECORD ? `is longer than ${LONGEST_RECORD / 2 ** 20} MiB` : 'is not UTF-8';
 
 function columnsOf(text: string | undefined): string[] {
   const columns = text === undefined ? undefined : csvFields(text)?.map((name) => name.trim());

@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto';
+import { CsvScanner } from './csv-scanner.js';
+
 /** A part of a file that is one record: a line of NDJSON; of CSV one line, or several where there is a line break in quotes. */
 export interface RawRecord {
   /** Where it begins, counted from one. */
   line: number;
-  /** All that it has of the file, with its line break. Empty for one that is too long. */
-  bytes: Buffer;
-  /** undefined: it is longer than {@link LONGEST_RECORD}. */
+  /** How many bytes it has, with its line break. */
+  length: number;
+  /** Without its line break. undefined: it is no UTF-8, or longer than {@link LONGEST_RECORD}. */
   text: string | undefined;
 }
 
@@ -14,54 +17,97 @@ export type Format = 'ndjson' | 'csv';
 export const LONGEST_RECORD = 2 ** 20;
 
 const LINE_FEED = 0x0a;
-const QUOTE = 0x22;
+const NOTHING = Buffer.alloc(0);
+
+/** Finds where records end. */
+interface Scanner {
+  /**
+   * @param bytes begins with a record, of which what stands before `from` has been looked through before
+   * @returns where the record ends, behind its line break; undefined: not here
+   */
+  endOf(bytes: Buffer, from: number): number | undefined;
+  /** For a record that is too long, or not ended. @returns where it ends; undefined: at the next line break */
+  giveUp(): number | undefined;
+}
+
+const lines: Scanner = {
+  endOf: (bytes, from) => bytes.indexOf(LINE_FEED, from) + 1 || undefined,
+  giveUp: () => undefined,
+};
 
 /** Splits a stream into records, and keeps no more of it in memory than the longest of them and what was read last. */
 export class RecordSplitter {
-  private kept: Buffer[] = [];
-  private keptLength = 0;
-  private isInQuotes = false;
+  private readonly scanner: Scanner;
+  private readonly hash = createHash('sha256');
+  /** What was read of a record that has not ended. */
+  private rest: Buffer = NOTHING;
+  /** How much of it was dropped. */
+  private dropped = 0;
   private line = 1;
-  private linesInRecord = 0;
 
-  constructor(private readonly format: Format) {}
+  /** How many bytes were split so far, up to the end of a record. */
+  position = 0;
+
+  constructor(format: Format) {
+    this.scanner = format === 'csv' ? new CsvScanner(LONGEST_RECORD) : lines;
+  }
+
+  /** @returns the SHA-256 of what was split so far */
+  digest(): Buffer {
+    return this.hash.copy().digest();
+  }
 
   /** @returns the records that end in a part of the stream */
   *split(chunk: Buffer): Generator<RawRecord> {
-    let start = 0;
-    for (let index = 0; index < chunk.length; index += 1) {
-      const byte = chunk[index];
-      if (byte === QUOTE && this.format === 'csv') this.isInQuotes = !this.isInQuotes;
-      if (byte !== LINE_FEED) continue;
-      this.linesInRecord += 1;
-      if (this.isInQuotes && this.keptLength + index - start <= LONGEST_RECORD) continue;
-      this.isInQuotes = false;
-      yield this.record(chunk.subarray(start, index + 1));
-      start = index + 1;
+    let from = this.rest.length;
+    this.rest = from === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+    for (;;) {
+      const end = this.scanner.endOf(this.rest, from) ?? (this.isTooLong() ? this.scanner.giveUp() : undefined);
+      if (end === undefined) break;
+      yield this.record(end);
+      from = 0;
     }
-    if (start < chunk.length) this.keep(chunk.subarray(start));
+    if (this.isTooLong()) this.drop();
   }
 
   /** @returns what stands behind the last line break */
   *end(): Generator<RawRecord> {
-    if (this.keptLength > 0) yield this.record(Buffer.alloc(0));
+    let from = this.rest.length;
+    while (this.rest.length > 0) {
+      yield this.record(this.scanner.endOf(this.rest, from) ?? this.scanner.giveUp() ?? this.rest.length);
+      from = 0;
+    }
+    if (this.dropped > 0) yield this.record(0);
   }
 
-  private keep(part: Buffer): void {
-    this.kept.push(part);
-    this.keptLength += part.length;
+  private isTooLong(): boolean {
+    return this.dropped + this.rest.length > LONGEST_RECORD;
   }
 
-  private record(last: Buffer): RawRecord {
-    const { line } = this;
-    this.keep(last);
-    const bytes = this.kept.length === 1 ? last : Buffer.concat(this.kept);
-    this.kept = [];
-    this.keptLength = 0;
-    this.line += Math.max(1, this.linesInRecord);
-    this.linesInRecord = 0;
-    return { line, bytes, text: bytes.length <= LONGEST_RECORD ? textOf(bytes) : undefined };
+  /** Of a record that is too long only its length matters. */
+  private drop(): void {
+    this.hash.update(this.rest);
+    this.dropped += this.rest.length;
+    this.rest = NOTHING;
   }
+
+  private record(end: number): RawRecord {
+    const bytes = this.rest.subarray(0, end);
+    const length = this.dropped + end;
+    const record = { line: this.line, length, text: length > LONGEST_RECORD ? undefined : textOf(bytes) };
+    this.hash.update(bytes);
+    this.position += length;
+    this.line += Math.max(1, countLines(bytes));
+    this.rest = this.rest.subarray(end);
+    this.dropped = 0;
+    return record;
+  }
+}
+
+function countLines(bytes: Buffer): number {
+  let count = 0;
+  for (let index = bytes.indexOf(LINE_FEED); index >= 0; index = bytes.indexOf(LINE_FEED, index + 1)) count += 1;
+  return count;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

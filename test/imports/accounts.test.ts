@@ -311,6 +311,20 @@ it('A CSV has columns in any order, quotes with line breaks in them, and empty f
   expect((await signIn(one)).status).toBe(200);
 });
 
+it('An array of JSON is no NDJSON, and is told so', async () => {
+  const array = `\n ${JSON.stringify([person()])}`;
+  await expect(importRecords(server, array)).rejects.toThrow('The file is an array of JSON.');
+});
+
+it('A CSV in which somebody has written an inch loses no row but that one', async () => {
+  const rows = Array.from({ length: 600 }, () => `${newEmail()},`);
+  const csv = ['email,publisher_reference', ...rows.slice(0, 5), 'x@example.org,5" Disk', 'y@example.org,"5 Disk']
+    .concat(rows.slice(5))
+    .join('\n');
+  const { counts, refused } = await importRecords(server, csv, { format: 'csv' });
+  expect([counts.made, Object.keys(refused)]).toEqual([600, ['7', '8']]);
+});
+
 it('A CSV without names of columns is no import', async () => {
   await expect(importRecords(server, 'email,email\nx,y', { format: 'csv' })).rejects.toThrow(
     'the names of its columns',
