@@ -8,8 +8,11 @@ import {
   type SignKeyObjectInput,
 } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import jwt from 'jsonwebtoken';
 import type { SigningPair } from '../src/keys/key-ring.js';
 import { SigningKeys } from '../src/keys/signing-keys.service.js';
+import { Revocations, type RevocationTag } from '../src/revocations/revocations.service.js';
+import { SessionStore } from '../src/sessions/sessions.store.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { waiting, whileLocked } from './support/locks.js';
 import { newClient, postForm, type Client } from './support/oauth.js';
@@ -205,9 +208,10 @@ describe('A session token', () => {
 
   it('is neither good nor bad while its key cannot be looked up: that is an outage', async () => {
     const outage = Object.assign(new Error('terminating connection'), { code: '57P01' });
+    const unseen = await signUp(server);
     const find = jest.spyOn(server.app.get(SigningKeys), 'find').mockRejectedValue(outage);
     try {
-      const { token } = workshop;
+      const { id, token } = unseen;
       const introspected = await postForm(server, '/oauth/introspect', { token }, client.basic);
       expect([(await read(id, token)).status, introspected.status]).toEqual([503, 503]);
     } finally {
@@ -230,6 +234,35 @@ describe('A session token', () => {
     const absent = await server.call('GET', `/accounts/${id}`);
     expect(absent.status).toBe(401);
     expect(absent.headers.get('www-authenticate')).toBe('Bearer realm="latchkey"');
+  });
+
+  it('has its signature and its session checked once, and again when one of them, its account or the keys have changed', async () => {
+    const { id, token } = await signUp(server);
+    const verify = jest.spyOn(jwt, 'verify');
+    const find = jest.spyOn(server.app.get(SessionStore), 'findLive');
+    const checksOf = async (status: number) => {
+      for (let time = 0; time < 3; time += 1) expect((await read(id, token)).status).toBe(status);
+      const checks = [verify.mock.calls.length, find.mock.calls.length];
+      verify.mockClear();
+      find.mockClear();
+      return checks;
+    };
+    const changed = (tag: RevocationTag) => server.app.get(Revocations).during(tag, () => Promise.resolve());
+    try {
+      expect(await checksOf(200)).toEqual([1, 1]);
+      expect(await checksOf(200)).toEqual([0, 0]);
+      const { sid } = claimsOf(token);
+      for (const tag of ['signing keys', `account ${id}`, `session ${sid}`] as const) {
+        await changed(tag);
+        // It is announced to this process once more, at some time.
+        expect(Math.min(...(await checksOf(200)))).toBeGreaterThanOrEqual(1);
+      }
+      await signOut(token);
+      expect(await checksOf(401)).toEqual([3, 3]);
+    } finally {
+      verify.mockRestore();
+      find.mockRestore();
+    }
   });
 
   it('expires after SESSION_TTL', async () => {

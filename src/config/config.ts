@@ -59,6 +59,8 @@ export interface Config {
   appTokenTtl: number;
   oauthTokenTtl: number;
   /** How long expired and revoked tokens are kept. */
+  /** How many tokens, and how many sessions, a process remembers as valid. */
+  cacheSize: number;
   tokenRetention: number;
   identificationTtl: number;
   /** How long after a sign-in on the WAYF page its visitor may come back. */
@@ -237,6 +239,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     userTokenMaxTtl: values.USER_TOKEN_MAX_TTL ?? null,
     appTokenTtl: values.APP_TOKEN_TTL,
     oauthTokenTtl: values.OAUTH_TOKEN_TTL,
+    cacheSize: values.CACHE_SIZE,
     tokenRetention: values.TOKEN_RETENTION,
     identificationTtl: values.IDENTIFICATION_TTL,
     wayfReturnTtl: values.WAYF_RETURN_TTL,

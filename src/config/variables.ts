@@ -138,6 +138,7 @@ export const variables = z.object({
   USER_TOKEN_MAX_TTL: wholeNumber(1, 9_999_999_999).optional(),
   APP_TOKEN_TTL: seconds(6_311_520_000),
   OAUTH_TOKEN_TTL: seconds(3_600),
+  CACHE_SIZE: wholeNumber(1, 10_000_000).default(100_000),
   TOKEN_RETENTION: seconds(7_776_000),
   IDENTIFICATION_TTL: seconds(2_592_000),
   WAYF_RETURN_TTL: seconds(600),

@@ -3,6 +3,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-jwt';
 import type { SessionPrincipal } from '../access/principal.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { SessionChecks } from '../sessions/session-checks.service.js';
 import { bearerToken } from './authorization-header.js';
 
@@ -21,19 +22,24 @@ export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') 
 
   /** Replaces passport-jwt's own, which ignores `crit` and reports an outage as an invalid token. */
   override authenticate(request: unknown): void {
-    this.validate(bearerToken(request as FastifyRequest)).then(
-      (principal) => {
-        if (principal) this.success(principal);
-        else this.fail(401);
-      },
-      (error: unknown) => {
+    const decide = (principal: SessionPrincipal | undefined) => {
+      if (principal) this.success(principal);
+      else this.fail(401);
+    };
+    const found = this.validate(request as FastifyRequest);
+    if (!(found instanceof Promise)) decide(found);
+    else
+      found.then(decide, (error: unknown) => {
         this.error(error as Error);
-      },
-    );
+      });
   }
 
-  /** @returns the session's principal, if the token is valid. @throws when the database is unavailable */
-  async validate(token: string | null): Promise<SessionPrincipal | undefined> {
-    return token === null ? undefined : (await this.sessions.ofToken(token))?.principal;
+  /**
+   * @returns the session's principal, if the request shows a valid token; no promise where it is remembered
+   * @throws when the database is unavailable
+   */
+  validate(request: FastifyRequest): MaybePromise<SessionPrincipal | undefined> {
+    const token = bearerToken(request);
+    return token === null ? undefined : after(this.sessions.ofToken(token), (session) => session?.principal);
   }
 }

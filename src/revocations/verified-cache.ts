@@ -26,7 +26,8 @@ const LONGEST = 60_000;
  */
 export class VerifiedCache<T extends object> implements RevocationListener {
   private readonly entries: LRUCache<string, Entry<T>>;
-  private readonly keysByTag = new Map<RevocationTag, Set<string>>();
+  /** Most tags have one: a set of it would take more memory than the credential. */
+  private readonly keysByTag = new Map<RevocationTag, string | Set<string>>();
   /** Look-ups under way, except those that a revocation has overtaken. */
   private pending = new Map<string, Promise<T | undefined>>();
   private revocationsReceived = 0;
@@ -76,7 +77,9 @@ export class VerifiedCache<T extends object> implements RevocationListener {
 
   revoked(tag: RevocationTag): void {
     this.invalidatePending();
-    for (const key of this.keysByTag.get(tag) ?? []) this.entries.delete(key);
+    const keys = this.keysByTag.get(tag);
+    if (typeof keys === 'string') this.entries.delete(keys);
+    else for (const key of keys ?? []) this.entries.delete(key);
   }
 
   disconnected(): void {
@@ -105,16 +108,20 @@ export class VerifiedCache<T extends object> implements RevocationListener {
     const lifetime = Math.min(LONGEST, (expiresIn ?? Infinity) * 1_000);
     this.entries.set(key, { value, tags, deadline: begun + lifetime });
     for (const tag of tags) {
-      const keys = this.keysByTag.get(tag) ?? new Set();
-      this.keysByTag.set(tag, keys.add(key));
+      const keys = this.keysByTag.get(tag);
+      if (keys === undefined) this.keysByTag.set(tag, key);
+      else if (typeof keys !== 'string') keys.add(key);
+      else if (keys !== key) this.keysByTag.set(tag, new Set([keys, key]));
     }
   }
 
   private untag(key: string, tags: RevocationTag[]): void {
     for (const tag of tags) {
       const keys = this.keysByTag.get(tag);
-      keys?.delete(key);
-      if (keys?.size === 0) this.keysByTag.delete(tag);
+      if (keys === key) this.keysByTag.delete(tag);
+      if (!(keys instanceof Set)) continue;
+      keys.delete(key);
+      if (keys.size === 0) this.keysByTag.delete(tag);
     }
   }
 }

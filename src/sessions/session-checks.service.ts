@@ -1,37 +1,75 @@
+import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { decodeProtectedHeader } from 'jose';
 import jwt from 'jsonwebtoken';
 import type { SessionPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
+import type { MaybePromise } from '../http/maybe-promise.js';
 import { isUuid } from '../http/validation.js';
 import type { SigningKey } from '../keys/key-ring.js';
 import { SigningKeys } from '../keys/signing-keys.service.js';
+import { Revocations } from '../revocations/revocations.service.js';
+import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import type { SessionClaims } from './session-tokens.service.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionLastUsed } from './session-last-used.service.js';
 
-/** Checks session JWTs, for requests and for introspection. */
+/** A session JWT that was found valid. */
+export interface CheckedSession {
+  principal: SessionPrincipal;
+  claims: SessionClaims;
+}
+
+/**
+ * Checks session JWTs, for requests and for introspection. One whose signature was checked is remembered by its digest until it
+ * expires, or its session, its account or the keys change.
+ */
 @Injectable()
 export class SessionChecks {
+  private readonly verified: VerifiedCache<CheckedSession>;
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly signingKeys: SigningKeys,
     private readonly sessions: SessionStore,
     private readonly uses: SessionLastUsed,
     private readonly clock: DatabaseClock,
-  ) {}
+    revocations: Revocations,
+  ) {
+    this.verified = new VerifiedCache(revocations, config.cacheSize);
+  }
 
-  /** @returns the principal and the claims of a JWT, if it is valid and its session is live
+  /** @returns what a JWT is good for, if it is valid and its session is live; no promise where it is remembered
    * @throws when the database is unavailable
    */
-  async ofToken(token: string): Promise<{ principal: SessionPrincipal; claims: SessionClaims } | undefined> {
+  ofToken(token: string): MaybePromise<CheckedSession | undefined> {
+    const digest = hash('sha256', token, 'base64');
+    const known = this.verified.known(digest);
+    // By the clock too: it may be set while this is remembered.
+    if (!known || known.claims.exp <= this.clock.now()) return this.check(token, digest);
+    this.uses.touch(known.principal.sessionId);
+    return known;
+  }
+
+  private async check(token: string, digest: string): Promise<CheckedSession | undefined> {
+    const checked = await this.verified.get(digest, () => this.verify(token));
+    if (checked && checked.claims.exp <= this.clock.now()) return undefined;
+    if (checked) this.uses.touch(checked.principal.sessionId);
+    return checked;
+  }
+
+  private async verify(token: string): Promise<Verified<CheckedSession> | undefined> {
     const key = await this.findKey(token);
     const claims = key && this.read(token, key);
-    const principal = claims && (await this.sessions.findLive(claims.sid, claims.data.id));
-    if (!principal) return undefined;
-    this.uses.touch(principal.sessionId);
-    return { principal, claims };
+    const found = claims && (await this.sessions.findLive(claims.sid, claims.data.id));
+    if (!found) return undefined;
+    const { principal, expiresIn } = found;
+    return {
+      value: { principal, claims },
+      tags: [`session ${principal.sessionId}`, `account ${principal.accountId}`, 'signing keys'],
+      expiresIn: Math.min(expiresIn, claims.exp - this.clock.now()),
+    };
   }
 
   /** @returns the key that a JWT's header names, if it is one of ours and the header is like those that we issue */

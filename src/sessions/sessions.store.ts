@@ -9,7 +9,6 @@ import { Statements, type PreparedStatement } from '../database/statements.servi
 import { Sweeper } from '../database/sweeper.service.js';
 import type { Origin } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
-import { VerifiedCache } from '../revocations/verified-cache.js';
 import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
 
 /** A session as its account and admins see it. */
@@ -44,23 +43,16 @@ export const FIND_LIVE: PreparedStatement = {
 /** How many sessions a sign-in ends at most, such as when fewer are allowed than before. */
 const MOST_ENDED = 10;
 
-/** How many live sessions a process remembers. */
-const REMEMBERED = 50_000;
-
 /** The session table. Every change of state is one conditional statement. */
 @Injectable()
 export class SessionStore implements OnModuleInit {
-  private readonly live: VerifiedCache<SessionPrincipal>;
-
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly statements: Statements,
     private readonly manager: EntityManager,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
-  ) {
-    this.live = new VerifiedCache(revocations, REMEMBERED);
-  }
+  ) {}
 
   onModuleInit(): void {
     // Kept for a week, for the analysis of incidents.
@@ -190,13 +182,14 @@ export class SessionStore implements OnModuleInit {
     );
   }
 
-  /** @returns the principal of a live session */
-  findLive(id: string, accountId: string): Promise<SessionPrincipal | undefined> {
-    return this.live.get(`${id} ${accountId}`, async () => {
-      const [row] = await this.statements.run<SessionPrincipal & { expiresIn: number }>(FIND_LIVE, [id, accountId]);
-      if (!row) return undefined;
-      const { expiresIn, ...value } = row;
-      return { value, tags: [`session ${id}`, `account ${accountId}`], expiresIn };
-    });
+  /** @returns the principal of a live session, and in how many seconds it ends */
+  async findLive(
+    id: string,
+    accountId: string,
+  ): Promise<{ principal: SessionPrincipal; expiresIn: number } | undefined> {
+    const [row] = await this.statements.run<SessionPrincipal & { expiresIn: number }>(FIND_LIVE, [id, accountId]);
+    if (!row) return undefined;
+    const { expiresIn, ...principal } = row;
+    return { principal, expiresIn };
   }
 }

@@ -41,9 +41,6 @@ export interface TokenChange {
   toView?: (record: TokenRecord) => object;
 }
 
-/** How many verified tokens a process caches. */
-const REMEMBERED = 50_000;
-
 /** The life of every opaque token. No other module touches a secret or its digest. */
 @Injectable()
 export class Tokens implements OnModuleInit {
@@ -61,7 +58,7 @@ export class Tokens implements OnModuleInit {
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
   ) {
-    this.verified = new VerifiedCache(revocations, REMEMBERED);
+    this.verified = new VerifiedCache(revocations, config.cacheSize);
   }
 
   onModuleInit(): void {
