@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../config/version.js';
+import type { ExportArguments } from './export.command.js';
 import type { ImportArguments } from './import.command.js';
 import type { RotateArguments } from './keys.command.js';
 import { stoppable } from './stoppable.js';
@@ -55,6 +56,7 @@ function latchkey(): Command {
       }),
     );
   addImport(program);
+  addExport(program);
   addKeys(program);
   return program;
 }
@@ -122,7 +124,26 @@ function addImport(program: Command): void {
 
 const RECORD_TYPES = ['account', 'organisation'];
 
+function addExport(program: Command): void {
+  program
+    .command('export')
+    .description('write all there is as import takes it, or what is known of one account')
+    .addOption(new Option('--all', 'accounts, OAuth2 clients and tokens, as NDJSON').conflicts('account'))
+    .option('--account <id or email>', 'all that is known of one account, as JSON')
+    .option('-o, --output <file>', 'where to, readable only by you (default: standard output)')
+    .addHelpText('after', '\nSecrets are exported only as their digests. docs/exporting.md says what is exported.')
+    .action((options: ExportArguments, command: Command) => {
+      if (!options.all && options.account === undefined)
+        command.error("error: say '--all' or '--account <id or email>'");
+      return running<ExportArguments>(async (signal) => {
+        await (await load.export()).exportTo(signal, options);
+        return {};
+      })(options);
+    });
+}
+
 const load = {
+  export: () => import('./export.command.js'),
   import: () => import('./import.command.js'),
   migrate: () => import('./migrate.command.js'),
   bootstrap: () => import('./bootstrap.command.js'),
@@ -130,6 +151,19 @@ const load = {
   keys: () => import('./keys.command.js'),
   secret: () => import('./secret.command.js'),
 };
+
+/** As the shell tells of a program that wrote for nobody (128 and SIGPIPE). */
+const NO_READER = 141;
+
+/** Ends the process without a word when nobody reads it any more, such as `head`. Node ignores the signal that does so. */
+function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(NO_READER);
+    });
+  }
+}
 
 /** Runs a command that signals stop, says what came of it, and sets how the process ends. */
 function running<Options>(run: (signal: AbortSignal, options: Options) => Promise<Ending>) {
@@ -147,6 +181,7 @@ function running<Options>(run: (signal: AbortSignal, options: Options) => Promis
 
 /** @param args without Node and the file */
 export async function runLatchkey(args: string[]): Promise<void> {
+  if (args[0] !== 'serve') endWithReader();
   try {
     await latchkey().parseAsync(args, { from: 'user' });
   } catch (error) {

@@ -45,12 +45,15 @@ export interface Act {
 
 export type Acts = [sentence: string, prepare: () => Promise<Act>][];
 
-/** What test/mail, test/audit-log/reads-and-refusals, test/account-emails, test/imports and test/signing-keys show. */
+/** What test/mail, test/audit-log/reads-and-refusals, test/account-emails, test/exports, test/imports and test/signing-keys show. */
 const SHOWN_ELSEWHERE: AuditKind[] = [
   'account.displaced',
   'account.email_change_requested',
   'account.email_shared',
+  'account.exported',
   'account.sign_up_requested',
+  'export.finished',
+  'export.started',
   'import.finished',
   'mail.refused',
   'signing_key.advanced',
