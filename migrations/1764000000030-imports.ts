@@ -14,6 +14,7 @@ export class Imports1764000000030 implements MigrationInterface {
         position    bigint      NOT NULL DEFAULT 0,
         digest      bytea       NOT NULL,
         counts      jsonb       NOT NULL,
+        report      text        NOT NULL CONSTRAINT imports_report_key UNIQUE,
         report_size bigint      NOT NULL DEFAULT 0,
         started_at  timestamptz NOT NULL DEFAULT now(),
         updated_at  timestamptz NOT NULL DEFAULT now()

@@ -72,7 +72,7 @@ it('20,000 accounts are imported although it is killed again and again: none twi
   clearInterval(watch);
   expect([code, last.stdout]).toEqual([
     3,
-    '20,000 records: 19,800 made, 0 changed, 0 unchanged, 200 refused.\nWhy, is in accounts.ndjson.refused.ndjson.\n',
+    `20,000 records: 19,800 made, 0 changed, 0 unchanged, 200 refused.\nWhy, is in ${file}.refused.ndjson.\n`,
   ]);
   expect(await counted()).toBe(19_800);
   const refused = readReport(join(folder, 'accounts.ndjson.refused.ndjson'));

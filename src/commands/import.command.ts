@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ImportsModule } from '../imports/imports.module.js';
@@ -31,14 +31,14 @@ export async function importFile(
     bytes,
     format: options.format ?? (/\.csv$/i.test(file) ? 'csv' : 'ndjson'),
     ...(options.type && { usual: options.type }),
-    report: options.report ?? `${isInput ? 'import' : basename(file)}.refused.ndjson`,
+    ...(options.report !== undefined && { report: options.report }),
     admins: options.admins ?? false,
     isDryRun: options.dryRun ?? false,
     isRestarted: options.restart ?? false,
   };
   const sweep = sweeper();
   const bar = new ProgressBar(size);
-  const counts = await withContext(signal, [ImportsModule], (context) =>
+  const { counts, report } = await withContext(signal, [ImportsModule], (context) =>
     context.get(Imports).run(source, signal, ({ position, counts: { records, refused } }) => {
       sweep();
       bar.show(position, `${number(records)} records, ${number(refused)} refused`);
@@ -50,7 +50,7 @@ export async function importFile(
   const would = source.isDryRun ? 'Nothing was changed. It would be: ' : '';
   const text =
     `${would}${number(records)} records: ${number(made)} made, ${number(changed)} changed, ` +
-    `${number(unchanged)} unchanged, ${number(refused)} refused.\n${refused > 0 ? `Why, is in ${source.report}.\n` : ''}`;
+    `${number(unchanged)} unchanged, ${number(refused)} refused.\n${refused > 0 ? `Why, is in ${report}.\n` : ''}`;
   return { text, anyRefused: refused > 0 };
 }
 

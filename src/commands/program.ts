@@ -111,7 +111,7 @@ function addImport(program: Command): void {
     )
     .option('--admins', 'also make administrators, and change them')
     .option('--dry-run', 'only say what would come of it')
-    .option('--report <file>', 'where the refused records are listed (default: FILE.refused.ndjson, here)')
+    .option('--report <file>', 'where the refused records are listed (default: FILE.refused.ndjson, beside it)')
     .option('--restart', 'from its beginning, although a part of it was imported')
     .addHelpText('after', '\nEnds with 3 when some records were refused. docs/importing.md has what a record may say.')
     .action((file: string, options: ImportArguments) =>

@@ -77,6 +77,12 @@ const changedFile = () =>
       'what is there already stays, or changes as the file says.',
   );
 
+/** What records were given, and which of them cannot be read. */
+export interface Parsed {
+  given: GivenRecord[];
+  unreadable: Outcome[];
+}
+
 /** Makes values of records. A CSV begins with the names of its columns. */
 export class RecordParser {
   private columns: string[] | undefined;
@@ -89,7 +95,7 @@ export class RecordParser {
   }
 
   /** @throws when the names of the columns cannot be read: nothing that follows could be */
-  parse(records: RawRecord[]): { given: GivenRecord[]; unreadable: Outcome[] } {
+  parse(records: RawRecord[]): Parsed {
     const given: GivenRecord[] = [];
     const unreadable: Outcome[] = [];
     for (const { line, length, text } of records) {

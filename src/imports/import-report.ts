@@ -1,32 +1,107 @@
-import { closeSync, constants, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import type { Outcome } from './outcomes.js';
 
-/** The file that has every record which was refused, and why: a line of JSON for each, never with what the record says. */
-export class ImportReport {
-  private file: number | undefined;
+/** @returns what a report says of records: a line of JSON for each that was refused, and why, never with what the record says */
+export function reportOf(outcomes: Outcome[]): Buffer {
+  const lines = outcomes.flatMap((outcome) =>
+    outcome.as === 'refused' ? [`${JSON.stringify({ line: outcome.line, errors: outcome.errors })}\n`] : [],
+  );
+  return Buffer.from(lines.join(''));
+}
 
-  constructor(readonly path: string) {}
+/** The file with all that was refused. */
+export class ImportReport {
+  private readonly file: number;
 
   /**
-   * Writes what was refused behind what was noted to be written; what is there already was never noted. It is on the disk
-   * before it is noted.
-   *
-   * @returns how many bytes the report has then
+   * @param size how many bytes of it were noted
+   * @param source the file that is imported, which it must not be
+   * @throws when it cannot be written, or has less than was noted
    */
-  write(outcomes: Outcome[], size: number): number {
-    const lines = outcomes.flatMap((outcome) =>
-      outcome.as === 'refused' ? [`${JSON.stringify({ line: outcome.line, errors: outcome.errors })}\n`] : [],
-    );
-    if (lines.length === 0) return size;
-    this.file ??= openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600);
-    const bytes = Buffer.from(lines.join(''));
+  constructor(
+    readonly path: string,
+    size: number,
+    source: string,
+  ) {
+    this.file = open(path, size);
+    try {
+      this.requireSize(size);
+      if (this.isSameFile(source)) throw new Error('The report must be another file than the one that is imported.');
+      // A new file is only certain to be there when its folder is on the disk.
+      sync(dirname(path));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Writes behind what was noted to be written: what is there already was never noted. To be called when nobody else can note anything,
+   * before it is noted for good.
+   */
+  write(bytes: Buffer, size: number): void {
+    if (bytes.length === 0) return;
+    this.requireSize(size);
     ftruncateSync(this.file, size);
-    writeSync(this.file, bytes, 0, bytes.length, size);
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(this.file, bytes, done, bytes.length - done, size + done);
     fsyncSync(this.file);
-    return size + bytes.length;
+  }
+
+  /** @param size how many bytes it has; one that says nothing is removed */
+  finish(size: number): void {
+    this.requireSize(size);
+    ftruncateSync(this.file, size);
+    fsyncSync(this.file);
+    if (size === 0) unlinkSync(this.path);
   }
 
   close(): void {
-    if (this.file !== undefined) closeSync(this.file);
+    closeSync(this.file);
+  }
+
+  private requireSize(size: number): void {
+    if (fstatSync(this.file).size < size) throw shortened(this.path);
+  }
+
+  private isSameFile(source: string): boolean {
+    const [own, other] = [fstatSync(this.file), statSync(source, { throwIfNoEntry: false })];
+    return own.ino === other?.ino && own.dev === other.dev;
   }
 }
+
+function open(path: string, size: number): number {
+  try {
+    return openSync(path, constants.O_RDWR | (size === 0 ? constants.O_CREAT : 0), 0o600);
+  } catch (error) {
+    if (size > 0 && (error as NodeJS.ErrnoException).code === 'ENOENT') throw shortened(path);
+    throw new Error(`The report cannot be written (--report chooses another file): ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function sync(folder: string): void {
+  const handle = openSync(folder, constants.O_RDONLY);
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+const shortened = (path: string) =>
+  new Error(
+    `${path}, the report of this import, is not there any more as a whole. Put it back, or import from the beginning (--restart).`,
+  );

@@ -3,6 +3,7 @@ import { Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
 /** How far an import has come that is not finished. It goes on from there when it is started again. */
 @Entity('imports')
 @Unique('imports_source_key', ['source'])
+@Unique('imports_report_key', ['report'])
 export class ImportEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -22,6 +23,10 @@ export class ImportEntity {
   /** What has come of the records: how many lines there were, how many were made, changed, unchanged and refused. */
   @Column({ type: 'jsonb' })
   counts!: unknown;
+
+  /** The path of the report. */
+  @Column({ type: 'text' })
+  report!: string;
 
   /** How many bytes the report has. */
   @Column({ name: 'report_size', type: 'bigint', default: 0 })

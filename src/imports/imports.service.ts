@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
@@ -6,9 +7,17 @@ import { isConflict } from '../errors/database-errors.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { DryRun } from './dry-run.js';
 import { ImportBatches, sorted } from './import-batches.service.js';
-import { ImportReport } from './import-report.js';
-import { ImportStore, NO_COUNTS, type Checkpoint, type Counts } from './imports.store.js';
-import { batchesOf, RecordParser, type Batch } from './import-file.js';
+import { ImportReport, reportOf } from './import-report.js';
+import {
+  anotherProcess,
+  ImportStore,
+  NO_COUNTS,
+  reportInUse,
+  type Checkpoint,
+  type Counts,
+  type StartedImport,
+} from './imports.store.js';
+import { batchesOf, RecordParser, type Batch, type Parsed } from './import-file.js';
 import type { Format } from './lines.js';
 import type { ImportOptions, Outcome } from './outcomes.js';
 import type { RecordReader, RecordType } from './records.js';
@@ -21,8 +30,8 @@ export interface ImportSource extends ImportOptions {
   format: Format;
   /** What a record is that does not say it. */
   usual?: RecordType;
-  /** Where the records are listed that were refused. */
-  report: string;
+  /** Where the records are listed that were refused; undefined: beside the file, or where the report of an import is that was broken off. */
+  report?: string;
   /** Nothing is changed. */
   isDryRun: boolean;
   /** From the beginning, whatever was imported of it before. */
@@ -34,6 +43,13 @@ export interface Progress {
   /** In bytes. */
   position: number;
   counts: Counts;
+}
+
+/** What has come of an import. */
+export interface ImportResult {
+  counts: Counts;
+  /** The path of the report, if there is one. */
+  report: string;
 }
 
 /** How often a batch is tried that others were in the way of. */
@@ -56,11 +72,10 @@ export class Imports {
    * @param progress is called after each batch
    * @throws when the file is not the one that was imported before, or another process imports it
    */
-  async run(source: ImportSource, signal: AbortSignal, progress: (now: Progress) => void): Promise<Counts> {
+  async run(source: ImportSource, signal: AbortSignal, progress: (now: Progress) => void): Promise<ImportResult> {
     const run: Run = {
       source,
-      checkpoint: await this.begin(source),
-      report: new ImportReport(source.report),
+      ...(await this.begin(source)),
       reader: this.batches.reader(source.usual),
       parser: new RecordParser(source.format),
       dryRun: source.isDryRun ? new DryRun() : undefined,
@@ -68,35 +83,51 @@ export class Imports {
     try {
       for await (const batch of batchesOf(source, run.checkpoint, run.parser)) {
         signal.throwIfAborted();
-        run.checkpoint = await withPatience(() => this.runBatch(run, batch));
+        const parsed = run.parser.parse(batch.records);
+        run.checkpoint = await withPatience(() => this.runBatch(run, batch, parsed));
         progress({ position: run.checkpoint.position, counts: run.checkpoint.counts });
       }
       signal.throwIfAborted();
-      if (!run.dryRun) await this.finish(source, run.checkpoint);
-      return run.checkpoint.counts;
+      await this.finish(run);
+      return { counts: run.checkpoint.counts, report: run.report.path };
     } finally {
       run.report.close();
     }
   }
 
-  private async begin({ name, isDryRun, isRestarted }: ImportSource): Promise<Checkpoint> {
+  private async begin(source: ImportSource): Promise<Pick<Run, 'id' | 'checkpoint' | 'report'>> {
+    const { name, isDryRun, isRestarted } = source;
     const fresh = { position: 0, digest: createHash('sha256').digest(), counts: NO_COUNTS, reportSize: 0 };
-    if (isDryRun) return fresh;
-    if (isRestarted) await this.store.forget(name);
-    await this.store.begin(name, fresh);
-    return (await this.store.find(name)) ?? fresh;
+    const found = isDryRun || isRestarted ? undefined : await this.store.find(name);
+    const path = reportPath(source, found);
+    if (isDryRun && (await this.store.hasReport(path))) throw reportInUse(path);
+    const report = new ImportReport(path, found?.checkpoint.reportSize ?? 0, name);
+    if (isDryRun) return { id: undefined, checkpoint: fresh, report };
+    try {
+      if (isRestarted) await this.store.forget(name);
+      if (!found) await this.store.begin(name, path, fresh);
+      const { id, checkpoint, report: noted } = (await this.store.find(name)) ?? {};
+      if (!checkpoint || noted !== path) throw anotherProcess();
+      return { id, checkpoint, report };
+    } catch (error) {
+      report.close();
+      throw error;
+    }
   }
 
   /** @returns how far the import is then */
-  private async runBatch(run: Run, { records, position, digest }: Batch): Promise<Checkpoint> {
-    const { source, checkpoint: before, reader, parser, report, dryRun } = run;
-    const { given, unreadable } = parser.parse(records);
+  private async runBatch(
+    { id, source, checkpoint: before, reader, report, dryRun }: Run,
+    { position, digest }: Batch,
+    { given, unreadable }: Parsed,
+  ): Promise<Checkpoint> {
     const { entries, outcomes } = sorted(given, reader, source.format === 'csv');
     const { fresh, repeated } = dryRun?.sift(entries) ?? { fresh: entries, repeated: [] };
-    const note = (imported: Outcome[]): Checkpoint => {
+    const note = (imported: Outcome[]): { now: Checkpoint; refusals: Buffer } => {
       const all = [...unreadable, ...outcomes, ...repeated, ...imported].sort((one, other) => one.line - other.line);
-      const counts = sumOf(before.counts, all);
-      return { position, digest, counts, reportSize: report.write(all, before.reportSize) };
+      const refusals = reportOf(all);
+      const reportSize = before.reportSize + refusals.length;
+      return { now: { position, digest, counts: sumOf(before.counts, all), reportSize }, refusals };
     };
     if (dryRun) {
       const imported = await undone(
@@ -104,25 +135,46 @@ export class Imports {
         (work) => this.revocations.transaction(work),
       );
       dryRun.note(fresh, imported);
-      return note(imported);
+      const { now, refusals } = note(imported);
+      report.write(refusals, before.reportSize);
+      return now;
     }
     return this.revocations.transaction(async (tx) => {
-      const now = note(await this.batches.run(tx, fresh, source));
-      await this.store.advance(tx, source.name, before, now);
+      const { now, refusals } = note(await this.batches.run(tx, fresh, source));
+      // Whoever has noted it holds a lock: nobody else writes to the report.
+      if (id !== undefined) await this.store.advance(tx, id, before, now);
+      report.write(refusals, before.reportSize);
       return now;
     });
   }
 
-  private async finish({ name }: ImportSource, { counts }: Checkpoint): Promise<void> {
+  private async finish({ id, checkpoint, report }: Run): Promise<void> {
+    if (id === undefined) {
+      report.finish(checkpoint.reportSize);
+      return;
+    }
     await this.revocations.transaction(async (tx) => {
-      await this.store.finish(tx, name);
-      await this.audit.record(tx, { kind: 'import.finished', details: { ...counts } });
+      await this.store.finish(tx, id, checkpoint);
+      await this.audit.record(tx, { kind: 'import.finished', details: { ...checkpoint.counts } });
+      report.finish(checkpoint.reportSize);
     });
   }
 }
 
+/** @throws when an import was broken off that has another one */
+function reportPath({ name, report, isDryRun }: ImportSource, found: StartedImport | undefined): string {
+  const chosen = report === undefined ? undefined : resolve(report);
+  if (!found) return chosen ?? `${name === '-' ? resolve('import') : name}${isDryRun ? '.dry-run' : ''}.refused.ndjson`;
+  if (chosen === undefined || chosen === found.report) return found.report;
+  throw new Error(
+    `A part of this file was imported before, and what was refused of it is in ${found.report}: that is its report.`,
+  );
+}
+
 /** An import under way. */
 interface Run {
+  /** undefined: a dry run. */
+  id: string | undefined;
   source: ImportSource;
   checkpoint: Checkpoint;
   report: ImportReport;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import { isUniqueViolation } from '../errors/database-errors.js';
 
 /** What has come of the records of an import. */
 export interface Counts {
@@ -22,28 +23,48 @@ export interface Checkpoint {
   reportSize: number;
 }
 
+/** An import that is not finished. */
+export interface StartedImport {
+  id: string;
+  /** The path of its report. */
+  report: string;
+  checkpoint: Checkpoint;
+}
+
 /** The table of imports that are not finished. */
 @Injectable()
 export class ImportStore {
   constructor(private readonly manager: EntityManager) {}
 
   /** @returns how far an import of this source had come, if one was broken off */
-  async find(source: string): Promise<Checkpoint | undefined> {
-    const [row] = await sql<Omit<Checkpoint, 'position' | 'reportSize'> & { position: string; reportSize: string }>(
+  async find(source: string): Promise<StartedImport | undefined> {
+    const [row] = await sql<ImportRow>(
       this.manager,
-      'SELECT position, digest, counts, report_size AS "reportSize" FROM imports WHERE source = $1',
+      `SELECT id, report, position, digest, counts, report_size AS "reportSize" FROM imports WHERE source = $1`,
       [source],
     );
-    return row && { ...row, position: Number(row.position), reportSize: Number(row.reportSize) };
+    if (!row) return undefined;
+    const { id, report, position, reportSize, ...checkpoint } = row;
+    return { id, report, checkpoint: { ...checkpoint, position: Number(position), reportSize: Number(reportSize) } };
   }
 
-  /** Begins an import, unless another one has begun. */
-  async begin(source: string, { digest, counts }: Checkpoint): Promise<void> {
-    await sql(
-      this.manager,
-      'INSERT INTO imports (source, digest, counts) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id',
-      [source, digest, JSON.stringify(counts)],
-    );
+  /** @returns whether an import that is not finished has this report */
+  async hasReport(path: string): Promise<boolean> {
+    return (await sql(this.manager, 'SELECT id FROM imports WHERE report = $1', [path])).length > 0;
+  }
+
+  /** Begins an import, unless another one has begun. @throws when that of another source has the same report */
+  async begin(source: string, report: string, { digest, counts }: Checkpoint): Promise<void> {
+    try {
+      await sql(
+        this.manager,
+        `INSERT INTO imports (source, report, digest, counts) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (source) DO NOTHING RETURNING id`,
+        [source, report, digest, JSON.stringify(counts)],
+      );
+    } catch (error) {
+      throw isUniqueViolation(error, 'imports_report_key') ? reportInUse(report) : error;
+    }
   }
 
   async forget(source: string): Promise<void> {
@@ -51,18 +72,32 @@ export class ImportStore {
   }
 
   /** Notes how far an import has come, in the transaction that has imported it. @throws when another process imports it too */
-  async advance(tx: EntityManager, source: string, before: Checkpoint, now: Checkpoint): Promise<void> {
+  async advance(tx: EntityManager, id: string, before: Checkpoint, now: Checkpoint): Promise<void> {
     const rows = await sql(
       tx,
       `UPDATE imports SET position = $3, digest = $4, counts = $5, report_size = $6, updated_at = now()
-       WHERE source = $1 AND position = $2 RETURNING id`,
-      [source, before.position, now.position, now.digest, JSON.stringify(now.counts), now.reportSize],
+       WHERE id = $1 AND position = $2 RETURNING id`,
+      [id, before.position, now.position, now.digest, JSON.stringify(now.counts), now.reportSize],
     );
-    if (rows.length === 0) throw new Error('Another process is importing the same file. This one has stopped.');
+    if (rows.length === 0) throw anotherProcess();
   }
 
-  /** Ends an import, in the transaction that notes it. */
-  async finish(tx: EntityManager, source: string): Promise<void> {
-    await sql(tx, 'DELETE FROM imports WHERE source = $1 RETURNING id', [source]);
+  /** Ends an import, in the transaction that notes it. @throws when another process imports it too */
+  async finish(tx: EntityManager, id: string, { position }: Checkpoint): Promise<void> {
+    const rows = await sql(tx, 'DELETE FROM imports WHERE id = $1 AND position = $2 RETURNING id', [id, position]);
+    if (rows.length === 0) throw anotherProcess();
   }
 }
+
+/** As PostgreSQL gives it: numbers of 64 bits as texts. */
+type ImportRow = Omit<Checkpoint, 'position' | 'reportSize'> & {
+  id: string;
+  report: string;
+  position: string;
+  reportSize: string;
+};
+
+export const reportInUse = (path: string) =>
+  new Error(`${path} is the report of another import, which is not finished. Choose another one (--report).`);
+
+export const anotherProcess = () => new Error('Another process is importing the same file. This one has stopped.');

@@ -27,18 +27,18 @@ export async function importRecords(
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-import-'));
   folders.push(folder);
   const text = typeof records === 'string' ? records : records.map((record) => JSON.stringify(record)).join('\n');
-  const source: ImportSource = {
+  const source = {
     name: folder,
     bytes: chunksOf(Buffer.from(text)),
-    format: 'ndjson',
+    format: 'ndjson' as const,
     report: join(folder, 'report'),
     admins: false,
     isDryRun: false,
     isRestarted: false,
     ...options,
   };
-  const counts = await server.app.get(Imports).run(source, new AbortController().signal, () => undefined);
-  return { counts, refused: existsSync(source.report) ? readReport(source.report) : {} };
+  const { counts, report } = await server.app.get(Imports).run(source, new AbortController().signal, () => undefined);
+  return { counts, refused: existsSync(report) ? readReport(report) : {} };
 }
 
 /** @returns what a report says, by line */
