@@ -27,6 +27,7 @@ export const AUDIT_KINDS = [
   'export.started',
   'identification.returned',
   'import.finished',
+  'import.started',
   'limit.reached',
   'mail.refused',
   'oauth_client.changed',

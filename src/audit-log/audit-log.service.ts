@@ -72,6 +72,13 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     await this.store.insert(tx, eventOf(entry));
   }
 
+  /** Notes many acts of one transaction by one statement. They have no emails. */
+  async recordAll(tx: EntityManager, entries: Omit<AuditEntry, 'email'>[]): Promise<void> {
+    if (entries.length === 0) return;
+    await noteAct(tx);
+    await this.store.insertAll(tx, entries.map(eventOf));
+  }
+
   /**
    * Notes what has no transaction: a failure, or that somebody looked at something. Of failures of one kind from one client
    * address the first in a minute is written as it is, and the others are counted: one event for all of them.

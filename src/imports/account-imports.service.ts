@@ -1,11 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { lockEmails } from '../email-links/email-locks.js';
 import { foldEmail, spellingsOf } from '../emails/email-address.js';
-import { AccountRevocation, CREDENTIALS, EVERYTHING, type Extent } from '../revocations/account-revocation.store.js';
+import { AccountRevocation } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { AccountImportStore, type NewAccountRow, type StoredAccount } from './account-imports.store.js';
 import {
@@ -18,6 +18,7 @@ import {
   type ImportOptions,
   type Outcome,
 } from './outcomes.js';
+import { consequencesOf, creationOf, endedBy, eventsOf } from './account-import.changes.js';
 import type { Problems } from './fields.js';
 import { ImportOrigins } from './origins.service.js';
 import type { AccountRecord } from './records.js';
@@ -77,6 +78,7 @@ export class AccountImports {
       else outcomes.push(await this.change(tx, entry, stored));
     }
     const made = await this.store.insert(tx, fresh);
+    await this.audit.recordAll(tx, fresh.filter(({ id }) => made.has(id)).map(creationOf));
     for (const { id, line } of fresh) {
       outcomes.push(
         made.has(id) ? { line, as: 'made', id } : refused(line, { record: 'was made by somebody else just now' }),
@@ -144,10 +146,13 @@ export class AccountImports {
       ...(record.networks && { networks: record.networks }),
       ...(record.emailDomains && { emailDomains: record.emailDomains }),
     });
-    const extent = endedBy(record, stored);
+    const consequences = consequencesOf(record, stored);
+    const extent = endedBy(consequences);
     if (extent) await this.revocation.revoke(tx, id, extent);
     else await this.revocations.announce(tx, `account ${id}`);
-    await this.audit.record(tx, { kind: 'account.changed', subject: id, details: { by: 'import' } });
+    for (const event of eventsOf(record, stored, consequences)) {
+      await this.audit.record(tx, { ...event, subject: id, details: { ...event.details, by: 'import' } });
+    }
     return { line, as: 'changed', id };
   }
 }
@@ -233,21 +238,6 @@ function problemsOfAdmin(record: AccountRecord, stored: StoredAccount | undefine
   if (!admins) return { role: NEEDS_ADMINS };
   const isLost = stored?.role === 'admin' && (record.role === 'user' || typeof record.disabledAt === 'string');
   return isLost ? { role: 'is that of an administrator: disable or demote them yourself' } : {};
-}
-
-/** What a change by an import ends of what the account has open here. */
-function endedBy(record: AccountRecord, stored: StoredAccount): Extent | undefined {
-  if (typeof record.disabledAt === 'string' && !stored.isDisabled) return { ...EVERYTHING, links: 'all' };
-  const isEnabled = record.disabledAt === null && stored.isDisabled;
-  const isNewEmail = record.email !== undefined && foldEmail(record.email) !== foldEmail(stored.email ?? '');
-  const extent = isNewEmail || isNewPassword(record, stored) ? CREDENTIALS : undefined;
-  return isEnabled ? { ...extent, links: 'all' } : extent;
-}
-
-/** What is stored may be a hash of ours by now. */
-function isNewPassword({ passwordHash }: AccountRecord, { importedPassword }: StoredAccount): boolean {
-  if (passwordHash === undefined) return false;
-  return !importedPassword?.equals(createHash('sha256').update(passwordHash).digest());
 }
 
 const hex = (bytes: Buffer) => bytes.toString('hex');

@@ -104,15 +104,30 @@ export class Imports {
     const report = new ImportReport(path, found?.checkpoint.reportSize ?? 0, name);
     if (isDryRun) return { id: undefined, checkpoint: fresh, report };
     try {
-      if (isRestarted) await this.store.forget(name);
-      if (!found) await this.store.begin(name, path, fresh);
-      const { id, checkpoint, report: noted } = (await this.store.find(name)) ?? {};
-      if (!checkpoint || noted !== path) throw anotherProcess();
-      return { id, checkpoint, report };
+      return {
+        report,
+        ...(await this.revocations.transaction((tx) => this.start(tx, source, path, found ? undefined : fresh))),
+      };
     } catch (error) {
       report.close();
       throw error;
     }
+  }
+
+  private async start(
+    tx: EntityManager,
+    { name, isRestarted, admins }: ImportSource,
+    path: string,
+    fresh: Checkpoint | undefined,
+  ): Promise<Pick<Run, 'id' | 'checkpoint'>> {
+    if (isRestarted) await this.store.forget(tx, name);
+    if (fresh) await this.store.begin(tx, name, path, fresh);
+    const started = await this.store.find(name, tx);
+    if (started?.report !== path) throw anotherProcess();
+    const { id, checkpoint } = started;
+    const details = { admins, records: checkpoint.counts.records };
+    await this.audit.record(tx, { kind: 'import.started', subject: id, details });
+    return { id, checkpoint };
   }
 
   /** @returns how far the import is then */
@@ -155,7 +170,7 @@ export class Imports {
     }
     await this.revocations.transaction(async (tx) => {
       await this.store.finish(tx, id, checkpoint);
-      await this.audit.record(tx, { kind: 'import.finished', details: { ...checkpoint.counts } });
+      await this.audit.record(tx, { kind: 'import.finished', subject: id, details: { ...checkpoint.counts } });
       report.finish(checkpoint.reportSize);
     });
   }

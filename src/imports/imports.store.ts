@@ -37,9 +37,9 @@ export class ImportStore {
   constructor(private readonly manager: EntityManager) {}
 
   /** @returns how far an import of this source had come, if one was broken off */
-  async find(source: string): Promise<StartedImport | undefined> {
+  async find(source: string, manager = this.manager): Promise<StartedImport | undefined> {
     const [row] = await sql<ImportRow>(
-      this.manager,
+      manager,
       `SELECT id, report, position, digest, counts, report_size AS "reportSize" FROM imports WHERE source = $1`,
       [source],
     );
@@ -54,10 +54,10 @@ export class ImportStore {
   }
 
   /** Begins an import, unless another one has begun. @throws when that of another source has the same report */
-  async begin(source: string, report: string, { digest, counts }: Checkpoint): Promise<void> {
+  async begin(tx: EntityManager, source: string, report: string, { digest, counts }: Checkpoint): Promise<void> {
     try {
       await sql(
-        this.manager,
+        tx,
         `INSERT INTO imports (source, report, digest, counts) VALUES ($1, $2, $3, $4)
          ON CONFLICT (source) DO NOTHING RETURNING id`,
         [source, report, digest, JSON.stringify(counts)],
@@ -67,8 +67,8 @@ export class ImportStore {
     }
   }
 
-  async forget(source: string): Promise<void> {
-    await sql(this.manager, 'DELETE FROM imports WHERE source = $1 RETURNING id', [source]);
+  async forget(tx: EntityManager, source: string): Promise<void> {
+    await sql(tx, 'DELETE FROM imports WHERE source = $1 RETURNING id', [source]);
   }
 
   /** Notes how far an import has come, in the transaction that has imported it. @throws when another process imports it too */

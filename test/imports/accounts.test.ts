@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import bcrypt from 'bcrypt';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { cleanUpReports, importRecords } from '../support/imports.js';
+import { chunksOf, cleanUpReports, importRecords } from '../support/imports.js';
 import { bearer, claimsOf, newEmail, signUp, startServer, type TestServer } from '../support/server.js';
 
 let database: TestDatabase;
@@ -174,7 +174,6 @@ describe('A record that cannot be imported is refused alone, with its line and e
       Buffer.from([0x7b, 0xff, 0x7d, 0x0a]),
       Buffer.from(JSON.stringify(person())),
     ]);
-    const { chunksOf } = await import('../support/imports.js');
     const { counts, refused } = await importRecords(server, [], { bytes: chunksOf(bytes, 65_536) });
     expect(counts).toMatchObject({ made: 2, refused: 2 });
     expect(refused).toEqual({ 1: { record: 'is longer than 1 MiB' }, 3: { record: 'is not UTF-8' } });
@@ -339,10 +338,72 @@ it('Twenty imports of the same at once make each account once', async () => {
   for (const { email } of records) expect(await rowOf(email)).toBeDefined();
 });
 
-it('The audit log has what an import did', async () => {
-  await importRecords(server, [person(), { email: 'x' }]);
-  const [event] = await database.query(
-    `SELECT details FROM audit_events WHERE kind = 'import.finished' ORDER BY at DESC LIMIT 1`,
-  );
-  expect(event).toEqual({ details: { records: 2, made: 1, changed: 0, unchanged: 0, refused: 1 } });
+describe('The audit log has what an import did', () => {
+  const eventsOf = async (subject: string) => {
+    const rows = await database.query<{ kind: string; details: object; email: string | null }>(
+      `SELECT kind, details, email FROM audit_events e LEFT JOIN audit_emails m ON m.event_id = e.id
+       WHERE subject = $1 AND NOT kind LIKE 'sign_in%' ORDER BY e.at, kind`,
+      [subject],
+    );
+    return rows.map(({ kind, details, email }) => [kind, details, ...(email === null ? [] : [email])]);
+  };
+
+  it('with its begin, its end, and each time that it went on', async () => {
+    const records = Array.from({ length: 700 }, () => person({ password_hash: undefined }));
+    const name = `/exports/${randomUUID()}`;
+    const stopped = async function* () {
+      for await (const chunk of chunksOf(Buffer.from(records.map((one) => JSON.stringify(one)).join('\n')))) {
+        const [row] = await database.query('SELECT FROM imports WHERE source = $1 AND position > 0', [name]);
+        if (row) throw new Error('The disk is gone.');
+        yield chunk;
+      }
+    };
+    await expect(importRecords(server, [], { name, bytes: stopped() })).rejects.toThrow('The disk is gone.');
+    const [row] = await database.query<{ id: string; report: string }>('SELECT * FROM imports WHERE source = $1', [
+      name,
+    ]);
+    const { id, report } = row ?? { id: '', report: '' };
+    await importRecords(server, [...records, { email: 'x' }], { name, report, admins: true });
+    expect(await eventsOf(id)).toEqual([
+      ['import.started', { admins: false, records: 0 }],
+      ['import.started', { admins: true, records: 500 }],
+      ['import.finished', { records: 701, made: 700, changed: 0, unchanged: 0, refused: 1 }],
+    ]);
+  });
+
+  it('with everybody that it made, administrators above all', async () => {
+    const [user, admin] = [person({ id: randomUUID() }), person({ id: randomUUID(), role: 'admin' })];
+    await importRecords(server, [user, admin, { email: 'x' }], { admins: true });
+    const made = (role: string) => [['account.created', { by: 'import', role, individual: true }]];
+    expect([await eventsOf(user.id), await eventsOf(admin.id)]).toEqual([made('user'), made('admin')]);
+  });
+
+  it('with every change, as if somebody had made it by hand', async () => {
+    const one = person({ id: randomUUID() });
+    const by = 'import';
+    const steps: [object, [string, object, string?][]][] = [
+      [{ email: `new-${one.email}` }, [['account.email_changed', { by }, `new-${one.email}`]]],
+      [{ password_hash: hash('another password') }, [['account.credentials_changed', { by }]]],
+      [{ disabled: true }, [['account.disabled', { by }]]],
+      [{ disabled: false }, [['account.enabled', { by }]]],
+      [{ role: 'admin' }, [['account.role_changed', { by, role: 'admin' }]]],
+      [{ publisher_reference: 'x' }, [['account.changed', { by, fields: ['publisher_reference'] }]]],
+    ];
+    await importRecords(server, [one]);
+    const expected: unknown[] = await eventsOf(one.id);
+    let record: object = one;
+    for (const [change, events] of steps) {
+      record = { ...record, ...change };
+      expect((await importRecords(server, [record], { admins: true })).refused).toEqual({});
+      expected.push(...events);
+      expect(await eventsOf(one.id)).toEqual(expected);
+    }
+  });
+
+  it('and nothing of a dry run', async () => {
+    const count = () => database.query('SELECT count(*) FROM audit_events');
+    const before = await count();
+    await importRecords(server, [person()], { isDryRun: true });
+    expect(await count()).toEqual(before);
+  });
 });
