@@ -35,6 +35,7 @@ import { AccountsForClientsIndexes1764000000033 } from './1764000000033-accounts
 import { TokenOriginsIndexes1764000000034 } from './1764000000034-token-origins-indexes.js';
 import { ImportIndexes1764000000035 } from './1764000000035-import-indexes.js';
 import { TokenResources1764000000036 } from './1764000000036-token-resources.js';
+import { ImportedTokens1764000000037 } from './1764000000037-imported-tokens.js';
 import { DeletedAccounts1764000000039 } from './1764000000039-deleted-accounts.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
@@ -75,5 +76,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   TokenOriginsIndexes1764000000034,
   ImportIndexes1764000000035,
   TokenResources1764000000036,
+  ImportedTokens1764000000037,
   DeletedAccounts1764000000039,
 ];

@@ -5,6 +5,7 @@ import { badFrontendToken } from '../access/refusals.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, invalidParams } from '../errors/api-error.js';
+import { isUuid } from '../http/validation.js';
 import type { TokenFilter, TokenHolder } from '../tokens/gateway-tokens.js';
 import type { TokenName, TokenRecord } from '../tokens/token-records.js';
 import { Callers } from '../tokens/callers.service.js';
@@ -72,7 +73,7 @@ export class ApiTokens {
 
   /** @throws ApiError `not_found`, in the document's words; of several calls at once, one succeeds */
   async revoke(holder: TokenHolder, revocation: Revocation, app: Frontend): Promise<TokenRecord> {
-    const name = this.nameOf(revocation);
+    const name = await this.nameOf(revocation);
     return orNotFound(
       name && (await this.tokens.revokeGateway(holder, name, this.auditing('token.revoked', app))),
       notRevoked,
@@ -105,9 +106,9 @@ export class ApiTokens {
     if (app && !(await this.callers.isGoodApp(tx, app))) throw badFrontendToken();
   }
 
-  private nameOf({ token_link, token }: Revocation): TokenName | undefined {
-    const name = this.tokens.nameOf('api', token ?? token_link ?? '');
-    return name?.by === (token === undefined ? 'id' : 'digest') ? name : undefined;
+  private async nameOf({ token_link: value, token }: Revocation): Promise<TokenName | undefined> {
+    if (token !== undefined) return this.tokens.nameOfSecret('api', token);
+    return isUuid(value) ? { kind: 'api', by: 'id', value } : undefined;
   }
 }
 

@@ -132,7 +132,8 @@ export class AppTokens {
 
   /** @throws ApiError `not_found`, also for somebody else's token */
   async get(caller: UserPrincipal, kind: Kind, name: string): Promise<TokenRecord> {
-    const record = orNotFound(await this.tokens.find(this.nameOf(kind, name), ownerFor(caller)), caller, name);
+    const tokenName = await this.nameOf(kind, name);
+    const record = orNotFound(await this.tokens.find(tokenName, ownerFor(caller)), caller, tokenName);
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
     return record;
   }
@@ -158,7 +159,7 @@ export class AppTokens {
    */
   async change(caller: UserPrincipal, kind: Kind, name: string, change: TokenChange): Promise<TokenRecord> {
     const owner = ownerFor(caller);
-    const tokenName = this.nameOf(kind, name);
+    const tokenName = await this.nameOf(kind, name);
     const notesExpiry = this.auditing('token.expiry_changed');
     const notesName = this.auditing('token.renamed');
     const inTransaction: InTransaction = async (tx, record, ended) => {
@@ -174,7 +175,7 @@ export class AppTokens {
     );
     if (changed) return changed;
     // Only finds out why the statement refused.
-    const { id } = orNotFound(await this.tokens.find(tokenName, owner), caller, name);
+    const { id } = orNotFound(await this.tokens.find(tokenName, owner), caller, tokenName);
     const longest = [caller.appTokenId, caller.userTokenId].includes(id)
       ? null
       : await this.tokens.longestLife(tokenName, owner);
@@ -184,13 +185,13 @@ export class AppTokens {
   /** @throws ApiError `not_found` */
   async remove(caller: UserPrincipal, kind: Kind, name: string, { cascade }: Cascade = {}): Promise<void> {
     const inTransaction = this.auditing('token.deleted');
-    const [tokenName, owner] = [this.nameOf(kind, name), ownerFor(caller)];
+    const [tokenName, owner] = [await this.nameOf(kind, name), ownerFor(caller)];
     const removed = await this.tokens.remove(caller, tokenName, owner, { cascade: cascade === 'true' }, inTransaction);
-    orNotFound(removed, caller, name);
+    orNotFound(removed, caller, tokenName);
   }
 
-  private nameOf(kind: Kind, name: string): TokenName {
-    const known = this.tokens.nameOf(kind, name);
+  private async nameOf(kind: Kind, name: string): Promise<TokenName> {
+    const known = await this.tokens.nameOf(kind, name);
     if (!known) throw notFound();
     return known;
   }
@@ -278,7 +279,8 @@ function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
 }
 
 /** @throws ApiError `not_found`. An admin sees all, so that there was nothing to reach. */
-function orNotFound<T>(value: T | undefined, { isAdmin }: UserPrincipal, name: string): T {
-  if (value === undefined) throw isAdmin ? notFound() : notYours(idIn(name));
+function orNotFound<T>(value: T | undefined, { isAdmin }: UserPrincipal, { by, value: name }: TokenName): T {
+  // A secret may look like an id.
+  if (value === undefined) throw isAdmin ? notFound() : notYours(by === 'id' ? idIn(String(name)) : undefined);
   return value;
 }

@@ -63,6 +63,7 @@ describe('Without any variable', () => {
       wayfReturnTtl: 600,
       auditRetention: 63_072_000,
       apiTokenHmacSecret: undefined,
+      apiTokenBcryptSalt: undefined,
       frontendAuth: 'app-token',
       signup: 'open',
       emailVerification: 'off',

@@ -69,6 +69,8 @@ export interface Config {
   auditRetention: number;
   /** With which gateways check API tokens before they ask: new ones end in an HMAC under it. Absent: they end without one. */
   apiTokenHmacSecret: string | undefined;
+  /** With which another service hashed the API tokens that are imported from it. */
+  apiTokenBcryptSalt: string | undefined;
   /** What the routes that issue API tokens require: an App-Token with the scope `frontend`, or nothing. */
   frontendAuth: 'app-token' | 'none';
   /** Who can create accounts: anyone; admins, with invitations; admins, without invitations. */
@@ -245,6 +247,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     wayfReturnTtl: values.WAYF_RETURN_TTL,
     auditRetention: values.AUDIT_RETENTION,
     apiTokenHmacSecret: values.API_TOKEN_HMAC_SECRET,
+    apiTokenBcryptSalt: values.API_TOKEN_BCRYPT_SALT,
     frontendAuth: values.FRONTEND_AUTH,
     signup: values.SIGNUP,
     emailVerification: values.EMAIL_VERIFICATION,

@@ -85,6 +85,8 @@ const mailAddress = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+const BCRYPT_SALT = /^\$2[aby]\$(?:0[4-9]|1\d|20)\$[./A-Za-z0-9]{22}$/;
+
 const NO_PATTERN = 'must begin with a random key, not with a pattern: `openssl rand -base64 48` makes one';
 
 /** An older key may be a pattern, so that one can be rotated away. */
@@ -146,6 +148,10 @@ export const variables = z.object({
   SIGNUP: z.enum(['open', 'invite', 'closed'], 'must be open, invite or closed').default('open'),
   EMAIL_VERIFICATION: z.enum(['off', 'required'], 'must be off or required').default('off'),
   API_TOKEN_HMAC_SECRET: z.string().max(1_024, 'must be at most 1024 characters').optional(),
+  API_TOKEN_BCRYPT_SALT: z
+    .string()
+    .regex(BCRYPT_SALT, 'must be a salt of bcrypt with its cost, such as $2a$10$ and 22 characters')
+    .optional(),
   FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
   LOGIN_FAILURE_WINDOW: seconds(900),

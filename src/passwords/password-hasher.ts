@@ -8,7 +8,7 @@ import { addressForLimits, siteOf } from '../http/client-address.js';
 import { PasswordBlocklist, type PasswordOwner } from './password-blocklist.service.js';
 import { FairLine, type Place } from './fair-line.js';
 import { HashingThreads } from './hashing-threads.js';
-import { markHash, newSalt, spellingOf, triesOf, USUAL, type StoredHash } from './password-hashes.js';
+import { costOf, markHash, newSalt, spellingOf, triesOf, USUAL, type StoredHash } from './password-hashes.js';
 
 /** Nobody waits longer for their turn, in milliseconds. */
 const PATIENCE = 3_000;
@@ -70,6 +70,18 @@ export class PasswordHasher implements OnApplicationShutdown {
     const spelling = spellingOf(password);
     return this.queued({ place: currentPlace(), work, times: 1 }, async () =>
       markHash(await this.timed(work, () => this.threads.hash(spelling.text, newSalt(work.cost))), spelling),
+    );
+  }
+
+  /**
+   * What another service has made of a text, by which that is found. Not for passwords.
+   *
+   * @throws ApiError `unavailable` when too many are waiting
+   */
+  withSalt(text: string, salt: string): Promise<string> {
+    const work: Work = { scheme: 'bcrypt', kind: salt.slice(0, 7), cost: costOf(salt) ?? this.config.bcryptCost };
+    return this.queued({ place: currentPlace(), work, times: 1 }, () =>
+      this.timed(work, () => this.threads.hash(text, salt)),
     );
   }
 

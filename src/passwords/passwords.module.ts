@@ -3,6 +3,8 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { KnownAddressEntity } from './known-addresses.entity.js';
 import { MailModule } from '../mail/mail.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { ForeignKeyHashing } from './foreign-key-hashing.service.js';
 import { InitialPasswords } from './initial-passwords.service.js';
 import { PasswordBlocklist } from './password-blocklist.service.js';
 import { PasswordChangeEntity } from './password-changes.entity.js';
@@ -20,8 +22,10 @@ import { SignInFailureEntity } from './sign-in-failures.entity.js';
     TypeOrmModule.forFeature([KnownAddressEntity, PasswordChangeEntity, SignInFailureEntity]),
     AccountsModule,
     MailModule,
+    TokensModule,
   ],
   providers: [
+    ForeignKeyHashing,
     InitialPasswords,
     PasswordBlocklist,
     PasswordChecks,

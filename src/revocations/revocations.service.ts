@@ -20,6 +20,8 @@ import { OneDatabase } from './one-database.js';
 export type RevocationTag =
   /** The keys that sign session JWTs. */
   | 'signing keys'
+  /** Whether tokens are stored that another service has made. */
+  | 'foreign tokens'
   | `account ${string}`
   | `session ${string}`
   | `token ${string}`

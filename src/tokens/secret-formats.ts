@@ -43,7 +43,7 @@ export const apiSecret: SecretFormat = {
 };
 
 /** HMAC-SHA1 in base32hex (RFC 4648 section 7, lower case): 160 bits in 32 characters. */
-function hmac(text: string, secret: string): string {
+export function hmac(text: string, secret: string): string {
   const bits = [...createHmac('sha1', secret).update(text).digest()].map((byte) => byte.toString(2).padStart(8, '0'));
   return (bits.join('').match(/.{5}/g) ?? []).map((five) => parseInt(five, 2).toString(32)).join('');
 }

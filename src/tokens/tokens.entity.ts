@@ -28,6 +28,8 @@ const KINDS = Object.keys(TOKEN_KINDS).map((kind) => `'${kind}'`);
 @Index('tokens_ended_idx', { synchronize: false })
 @Index('tokens_app_token_id_idx', { synchronize: false })
 @Index('tokens_service_idx', { synchronize: false })
+@Index('tokens_foreign_hash_key', { synchronize: false })
+@Index('tokens_foreign_idx', { synchronize: false })
 export class TokenEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -133,4 +135,15 @@ export class TokenEntity {
   /** Accurate to a few seconds. */
   @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
   lastUsedAt!: Date | null;
+
+  /** Whether another service has made it, so that its secret may have any form. */
+  @Column({ name: 'is_foreign', type: 'boolean', default: false })
+  isForeign!: boolean;
+
+  /**
+   * What another service kept of its secret (see `foreign-keys.ts`), until that is shown. Nobody has a secret with the digest
+   * until then.
+   */
+  @Column({ name: 'foreign_hash', type: 'text', nullable: true })
+  foreignHash!: string | null;
 }

@@ -3,6 +3,8 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Callers } from './callers.service.js';
 import { ClientTokenStore } from './client-tokens.store.js';
 import { TokenEntity } from './tokens.entity.js';
+import { ForeignTokenStore } from './foreign-tokens.store.js';
+import { ForeignTokens } from './foreign-tokens.service.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { GotThroughStore } from './got-through.store.js';
 import { NewTokenStore } from './new-tokens.store.js';
@@ -23,10 +25,12 @@ import { VerifiedTokenStore } from './verified-tokens.store.js';
     GatewayTokenStore,
     ClientTokenStore,
     GotThroughStore,
+    ForeignTokenStore,
+    ForeignTokens,
     TokenLastUsed,
     Callers,
     Tokens,
   ],
-  exports: [Callers, TokenIssuer, Tokens],
+  exports: [Callers, ForeignTokens, TokenIssuer, Tokens],
 })
 export class TokensModule {}

@@ -6,15 +6,16 @@ import { CONFIG, type Config } from '../config/config.js';
 import type { Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { pageOf, type Page } from '../http/cursor.js';
-import type { MaybePromise } from '../http/maybe-promise.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
-import { VerifiedCache } from '../revocations/verified-cache.js';
+import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
 import { ClientTokenStore, type IntrospectedToken } from './client-tokens.store.js';
 import { digestOf } from './digest.js';
 import type { TokenFilter, TokenHolder } from './gateway-tokens.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
+import { ForeignTokens } from './foreign-tokens.service.js';
 import { GotThroughStore } from './got-through.store.js';
 import { oldestOf, TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import type { Owner, TokenName, TokenRecord } from './token-records.js';
@@ -53,6 +54,7 @@ export class Tokens implements OnModuleInit {
     private readonly gateway: GatewayTokenStore,
     private readonly clients: ClientTokenStore,
     private readonly through: GotThroughStore,
+    private readonly foreign: ForeignTokens,
     private readonly callers: Callers,
     private readonly uses: TokenLastUsed,
     private readonly revocations: Revocations,
@@ -80,25 +82,45 @@ export class Tokens implements OnModuleInit {
     const key = `${kind} ${hash('sha256', secret, 'base64')}`;
     const known = this.verified.known(key);
     if (known) this.uses.touch(known.id);
-    else if (TOKEN_KINDS[kind].format.recognises(secret)) return this.lookUp(kind, key, digestOf(secret));
+    else if (TOKEN_KINDS[kind].format.recognises(secret)) return this.lookUp(key, this.finding(kind, secret));
+    else return this.checkForeign(kind, key, secret);
     return known;
   }
 
-  private async lookUp(kind: TokenKind, key: string, digest: Buffer): Promise<VerifiedToken | undefined> {
-    const token = await this.verified.get(key, () => this.found.findGood(kind, digest, oldestOf(this.config, kind)));
+  private checkForeign(kind: TokenKind, key: string, secret: string): MaybePromise<VerifiedToken | undefined> {
+    const find = () => this.foreign.find(kind, secret, this.finding(kind, secret));
+    return after(this.foreign.mayBe(kind), (mayBe) => (mayBe ? this.lookUp(key, find) : undefined));
+  }
+
+  private finding(kind: TokenKind, secret: string) {
+    return () => this.found.findGood(kind, digestOf(secret), oldestOf(this.config, kind));
+  }
+
+  private async lookUp(
+    key: string,
+    find: () => Promise<Verified<VerifiedToken> | undefined>,
+  ): Promise<VerifiedToken | undefined> {
+    const token = await this.verified.get(key, find);
     if (token) this.uses.touch(token.id);
     return token;
   }
 
   /** Why a secret of this kind was refused. @returns the id of its token, if that has been revoked and is still stored */
   async findRevoked(kind: TokenKind, secret: string): Promise<string | undefined> {
-    return TOKEN_KINDS[kind].format.recognises(secret) ? this.found.findRevoked(kind, digestOf(secret)) : undefined;
+    const mayBe = TOKEN_KINDS[kind].format.recognises(secret) || (await this.foreign.mayBe(kind));
+    return mayBe ? this.found.findRevoked(kind, digestOf(secret)) : undefined;
+  }
+
+  /** @returns undefined for what can be no secret of the kind */
+  async nameOfSecret(kind: TokenKind, text: string): Promise<TokenName | undefined> {
+    const isOurs = TOKEN_KINDS[kind].format.recognises(text);
+    const isSecret = isOurs || ((await this.foreign.mayBe(kind)) && (await this.foreign.has(kind, text)));
+    return isSecret ? { kind, by: 'digest', value: digestOf(text) } : undefined;
   }
 
   /** @param text a secret of the kind, or the id of a token. @returns undefined when it can be neither */
-  nameOf(kind: TokenKind, text: string): TokenName | undefined {
-    if (TOKEN_KINDS[kind].format.recognises(text)) return { kind, by: 'digest', value: digestOf(text) };
-    return isUuid(text) ? { kind, by: 'id', value: text } : undefined;
+  async nameOf(kind: TokenKind, text: string): Promise<TokenName | undefined> {
+    return (await this.nameOfSecret(kind, text)) ?? (isUuid(text) ? { kind, by: 'id', value: text } : undefined);
   }
 
   find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
@@ -162,8 +184,9 @@ export class Tokens implements OnModuleInit {
 
   /** @returns the description of a token of any kind, if it is good */
   async introspect(secret: string): Promise<IntrospectedToken | undefined> {
-    const known = Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret));
-    return known ? this.clients.introspect(digestOf(secret), oldestOf(this.config, 'user')) : undefined;
+    const find = () => this.clients.introspect(digestOf(secret), oldestOf(this.config, 'user'));
+    if (Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret))) return find();
+    return (await this.foreign.mayBeAny()) ? this.foreign.find(undefined, secret, find) : undefined;
   }
 
   /**
@@ -184,8 +207,8 @@ export class Tokens implements OnModuleInit {
 
   /** Revokes a token of the client; others are ignored. */
   async revokeOwn(clientId: string, secret: string, inTransaction: InTransaction): Promise<void> {
-    const name = this.nameOf('oauth', secret);
-    if (name?.by === 'digest') await this.change((tx) => this.clients.revoke(tx, clientId, name), inTransaction);
+    const name = await this.nameOfSecret('oauth', secret);
+    if (name) await this.change((tx) => this.clients.revoke(tx, clientId, name), inTransaction);
   }
 
   listGateway(holder: TokenHolder, filter: TokenFilter): Promise<TokenRecord[]> {
