@@ -55,6 +55,7 @@ export const AUDIT_KINDS = [
   'signing_key.published',
   'signing_key.revoked',
   'token.all_revoked',
+  'token.changed',
   'token.deleted',
   'token.described',
   'token.expiry_changed',

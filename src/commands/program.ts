@@ -122,7 +122,7 @@ function addImport(program: Command): void {
     );
 }
 
-const RECORD_TYPES = ['account', 'organisation'];
+const RECORD_TYPES = ['account', 'organisation', 'client', 'app_token', 'user_token', 'api_token'];
 
 function addExport(program: Command): void {
   program

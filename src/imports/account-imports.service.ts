@@ -10,6 +10,8 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { AccountImportStore, type NewAccountRow, type StoredAccount } from './account-imports.store.js';
 import {
   CHANGED_HERE,
+  MADE_MEANWHILE,
+  NEEDS_ADMINS,
   NOT_IMPORTED,
   refused,
   TAKEN,
@@ -23,9 +25,7 @@ import type { Problems } from './fields.js';
 import { ImportOrigins } from './origins.service.js';
 import type { AccountRecord } from './records.js';
 
-type AccountEntry = Entry;
-
-const NEEDS_ADMINS = 'is an administrator, and no import makes or changes those unless it is told to (--admins)';
+type AccountEntry = Entry<AccountRecord>;
 
 const DELETED = 'was that of an account that has been deleted';
 
@@ -80,9 +80,7 @@ export class AccountImports {
     const made = await this.store.insert(tx, fresh);
     await this.audit.recordAll(tx, fresh.filter(({ id }) => made.has(id)).map(creationOf));
     for (const { id, line } of fresh) {
-      outcomes.push(
-        made.has(id) ? { line, as: 'made', id } : refused(line, { record: 'was made by somebody else just now' }),
-      );
+      outcomes.push(made.has(id) ? { line, as: 'made', id } : refused(line, { record: MADE_MEANWHILE }));
     }
     return outcomes.sort((one, other) => one.line - other.line);
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { foldEmail } from '../emails/email-address.js';
-import { refused, type Entry, type Outcome } from './outcomes.js';
+import type { Problems } from './fields.js';
+import { refused, TAKEN, type Entry, type Outcome } from './outcomes.js';
 
 /**
  * What a dry run would have made, as its batches are rolled back: so that what comes later in the file is told as it would be.
@@ -14,9 +15,10 @@ export class DryRun {
     const fresh: Entry[] = [];
     const repeated: Outcome[] = [];
     for (const entry of entries) {
-      const { own, emails } = keysOf(entry);
+      const { own, others } = keysOf(entry);
+      const taken = others.filter(({ key }) => this.made.has(key)).map(({ field }) => [field, TAKEN]);
       if (own.some((key) => this.made.has(key))) repeated.push({ line: entry.line, as: 'changed', id: '' });
-      else if (emails.some((key) => this.made.has(key))) repeated.push(refused(entry.line, { email: 'is taken' }));
+      else if (taken.length > 0) repeated.push(refused(entry.line, Object.fromEntries(taken) as Problems));
       else fresh.push(entry);
     }
     return { fresh, repeated };
@@ -26,17 +28,33 @@ export class DryRun {
     const made = new Set(outcomes.filter(({ as }) => as === 'made').map(({ line }) => line));
     for (const entry of entries) {
       if (!made.has(entry.line)) continue;
-      const { own, emails } = keysOf(entry);
-      for (const key of [...own, ...emails]) this.made.add(key);
+      const { own, others } = keysOf(entry);
+      for (const key of [...own, ...others.map(({ key }) => key)]) this.made.add(key);
     }
   }
+
+  /** Whether an account would have been made with this id, legacy id or email. */
+  readonly hasAccount = (reference: string): boolean =>
+    this.made.has(reference.includes('@') ? `email ${foldEmail(reference)}` : `account ${reference}`);
 }
 
-function keysOf({ record }: Entry): { own: string[]; emails: string[] } {
+/** By what a record is known again, and what only one can have. */
+interface Keys {
+  own: string[];
+  others: { field: string; key: string }[];
+}
+
+function keysOf({ record }: Entry): Keys {
   const id = (type: string, value: string | undefined) => (value === undefined ? [] : [`${type} ${value}`]);
+  if (record.type === 'client') return { own: id('client', record.id), others: [] };
+  if (record.type === 'token') {
+    const others = id('token', record.id).map((key) => ({ field: 'id', key }));
+    return { own: id('secret', record.hash ?? record.digest), others };
+  }
   const own = [...id('account', record.id), ...id('account', record.legacyId)];
-  const email = record.email === undefined ? [] : [`email ${foldEmail(record.email)}`];
-  return own.length > 0 ? { own, emails: email } : { own: [...email, ...id('name', record.name)], emails: [] };
+  const email = id('email', record.email === undefined ? undefined : foldEmail(record.email));
+  if (own.length === 0) return { own: [...email, ...id('name', record.name)], others: [] };
+  return { own, others: email.map((key) => ({ field: 'email', key })) };
 }
 
 /** A set of texts as numbers of 53 bits, in eight to sixteen bytes each. */

@@ -74,6 +74,10 @@ export class Fields {
     );
   }
 
+  has(name: string): boolean {
+    return this.left.has(name);
+  }
+
   take<T>(name: string, read: (value: unknown) => Read<T>): T | undefined {
     const value = this.left.get(name);
     if (!this.left.delete(name)) return undefined;
@@ -89,7 +93,7 @@ export class Fields {
 
   /** Whether nothing is wrong; whatever was not taken is not known. */
   areGood(): boolean {
-    for (const name of this.left.keys()) this.problems[name.slice(0, 100)] = 'is not a known field';
+    for (const name of this.left.keys()) this.problems[name.slice(0, 100)] ??= 'is not a known field';
     return Object.keys(this.problems).length === 0;
   }
 }

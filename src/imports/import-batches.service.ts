@@ -6,7 +6,16 @@ import { sql } from '../database/sql.js';
 import { isBadData } from '../errors/database-errors.js';
 import { AccountImports } from './account-imports.service.js';
 import { refused, type Entry, type ImportOptions, type Outcome } from './outcomes.js';
-import { RecordReader, type ImportRecord, type RecordType } from './records.js';
+import { ClientImports } from './client-imports.service.js';
+import {
+  RecordReader,
+  type AccountRecord,
+  type ClientRecord,
+  type ImportRecord,
+  type RecordType,
+  type TokenRecord,
+} from './records.js';
+import { TokenImports } from './token-imports.service.js';
 
 /** A record as it was given. */
 export interface GivenRecord {
@@ -20,11 +29,14 @@ export class ImportBatches {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly accounts: AccountImports,
+    private readonly clients: ClientImports,
+    private readonly tokens: TokenImports,
   ) {}
 
   /** @param usual what a record is that does not say it */
   reader(usual?: RecordType): RecordReader {
-    return new RecordReader({ bcryptCost: this.config.bcryptCost }, usual);
+    const { bcryptCost, apiTokenBcryptSalt } = this.config;
+    return new RecordReader({ bcryptCost, apiTokenBcryptSalt }, usual);
   }
 
   /**
@@ -44,10 +56,19 @@ export class ImportBatches {
     return outcomes;
   }
 
-  private runTogether(tx: EntityManager, entries: Entry[], options: ImportOptions): Promise<Outcome[]> {
-    return this.accounts.run(tx, entries, options);
+  /** Accounts, then clients, then tokens: what belongs to an account needs it, and locks are taken in this order. */
+  private async runTogether(tx: EntityManager, entries: Entry[], options: ImportOptions): Promise<Outcome[]> {
+    const outcomes = [
+      ...(await this.accounts.run(tx, ofType<AccountRecord>(entries, 'account'), options)),
+      ...(await this.clients.run(tx, ofType<ClientRecord>(entries, 'client'), options)),
+      ...(await this.tokens.run(tx, ofType<TokenRecord>(entries, 'token'), options)),
+    ];
+    return outcomes.sort((one, other) => one.line - other.line);
   }
 }
+
+const ofType = <Record extends ImportRecord>(entries: Entry[], type: Record['type']) =>
+  entries.filter(({ record }) => record.type === type) as Entry<Record>[];
 
 /** @returns undefined when PostgreSQL does not take what is to be stored: then nothing of it is */
 async function unlessBadData<T>(tx: EntityManager, work: () => Promise<T>): Promise<T | undefined> {

@@ -146,7 +146,7 @@ export class Imports {
     };
     if (dryRun) {
       const imported = await undone(
-        (tx) => this.batches.run(tx, fresh, source),
+        (tx) => this.batches.run(tx, fresh, { ...source, wouldHave: dryRun.hasAccount }),
         (work) => this.revocations.transaction(work),
       );
       dryRun.note(fresh, imported);

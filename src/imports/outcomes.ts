@@ -19,12 +19,17 @@ export const refused = (line: number, errors: Problems): Outcome => ({ line, as:
 
 export const TAKEN = 'is taken';
 export const NOT_IMPORTED = 'is that of a row which no import has made';
+export const NEEDS_ADMINS = 'is an administrator, and no import makes or changes those unless it is told to (--admins)';
+export const DELETED_HERE = 'has been deleted here since it was imported';
+export const MADE_MEANWHILE = 'was made by somebody else just now';
 export const CHANGED_HERE = 'has been changed here since it was imported';
 
 /** How an import is to be done. */
 export interface ImportOptions {
   /** Whether it may make administrators. */
   admins: boolean;
+  /** Of a dry run: whether it would have made an account that is referred to so. */
+  wouldHave?: (account: string) => boolean;
 }
 
 /**

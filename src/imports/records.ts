@@ -1,9 +1,11 @@
 import type { Role } from '../accounts/accounts.entity.js';
 import { readDomainList, readNetworkList, type ListReading } from '../accounts/institution-lists.js';
 import { readEmail } from '../emails/email-address.js';
-import { isUuid, problemOfName } from '../http/validation.js';
 import { readImportedHash } from '../passwords/password-hashes.js';
-import { choice, Fields, flag, text, time, type Problems, type Read } from './fields.js';
+import { readClient, type ClientRecord } from './client-reading.js';
+import { choice, Fields, flag, time, type Problems, type Read } from './fields.js';
+import { accountId, isLegacyId, known, legacyId, line, momentOf, name, reading } from './readings.js';
+import { readToken, type TokenRecord } from './token-reading.js';
 
 /** A person or an organisation. Absent fields are not known, and stay as they are. */
 export interface AccountRecord {
@@ -24,18 +26,19 @@ export interface AccountRecord {
   disabledAt?: string | null;
 }
 
-export type ImportRecord = AccountRecord;
+export type { ClientRecord, TokenRecord };
+export type ImportRecord = AccountRecord | ClientRecord | TokenRecord;
 
 /** What a record may be called. */
-export const RECORD_TYPES = ['account', 'organisation'] as const;
+export const RECORD_TYPES = ['account', 'organisation', 'client', 'app_token', 'user_token', 'api_token'] as const;
 export type RecordType = (typeof RECORD_TYPES)[number];
 
 /** What an import goes by, beside the records. */
 export interface ReadingRules {
   bcryptCost: number;
+  /** API_TOKEN_BCRYPT_SALT */
+  apiTokenBcryptSalt: string | undefined;
 }
-
-const LEGACY_ID = /^[0-9a-f]{24}$/i;
 
 /** Reads a record, and says everything that is wrong with it. */
 export class RecordReader {
@@ -52,11 +55,27 @@ export class RecordReader {
     const fields = new Fields(value as Record<string, unknown>, isCsv);
     const type = fields.take('type', choice(RECORD_TYPES)) ?? this.usual;
     if (fields.problems.type !== undefined) return { problems: fields.problems };
-    const record = this.account(type, fields);
+    const record = this.readAs(type, fields);
     return fields.areGood() ? { record } : { problems: fields.problems };
   }
 
-  private account(type: RecordType, fields: Fields): AccountRecord {
+  private readAs(type: RecordType, fields: Fields): ImportRecord {
+    switch (type) {
+      case 'account':
+      case 'organisation':
+        return this.account(type, fields);
+      case 'client':
+        return readClient(fields, this.rules);
+      case 'app_token':
+        return readToken('app', fields, this.rules);
+      case 'user_token':
+        return readToken('user', fields, this.rules);
+      case 'api_token':
+        return readToken('api', fields, this.rules);
+    }
+  }
+
+  private account(type: 'account' | 'organisation', fields: Fields): AccountRecord {
     const individual = type === 'account' ? (fields.take('individual', flag) ?? true) : false;
     const verified = fields.take('email_verified', flag);
     const verifiedAt = fields.take('email_verified_at', time);
@@ -65,7 +84,7 @@ export class RecordReader {
       individual,
       ...idsOf(fields),
       email: fields.take('email', reading(readEmail)),
-      emailVerifiedAt: verifiedAt ?? (verified ? 'now' : undefined),
+      emailVerifiedAt: momentOf(verifiedAt, verified),
       passwordHash: fields.take(
         'password_hash',
         reading((hash) => readImportedHash(hash, this.rules.bcryptCost)),
@@ -88,7 +107,7 @@ export class RecordReader {
 function idsOf(fields: Fields): { id: string | undefined; legacyId: string | undefined } {
   const given = fields.take('id', accountId);
   const legacy = fields.take('legacy_id', legacyId);
-  const isLegacy = given !== undefined && LEGACY_ID.test(given);
+  const isLegacy = isLegacyId(given);
   return { id: isLegacy ? undefined : given, legacyId: legacy ?? (isLegacy ? given : undefined) };
 }
 
@@ -107,36 +126,3 @@ function disabledAt(fields: Fields): string | null | undefined {
   if (disabled === undefined) return at;
   return disabled ? (at ?? 'now') : null;
 }
-
-/** Without those that are undefined. */
-function known<T extends object>(record: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as never;
-}
-
-/** Of a value that must be a text. */
-const reading =
-  (read: (value: string) => { value: string } | { problem: string }) =>
-  (value: unknown): Read<string> =>
-    typeof value === 'string' ? read(value) : { problem: 'must be a string' };
-
-const accountId = (value: unknown): Read<string> =>
-  isUuid(value) || (typeof value === 'string' && LEGACY_ID.test(value))
-    ? { value: value.toLowerCase() }
-    : { problem: 'must be a UUID or 24 hexadecimal characters' };
-
-const legacyId = (value: unknown): Read<string> =>
-  typeof value === 'string' && LEGACY_ID.test(value)
-    ? { value: value.toLowerCase() }
-    : { problem: 'must be 24 hexadecimal characters' };
-
-function name(value: unknown): Read<string> {
-  const problem = problemOfName(value);
-  return problem === undefined ? { value: (value as string).normalize('NFC').trim() } : { problem };
-}
-
-const line =
-  (most: number) =>
-  (value: unknown): Read<string> => {
-    const read = text(most)(value);
-    return 'value' in read && /\p{Cc}/u.test(read.value) ? { problem: 'must be one line' } : read;
-  };

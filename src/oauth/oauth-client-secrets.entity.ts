@@ -38,4 +38,8 @@ export class OauthClientSecretEntity {
   /** Accurate to about a minute. */
   @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
   lastUsedAt!: Date | null;
+
+  /** What another service kept of the secret, until that is shown. Nobody has a secret with the digest until then. */
+  @Column({ name: 'foreign_hash', type: 'text', nullable: true })
+  foreignHash!: string | null;
 }

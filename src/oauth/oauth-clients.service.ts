@@ -9,6 +9,8 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { isUuid } from '../http/validation.js';
+import { PasswordHasher } from '../passwords/password-hasher.js';
+import { readHash } from '../passwords/password-hashes.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { addressForLimits } from '../http/client-address.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
@@ -22,6 +24,7 @@ import {
   OauthClientStore,
   type ClientChange,
   type ClientRecord,
+  type ClientSecret,
   type LockedClient,
   type Maker,
 } from './oauth-clients.store.js';
@@ -48,6 +51,7 @@ export class OauthClients {
     private readonly store: OauthClientStore,
     private readonly callers: Callers,
     private readonly tokens: Tokens,
+    private readonly hasher: PasswordHasher,
     private readonly limits: Limits,
     private readonly audit: AuditLog,
     private readonly revocations: Revocations,
@@ -64,7 +68,7 @@ export class OauthClients {
     if (!isClientId(id)) return undefined;
     const digest = digestOf(secret);
     const client = await this.verified.get(`${id} ${digest.toString('base64')}`, () =>
-      this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, digest)),
+      this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, secret)),
     );
     if (!client) {
       // An unknown id may be a secret that was sent in the wrong place.
@@ -228,14 +232,27 @@ export class OauthClients {
     return client;
   }
 
-  private async findBySecret(id: string, digest: Buffer): Promise<Verified<AuthenticatedClient> | undefined> {
+  private async findBySecret(id: string, shown: string): Promise<Verified<AuthenticatedClient> | undefined> {
     const secrets = await this.store.secretsOf(id);
-    const match = secrets.find((secret) => timingSafeEqual(secret.digest, digest));
+    const digest = digestOf(shown);
+    const match =
+      secrets.find((secret) => timingSafeEqual(secret.digest, digest)) ?? (await this.findForeign(secrets, shown));
     if (!match) return undefined;
     const { clientId, scopes, secretId, ownerId, lineageTags, expiresIn } = match;
     await this.store.noteUse(secretId);
     const tags: RevocationTag[] = [`client ${clientId}`, ...(ownerId === null ? [] : [`account ${ownerId}` as const])];
     return { value: { clientId, scopes, secretId }, tags: [...tags, ...(lineageTags ?? [])], expiresIn };
+  }
+
+  /** Finds a secret of which only the hash of another service is known, and keeps its digest from then on. */
+  private async findForeign(secrets: ClientSecret[], shown: string): Promise<ClientSecret | undefined> {
+    for (const secret of secrets) {
+      const hash = secret.foreignHash === null ? undefined : readHash(secret.foreignHash);
+      if (!hash || !(await this.hasher.matches(shown, hash))) continue;
+      await this.store.renewSecret(secret, { digest: digestOf(shown), hint: hintOf(shown) });
+      return secret;
+    }
+    return undefined;
   }
 
   private limitsFor(id: string, address: string): Limit[] {

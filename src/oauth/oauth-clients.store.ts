@@ -34,6 +34,8 @@ export interface ClientSecret {
   ownerId: string | null;
   secretId: string;
   digest: Buffer;
+  /** What another service kept of it, until it is shown here; then there is no digest yet. */
+  foreignHash: string | null;
   /** Of what the client or the secret was made with; null: nobody acted for somebody else. */
   lineageTags: RevocationTag[] | null;
   /** In seconds. */
@@ -79,7 +81,7 @@ export class OauthClientStore {
   secretsOf(clientId: string): Promise<ClientSecret[]> {
     return sql<ClientSecret>(
       this.manager,
-      `SELECT c.id AS "clientId", c.scopes, c.account_id AS "ownerId", s.id AS "secretId", s.digest,
+      `SELECT c.id AS "clientId", c.scopes, c.account_id AS "ownerId", s.id AS "secretId", s.digest, s.foreign_hash AS "foreignHash",
          ${tagsOfLineage(LINEAGE)} AS "lineageTags",
          extract(epoch FROM ${endOfLineage(LINEAGE)} - now())::float8 AS "expiresIn"
        FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id
@@ -99,6 +101,19 @@ export class OauthClientStore {
       `UPDATE oauth_client_secrets SET last_used_at = now()
        WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
       [secretId],
+    );
+  }
+
+  /** Stores the digest of a secret instead of what another service kept of it. */
+  async renewSecret(
+    { secretId, foreignHash }: ClientSecret,
+    { digest, hint }: { digest: Buffer; hint: string },
+  ): Promise<void> {
+    await sql(
+      this.manager,
+      `UPDATE oauth_client_secrets SET digest = $3, hint = $4, foreign_hash = NULL
+       WHERE id = $1 AND foreign_hash = $2 RETURNING id`,
+      [secretId, foreignHash, digest, hint],
     );
   }
 

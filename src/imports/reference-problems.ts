@@ -1,0 +1,13 @@
+import type { Referred } from './account-references.store.js';
+
+/** @returns why an account cannot be referred to; undefined: it can, or none is */
+export function problemOfReference(
+  reference: string | undefined,
+  accounts: Map<string, Referred | 'several'>,
+): string | undefined {
+  if (reference === undefined) return undefined;
+  const account = accounts.get(reference);
+  if (!account) return 'is no account that is here: import it first';
+  if (account === 'several') return 'is the email of several accounts';
+  return account.isDisabled ? 'is disabled' : undefined;
+}
