@@ -122,7 +122,7 @@ describe('A record that cannot be imported is refused alone, with its line and e
       4: { record: 'must be an object' },
       5: { record: 'must be an object' },
       6: { record: 'is not JSON' },
-      9: { type: 'must be account or organisation' },
+      9: { type: 'must be account or organisation or client or app_token or user_token or api_token' },
       10: { email: 'is required for a person' },
       11: {
         name: 'must be one line of text',
