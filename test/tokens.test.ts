@@ -6,6 +6,7 @@ import { migrations } from '../migrations/index.js';
 import { SWEEP_LOCK } from '../src/database/locks.js';
 import { migrationDataSource } from '../src/database/migrate.js';
 import { Sweeper } from '../src/database/sweeper.service.js';
+import { ForeignTokenStore } from '../src/tokens/foreign-tokens.store.js';
 import { TokenLastUsed } from '../src/tokens/token-last-used.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { waiting, whileLocked } from './support/locks.js';
@@ -380,8 +381,10 @@ describe('With a million tokens stored', () => {
     const found = sent.filter(
       ({ text }) =>
         new RegExp(`^\\s*(WITH|SELECT|UPDATE|DELETE)[^]*\\b${table}\\b`).test(text) &&
-        // Whether the caller's own tokens are alive.
-        !/^(SELECT (u.id FROM tokens u|t.id FROM tokens t LEFT JOIN oauth_clients)|WITH held AS)\b/.test(text),
+        // Whether the caller's own tokens are alive, and whether an import has made any.
+        !/^\s*(SELECT (u.id FROM tokens u|t.id FROM tokens t LEFT JOIN oauth_clients|ARRAY\(SELECT k)|WITH held AS)\b/.test(
+          text,
+        ),
     );
     expect(found).toHaveLength(1);
     return found[0] ?? { text: '', values: [] };
@@ -452,7 +455,7 @@ describe('With a million tokens stored', () => {
          (SELECT count(*) FROM pg_index WHERE indrelid = 'tokens'::regclass)::int AS indexes`,
     );
     expect(row?.tokens).toBeGreaterThanOrEqual(1_000_000);
-    expect(row?.indexes).toBe(10);
+    expect(row?.indexes).toBe(12);
   });
 
   it.each(['force_custom_plan', 'force_generic_plan'])('a check finds its token by the digest (%s)', async (mode) => {
@@ -617,4 +620,24 @@ describe('With a million tokens stored', () => {
     expect([sequential, indexes]).toEqual([[], ['tokens_ended_idx']]);
     expect(rows).toBeLessThanOrEqual(1_000);
   });
+
+  it.each([0, 3, 20_000])(
+    'whether %d of them are of another service is told by indexes',
+    async (count) => {
+      await database.query(
+        `UPDATE tokens SET is_foreign = true, foreign_hash = CASE WHEN kind = 'api' THEN id::text END
+       WHERE id IN (SELECT id FROM tokens WHERE kind <> 'oauth' ORDER BY created_at LIMIT $1)`,
+        [count],
+      );
+      await database.query('ANALYZE tokens');
+      const [statement] = await statements.allDuring(() => server.app.get(ForeignTokenStore).stored());
+      const { sequential, indexes, rows } = await read(statement ?? { text: '', values: [] });
+      expect(sequential).toEqual([]);
+      expect(new Set(indexes)).toEqual(new Set(['tokens_foreign_idx', 'tokens_foreign_hash_key']));
+      // A value that it is asked about counts too.
+      expect(rows).toBeLessThan(20);
+      await database.query('UPDATE tokens SET is_foreign = false, foreign_hash = NULL WHERE is_foreign');
+    },
+    60_000,
+  );
 });

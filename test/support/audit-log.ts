@@ -60,6 +60,7 @@ const SHOWN_ELSEWHERE: AuditKind[] = [
   'signing_key.deleted',
   'signing_key.published',
   'signing_key.revoked',
+  'token.changed',
   'token.introspected',
 ];
 
