@@ -37,13 +37,14 @@ export type EventRow = Record<string, unknown>;
  *
  * @param rows an SQL function that gives records from {@link EventRow}s in JSON
  * @param options.subject an SQL expression, instead of the rows' own
+ * @param options.details another one
  * @param options.among more of the FROM clause, and a condition
  */
-export function insertFrom(rows: string, { subject = 'r.subject', among = '' } = {}): string {
+export function insertFrom(rows: string, { subject = 'r.subject', details = 'r.details', among = '' } = {}): string {
   return `
     INSERT INTO audit_events (kind, subject, outcome, actor_id, client_id, app_token_id, on_behalf_of, details, address,
       request_id)
-    SELECT r.kind, ${subject}, r.outcome, r.actor_id, r.client_id, r.app_token_id, r.on_behalf_of, r.details, r.address,
+    SELECT r.kind, ${subject}, r.outcome, r.actor_id, r.client_id, r.app_token_id, r.on_behalf_of, ${details}, r.address,
       r.request_id
     FROM ${rows} AS r (kind text, subject text, outcome text, actor_id uuid, client_id text, app_token_id uuid,
       on_behalf_of uuid, details jsonb, address text, request_id text) ${among}`;

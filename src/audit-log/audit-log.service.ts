@@ -102,6 +102,11 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     }
   }
 
+  /** The event of an act, for a statement that does the act and notes it. See {@link insertFrom}. */
+  rowOf(entry: AuditEntry): EventRow {
+    return this.store.rowOf(eventOf(entry));
+  }
+
   /** Like {@link recordAlone}, for a statement that inserts the event itself, if it finds that there was a failure. */
   expectFailure(entry: AuditEntry): ExpectedFailure {
     const event = eventOf(entry);

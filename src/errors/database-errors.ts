@@ -51,12 +51,6 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return cause?.code === '23505' && cause.constraint === constraint;
 }
 
-/** Whether a statement failed because the row that the named foreign key refers to does not exist (any more). */
-export function isForeignKeyViolation(error: unknown, constraint: string): boolean {
-  const cause = driverError(error);
-  return cause?.code === '23503' && cause.constraint === constraint;
-}
-
 /** Whether a transaction failed because of what others did at the same time, and may succeed the next time. */
 export function isConflict(error: unknown): boolean {
   // serialization_failure, deadlock_detected, lock_not_available, unique_violation

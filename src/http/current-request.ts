@@ -39,6 +39,9 @@ export async function noteAct(tx: EntityManager): Promise<void> {
   await currentRequest()?.beforeCommit?.(tx);
 }
 
+/** Whether {@link noteAct} has something to note for the current request. */
+export const hasToNoteActs = () => currentRequest()?.beforeCommit !== undefined;
+
 /** @returns the address of whom the current request is for: of an application's user, if it has passed that on */
 export function currentClientAddress(): string | null {
   const request = currentRequest();

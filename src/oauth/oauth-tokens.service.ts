@@ -1,14 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { EntityManager } from 'typeorm';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, type OauthCode } from '../errors/api-error.js';
-import { isForeignKeyViolation } from '../errors/database-errors.js';
-import { TokenIssuer, type IssuedToken } from '../tokens/token-issuer.service.js';
+import { TokenIssuer } from '../tokens/token-issuer.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
-import type { Grant } from '../tokens/new-tokens.store.js';
 import { OauthClients } from './oauth-clients.service.js';
 import type { AccessTokenAnswer, ResourceTokenRequest } from './oauth.dto.js';
 
@@ -17,7 +14,6 @@ import type { AccessTokenAnswer, ResourceTokenRequest } from './oauth.dto.js';
 export class OauthTokens {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly manager: EntityManager,
     private readonly clients: OauthClients,
     private readonly tokens: Tokens,
     private readonly issuer: TokenIssuer,
@@ -38,37 +34,19 @@ export class OauthTokens {
     if ((grant_type ?? '') !== '' && grant_type !== 'client_credentials') {
       throw badGrantType();
     }
-    const issued = await this.issue(client, {
+    const issued = await this.issuer.issueToClient(client, {
       scopes: scopesAsked(scope ?? ''),
       resource: resourceAsked(resource ?? ''),
     });
     // Only finds out why the statement refused.
     if (!issued) throw (await this.clients.scopesOf(client)) ? badScope() : badClient();
-    const { secret, record } = issued;
+    const { secret, scopes } = issued;
     return {
       access_token: secret,
       token_type: 'Bearer',
       expires_in: this.config.oauthTokenTtl,
-      ...(record.scopes.length > 0 && { scope: record.scopes.join(' ') }),
+      ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     };
-  }
-
-  /** @returns undefined when the client or its secret is no longer valid, or the client does not have all scopes */
-  private async issue(client: AuthenticatedClient, grant: Grant): Promise<IssuedToken | undefined> {
-    try {
-      return await this.manager.transaction(async (tx) => {
-        const made = await this.issuer.issueToClient(tx, client, grant);
-        if (made) {
-          const { id, scopes } = made.record;
-          await this.audit.record(tx, { kind: 'token.issued', subject: id, details: { kind: 'oauth', scopes } });
-        }
-        return made;
-      });
-    } catch (error) {
-      // The client was deleted while its token was inserted.
-      if (isForeignKeyViolation(error, 'tokens_client_id_fkey')) return undefined;
-      throw error;
-    }
   }
 
   /** Revokes a token (RFC 7009). Another client's token is treated like an unknown one, which is not an error. */

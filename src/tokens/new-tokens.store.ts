@@ -3,9 +3,8 @@ import type { EntityManager } from 'typeorm';
 import { TOKEN_COUNT_LOCKS } from '../database/locks.js';
 import { sql } from '../database/sql.js';
 import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
-import { isGoodClient } from './good-client.js';
 import { IS_GOOD_APP_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
-import { endOfLineage, isLineageGood } from './lineage.js';
+import { endOfLineage } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
 import { IS_LIVE, RECORD, type TokenRecord } from './token-records.js';
 
@@ -142,33 +141,6 @@ export class NewTokenStore {
       `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $16::text[], NULL, NULL, NULL, NULL
        FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $17 AND ${IS_GOOD_APP_TOKEN} RETURNING ${RECORD}`,
       [...valuesOf(token), token.scopes, appTokenId],
-    );
-    return row;
-  }
-
-  /**
-   * Inserts a client's token at the client's current epoch. Takes no lock beyond that of the foreign key, as a client
-   * issues many tokens at once: a change of the client that overtakes this statement raises the epoch, so that the
-   * token is refused.
-   * @param secretId the secret that the client presented
-   * @param scopes undefined: all scopes of the client
-   * @param resource see VerifiedToken
-   * @returns undefined when the client or the secret is no longer good, or the client does not have all scopes
-   */
-  async insertForClient(
-    tx: EntityManager,
-    token: NewToken,
-    { clientId, secretId, scopes, resource }: Grant & { clientId: string; secretId: string },
-  ): Promise<TokenRecord | undefined> {
-    const [row] = await sql<TokenRecord>(
-      tx,
-      `${INSERT} SELECT ${valuesWith({ actor: 'NULL::uuid', lineage: '(s.made_with || c.made_with)' })},
-         coalesce($16, c.scopes), c.id, c.epoch, NULL, $19::text
-       FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = $18
-       WHERE c.id = $17 AND ($16::text[] IS NULL OR $16 <@ c.scopes) AND ${isGoodClient('c')}
-         AND ${isLineageGood('s.made_with')}
-       RETURNING ${RECORD}`,
-      [...valuesOf(token), scopes ?? null, clientId, secretId, resource ?? null],
     );
     return row;
   }

@@ -1,8 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { EntityManager } from 'typeorm';
 import type { AppPrincipal, AuthenticatedClient } from '../access/principal.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { Batch } from '../database/batch.js';
+import { hasToNoteActs, noteAct } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
+import { ClientGrantStore, type ClientGrant, type GrantedToken } from './client-grants.store.js';
 import { digestOf, hintOf } from './digest.js';
 import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
 import { GotThroughStore } from './got-through.store.js';
@@ -46,15 +50,28 @@ export interface IssuedToken {
   record: TokenRecord;
 }
 
+/** A token of a client. */
+export interface IssuedToClient extends GrantedToken {
+  /** Cannot be shown again. */
+  secret: string;
+}
+
 /** Makes every opaque token. */
 @Injectable()
 export class TokenIssuer {
+  private readonly grants: Batch<ClientGrant, GrantedToken | undefined>;
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: NewTokenStore,
     private readonly through: GotThroughStore,
     private readonly revocations: Revocations,
-  ) {}
+    private readonly clientGrants: ClientGrantStore,
+    private readonly audit: AuditLog,
+    private readonly manager: EntityManager,
+  ) {
+    this.grants = new Batch((grants) => clientGrants.grantAll(grants));
+  }
 
   /** Issues a token. The caller's transaction has locked whoever it acts for. */
   async issue(tx: EntityManager, kind: Exclude<TokenKind, 'oauth'>, request: TokenRequest): Promise<IssuedToken> {
@@ -100,17 +117,37 @@ export class TokenIssuer {
     return record && { secret, record };
   }
 
-  /** Issues an access token to a client.
+  /**
+   * Issues an access token to a client, and notes it in the audit log: together with whatever else is asked for at the moment.
+   *
    * @returns undefined when the client or its secret is no longer good, or the client does not have all scopes
    */
   async issueToClient(
-    tx: EntityManager,
     { clientId, secretId }: Pick<AuthenticatedClient, 'clientId' | 'secretId'>,
-    grant: Grant,
-  ): Promise<IssuedToken | undefined> {
+    { scopes, resource }: Grant,
+  ): Promise<IssuedToClient | undefined> {
     const { secret, token } = this.newToken('oauth', {});
-    const record = await this.store.insertForClient(tx, token, { clientId, secretId, ...grant });
-    return record && { secret, record };
+    const grant: ClientGrant = {
+      digest: token.digest.toString('hex'),
+      hint: token.hint,
+      clientId,
+      secretId,
+      scopes: scopes ?? null,
+      resource: resource ?? null,
+      lifetime: this.config.oauthTokenTtl,
+      event: this.audit.rowOf({ kind: 'token.issued', details: { kind: 'oauth' } }),
+    };
+    const made = (hasToNoteActs() ? undefined : await this.grants.add(grant)) ?? (await this.grantAlone(grant));
+    return made && { secret, ...made };
+  }
+
+  /** Waits for a deletion of the client that is under way. */
+  private grantAlone(grant: ClientGrant): Promise<GrantedToken | undefined> {
+    return this.manager.transaction(async (tx) => {
+      const made = await this.clientGrants.grant(tx, grant);
+      if (made) await noteAct(tx);
+      return made;
+    });
   }
 
   private newToken(kind: TokenKind, request: TokenRequest): { secret: string; token: NewToken } {

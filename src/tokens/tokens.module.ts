@@ -7,6 +7,7 @@ import { ForeignTokenStore } from './foreign-tokens.store.js';
 import { ForeignTokens } from './foreign-tokens.service.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { GotThroughStore } from './got-through.store.js';
+import { ClientGrantStore } from './client-grants.store.js';
 import { NewTokenStore } from './new-tokens.store.js';
 import { TokenIssuer } from './token-issuer.service.js';
 import { TokenStore } from './tokens.store.js';
@@ -20,6 +21,7 @@ import { VerifiedTokenStore } from './verified-tokens.store.js';
   providers: [
     TokenStore,
     NewTokenStore,
+    ClientGrantStore,
     VerifiedTokenStore,
     TokenIssuer,
     GatewayTokenStore,

@@ -1,0 +1,81 @@
+import { AsyncResource } from 'node:async_hooks';
+import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { unavailable } from '../errors/api-error.js';
+import { DeadlineError, timeLeft } from './deadline.js';
+
+interface Waiting<Item, Result> {
+  item: Item;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+  /** When whoever waits has no time left, on the monotonic clock, in milliseconds. */
+  until: number;
+}
+
+/** How many batches are under way at once, how many items one has at most, and how many may wait. */
+const AT_ONCE = 2;
+const MOST = 64;
+const MOST_WAITING = 2_000;
+
+/**
+ * Does at once, by one statement, what many ask for at the same moment. The first is not made to wait: whatever comes while batches
+ * are under way is the next one, in the order in which it came.
+ */
+export class Batch<Item, Result> {
+  private readonly waiting: Waiting<Item, Result>[] = [];
+  private running = 0;
+  /** A batch belongs to no request: neither its deadline nor its caller is that of whoever happened to start it. */
+  private readonly outside = new AsyncResource('Batch');
+
+  /**
+   * @param work gives a result for each item, in their order. Of an item that fails the others must know nothing: it is
+   *   a single statement, or a transaction. It is not called in the context of any request
+   */
+  constructor(private readonly work: (items: Item[]) => Promise<Result[]>) {}
+
+  /**
+   * @returns what came of an item
+   * @throws what its own work throws; ApiError `unavailable` when too many wait; DeadlineError when its turn comes too late
+   */
+  add(item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (this.waiting.length >= MOST_WAITING) throw unavailable('Too many requests at once. Try again later.', 1);
+      this.waiting.push({ item, resolve, reject, until: performance.now() + timeLeft() });
+      this.start();
+    });
+  }
+
+  private start(): void {
+    while (this.running < AT_ONCE && this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, MOST).filter((one) => !isTooLate(one));
+      if (batch.length === 0) continue;
+      this.running += 1;
+      this.outside.runInAsyncScope(() => void this.run(batch));
+    }
+  }
+
+  private async run(batch: Waiting<Item, Result>[]): Promise<void> {
+    try {
+      await this.settle(batch);
+    } finally {
+      this.running -= 1;
+      this.start();
+    }
+  }
+
+  private async settle(batch: Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.work(batch.map(({ item }) => item));
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+    } catch (error) {
+      // Without a database none would fare better.
+      if (batch.length === 1 || isDatabaseUnavailable(error)) for (const { reject } of batch) reject(error);
+      else for (const one of batch) await this.settle([one]);
+    }
+  }
+}
+
+function isTooLate({ until, reject }: Waiting<unknown, never>): boolean {
+  const isLate = until <= performance.now();
+  if (isLate) reject(new DeadlineError());
+  return isLate;
+}

@@ -1,0 +1,97 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { insertFrom, type EventRow } from '../audit-log/audit-events.store.js';
+import { sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
+import { isGoodClient } from './good-client.js';
+import { endOfLineage, isLineageGood } from './lineage.js';
+
+/** A token that a client is to be given. */
+export interface ClientGrant {
+  /** In hexadecimal. */
+  digest: string;
+  hint: string;
+  clientId: string;
+  /** The secret that the client presented. */
+  secretId: string;
+  /** Null: all that the client has. */
+  scopes: string[] | null;
+  /** See VerifiedToken. */
+  resource: string | null;
+  /** Seconds from now. */
+  lifetime: number;
+  /** Its event in the audit log, but for what only the statement knows: the id and the scopes. */
+  event: EventRow;
+}
+
+/** A token that a client was given. */
+export interface GrantedToken {
+  id: string;
+  scopes: string[];
+}
+
+/**
+ * Inserts clients' tokens at their clients' current epochs, and their events. A change of a client that overtakes this statement raises the
+ * epoch, so that the token is refused. Each client is looked up by itself: of a join, PostgreSQL might read all of them.
+ *
+ * @param lock of the client's row: that of the foreign key, which only a deletion is in the way of
+ */
+const grantBy = (lock: string) => `
+  WITH asked AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r (digest text, hint text, "clientId" text, "secretId" uuid, scopes text[],
+      resource text, lifetime float8)
+  ), made AS (
+    INSERT INTO tokens (kind, digest, hint, scopes, client_id, client_epoch, resource, made_with, expires_at)
+    SELECT 'oauth', decode(r.digest, 'hex'), r.hint, coalesce(r.scopes, c.scopes), c.id, c.epoch, r.resource, c.lineage,
+      least(now() + r.lifetime * interval '1 second', ${endOfLineage('c.lineage')})
+    FROM asked r CROSS JOIN LATERAL (
+      SELECT c.id, c.scopes, c.epoch, s.made_with || c.made_with AS lineage
+      FROM oauth_clients c JOIN oauth_client_secrets s ON s.client_id = c.id AND s.id = r."secretId"
+      WHERE c.id = r."clientId" AND (r.scopes IS NULL OR r.scopes <@ c.scopes) AND ${isGoodClient('c')}
+        AND ${isLineageGood('s.made_with')}
+      ${lock} OFFSET 0
+    ) c
+    RETURNING id, encode(digest, 'hex') AS digest, scopes
+  ), noted AS (
+    ${insertFrom('jsonb_to_recordset($2::jsonb)', {
+      subject: 'm.id::text',
+      details: `r.details || jsonb_build_object('scopes', to_jsonb(m.scopes))`,
+      among: 'JOIN made m ON m.digest = r.subject',
+    })}
+  )
+  SELECT digest, id, scopes FROM made`;
+
+/** Of clients that are being deleted at this moment nothing is found: nobody else waits for them. */
+const GRANT_TO_MANY: PreparedStatement = {
+  name: 'grant tokens to clients',
+  text: grantBy('FOR KEY SHARE OF c SKIP LOCKED'),
+};
+const GRANT_TO_ONE = grantBy('FOR KEY SHARE OF c');
+
+/** The tokens that clients are given: many at once, by one statement. */
+@Injectable()
+export class ClientGrantStore {
+  constructor(private readonly statements: Statements) {}
+
+  /** @returns for each the token; undefined: the client does not get it, or is being changed */
+  async grantAll(grants: ClientGrant[]): Promise<(GrantedToken | undefined)[]> {
+    const rows = await this.statements.run<Row>(GRANT_TO_MANY, valuesOf(grants));
+    const made = new Map(rows.map(({ digest, id, scopes }) => [digest, { id, scopes }]));
+    return grants.map(({ digest }) => made.get(digest));
+  }
+
+  /** @returns undefined when the client or its secret is no longer good, or the client does not have all scopes */
+  async grant(tx: EntityManager, grant: ClientGrant): Promise<GrantedToken | undefined> {
+    const [row] = await sql<Row>(tx, GRANT_TO_ONE, valuesOf([grant]));
+    return row && { id: row.id, scopes: row.scopes };
+  }
+}
+
+interface Row extends GrantedToken {
+  digest: string;
+}
+
+const valuesOf = (grants: ClientGrant[]) => [
+  JSON.stringify(grants, (key, value: unknown) => (key === 'event' ? undefined : value)),
+  JSON.stringify(grants.map(({ digest, event }) => ({ ...event, subject: digest }))),
+];
