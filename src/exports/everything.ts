@@ -17,6 +17,8 @@ export const EVERYTHING: ExportedKind[] = [
         a.publisher_reference, nullif(a.role, 'user') AS role,
         nullif(ARRAY(SELECT n.network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY n.network), '{}')
           AS networks,
+        -- Whoever stored wide ones meant them.
+        EXISTS (SELECT FROM account_networks n WHERE n.account_id = a.id) OR NULL AS allow_wide,
         nullif(ARRAY(SELECT d.domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY d.domain), '{}')
           AS email_domains,
         a.created_at, a.disabled_at

@@ -62,7 +62,8 @@ async function inhabit(): Promise<{ people: { email: string; password: string; i
   const organisation = {
     name: `Organisation ${randomUUID()}`,
     publisher_reference: 'ref "1"',
-    networks: ['192.0.2.0/24', '2001:db8::/32'],
+    networks: ['10.0.0.0/8', '192.0.2.0/24', '2001:db8::/32'],
+    allow_wide: true,
     email_domains: ['example.org', '*.bücher.example'],
   };
   expect((await server.call('POST', '/api/accounts', organisation, client.basic)).status).toBe(201);
