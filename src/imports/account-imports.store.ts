@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import { isSpelt } from '../emails/email-address.js';
 import type { AccountRecord } from './records.js';
 
 /** An account that has something of a record. */
@@ -83,7 +84,10 @@ const INSERT_DOMAINS = `
   FROM json_to_recordset($1::json) AS r (id uuid, "emailDomains" text[]), unnest(r."emailDomains") AS d (domain)
   ON CONFLICT DO NOTHING RETURNING account_id`;
 
-/** What imports ask of the account table, for many records at once. */
+/**
+ * What imports ask of the account table, for many records at once. What is looked for is an array, for which PostgreSQL takes an
+ * index; a join with it would read the whole table.
+ */
 @Injectable()
 export class AccountImportStore {
   /**
@@ -98,14 +102,14 @@ export class AccountImportStore {
     const rows = await sql<{ email: string | null }>(
       tx,
       `SELECT a.email FROM accounts a
-       WHERE a.imported_at IS NOT NULL AND a.id IN (
+       WHERE a.imported_at IS NOT NULL AND a.id = ANY (ARRAY(
          SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
          UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[])
-         UNION SELECT id FROM accounts WHERE name = ANY ($3::text[])
-         UNION SELECT h.id FROM unnest($4::text[]) AS s (spelling) JOIN accounts h ON lower(h.email) = lower(s.spelling)
-         UNION SELECT id FROM accounts WHERE imported_as = ANY ($5::bytea[]))
+         UNION SELECT id FROM accounts WHERE imported_as = ANY ($3::bytea[])
+         UNION SELECT id FROM accounts WHERE name = ANY ($4::text[])
+         UNION SELECT id FROM accounts WHERE ${isSpelt('email', '$5')}))
        ORDER BY a.id FOR NO KEY UPDATE OF a`,
-      [ids, legacyIds, names, spellings, origins],
+      [ids, legacyIds, origins, names, spellings],
     );
     return rows.flatMap(({ email }) => email ?? []);
   }
@@ -114,9 +118,10 @@ export class AccountImportStore {
     return sql<StoredAccount>(
       tx,
       `SELECT ${STORED} FROM accounts a
-       WHERE a.id IN (SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
-                      UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[])
-                      UNION SELECT id FROM accounts WHERE imported_as = ANY ($3::bytea[]))`,
+       WHERE a.id = ANY (ARRAY(
+         SELECT id FROM accounts WHERE id = ANY ($1::uuid[])
+         UNION SELECT id FROM accounts WHERE legacy_id = ANY ($2::text[])
+         UNION SELECT id FROM accounts WHERE imported_as = ANY ($3::bytea[])))`,
       [ids, legacyIds, origins],
     );
   }
@@ -125,8 +130,9 @@ export class AccountImportStore {
   async withEmails(tx: EntityManager, spelt: Spelt[]): Promise<(StoredAccount & { place: number })[]> {
     return sql<StoredAccount & { place: number }>(
       tx,
-      `SELECT DISTINCT ON (s.place, a.id) s.place, ${STORED}
-       FROM unnest($1::text[], $2::int[]) AS s (spelling, place) JOIN accounts a ON lower(a.email) = lower(s.spelling)`,
+      `WITH a AS MATERIALIZED (SELECT * FROM accounts WHERE ${isSpelt('email', '$1')})
+       SELECT DISTINCT ON (s.place, a.id) s.place, ${STORED}
+       FROM unnest($1::text[], $2::int[]) AS s (spelling, place) JOIN a ON lower(a.email) = lower(s.spelling)`,
       [spelt.map(({ spelling }) => spelling), spelt.map(({ place }) => place)],
     );
   }
@@ -135,10 +141,11 @@ export class AccountImportStore {
   async keptEmails(tx: EntityManager, spelt: Spelt[]): Promise<{ place: number; accountId: string }[]> {
     return sql<{ place: number; accountId: string }>(
       tx,
-      `SELECT DISTINCT s.place, l.account_id AS "accountId"
-       FROM unnest($1::text[], $2::int[]) AS s (spelling, place)
-       JOIN email_links l ON lower(l.email) = lower(s.spelling)
-       WHERE l.purpose = 'undo' AND l.ended_at IS NULL AND l.expires_at > now()`,
+      `WITH l AS MATERIALIZED (
+         SELECT account_id, email FROM email_links
+         WHERE ${isSpelt('email', '$1')} AND purpose = 'undo' AND ended_at IS NULL AND expires_at > now())
+       SELECT DISTINCT s.place, l.account_id AS "accountId"
+       FROM unnest($1::text[], $2::int[]) AS s (spelling, place) JOIN l ON lower(l.email) = lower(s.spelling)`,
       [spelt.map(({ spelling }) => spelling), spelt.map(({ place }) => place)],
     );
   }
