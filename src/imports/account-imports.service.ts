@@ -57,6 +57,7 @@ export class AccountImports {
 
   /** @param tx of {@link Revocations.transaction} */
   async run(tx: EntityManager, entries: AccountEntry[], options: ImportOptions): Promise<Outcome[]> {
+    if (entries.length === 0) return [];
     await this.lock(tx, entries);
     const outcomes: Outcome[] = [];
     for (const wave of waves(entries, keysOf)) outcomes.push(...(await this.runWave(tx, wave, options)));

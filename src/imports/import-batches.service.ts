@@ -49,11 +49,12 @@ export class ImportBatches {
     const all = await unlessBadData(tx, () => this.runTogether(tx, entries, options));
     if (all) return all;
     const outcomes: Outcome[] = [];
-    for (const entry of entries) {
+    const inOrder = (['account', 'client', 'token'] as const).flatMap((type) => ofType(entries, type));
+    for (const entry of inOrder) {
       const one = await unlessBadData(tx, () => this.runTogether(tx, [entry], options));
       outcomes.push(...(one ?? [refused(entry.line, { record: 'cannot be stored beside what is there' })]));
     }
-    return outcomes;
+    return outcomes.sort((one, other) => one.line - other.line);
   }
 
   /** Accounts, then clients, then tokens: what belongs to an account needs it, and locks are taken in this order. */

@@ -144,6 +144,22 @@ describe('A record that clashes with what is there is refused alone, and the imp
     expect([(await rowOf(one.email)).email, (await rowOf(other.email)).email]).toEqual([one.email, other.email]);
   });
 
+  it('and does not take with it the token that stands before its account', async () => {
+    const [one, teapot] = [person({ id: randomUUID() }), person({ publisher_reference: 'teapot' })];
+    const token = { type: 'app_token', token: randomBytes(16).toString('hex'), account: one.id };
+    await database.query(`ALTER TABLE accounts ADD CONSTRAINT no_teapots CHECK (publisher_reference <> 'teapot')`);
+    try {
+      expect(await importRecords(server, [token, teapot, one])).toEqual({
+        counts: { records: 3, made: 2, changed: 0, unchanged: 0, refused: 1 },
+        refused: { 2: { record: 'cannot be stored beside what is there' } },
+      });
+    } finally {
+      await database.query('ALTER TABLE accounts DROP CONSTRAINT no_teapots');
+    }
+    const rows = await database.query('SELECT kind FROM tokens WHERE account_id = $1', [one.id]);
+    expect(rows).toEqual([{ kind: 'app' }]);
+  });
+
   it('for a time zone that there is not', async () => {
     const created_at = '2015-10-10T12:12:00+16:00';
     const { counts, refused } = await importRecords(server, [person({ created_at }), person()]);
