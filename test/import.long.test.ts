@@ -81,6 +81,45 @@ it('20,000 accounts are imported although it is killed again and again: none twi
   expect(await database.query('SELECT * FROM imports')).toEqual([]);
 }, 300_000);
 
+it('3,000 tokens and their accounts are imported although it is killed in between: none twice, none lost', async () => {
+  const tokens = join(folder, 'tokens.ndjson');
+  const lines = Array.from({ length: 1_500 }, (_, index) => {
+    const email = `holder${index}@example.org`;
+    const own = { type: 'user_token', token: `own ${index}`, account: email };
+    return [{ email }, own, { type: 'api_token', token: `api-${index}`, account_id: String(index) }];
+  });
+  writeFileSync(
+    tokens,
+    lines
+      .flat()
+      .map((record) => JSON.stringify(record))
+      .join('\n'),
+  );
+  const stored = async () => {
+    const [row] = await database.query<{ count: number }>('SELECT count(*)::int AS count FROM tokens');
+    return row?.count ?? 0;
+  };
+  const killed = await start(tokens);
+  await eventually(async () => {
+    expect(await stored()).toBeGreaterThan(500);
+  }, 60_000);
+  killed.kill('SIGKILL');
+  await killed.exited;
+  expect(await stored()).toBeLessThan(3_000);
+  const last = await start(tokens);
+  const { code } = await last.exited;
+  expect([code, last.stdout]).toEqual([0, '4,500 records: 4,500 made, 0 changed, 0 unchanged, 0 refused.\n']);
+  expect(await stored()).toBe(3_000);
+  const again = await start(tokens);
+  expect([(await again.exited).code, again.stdout]).toEqual([
+    0,
+    '4,500 records: 0 made, 0 changed, 4,500 unchanged, 0 refused.\n',
+  ]);
+  const [row] = await database.query('SELECT count(*)::int AS traces FROM imported_records');
+  expect(row).toEqual({ traces: 3_000 });
+  await database.query('DELETE FROM tokens');
+}, 120_000);
+
 it('A file that has changed since is not gone on with, but can be imported from its beginning', async () => {
   const other = join(folder, 'other.ndjson');
   const lines = Array.from({ length: 2_000 }, (_, index) => `{"email":"other${index}@example.org"}`);

@@ -10,6 +10,8 @@ export interface Referred {
   id: string;
   isAdmin: boolean;
   isDisabled: boolean;
+  /** Whether its email is certainly that of the person who had it in the old service: else anybody may have signed up with it. */
+  isProved: boolean;
   /** When its password was last changed here, in milliseconds; null: not lately. */
   passwordChangedAt: number | null;
 }
@@ -57,7 +59,8 @@ export class AccountReferences {
   private async hold(tx: EntityManager, ids: string[]): Promise<Map<string, Referred>> {
     const rows = await sql<Omit<Referred, 'passwordChangedAt'>>(
       tx,
-      `SELECT id, role = 'admin' AS "isAdmin", disabled_at IS NOT NULL AS "isDisabled"
+      `SELECT id, role = 'admin' AS "isAdmin", disabled_at IS NOT NULL AS "isDisabled",
+         imported_at IS NOT NULL OR email_verified_at IS NOT NULL OR role = 'admin' AS "isProved"
        FROM accounts WHERE id = ANY ($1::uuid[]) ORDER BY id FOR SHARE`,
       [ids],
     );

@@ -9,5 +9,8 @@ export function problemOfReference(
   const account = accounts.get(reference);
   if (!account) return 'is no account that is here: import it first';
   if (account === 'several') return 'is the email of several accounts';
+  if (reference.includes('@') && !account.isProved) {
+    return 'is an email that nobody has proved, of an account that no import has made: refer to it by its id';
+  }
   return account.isDisabled ? 'is disabled' : undefined;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { AuditLog } from '../audit-log/audit-log.service.js';
+import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { AccountReferences, type Referred } from './account-references.store.js';
@@ -172,15 +172,24 @@ export class TokenImports {
     if (written.some(({ row, before }) => !before && row.isForeign)) {
       await this.revocations.announce(tx, 'foreign tokens');
     }
+    await this.audit.recordAll(tx, written.map(eventOf));
     for (const { row, before } of written) {
-      if (!before) continue;
-      await this.revocations.announce(tx, `token ${row.id}`);
-      const isEnded = row.revokedAt !== undefined && !before.isRevoked;
-      const whose = row.kind === 'api' ? { gateway_account: row.gatewayAccountId } : { account: row.accountId };
-      const details = { kind: row.kind, ...whose, by: 'import' };
-      await this.audit.record(tx, { kind: isEnded ? 'token.revoked' : 'token.changed', subject: row.id, details });
+      if (before) await this.revocations.announce(tx, `token ${row.id}`);
     }
   }
+}
+
+function eventOf({ row, before }: Writing): AuditEntry {
+  const { id, kind, accountId, actorId, scopes = [], revokedAt } = row;
+  const details = {
+    kind,
+    ...(kind === 'api' ? { gateway_account: row.gatewayAccountId } : { account: accountId }),
+    ...(actorId !== null && { actor: actorId }),
+    by: 'import',
+  };
+  if (!before) return { kind: 'token.issued', subject: id, details: { ...details, scopes } };
+  const isEnded = revokedAt !== undefined && !before.isRevoked;
+  return { kind: isEnded ? 'token.revoked' : 'token.changed', subject: id, details };
 }
 
 /** What no two records of a group may share. */

@@ -21,7 +21,10 @@ beforeAll(async () => {
   other = await startServer(database.connection);
   admin = await signedInAdmin(server);
   user = await signedInUser(server);
+  await proveEmail(user.id);
 });
+
+const proveEmail = (id: string) => database.query('UPDATE accounts SET email_verified_at = now() WHERE id = $1', [id]);
 
 afterEach(cleanUpReports);
 
@@ -183,6 +186,7 @@ describe('An imported token', () => {
   it('expires as a new one of its kind would, unless it says when; an API token never', async () => {
     const [app, own, api, late] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
     const { id, email } = await signUp(server);
+    await proveEmail(id);
     await imported([
       { type: 'app_token', id: app, token: `t-${app}`, account: id },
       { type: 'user_token', id: own, token: `t-${own}`, account: email },
@@ -305,6 +309,7 @@ describe('An imported token', () => {
   it('on behalf of somebody is of both, and ends with either', async () => {
     const [app, token] = [randomUUID(), randomUUID()];
     const own = await signUp(server);
+    await proveEmail(own.id);
     const actor = await signedInAdmin(server);
     await imported([
       { type: 'app_token', token: app, account: actor.id },
@@ -413,6 +418,15 @@ describe('A token that cannot be imported is refused, with every reason', () => 
     expect(await reasons(older)).toEqual({ created_at: expect.stringContaining('before the password') });
   });
 
+  it('those of an email with which anybody may have signed up here', async () => {
+    const { id, email } = await signUp(server);
+    const record = { type: 'app_token', token: randomUUID() };
+    expect(await reasons({ ...record, account: email })).toEqual({
+      account: expect.stringContaining('refer to it by its id'),
+    });
+    await imported([{ ...record, account: id }]);
+  });
+
   it('more than an account can have', async () => {
     const { id } = await signUp(server);
     const tokens = Array.from({ length: 7 }, () => ({ type: 'app_token', token: randomUUID(), account: id }));
@@ -446,6 +460,7 @@ describe('An import of the same tokens again', () => {
     );
     const details = { kind: 'api', gateway_account: record.account_id, by: 'import' };
     expect(events).toEqual([
+      { kind: 'token.issued', details: { ...details, scopes: [] } },
       { kind: 'token.revoked', details },
       { kind: 'token.changed', details },
     ]);
