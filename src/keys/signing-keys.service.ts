@@ -94,10 +94,15 @@ export class SigningKeys implements OnModuleInit {
   /** @returns a new key, which is not stored yet. It takes up to a second, on another thread */
   async make(): Promise<NewKey> {
     const { signingKeyBits: modulusLength, sessionAlgorithm: algorithm, sessionTtl: tokenTtl } = this.config;
-    const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength });
+    const { privateKey, publicKey } = await this.generate(modulusLength);
     const publicJwk = await exportJWK(publicKey);
     const kid = await calculateJwkThumbprint(publicJwk);
     return { kid, publicJwk, algorithm, tokenTtl, ...this.encrypt(kid, privateKey) };
+  }
+
+  /** @returns a pair of keys, made at random */
+  generate(modulusLength: number): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+    return promisify(generateKeyPair)('rsa', { modulusLength });
   }
 
   private async addFirst(): Promise<void> {

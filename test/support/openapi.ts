@@ -1,6 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { madeOnce } from './made-once.js';
 
 /** What is kept of an answer. */
 export interface SeenAnswer {
@@ -18,7 +19,11 @@ export class SeenAnswers {
   private readonly all: SeenAnswer[] = [];
   private description: Description | undefined;
 
-  constructor(private readonly document: () => OpenAPIObject) {}
+  /** @param name of the document: suites that give the same one share what it takes to compare with it */
+  constructor(
+    private readonly document: () => OpenAPIObject,
+    private readonly name?: string,
+  ) {}
 
   add(answer: SeenAnswer): void {
     this.all.push(answer);
@@ -26,14 +31,20 @@ export class SeenAnswers {
 
   /** @returns what OpenAPI does not say, or says otherwise, of answers by operations that it knows; each finding once */
   undescribed(): string[] {
-    const description = (this.description ??= new Description(this.document()));
+    const description = this.describe();
     return [...new Set(this.all.flatMap((answer) => description.findingOn(answer) ?? []))];
   }
 
   /** @returns the operations that have answered, each with each status, as `METHOD template status` */
   seen(): string[] {
-    const description = (this.description ??= new Description(this.document()));
+    const description = this.describe();
     return [...new Set(this.all.flatMap((answer) => description.nameOf(answer) ?? []))].sort();
+  }
+
+  private describe(): Description {
+    const make = () => new Description(this.document());
+    this.description ??= this.name === undefined ? make() : madeOnce(`description of ${this.name}`, make);
+    return this.description;
   }
 }
 

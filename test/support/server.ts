@@ -1,8 +1,11 @@
+import { generateKeyPair } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { jest } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import 'reflect-metadata';
 import { Clock } from '../../src/config/clock.js';
@@ -12,8 +15,10 @@ import type { DatabaseConnection } from '../../src/config/database-url.js';
 import { withoutPooler, type DatabaseAccess } from '../../src/database/connection.js';
 import { describeApi } from '../../src/openapi/docs.js';
 import type { ConnectionLimits } from '../../src/http/connections.js';
+import { SigningKeys } from '../../src/keys/signing-keys.service.js';
 import { createLogger } from '../../src/logging/logger.js';
 import { createServer, stopServer } from '../../src/server.js';
+import { madeOnce } from './made-once.js';
 import { SeenAnswers } from './openapi.js';
 
 export const TEST_SECRET_KEY = 'a secret key of the tests that is long enough';
@@ -42,6 +47,13 @@ export interface TestServer {
   /** @param delay as SHUTDOWN_DELAY */
   close(delay?: number): Promise<void>;
 }
+
+let generated = 0;
+// A suite has no key twice, but those of other suites: making one takes longer than all else that a server starts with.
+jest.spyOn(SigningKeys.prototype, 'generate').mockImplementation((bits) => {
+  generated += 1;
+  return madeOnce(`key ${generated} of ${bits} bits`, () => promisify(generateKeyPair)('rsa', { modulusLength: bits }));
+});
 
 /** The settings of tests: cheap hashes and keys, and no limit on requests, unless a test says otherwise. */
 export function testConfig(overrides: Partial<Config> = {}): Config {
@@ -74,7 +86,7 @@ export async function startServer(
   );
   await app.listen({ host: '127.0.0.1', port: config.port });
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
-  const answers = new SeenAnswers(() => describeApi(app, config.publicUrl));
+  const answers = new SeenAnswers(() => describeApi(app, config.publicUrl), config.publicUrl);
   return {
     url,
     app,
