@@ -15,6 +15,7 @@ import { GuardsModule } from './guards/guards.module.js';
 import { HealthModule } from './health/health.module.js';
 import { IdentificationsModule } from './identifications/identifications.module.js';
 import { IdempotencyModule } from './idempotency/idempotency.module.js';
+import { ImportRoutesModule } from './imports/import-routes.module.js';
 import { ImportsModule } from './imports/imports.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { LimitsModule } from './limits/limits.module.js';
@@ -61,6 +62,7 @@ export class AppModule {
         ApiTokensModule,
         OauthModule,
         ImportsModule,
+        ImportRoutesModule,
         IdentificationsModule,
         BootstrapModule,
         GuardsModule,

@@ -130,6 +130,9 @@ export const NotesReads = (kind: NotedRead): MethodDecorator => addToRouteConfig
 /** Bodies of the route may be larger than 64 KiB (BODY_LIMIT). */
 export const TakesLargeBodies = (): MethodDecorator => addToRouteConfig({ takesLargeBodies: true });
 
+/** Bodies of the route have many records: they may be large (BODY_LIMIT), and hold more than others. */
+export const TakesBatches = (): MethodDecorator => addToRouteConfig({ takesLargeBodies: true, takesBatches: true });
+
 /** The body of the route, a change, may be empty: it changes nothing. */
 export const AcceptsEmptyChanges = (): MethodDecorator => addToRouteConfig({ acceptsEmptyChanges: true });
 

@@ -7,6 +7,8 @@ import { notJson, unsupportedType } from '../errors/common-errors.js';
 const MAX_DEPTH = 32;
 /** Bodies with more fields and elements are refused, as validation takes time for each. */
 const MAX_PARTS = 1_000;
+/** As above, for a thousand records. */
+const MAX_PARTS_OF_BATCH = 25_000;
 
 /** What a body may have, in bytes, unless its route takes larger ones: every body is read before anybody is asked who it is. */
 const USUAL_LIMIT = 65_536;
@@ -15,6 +17,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether its bodies may have BODY_LIMIT bytes. */
     takesLargeBodies?: boolean;
+    /** Whether its bodies are lists of records. */
+    takesBatches?: boolean;
   }
 }
 
@@ -44,7 +48,7 @@ export function readBodies(fastify: FastifyInstance): void {
       done(null, {});
       return;
     }
-    const refusal = refuseEncoding(request, body as Buffer) ?? refuseShape(body as Buffer);
+    const refusal = refuseEncoding(request, body as Buffer) ?? refuseShape(body as Buffer, partsOf(request));
     if (refusal) {
       done(refusal);
       return;
@@ -99,11 +103,14 @@ const tooMany = () => badRequest('The body has too many fields.');
 const [QUOTE, BACKSLASH, COMMA, AMPERSAND] = [0x22, 0x5c, 0x2c, 0x26];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
+const partsOf = ({ routeOptions }: FastifyRequest) =>
+  routeOptions.config.takesBatches ? MAX_PARTS_OF_BATCH : MAX_PARTS;
+
 /**
  * Counts what a JSON text holds before anything is made of it: one look at each byte. In a text that is not JSON it may
  * count anything; the parser refuses that.
  */
-function refuseShape(json: Buffer): ApiError | undefined {
+function refuseShape(json: Buffer, most: number): ApiError | undefined {
   let [depth, parts] = [0, 0];
   for (let index = 0; index < json.length; index += 1) {
     switch (json[index]) {
@@ -123,7 +130,7 @@ function refuseShape(json: Buffer): ApiError | undefined {
       case COMMA:
         parts += 1;
     }
-    if (parts > MAX_PARTS) return tooMany();
+    if (parts > most) return tooMany();
   }
   return undefined;
 }

@@ -217,7 +217,7 @@ async function undone<T>(
 }
 
 /** Others may be in the way, such as people who sign up. */
-async function withPatience<T>(work: () => Promise<T>): Promise<T> {
+export async function withPatience<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
@@ -227,7 +227,7 @@ async function withPatience<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function sumOf(before: Counts, outcomes: Outcome[]): Counts {
+export function sumOf(before: Counts, outcomes: Outcome[]): Counts {
   const counts = { ...before };
   for (const { as } of outcomes) counts[as] += 1;
   counts.records += outcomes.length;

@@ -19,7 +19,8 @@ export const refused = (line: number, errors: Problems): Outcome => ({ line, as:
 
 export const TAKEN = 'is taken';
 export const NOT_IMPORTED = 'is that of a row which no import has made';
-export const NEEDS_ADMINS = 'is an administrator, and no import makes or changes those unless it is told to (--admins)';
+export const NEEDS_ADMINS =
+  'is an administrator, and no import makes or changes those unless it is told to (--admins, or over REST `admins`)';
 export const DELETED_HERE = 'has been deleted here since it was imported';
 export const MADE_MEANWHILE = 'was made by somebody else just now';
 export const CHANGED_HERE = 'has been changed here since it was imported';

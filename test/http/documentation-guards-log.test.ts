@@ -375,6 +375,7 @@ describe('Every route declares its guard', () => {
       'DELETE /api/v1/accounts/:id': user,
       'POST /api/v1/accounts/:id/revoke': user,
       'DELETE /api/v1/accounts/:id/lock': user,
+      'POST /api/v1/accounts/import': user,
       'GET /api/v1/accounts/:id/sessions': user,
       'GET /api/v1/accounts/:id/sessions/:sid': user,
       'DELETE /api/v1/accounts/:id/sessions/:sid': user,

@@ -55,6 +55,7 @@ export const MAKINGS: Making[] = [
     'accounts',
   ],
   ['/api/v1/accounts/', () => admin.headers, () => ({ email: newEmail(), password: 'example' }), 'accounts'],
+  ['/api/v1/accounts/import', () => admin.headers, () => ({ records: [{ email: newEmail() }] }), 'accounts'],
   ['/api/accounts', () => client.basic, newOrganisation, 'accounts'],
   ['/api/v1/app_tokens/', () => user.headers, () => ({ seconds_until_expire: 1_000 + next() }), 'tokens'],
   ['/api/v1/tokens/', () => admin.headers, () => ({ user: user.id, seconds_until_expire: 1_000 + next() }), 'tokens'],
