@@ -127,8 +127,8 @@ const RECORD_TYPES = ['account', 'organisation', 'client', 'app_token', 'user_to
 function addExport(program: Command): void {
   program
     .command('export')
-    .description('write all there is as import takes it, or what is known of one account')
-    .addOption(new Option('--all', 'accounts, OAuth2 clients and tokens, as NDJSON').conflicts('account'))
+    .description('write all accounts as import takes them, or what is known of one')
+    .addOption(new Option('--all', 'people and organisations, as NDJSON').conflicts('account'))
     .option('--account <id or email>', 'all that is known of one account, as JSON')
     .option('-o, --output <file>', 'where to, readable only by you (default: standard output)')
     .addHelpText('after', '\nSecrets are exported only as their digests. docs/exporting.md says what is exported.')
