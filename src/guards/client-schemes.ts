@@ -12,6 +12,7 @@ import {
 } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, BEARER } from '../errors/api-error.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
@@ -34,32 +35,35 @@ export class ClientScheme {
   }
 
   /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
-  async admits(request: FastifyRequest, scope: ClientScope): Promise<boolean> {
+  admits(request: FastifyRequest, scope: ClientScope): MaybePromise<boolean> {
     if (isRepeated(request) || valueOf(request.query, 'access_token') || valueOf(request.body, 'access_token')) {
       throw new ApiError('bad_request', 'Send exactly one credential, in the Authorization header.', {
         headers: { 'www-authenticate': `${BEARER}, error="invalid_request"` },
       });
     }
     const byBasic = isBasic(request);
-    const client = byBasic ? await this.bySecret(request) : await this.byToken(request);
-    request.principal = client;
-    if (!client.scopes.includes(scope)) throw insufficientScope(scope, !byBasic);
-    return true;
+    return after(byBasic ? this.bySecret(request) : this.byToken(request), (client) => {
+      request.principal = client;
+      if (!client.scopes.includes(scope)) throw insufficientScope(scope, !byBasic);
+      return true;
+    });
   }
 
-  private async bySecret(request: FastifyRequest): Promise<ClientPrincipal> {
+  private bySecret(request: FastifyRequest): MaybePromise<ClientPrincipal> {
     const shown = basicCredentials(request);
     const check = shown && this.clients.authenticate(shown.id, shown.secret, request.ip);
-    const client = await this.metrics.counted('client', check);
-    if (!client) throw badClient();
-    return client;
+    return after(this.metrics.counted('client', check), (client) => {
+      if (!client) throw badClient();
+      return client;
+    });
   }
 
-  private async byToken(request: FastifyRequest): Promise<ClientPrincipal> {
+  private byToken(request: FastifyRequest): MaybePromise<ClientPrincipal> {
     if (!showsBearer(request)) throw noAccessToken();
-    const token = await this.tokens.check('oauth', bearerToken(request) ?? '');
-    if (!token || !this.isForUs(token.resource)) throw badAccessToken();
-    return { clientId: token.clientId ?? '', scopes: token.scopes, tokenId: token.id };
+    return after(this.tokens.check('oauth', bearerToken(request) ?? ''), (token) => {
+      if (!token || !this.isForUs(token.resource)) throw badAccessToken();
+      return { clientId: token.clientId ?? '', scopes: token.scopes, tokenId: token.id };
+    });
   }
 
   /** Latchkey takes no token that was asked for another resource server (RFC 8707 section 2, RFC 9700 section 2.3). */
@@ -81,17 +85,18 @@ export class ClientSecretScheme {
   ) {}
 
   /** @throws ApiError `bad_request`, `unauthorized`, `forbidden`, `rate_limited` */
-  async admits(request: FastifyRequest, scope: ClientScope | undefined): Promise<boolean> {
+  admits(request: FastifyRequest, scope: ClientScope | undefined): MaybePromise<boolean> {
     refuseParametersInUrl(request);
     const shown = shownSecret(request);
     // Without a credential there is no check to count.
     if (!shown && !isBasic(request)) throw badClient();
     const check = shown && this.clients.authenticate(shown.id, shown.secret, request.ip);
-    const client = await this.metrics.counted('client', check);
-    if (!client) throw badClient();
-    request.principal = client;
-    if (scope !== undefined && !client.scopes.includes(scope)) throw insufficientScope(scope, false);
-    return true;
+    return after(this.metrics.counted('client', check), (client) => {
+      if (!client) throw badClient();
+      request.principal = client;
+      if (scope !== undefined && !client.scopes.includes(scope)) throw insufficientScope(scope, false);
+      return true;
+    });
   }
 }
 

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
 import { SessionChecks } from '../sessions/session-checks.service.js';
-import type { IntrospectedToken } from '../tokens/client-tokens.store.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
+import type { VerifiedToken } from '../tokens/verified-tokens.store.js';
 import type { IntrospectionAnswer } from './oauth.dto.js';
 
 /** How a token of each kind is presented: by a scheme of `Authorization`, or in a header of its own. */
@@ -19,15 +20,16 @@ export class Introspection {
   ) {}
 
   /** @returns `active: false` and nothing else for any token that is not valid, known or not (section 2.2) */
-  async describe(text: string): Promise<IntrospectionAnswer> {
-    const token = await this.tokens.introspect(text);
-    if (token) return this.describeToken(token);
-    return (await this.describeSession(text)) ?? { active: false };
+  describe(text: string): MaybePromise<IntrospectionAnswer> {
+    return after(this.tokens.introspect(text), (token) =>
+      token ? this.describeToken(token) : this.describeOther(text),
+    );
   }
 
-  private describeToken(token: IntrospectedToken): IntrospectionAnswer {
-    const { kind, scopes, accountId, email, actorId, actorEmail, gatewayAccountId, clientId, resource, expiresAt } =
-      token;
+  private describeToken(token: VerifiedToken): IntrospectionAnswer {
+    const { kind, scopes, actorId, actorEmail, gatewayAccountId, clientId, resource, expiresAt } = token;
+    // The account behind a client's token is that of whoever answers for the client.
+    const { accountId, email } = clientId === null ? token : { accountId: null, email: null };
     return {
       active: true,
       token_kind: kind,
@@ -46,9 +48,9 @@ export class Introspection {
     };
   }
 
-  private async describeSession(text: string): Promise<IntrospectionAnswer | undefined> {
+  private async describeOther(text: string): Promise<IntrospectionAnswer> {
     const session = await this.sessions.ofToken(text);
-    if (!session) return undefined;
+    if (!session) return { active: false };
     const { principal, claims } = session;
     return {
       active: true,

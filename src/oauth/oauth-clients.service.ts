@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { UserPrincipal } from '../access/principal.js';
@@ -8,6 +8,7 @@ import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
+import type { MaybePromise } from '../http/maybe-promise.js';
 import { isUuid } from '../http/validation.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { readHash } from '../passwords/password-hashes.js';
@@ -61,13 +62,22 @@ export class OauthClients {
 
   /** Authenticates a client by its id and secret. Nothing else does.
    * @param address of the request, as failed attempts are counted (RFC 6749 section 2.3.1)
-   * @returns the client, if it has this secret and its owner is an enabled admin
+   * @returns the client, if it has this secret and its owner is an enabled admin; no promise where it is remembered
    * @throws ApiError `rate_limited`
    */
-  async authenticate(id: string, secret: string, address: string): Promise<AuthenticatedClient | undefined> {
+  authenticate(id: string, secret: string, address: string): MaybePromise<AuthenticatedClient | undefined> {
     if (!isClientId(id)) return undefined;
-    const digest = digestOf(secret);
-    const client = await this.verified.get(`${id} ${digest.toString('base64')}`, () =>
+    const key = `${id} ${hash('sha256', secret, 'base64')}`;
+    return this.verified.known(key) ?? this.checkSecret(key, id, secret, address);
+  }
+
+  private async checkSecret(
+    key: string,
+    id: string,
+    secret: string,
+    address: string,
+  ): Promise<AuthenticatedClient | undefined> {
+    const client = await this.verified.get(key, () =>
       this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, secret)),
     );
     if (!client) {

@@ -13,6 +13,7 @@ import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
 import { isForm } from '../http/body.js';
+import type { MaybePromise } from '../http/maybe-promise.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { MUST_BE_STRING } from '../http/validation.js';
@@ -105,7 +106,7 @@ export class OauthController {
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiOkResponse({ type: IntrospectionAnswer })
   @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, BAD_TOKEN, insufficientScope('tokens:introspect', false))
-  introspect(@Body() { token }: PresentedToken): Promise<IntrospectionAnswer> {
+  introspect(@Body() { token }: PresentedToken): MaybePromise<IntrospectionAnswer> {
     return this.introspection.describe(token);
   }
 

@@ -11,7 +11,7 @@ import { isUuid } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
-import { ClientTokenStore, type IntrospectedToken } from './client-tokens.store.js';
+import { ClientTokenStore } from './client-tokens.store.js';
 import { digestOf } from './digest.js';
 import type { TokenFilter, TokenHolder } from './gateway-tokens.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
@@ -92,8 +92,8 @@ export class Tokens implements OnModuleInit {
     return after(this.foreign.mayBe(kind), (mayBe) => (mayBe ? this.lookUp(key, find) : undefined));
   }
 
-  private finding(kind: TokenKind, secret: string) {
-    return () => this.found.findGood(kind, digestOf(secret), oldestOf(this.config, kind));
+  private finding(kind: TokenKind | null, secret: string) {
+    return () => this.found.findGood(kind, digestOf(secret), (found) => oldestOf(this.config, found));
   }
 
   private async lookUp(
@@ -182,11 +182,21 @@ export class Tokens implements OnModuleInit {
     return this.changeAs(caller, { name, owner, cascade }, (tx) => this.store.remove(tx, name, owner), inTransaction);
   }
 
-  /** @returns the description of a token of any kind, if it is good */
-  async introspect(secret: string): Promise<IntrospectedToken | undefined> {
-    const find = () => this.clients.introspect(digestOf(secret), oldestOf(this.config, 'user'));
-    if (Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret))) return find();
-    return (await this.foreign.mayBeAny()) ? this.foreign.find(undefined, secret, find) : undefined;
+  /**
+   * Looks at a secret of any kind that somebody else was shown: which is no use of it.
+   *
+   * @returns the token, if it is good; no promise where it is remembered
+   */
+  introspect(secret: string): MaybePromise<VerifiedToken | undefined> {
+    const key = `any ${hash('sha256', secret, 'base64')}`;
+    return this.verified.known(key) ?? this.lookAt(key, secret);
+  }
+
+  private async lookAt(key: string, secret: string): Promise<VerifiedToken | undefined> {
+    const find = this.finding(null, secret);
+    if (Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret))) return this.verified.get(key, find);
+    if (!(await this.foreign.mayBeAny())) return undefined;
+    return this.verified.get(key, () => this.foreign.find(undefined, secret, find));
   }
 
   /**

@@ -31,6 +31,7 @@ export interface VerifiedToken {
   credentialEpoch: number | null;
   actorId: string | null;
   actorEpoch: number | null;
+  actorEmail: string | null;
   gatewayAccountId: string | null;
   paymentType: PaymentType;
   serviceExternalId: string | null;
@@ -42,6 +43,10 @@ export interface VerifiedToken {
   appTokenId: string | null;
   /** The tokens on behalf of others that it was made with; null: nobody acted for somebody else. */
   madeWith: string[] | null;
+  /** In seconds since 1970. */
+  issuedAt: number;
+  /** When it ends at the latest, in seconds since 1970; null: never. */
+  expiresAt: number | null;
 }
 
 interface FoundToken extends VerifiedToken {
@@ -57,14 +62,16 @@ export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
     SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
-      a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch",
+      a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch", b.email AS "actorEmail",
       t.gateway_account_id AS "gatewayAccountId", coalesce(t.payment_type, 'CARD') AS "paymentType",
       t.service_external_id AS "serviceExternalId", t.service_mode AS "serviceMode", t.client_id AS "clientId", t.resource,
       t.app_token_id AS "appTokenId", t.made_with AS "madeWith",
       ${LINEAGE_CHECK}, ${tagsOfLineage(LINEAGE)} AS "lineageTags",
+      floor(extract(epoch FROM t.created_at))::float8 AS "issuedAt",
+      floor(extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)})))::float8 AS "expiresAt",
       extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
       extract(epoch FROM now() - t.created_at)::float8 AS age
-    FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_LIVE_TOKEN} AND ${ofKind('t.kind')}`,
+    FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_LIVE_TOKEN} AND ($2::text IS NULL OR ${ofKind('t.kind')})`,
 };
 
 /** Revoked tokens, for whoever shows one. */
@@ -79,17 +86,25 @@ export class VerifiedTokenStore {
   constructor(private readonly statements: Statements) {}
 
   /**
-   * @param oldest how many seconds old it may be; null: as old as it has become
+   * @param kind null: any
+   * @param oldestOf how many seconds old one of a kind may be; null: as old as it has become
    * @returns the token with this digest, if it is good
    */
-  async findGood(kind: TokenKind, digest: Buffer, oldest: number | null): Promise<Verified<VerifiedToken> | undefined> {
+  async findGood(
+    kind: TokenKind | null,
+    digest: Buffer,
+    oldestOf: (kind: TokenKind) => number | null,
+  ): Promise<Verified<VerifiedToken> | undefined> {
     const [row] = await this.statements.run<FoundToken>(FIND_GOOD, [digest, kind]);
     if (!row) return undefined;
     const { isLineageGood, expiresIn, age, lineageTags, ...value } = row;
     if (!isLineageGood) return undefined;
     const tags = [...tagsOf(value), ...(lineageTags ?? [])];
+    const oldest = oldestOf(value.kind);
     if (oldest === null) return { value, tags, expiresIn };
-    return age < oldest ? { value, tags, expiresIn: Math.min(expiresIn ?? Infinity, oldest - age) } : undefined;
+    if (age >= oldest) return undefined;
+    const expiresAt = Math.min(value.expiresAt ?? Infinity, value.issuedAt + oldest);
+    return { value: { ...value, expiresAt }, tags, expiresIn: Math.min(expiresIn ?? Infinity, oldest - age) };
   }
 
   /** @returns the id of the token with this digest, if it has been revoked */
