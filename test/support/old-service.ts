@@ -5,12 +5,13 @@ import { createDatabase, urlOf, type TestDatabase } from './database.js';
 import { readReport } from './imports.js';
 import { newFolder } from './process.js';
 
-const HAS_PSQL = spawnSync('psql', ['--version']).status === 0;
+export const HAS_PSQL = spawnSync('psql', ['--version']).status === 0;
+export const PSQL_JS = resolve('test/support/psql.js');
 const PROGRAM = resolve('dist/src/commands/latchkey.js');
 /** The program as it was built, and psql or what does the same. */
 const COMMANDS = `
 npx() { [ "$1" = latchkey ] && node '${PROGRAM}' "\${@:2}"; }
-${HAS_PSQL ? '' : `psql() { node '${resolve('test/support/psql.js')}' "$@"; }`}
+${HAS_PSQL ? '' : `psql() { node '${PSQL_JS}' "$@"; }`}
 `;
 
 /** The steps of docs/migrating/README.md, by the commands that it prints for them. */
@@ -54,9 +55,11 @@ export interface Came {
 
 /** A service that moves in: its database, and a folder with the files that its page and the common page print. */
 export class OldService {
+  private role: string | undefined;
+
   private constructor(
     private readonly database: TestDatabase,
-    readonly folder: string,
+    private readonly folder: string,
     private readonly env: Record<string, string>,
   ) {}
 
@@ -70,6 +73,20 @@ export class OldService {
     writeFileSync(join(folder, 'gone.mjs'), printed('README', 'gone.mjs'));
     await database.query(printed(name, 'schema.sql'));
     return new OldService(database, folder, { ...env, OLD_DATABASE_URL: urlOf(database.connection) });
+  }
+
+  /** Makes the role that the service has, by the name that its page has for it, with all rights on all tables. */
+  async makeRole(role: string): Promise<void> {
+    await this.query(`
+      CREATE ROLE ${role};
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role};
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ${role};`);
+    this.role = role;
+  }
+
+  /** As the service itself does it. */
+  async asService(statement: string): Promise<void> {
+    await this.query(`SET LOCAL ROLE ${this.role ?? ''}; ${statement}`);
   }
 
   /** As whoever owns the database. */
@@ -100,17 +117,17 @@ export class OldService {
     return { records, made, changed, unchanged, refused };
   }
 
-  /** Runs a file of the page in the old database. */
-  runFile(file: string): Promise<string> {
-    const command = `psql "$OLD_DATABASE_URL" -XqAt -v ON_ERROR_STOP=1 -f ${file}`;
-    return this.run('export again', command);
+  /** Runs a file of the page in the old database, and writes what it prints to another. */
+  runFile(file: string, output = '/dev/null'): Promise<string> {
+    return this.run('export again', `psql "$OLD_DATABASE_URL" -XqAt -v ON_ERROR_STOP=1 -f ${file} -o ${output}`);
   }
 
-  /** Why records of a file were refused, by the field of them that is given. */
-  whyRefused(file: string, field: string): Record<string, Record<string, string>> {
+  /** Why records of a file were refused, by the first of some fields that they have. */
+  whyRefused(file: string, ...fields: string[]): Record<string, Record<string, string>> {
     const records = this.records(file);
+    const nameOf = (record: Record<string, string> = {}) => fields.map((field) => record[field]).find((name) => name);
     const reasons = Object.entries(readReport(join(this.folder, `${file}.refused.ndjson`)));
-    return Object.fromEntries(reasons.map(([line, reason]) => [records[Number(line) - 1]?.[field] ?? line, reason]));
+    return Object.fromEntries(reasons.map(([line, reason]) => [nameOf(records[Number(line) - 1]) ?? line, reason]));
   }
 
   records(file: string): Record<string, string>[] {
@@ -118,7 +135,8 @@ export class OldService {
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, string>);
   }
 
-  drop(): Promise<void> {
-    return this.database.drop();
+  async drop(): Promise<void> {
+    if (this.role !== undefined) await this.query(`DROP OWNED BY ${this.role}; DROP ROLE ${this.role}`);
+    await this.database.drop();
   }
 }
