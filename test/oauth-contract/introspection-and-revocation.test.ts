@@ -231,8 +231,12 @@ describe('Introspection', () => {
     end: () => Promise<unknown>;
   }
 
-  const expire = async (token: string) =>
-    database.query('UPDATE tokens SET expires_at = now() WHERE id = $1', [(await rowOf(database, token)).id]);
+  // Announced, so that nobody goes by what they remember.
+  const expire = async (token: string) => {
+    const { id } = await rowOf(database, token);
+    const move = 'UPDATE tokens SET expires_at = now() WHERE id = $1';
+    await server.app.get(Revocations).during(`token ${id}`, (tx) => tx.query(move, [id]));
+  };
   const disable = (id: string) => changeAccount(server, id, 'UPDATE accounts SET disabled_at = now() WHERE id = $1');
   const demote = (id: string) => changeAccount(server, id, `UPDATE accounts SET role = 'user' WHERE id = $1`);
 

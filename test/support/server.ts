@@ -66,7 +66,7 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
     SECRET_KEY: TEST_SECRET_KEY,
   });
   // Many suites at once are slow to get a connection.
-  return { ...config, databaseConnectTimeout: 15_000, signingKeyBits: 2_048, ...overrides };
+  return { ...config, databaseConnectTimeout: 15_000, signingKeyBits: 2_048, cacheSize: 1_000, ...overrides };
 }
 
 /** Starts a whole server on a port of its own, unless `port` says which. Limits are those of {@link createServer}. */
