@@ -1,4 +1,5 @@
-// Imports made-up accounts by the program, and reports time and peak memory: node bench/import.js [1000000]
+// Imports made-up accounts by the program, kills it in the middle, resumes it, and reports time and peak memory:
+// node bench/import.js [1000000]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,8 +27,8 @@ async function writeAccounts(path) {
   await once(file, 'close');
 }
 
-/** Runs the program, and asks Linux for the most memory that it had. */
-async function run(env, args) {
+/** Runs the program, and asks Linux for the most memory that it had. @param isHalfDone when to kill it */
+async function run(env, args, isHalfDone) {
   const begun = performance.now();
   const child = spawn(process.execPath, [program, ...args], {
     cwd: folder,
@@ -45,8 +46,14 @@ async function run(env, args) {
       // It has ended.
     }
   }, 50);
+  const killer =
+    isHalfDone &&
+    setInterval(async () => {
+      if (await isHalfDone()) child.kill('SIGKILL');
+    }, 200);
   const [code] = await once(child, 'exit');
   clearInterval(timer);
+  clearInterval(killer);
   return { code, text, seconds: (performance.now() - begun) / 1000, peak };
 }
 
@@ -58,16 +65,23 @@ try {
   const env = { DATABASE_URL: url, SECRET_KEY: 'a key of the benchmark: 6f1c92ab47de', BCRYPT_COST: '12' };
   const file = join(folder, 'accounts.ndjson');
   await writeAccounts(file);
-  for (const args of [['--dry-run'], [], []]) {
-    const { code, text, seconds, peak } = await run(env, ['import', file, ...args]);
-    console.log(`import ${args.join(' ')}: ${seconds.toFixed(1)} s, ${peak.toFixed(0)} MiB at most, exit code ${code}`);
-    console.log(`  ${text.trim().replaceAll('\n', '\n  ')}`);
-  }
   const client = new pg.Client(database.connection);
   await client.connect();
-  const { rows } = await client.query('SELECT count(*)::int AS accounts FROM accounts');
+  const accounts = async () => (await client.query('SELECT count(*)::int AS count FROM accounts')).rows[0].count;
+  const isHalfDone = async () => (await accounts()) > count / 2;
+  const runs = [
+    ['dry run', ['--dry-run']],
+    ['killed at half of it', [], isHalfDone],
+    ['resumed', []],
+    ['the same again', []],
+  ];
+  for (const [name, args, until] of runs) {
+    const { code, text, seconds, peak } = await run(env, ['import', file, ...args], until);
+    console.log(`${name}: ${seconds.toFixed(1)} s, ${peak.toFixed(0)} MiB at most, exit code ${code}`);
+    console.log(`  ${text.trim().replaceAll('\n', '\n  ')}`);
+    if (name !== 'dry run') console.log(`  accounts in the database: ${await accounts()}`);
+  }
   await client.end();
-  console.log(`accounts in the database: ${rows[0].accounts}`);
 } finally {
   await database.stop();
   rmSync(folder, { recursive: true, force: true });
