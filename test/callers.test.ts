@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { FIND_GOOD } from '../src/tokens/verified-tokens.store.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { waiting, whileLocked } from './support/locks.js';
 import { basic, newAccessToken, newClient } from './support/oauth.js';
@@ -340,5 +341,7 @@ it('Disabling an account takes ten statements at most, with those that begin and
     expect((await call('PATCH', `/api/v1/accounts/${id}`, { disabled: true })).status).toBe(200);
   });
   const texts = sent.map(({ text }) => text).filter((text) => !/last_used_at = greatest|outgoing_mails/.test(text));
-  expect(texts.filter((text) => text !== 'SELECT pg_notify($1, $2)').length).toBeLessThanOrEqual(10);
+  // Whether the credentials are remembered, depends on what else has been announced.
+  const counted = texts.filter((text) => text !== 'SELECT pg_notify($1, $2)' && text !== FIND_GOOD.text);
+  expect(counted.length).toBeLessThanOrEqual(10);
 });

@@ -55,6 +55,7 @@ const SHOWN_ELSEWHERE: AuditKind[] = [
   'export.finished',
   'export.started',
   'import.finished',
+  'import.started',
   'mail.refused',
   'signing_key.advanced',
   'signing_key.deleted',

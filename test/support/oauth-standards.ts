@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Revocations } from '../../src/revocations/revocations.service.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { basic, newClient, postForm, type Client } from './oauth.js';
 import { startServer, type Answer, type TestServer } from './server.js';
@@ -62,8 +63,12 @@ export const revoke = (client: Client, token: string, extra: Record<string, stri
   postForm(server, '/oauth/revoke', { token, ...extra }, client.basic);
 export const get = (path: string, headers: Headers = {}) => server.call('GET', path, undefined, headers);
 export const accounts = (headers: Headers) => get('/api/accounts?perpage=1', headers);
-export const expire = async (token: string) =>
-  database.query('UPDATE tokens SET expires_at = now() WHERE id = $1', [(await rowOf(database, token)).id]);
+/** Announced, so that nobody goes by what they remember. */
+export const expire = async (token: string) => {
+  const { id } = await rowOf(database, token);
+  const move = 'UPDATE tokens SET expires_at = now() WHERE id = $1';
+  await server.app.get(Revocations).during(`token ${id}`, (tx) => tx.query(move, [id]));
+};
 
 interface Metadata {
   issuer: string;
