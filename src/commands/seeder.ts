@@ -160,7 +160,7 @@ export class Seeder {
       );
     }
     const { id = '', secret = '' } = clients.find((one) => one.id === data.IDENTIFYING_CLIENT) ?? {};
-    const client = await this.oauthClients.authenticate(id, secret, '127.0.0.1');
+    const client = await this.oauthClients.authenticate({ id, secret }, '127.0.0.1');
     if (!client) throw new Error(`The client ${data.IDENTIFYING_CLIENT} could not be authenticated.`);
     for (const visitor of data.VISITORS) await this.identifications.create(client, visitor);
   }

@@ -31,22 +31,32 @@ export function isBasic({ headers }: Sent): boolean {
   return /^basic( |$)/i.test(headers.authorization ?? '');
 }
 
+/** The id and secret of a client, as they were shown. */
+export interface ShownSecret {
+  id: string;
+  secret: string;
+  /** The secret without decoding, if that is another text: many clients do not encode theirs. */
+  raw?: string;
+}
+
 /**
  * The id and secret of a client in HTTP Basic: each encoded as a form's value, then joined by a colon and put in base64
  * (RFC 6749 section 2.3.1, RFC 7617).
  */
-export function basicCredentials({ headers }: Sent): { id: string; secret: string } | undefined {
+export function basicCredentials({ headers }: Sent): ShownSecret | undefined {
   const encoded = /^basic +([\w+/-]+={0,2})$/i.exec(headers.authorization ?? '')?.[1];
-  const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? [];
-  if (id === undefined || secret === undefined) return undefined;
+  const [, id, raw] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? [];
+  const decoded = id === undefined ? undefined : formDecode(id);
+  if (decoded === undefined || raw === undefined) return undefined;
+  const secret = formDecode(raw) ?? raw;
+  return { id: decoded, secret, ...(raw !== secret && { raw }) };
+}
+
+/** @returns undefined for what is not encoded */
+function formDecode(text: string): string | undefined {
   try {
-    return { id: formDecode(id), secret: formDecode(secret) };
+    return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
     return undefined;
   }
-}
-
-/** @throws URIError */
-function formDecode(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '));
 }

@@ -16,7 +16,14 @@ import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
-import { basicCredentials, bearerToken, isBasic, isRepeated, showsBearer } from './authorization-header.js';
+import {
+  basicCredentials,
+  bearerToken,
+  isBasic,
+  isRepeated,
+  showsBearer,
+  type ShownSecret,
+} from './authorization-header.js';
 import { TokenAuthenticator } from './token-authenticator.js';
 
 /** Authenticates a client by its access token (RFC 6750), or by its id and secret as HTTP Basic. */
@@ -51,7 +58,7 @@ export class ClientScheme {
 
   private bySecret(request: FastifyRequest): MaybePromise<ClientPrincipal> {
     const shown = basicCredentials(request);
-    const check = shown && this.clients.authenticate(shown.id, shown.secret, request.ip);
+    const check = shown && this.clients.authenticate(shown, request.ip);
     return after(this.metrics.counted('client', check), (client) => {
       if (!client) throw badClient();
       return client;
@@ -90,7 +97,7 @@ export class ClientSecretScheme {
     const shown = shownSecret(request);
     // Without a credential there is no check to count.
     if (!shown && !isBasic(request)) throw badClient();
-    const check = shown && this.clients.authenticate(shown.id, shown.secret, request.ip);
+    const check = shown && this.clients.authenticate(shown, request.ip);
     return after(this.metrics.counted('client', check), (client) => {
       if (!client) throw badClient();
       request.principal = client;
@@ -118,7 +125,7 @@ function refuseParametersInUrl({ query }: FastifyRequest): void {
 }
 
 /** @throws ApiError `bad_request` for more than one authentication method (section 2.3) */
-function shownSecret(request: FastifyRequest): { id: string; secret: string } | undefined {
+function shownSecret(request: FastifyRequest): ShownSecret | undefined {
   const [id, secret] = ['client_id', 'client_secret'].map((name) => valueOf(request.body, name));
   if (!request.headers.authorization) {
     return typeof id === 'string' && typeof secret === 'string' ? { id, secret } : undefined;

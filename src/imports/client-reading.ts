@@ -98,7 +98,7 @@ function someText(value: unknown): Read<string> {
 }
 
 const clientId = (value: unknown): Read<string> =>
-  typeof value === 'string' && /^[\w.-]{1,100}$/.test(value)
+  typeof value === 'string' && /^(?!\.{1,2}$)[\w.-]{1,100}$/.test(value)
     ? { value }
     : { problem: 'must have 1 to 100 letters, digits, dots, hyphens and underscores' };
 

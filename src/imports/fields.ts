@@ -12,7 +12,8 @@ const problem = (text: string) => ({ problem: text });
 export const text =
   (most: number) =>
   (value: unknown): Read<string> => {
-    if (typeof value === 'number') return { value: String(value) };
+    // JSON.parse has rounded larger ones already.
+    if (Number.isSafeInteger(value)) return { value: String(value) };
     if (typeof value !== 'string') return problem('must be a string');
     if (value.includes('\0') || !value.isWellFormed()) return problem('has characters that cannot be stored');
     return Array.from(value).length > most ? problem(`must be at most ${most} characters`) : { value };
@@ -64,11 +65,15 @@ export const list =
 
 /** Takes the fields of a record one after the other, and notes what is wrong with them. */
 export class Fields {
-  readonly problems: Problems = {};
+  /** Without the names that every object has. */
+  readonly problems: Problems = Object.create(null) as Problems;
   private readonly left: Map<string, unknown>;
 
   /** Null counts as absent, and so does the empty text of a CSV. */
-  constructor(values: Record<string, unknown>, isCsv: boolean) {
+  constructor(
+    values: Record<string, unknown>,
+    private readonly isCsv: boolean,
+  ) {
     this.left = new Map(
       Object.entries(values).filter(([, value]) => value !== null && value !== undefined && !(isCsv && value === '')),
     );
@@ -93,7 +98,10 @@ export class Fields {
 
   /** Whether nothing is wrong; whatever was not taken is not known. */
   areGood(): boolean {
-    for (const name of this.left.keys()) this.problems[name.slice(0, 100)] ??= 'is not a known field';
+    // The first line of a CSV may be none of names: what it says stays in the file.
+    if (this.isCsv && this.left.size > 0)
+      this.refuse('record', 'has a column that is not known, or that its type does not have');
+    else for (const name of this.left.keys()) this.problems[name.slice(0, 100)] ??= 'is not a known field';
     return Object.keys(this.problems).length === 0;
   }
 }

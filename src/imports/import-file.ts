@@ -133,7 +133,7 @@ const problemOfBytes = (length: number) =>
 
 function columnsOf(text: string | undefined): string[] {
   const columns = text === undefined ? undefined : csvFields(text)?.map((name) => name.trim());
-  if (!columns || columns.includes('') || new Set(columns).size < columns.length) {
+  if (!columns?.every((name) => /^[a-z_]{1,40}$/.test(name)) || new Set(columns).size < columns.length) {
     throw new Error('The first line of a CSV has the names of its columns, each of them once.');
   }
   return columns;

@@ -5,6 +5,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -19,6 +20,9 @@ export function reportOf(outcomes: Outcome[]): Buffer {
   );
   return Buffer.from(lines.join(''));
 }
+
+/** How a report begins; see {@link reportOf}. */
+const REPORT_BEGINS = '{"line":';
 
 /** The file with all that was refused. */
 export class ImportReport {
@@ -37,7 +41,9 @@ export class ImportReport {
     this.file = open(path, size);
     try {
       this.requireSize(size);
+      if (!fstatSync(this.file).isFile()) throw new Error('The report must be a file. --report chooses another one.');
       if (this.isSameFile(source)) throw new Error('The report must be another file than the one that is imported.');
+      if (size === 0) this.requireReport();
       // A new file is only certain to be there when its folder is on the disk.
       sync(dirname(path));
     } catch (error) {
@@ -73,6 +79,14 @@ export class ImportReport {
 
   private requireSize(size: number): void {
     if (fstatSync(this.file).size < size) throw shortened(this.path);
+  }
+
+  /** What is there already may be that of an import before; nothing else is overwritten. */
+  private requireReport(): void {
+    const begin = Buffer.alloc(REPORT_BEGINS.length);
+    const length = readSync(this.file, begin, 0, begin.length, 0);
+    if (length === 0 || begin.toString() === REPORT_BEGINS) return;
+    throw new Error(`${this.path} is there already, and is no report. --report chooses another file.`);
   }
 
   private isSameFile(source: string): boolean {

@@ -61,24 +61,29 @@ export class OauthClients {
   }
 
   /** Authenticates a client by its id and secret. Nothing else does.
+   * @param shown `raw`: another text that may be meant by the secret
    * @param address of the request, as failed attempts are counted (RFC 6749 section 2.3.1)
    * @returns the client, if it has this secret and its owner is an enabled admin; no promise where it is remembered
    * @throws ApiError `rate_limited`
    */
-  authenticate(id: string, secret: string, address: string): MaybePromise<AuthenticatedClient | undefined> {
+  authenticate(
+    { id, secret, raw }: { id: string; secret: string; raw?: string },
+    address: string,
+  ): MaybePromise<AuthenticatedClient | undefined> {
     if (!isClientId(id)) return undefined;
-    const key = `${id} ${hash('sha256', secret, 'base64')}`;
-    return this.verified.known(key) ?? this.checkSecret(key, id, secret, address);
+    const candidates = raw === undefined ? [secret] : [secret, raw];
+    const key = `${id} ${candidates.map((one) => hash('sha256', one, 'base64')).join(' ')}`;
+    return this.verified.known(key) ?? this.checkSecret(key, id, candidates, address);
   }
 
   private async checkSecret(
     key: string,
     id: string,
-    secret: string,
+    candidates: string[],
     address: string,
   ): Promise<AuthenticatedClient | undefined> {
     const client = await this.verified.get(key, () =>
-      this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, secret)),
+      this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, candidates)),
     );
     if (!client) {
       // An unknown id may be a secret that was sent in the wrong place.
@@ -242,11 +247,11 @@ export class OauthClients {
     return client;
   }
 
-  private async findBySecret(id: string, shown: string): Promise<Verified<AuthenticatedClient> | undefined> {
+  private async findBySecret(id: string, candidates: string[]): Promise<Verified<AuthenticatedClient> | undefined> {
     const secrets = await this.store.secretsOf(id);
-    const digest = digestOf(shown);
-    const match =
-      secrets.find((secret) => timingSafeEqual(secret.digest, digest)) ?? (await this.findForeign(secrets, shown));
+    const digests = candidates.map(digestOf);
+    let match = secrets.find((secret) => digests.some((digest) => timingSafeEqual(secret.digest, digest)));
+    for (const shown of candidates) match ??= await this.findForeign(secrets, shown);
     if (!match) return undefined;
     const { clientId, scopes, secretId, ownerId, lineageTags, expiresIn } = match;
     await this.store.noteUse(secretId);
