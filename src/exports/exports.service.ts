@@ -41,14 +41,17 @@ export class Exports {
     await this.audit.recordAlone({ kind: 'export.started' });
     const counts: ExportCounts = {};
     await Snapshot.read(this.access.direct, signal, async (snapshot) => {
-      for (const { name, statement } of EVERYTHING) {
+      let leftOut = 0;
+      for (const { name, statement, leftOut: countLeftOut } of EVERYTHING) {
         counts[name] = 0;
         for await (const rows of snapshot.rows<{ json: string }>(asRecord(statement))) {
           await write(rows.map(({ json }) => `${json}\n`).join(''));
           counts[name] += rows.length;
           progress(counts);
         }
+        for await (const rows of snapshot.rows<{ count: number }>(countLeftOut)) leftOut += rows[0]?.count ?? 0;
       }
+      if (leftOut > 0) counts['left out'] = leftOut;
     });
     await this.audit.recordAlone({ kind: 'export.finished', details: counts });
     return counts;

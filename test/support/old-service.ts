@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createDatabase, urlOf, type TestDatabase } from './database.js';
 import { readReport } from './imports.js';
@@ -87,11 +87,6 @@ export class OldService {
   /** As the service itself does it. */
   async asService(statement: string): Promise<void> {
     await this.query(`SET LOCAL ROLE ${this.role ?? ''}; ${statement}`);
-  }
-
-  /** Who may do what with a file, in octal. */
-  modeOf(file: string): string {
-    return (statSync(join(this.folder, file)).mode & 0o777).toString(8);
   }
 
   /** As whoever owns the database. */
