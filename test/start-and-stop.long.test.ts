@@ -469,7 +469,13 @@ describe('five replicas that start at once on an empty outside database', () => 
       expect(server.output).toContain('The signing keys in the database are encrypted with another SECRET_KEY');
       expect(server.output).not.toContain(NEXT_SECRET_KEY);
     }
-    expect(refused[1].stderr.trim().split('\n')).toHaveLength(1);
+    // Standard output is for the credentials: the log and the sentence go past it.
+    const [logged = '', ...sentences] = refused[1].stderr.trim().split('\n');
+    expect([refused[1].stdout, sentences.length, (JSON.parse(logged) as { level: string }).level]).toEqual([
+      '',
+      1,
+      'error',
+    ]);
   });
 
   it('answer what is in flight when they are stopped, and take nothing new', async () => {
