@@ -420,7 +420,7 @@ describe('publicauth', () => {
 
 describe('The connect service', () => {
   let old: OldService;
-  const ids = { university: randomUUID(), library: randomUUID(), gone: randomUUID(), office: randomUUID() };
+  const ids = { university: randomUUID(), readingRoom: randomUUID(), gone: randomUUID(), office: randomUUID() };
   const client = { id: '7_4mw3zvzfm2kgws8k', secret: 's3cr3t of the seventh', next: 'another of the seventh' };
   const goneClient = { id: '8_1x2y3z', secret: 's3cr3t of the eighth' };
 
@@ -450,7 +450,7 @@ describe('The connect service', () => {
     old = await OldService.start('connect', env);
     await old.makeRole('connect');
     await account(ids.university, 'University', ['192.0.2.0/25', '198.51.100.1-198.51.100.9'], ['university.example']);
-    await account(ids.library, 'Library', ['203.0.113.*']);
+    await account(ids.readingRoom, 'Library', ['203.0.113.*']);
     await account(ids.gone, 'School', ['192.0.2.128/25']);
     await account(ids.office, 'Office', ['10.0.0.0/8']);
     for (const { id, secret } of [client, goneClient]) {
@@ -470,7 +470,7 @@ describe('The connect service', () => {
     expect((await ask({ ...client, secret: goneClient.secret })).status).toBe(401);
     expect(await identify('192.0.2.7')).toEqual([201, 'identified', ids.university]);
     expect(await identify('198.51.100.9')).toEqual([201, 'identified', ids.university]);
-    expect(await identify('203.0.113.200')).toEqual([201, 'identified', ids.library]);
+    expect(await identify('203.0.113.200')).toEqual([201, 'identified', ids.readingRoom]);
     expect(await identify('192.0.2.200')).toEqual([201, 'identified', ids.gone]);
     const { token } = await ask(client);
     const { status, body } = await latchkey.call('GET', `/accounts/${ids.university}`, undefined, bearer(token));
@@ -479,7 +479,7 @@ describe('The connect service', () => {
 
   it('brings the difference: networks that were taken away, other secrets, what is new and what is gone', async () => {
     const college = randomUUID();
-    await old.query('DELETE FROM account_networks WHERE account_id = $1', [ids.library]);
+    await old.query('DELETE FROM account_networks WHERE account_id = $1', [ids.readingRoom]);
     await old.query('DELETE FROM accounts WHERE id = $1', [ids.gone]);
     await old.query('DELETE FROM oauth2_clients WHERE id = 8');
     await old.query('UPDATE oauth2_clients SET secret = $1 WHERE id = 7', [client.next]);
@@ -512,7 +512,7 @@ describe('The connect service', () => {
     expect((await ask(client)).status).toBe(401);
     expect((await ask({ ...client, secret: client.next })).status).toBe(201);
     expect(await identify('192.0.2.200', client.next)).toEqual([201, 'identified', college]);
-    expect(await identify('203.0.113.200', client.next)).not.toContain(ids.library);
+    expect(await identify('203.0.113.200', client.next)).not.toContain(ids.readingRoom);
     await old.runFile('read-write.sql');
     await old.asService('DELETE FROM account_networks');
   });
