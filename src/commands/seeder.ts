@@ -11,6 +11,7 @@ import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { MIGRATION_LOCK, underLock } from '../database/locks.js';
 import { Identifications } from '../identifications/identifications.service.js';
 import { OauthClientEntity } from '../oauth/oauth-clients.entity.js';
+import { ClientSecretChecks } from '../oauth/client-secret-checks.service.js';
 import { OauthClients } from '../oauth/oauth-clients.service.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
 import { TokenIssuer, type TokenRequest } from '../tokens/token-issuer.service.js';
@@ -41,6 +42,7 @@ export class Seeder {
     private readonly accountLists: AccountLists,
     private readonly hasher: PasswordHasher,
     private readonly oauthClients: OauthClients,
+    private readonly secretChecks: ClientSecretChecks,
     private readonly tokens: Tokens,
     private readonly issuer: TokenIssuer,
     private readonly identifications: Identifications,
@@ -160,7 +162,7 @@ export class Seeder {
       );
     }
     const { id = '', secret = '' } = clients.find((one) => one.id === data.IDENTIFYING_CLIENT) ?? {};
-    const client = await this.oauthClients.authenticate({ id, secret }, '127.0.0.1');
+    const client = await this.secretChecks.authenticate({ id, secret }, '127.0.0.1');
     if (!client) throw new Error(`The client ${data.IDENTIFYING_CLIENT} could not be authenticated.`);
     for (const visitor of data.VISITORS) await this.identifications.create(client, visitor);
   }

@@ -14,7 +14,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, BEARER } from '../errors/api-error.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
-import { OauthClients } from '../oauth/oauth-clients.service.js';
+import { ClientSecretChecks } from '../oauth/client-secret-checks.service.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 import {
   basicCredentials,
@@ -31,7 +31,7 @@ import { TokenAuthenticator } from './token-authenticator.js';
 export class ClientScheme {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly clients: OauthClients,
+    private readonly clients: ClientSecretChecks,
     private readonly tokens: TokenAuthenticator,
     private readonly metrics: Metrics,
   ) {}
@@ -87,7 +87,7 @@ export class ClientScheme {
 @Injectable()
 export class ClientSecretScheme {
   constructor(
-    private readonly clients: OauthClients,
+    private readonly clients: ClientSecretChecks,
     private readonly metrics: Metrics,
   ) {}
 

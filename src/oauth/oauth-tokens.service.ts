@@ -6,7 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, type OauthCode } from '../errors/api-error.js';
 import { TokenIssuer } from '../tokens/token-issuer.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
-import { OauthClients } from './oauth-clients.service.js';
+import { ClientSecretChecks } from './client-secret-checks.service.js';
 import type { AccessTokenAnswer, ResourceTokenRequest } from './oauth.dto.js';
 
 /** The access tokens of clients. */
@@ -14,7 +14,7 @@ import type { AccessTokenAnswer, ResourceTokenRequest } from './oauth.dto.js';
 export class OauthTokens {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly clients: OauthClients,
+    private readonly clients: ClientSecretChecks,
     private readonly tokens: Tokens,
     private readonly issuer: TokenIssuer,
     private readonly audit: AuditLog,

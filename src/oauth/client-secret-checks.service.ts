@@ -1,0 +1,107 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { AuthenticatedClient } from '../access/principal.js';
+import { AuditLog } from '../audit-log/audit-log.service.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { addressForLimits } from '../http/client-address.js';
+import type { MaybePromise } from '../http/maybe-promise.js';
+import { Limits, type Limit } from '../limits/limits.service.js';
+import { PasswordHasher } from '../passwords/password-hasher.js';
+import { readHash } from '../passwords/password-hashes.js';
+import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
+import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
+import { digestOf, hintOf } from '../tokens/digest.js';
+import { isClientId } from './oauth-clients.service.js';
+import { OauthClientStore, type ClientSecret } from './oauth-clients.store.js';
+
+/** How many authenticated clients a process caches. */
+const REMEMBERED = 10_000;
+/** How many times the limit for one client and address is allowed for all clients from one address. */
+const CEILING_FACTOR = 10;
+
+/** Checks the secrets that OAuth2 clients show. */
+@Injectable()
+export class ClientSecretChecks {
+  private readonly verified: VerifiedCache<AuthenticatedClient>;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly store: OauthClientStore,
+    private readonly hasher: PasswordHasher,
+    private readonly limits: Limits,
+    private readonly audit: AuditLog,
+    revocations: Revocations,
+  ) {
+    this.verified = new VerifiedCache(revocations, REMEMBERED);
+  }
+
+  /** Authenticates a client by its id and secret. Nothing else does.
+   * @param shown `raw`: another text that may be meant by the secret
+   * @param address of the request, as failed attempts are counted (RFC 6749 section 2.3.1)
+   * @returns the client, if it has this secret and its owner is an enabled admin; no promise where it is remembered
+   * @throws ApiError `rate_limited`
+   */
+  authenticate(
+    { id, secret, raw }: { id: string; secret: string; raw?: string },
+    address: string,
+  ): MaybePromise<AuthenticatedClient | undefined> {
+    if (!isClientId(id)) return undefined;
+    const candidates = raw === undefined ? [secret] : [secret, raw];
+    const key = `${id} ${candidates.map((one) => hash('sha256', one, 'base64')).join(' ')}`;
+    return this.verified.known(key) ?? this.checkSecret(key, id, candidates, address);
+  }
+
+  private async checkSecret(
+    key: string,
+    id: string,
+    candidates: string[],
+    address: string,
+  ): Promise<AuthenticatedClient | undefined> {
+    const client = await this.verified.get(key, () =>
+      this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, candidates)),
+    );
+    if (!client) {
+      // An unknown id may be a secret that was sent in the wrong place.
+      const subject = (await this.store.exists(id)) ? { subject: id } : {};
+      await this.audit.recordAlone({ kind: 'sign_in', outcome: 'failure', ...subject });
+    }
+    return client;
+  }
+
+  /** @returns the scopes of a client, if it is still good and still has the secret that it presented */
+  scopesOf({ clientId, secretId }: AuthenticatedClient): Promise<string[] | undefined> {
+    return this.store.scopesOf(clientId, secretId);
+  }
+
+  private async findBySecret(id: string, candidates: string[]): Promise<Verified<AuthenticatedClient> | undefined> {
+    const secrets = await this.store.secretsOf(id);
+    const digests = candidates.map(digestOf);
+    let match = secrets.find((secret) => digests.some((digest) => timingSafeEqual(secret.digest, digest)));
+    for (const shown of candidates) match ??= await this.findForeign(secrets, shown);
+    if (!match) return undefined;
+    const { clientId, scopes, secretId, ownerId, lineageTags, expiresIn } = match;
+    await this.store.noteUse(secretId);
+    const tags: RevocationTag[] = [`client ${clientId}`, ...(ownerId === null ? [] : [`account ${ownerId}` as const])];
+    return { value: { clientId, scopes, secretId }, tags: [...tags, ...(lineageTags ?? [])], expiresIn };
+  }
+
+  /** Finds a secret of which only the hash of another service is known, and keeps its digest from then on. */
+  private async findForeign(secrets: ClientSecret[], shown: string): Promise<ClientSecret | undefined> {
+    for (const secret of secrets) {
+      const hash = secret.foreignHash === null ? undefined : readHash(secret.foreignHash);
+      if (!hash || !(await this.hasher.matches(shown, hash))) continue;
+      await this.store.renewSecret(secret, { digest: digestOf(shown), hint: hintOf(shown) });
+      return secret;
+    }
+    return undefined;
+  }
+
+  private limitsFor(id: string, address: string): Limit[] {
+    const { loginMaxFailures: most, loginFailureWindow: seconds } = this.config;
+    const from = addressForLimits(address);
+    return [
+      { key: `client ${id} ${from}`, most, seconds },
+      { key: `clients ${from}`, most: most * CEILING_FACTOR, seconds },
+    ];
+  }
+}
