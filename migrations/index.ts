@@ -37,6 +37,7 @@ import { ImportIndexes1764000000035 } from './1764000000035-import-indexes.js';
 import { TokenResources1764000000036 } from './1764000000036-token-resources.js';
 import { ImportedTokens1764000000037 } from './1764000000037-imported-tokens.js';
 import { DeletedAccounts1764000000039 } from './1764000000039-deleted-accounts.js';
+import { Seniority1764000000040 } from './1764000000040-seniority.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -78,4 +79,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   TokenResources1764000000036,
   ImportedTokens1764000000037,
   DeletedAccounts1764000000039,
+  Seniority1764000000040,
 ];
