@@ -110,7 +110,7 @@ it('A check finds its token by the digest, also before PostgreSQL has ever analy
     `INSERT INTO tokens (kind, digest, hint, gateway_account_id)
      SELECT 'api', sha256(n::text::bytea), 'aaaa', 'x' FROM generate_series(1, 5000) n`,
   );
-  const plan = await database.query(`EXPLAIN (FORMAT JSON) ${FIND_GOOD.text}`, [Buffer.alloc(32), 'api']);
+  const plan = await database.query(`EXPLAIN (FORMAT JSON) ${FIND_GOOD.text}`, [[Buffer.alloc(32)], ['api']]);
   expect(JSON.stringify(plan)).toContain('tokens_digest_key');
   expect(JSON.stringify(plan)).not.toContain('tokens_kind_idx');
 });

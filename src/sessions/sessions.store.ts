@@ -4,6 +4,7 @@ import type { SessionPrincipal } from '../access/principal.js';
 import type { AccountAtEpoch } from '../accounts/accounts.store.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
+import { LookUps, wanted } from '../database/look-ups.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
@@ -34,11 +35,16 @@ export const FIND_LIVE: PreparedStatement = {
   name: 'find live session',
   text: `
     SELECT a.id AS "accountId", a.email, a.legacy_id AS "legacyId", s.id AS "sessionId", a.credential_epoch AS "credentialEpoch",
-      extract(epoch FROM s.expires_at - now())::float8 AS "expiresIn"
-    FROM sessions s JOIN accounts a ON a.id = s.account_id
-    WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now()
-      AND a.disabled_at IS NULL`,
+      extract(epoch FROM s.expires_at - now())::float8 AS "expiresIn", w.place::int AS place
+    FROM ${wanted({ session: 'uuid', account: 'uuid' })} CROSS JOIN LATERAL (
+      SELECT * FROM sessions s WHERE s.id = w.session AND s.account_id = w.account AND s.revoked_at IS NULL AND s.expires_at > now()
+      OFFSET 0
+    ) s CROSS JOIN LATERAL (SELECT * FROM accounts a WHERE a.id = s.account_id AND a.disabled_at IS NULL OFFSET 0) a`,
 };
+
+interface LiveSession extends SessionPrincipal {
+  expiresIn: number;
+}
 
 /** How many sessions a sign-in ends at most, such as when fewer are allowed than before. */
 const MOST_ENDED = 10;
@@ -46,13 +52,20 @@ const MOST_ENDED = 10;
 /** The session table. Every change of state is one conditional statement. */
 @Injectable()
 export class SessionStore implements OnModuleInit {
+  private readonly live: LookUps<[id: string, accountId: string], LiveSession>;
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly statements: Statements,
     private readonly manager: EntityManager,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
-  ) {}
+    statements: Statements,
+  ) {
+    this.live = new LookUps(statements, FIND_LIVE, (asked) => [
+      asked.map(([id]) => id),
+      asked.map(([, account]) => account),
+    ]);
+  }
 
   onModuleInit(): void {
     // Kept for a week, for the analysis of incidents.
@@ -182,12 +195,12 @@ export class SessionStore implements OnModuleInit {
     );
   }
 
-  /** @returns the principal of a live session, and in how many seconds it ends */
+  /** Looks together for what is asked for at the same moment. @returns the principal of a live session, and in how many seconds it ends */
   async findLive(
     id: string,
     accountId: string,
   ): Promise<{ principal: SessionPrincipal; expiresIn: number } | undefined> {
-    const [row] = await this.statements.run<SessionPrincipal & { expiresIn: number }>(FIND_LIVE, [id, accountId]);
+    const row = await this.live.find([id, accountId]);
     if (!row) return undefined;
     const { expiresIn, ...principal } = row;
     return { principal, expiresIn };

@@ -53,10 +53,10 @@ export const recordOf = (tokens: string) =>
   `${RECORD}, (SELECT app.name FROM tokens app WHERE app.id = ${tokens}.app_token_id) AS "appTokenName"`;
 
 /**
- * The condition that a token, found by something unique, is of the kind `$2`. An expression, so that no index serves
- * it: before a table's first ANALYZE, PostgreSQL would prefer the index for lists, which begins with the kind.
+ * The condition that a token, found by something unique, is of the kind `$2`, or that of another expression. Itself one, so that
+ * no index serves it: before a table's first ANALYZE, PostgreSQL would prefer the index for lists, which begins with the kind.
  */
-export const ofKind = (column: string) => `${column} || '' = $2`;
+export const ofKind = (column: string, kind = '$2') => `${column} || '' = ${kind}`;
 
 /** The condition that a token is neither revoked nor expired. */
 export const IS_LIVE = 'revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())';

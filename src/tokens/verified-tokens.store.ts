@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { LookUps, wanted } from '../database/look-ups.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import type { RevocationTag } from '../revocations/revocations.service.js';
@@ -57,21 +58,28 @@ interface FoundToken extends VerifiedToken {
   age: number;
 }
 
-/** The look-up of every check of a token: a join on the primary key for each account that must be enabled. */
+/**
+ * The look-up of every check of a token: a join on the primary key for each account that must be enabled. Each token is looked up by
+ * itself: of a join with all that is wanted, PostgreSQL might read whole tables.
+ */
 export const FIND_GOOD: PreparedStatement = {
   name: 'find good token',
   text: `
-    SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
-      a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch", b.email AS "actorEmail",
-      t.gateway_account_id AS "gatewayAccountId", coalesce(t.payment_type, 'CARD') AS "paymentType",
-      t.service_external_id AS "serviceExternalId", t.service_mode AS "serviceMode", t.client_id AS "clientId", t.resource,
-      t.app_token_id AS "appTokenId", t.made_with AS "madeWith",
-      ${LINEAGE_CHECK}, ${tagsOfLineage(LINEAGE)} AS "lineageTags",
-      floor(extract(epoch FROM t.created_at))::float8 AS "issuedAt",
-      floor(extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)})))::float8 AS "expiresAt",
-      extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
-      extract(epoch FROM now() - t.created_at)::float8 AS age
-    FROM ${TOKEN_WITH_OWNERS} WHERE t.digest = $1 AND ${IS_LIVE_TOKEN} AND ($2::text IS NULL OR ${ofKind('t.kind')})`,
+    SELECT found.*, w.place::int AS place FROM ${wanted({ digest: 'bytea', kind: 'text' })} CROSS JOIN LATERAL (
+      SELECT t.id, t.kind, ${SCOPES_LEFT} AS scopes, t.networks, a.id AS "accountId", a.email, coalesce(a.role = 'admin', false) AS "isAdmin",
+        a.credential_epoch AS "credentialEpoch", t.actor_id AS "actorId", b.credential_epoch AS "actorEpoch", b.email AS "actorEmail",
+        t.gateway_account_id AS "gatewayAccountId", coalesce(t.payment_type, 'CARD') AS "paymentType",
+        t.service_external_id AS "serviceExternalId", t.service_mode AS "serviceMode", t.client_id AS "clientId", t.resource,
+        t.app_token_id AS "appTokenId", t.made_with AS "madeWith",
+        ${LINEAGE_CHECK}, ${tagsOfLineage(LINEAGE)} AS "lineageTags",
+        floor(extract(epoch FROM t.created_at))::float8 AS "issuedAt",
+        floor(extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)})))::float8 AS "expiresAt",
+        extract(epoch FROM least(t.expires_at, ${endOfLineage(LINEAGE)}) - now())::float8 AS "expiresIn",
+        extract(epoch FROM now() - t.created_at)::float8 AS age
+      FROM ${TOKEN_WITH_OWNERS}
+      WHERE t.digest = w.digest AND ${IS_LIVE_TOKEN} AND (w.kind IS NULL OR ${ofKind('t.kind', 'w.kind')})
+      OFFSET 0
+    ) found`,
 };
 
 /** Revoked tokens, for whoever shows one. */
@@ -83,9 +91,18 @@ const FIND_REVOKED: PreparedStatement = {
 /** The token table as checks of presented tokens see it. */
 @Injectable()
 export class VerifiedTokenStore {
-  constructor(private readonly statements: Statements) {}
+  private readonly good: LookUps<{ kind: TokenKind | null; digest: Buffer }, FoundToken>;
+
+  constructor(private readonly statements: Statements) {
+    this.good = new LookUps(statements, FIND_GOOD, (asked) => [
+      asked.map(({ digest }) => digest),
+      asked.map(({ kind }) => kind),
+    ]);
+  }
 
   /**
+   * Looks together for what is asked for at the same moment.
+   *
    * @param kind null: any
    * @param oldestOf how many seconds old one of a kind may be; null: as old as it has become
    * @returns the token with this digest, if it is good
@@ -95,7 +112,7 @@ export class VerifiedTokenStore {
     digest: Buffer,
     oldestOf: (kind: TokenKind) => number | null,
   ): Promise<Verified<VerifiedToken> | undefined> {
-    const [row] = await this.statements.run<FoundToken>(FIND_GOOD, [digest, kind]);
+    const row = await this.good.find({ kind, digest });
     if (!row) return undefined;
     const { isLineageGood, expiresIn, age, lineageTags, ...value } = row;
     if (!isLineageGood) return undefined;
