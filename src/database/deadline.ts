@@ -1,11 +1,27 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** When what runs has to be done, on the process's monotonic clock, in milliseconds. */
-const storage = new AsyncLocalStorage<{ at: number }>();
+interface Work {
+  /** When it has to be done, on the process's monotonic clock, in milliseconds. */
+  at: number;
+  /** What it is done for. */
+  purpose: object | undefined;
+}
 
-/** Runs work whose statements begin within the limit, and are given up when it ends. Milliseconds; Infinity: no limit. */
-export function withDeadline<T>(limit: number, work: () => T): T {
-  return storage.run({ at: performance.now() + limit }, work);
+/** One for both, as each costs every request. */
+const storage = new AsyncLocalStorage<Work>();
+
+/**
+ * Runs work whose statements begin within the limit, and are given up when it ends. Milliseconds; Infinity: no limit.
+ *
+ * @param purpose see {@link currentPurpose}; by default that of the caller
+ */
+export function withDeadline<T>(limit: number, work: () => T, purpose = currentPurpose()): T {
+  return storage.run({ at: performance.now() + limit, purpose }, work);
+}
+
+/** @returns what the caller's work is done for; undefined: for nothing in particular */
+export function currentPurpose(): object | undefined {
+  return storage.getStore()?.purpose;
 }
 
 /** @returns how many milliseconds are left to whatever the caller runs for; Infinity: no limit */

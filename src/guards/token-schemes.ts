@@ -99,8 +99,9 @@ export class ApiTokenScheme {
 
   /** @throws ApiError `unauthorized` */
   admits(request: FastifyRequest): MaybePromise<boolean> {
-    if (!showsBearer(request)) throw noApiToken();
-    const secret = bearerToken(request) ?? '';
+    const shown = bearerToken(request);
+    if (shown === null && !showsBearer(request)) throw noApiToken();
+    const secret = shown ?? '';
     return after(this.tokens.check('api', secret), (token) => {
       if (!token) return this.refuse(secret);
       const { id: tokenLink, gatewayAccountId, paymentType, serviceExternalId, serviceMode } = token;

@@ -90,6 +90,11 @@ interface Surroundings {
   protecting: Record<string, string>;
 }
 
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Those of {@link Surroundings.protecting} that say something to a browser about data. */
+const FOR_DATA = ['content-security-policy', 'strict-transport-security', 'x-content-type-options', 'x-frame-options'];
+
 function addHooks(
   fastify: FastifyInstance,
   config: Config,
@@ -97,8 +102,9 @@ function addHooks(
   { connections, protecting }: Surroundings,
 ): void {
   let warned = false;
+  const protect = protector(protecting);
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(protecting).header('x-request-id', request.id);
+    void reply.header('x-request-id', request.id);
     if (!warned && hasIgnoredForwardedHeader(request, config)) {
       warned = true;
       request.log.warn('a forwarded header from a client that TRUST_PROXY does not list was ignored (reported once)');
@@ -113,6 +119,7 @@ function addHooks(
     done(refusal ?? refuseUrl(request, routes));
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
+    protect(reply);
     done(null, payload instanceof Readable ? tieToConnection(request, payload) : setCaching(request, reply, payload));
   });
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -145,6 +152,21 @@ function refuseUrl(request: FastifyRequest, routes: RouteTable): ApiError | unde
   const methods = routes.methodsOf(request.url.split('?', 1)[0] ?? '/');
   if (methods.length === 0) return undefined;
   return wrongMethod(methods);
+}
+
+/**
+ * @returns what adds the headers that protect browsers to an answer, unless it has its own. Data that was asked for and given,
+ *   most of what is answered, needs few: no browser shows it as a page, once it does not guess what it is
+ */
+function protector(protecting: Record<string, string>): (reply: FastifyReply) => void {
+  const names = Object.keys(protecting);
+  const namesForData = names.filter((name) => FOR_DATA.includes(name));
+  return (reply) => {
+    const isData = reply.statusCode < 300 && reply.getHeader('content-type') === JSON_TYPE;
+    for (const name of isData ? namesForData : names) {
+      if (!reply.hasHeader(name)) void reply.header(name, protecting[name]);
+    }
+  };
 }
 
 /** A stream ends with the connection of whoever asked for it, however far its answer has got. */

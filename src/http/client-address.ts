@@ -21,6 +21,7 @@ const LONGEST = 128;
  * @returns undefined for what is no address
  */
 export function canonicalAddress(address: string): string | undefined {
+  if (isIPv4(address)) return address;
   if (address.length > LONGEST) return undefined;
   const host = /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address;
   const bare = host.split('%', 1)[0] ?? host;

@@ -152,10 +152,12 @@ export class Connections {
       this.settle(connection);
       response.once('close', () => {
         connection.current = undefined;
+        if (connection.waiting.length === 0) connection.isBusy = false;
         // Others have their turn first.
-        setImmediate(() => {
-          this.proceed(request.socket, connection);
-        });
+        else
+          setImmediate(() => {
+            this.proceed(request.socket, connection);
+          });
       });
       if (this.phase === 'serving') handle(request, response);
       // The next one may be behind it, and this answer would be the last.

@@ -1,7 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { EntityManager } from 'typeorm';
-import { withDeadline } from '../database/deadline.js';
+import { currentPurpose, withDeadline } from '../database/deadline.js';
 import { canonicalAddress } from './client-address.js';
 
 declare module 'fastify' {
@@ -11,8 +10,6 @@ declare module 'fastify' {
   }
 }
 
-const storage = new AsyncLocalStorage<FastifyRequest>();
-
 /** What a request asks of the database it asks within this time, in milliseconds: with what is under way then, 5 s. */
 const REQUEST_LIMIT = 4_000;
 
@@ -20,9 +17,7 @@ const REQUEST_LIMIT = 4_000;
 export function rememberRequests(fastify: FastifyInstance): void {
   // After the body has been read, which happens in another asynchronous context.
   fastify.addHook('preValidation', (request, _reply, done) => {
-    withDeadline(REQUEST_LIMIT, () => {
-      storage.run(request, done);
-    });
+    withDeadline(REQUEST_LIMIT, done, request);
   });
 }
 
@@ -31,7 +26,7 @@ export function rememberRequests(fastify: FastifyInstance): void {
  * the actor.
  */
 export function currentRequest(): FastifyRequest | undefined {
-  return storage.getStore();
+  return currentPurpose() as FastifyRequest | undefined;
 }
 
 /** To be called in the transaction of what the current request makes, unless the audit log has an event for it. */

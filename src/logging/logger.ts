@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { pino, symbols, type DestinationStream, type Logger } from 'pino';
 import { pretty } from './pretty.js';
 
 export type { Logger } from 'pino';
@@ -17,7 +17,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
       // Plain names, as wildcards would slow down every request.
@@ -29,30 +29,55 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 
 /** How much is buffered while it cannot be written, in bytes. */
 const BACKLOG = 2 ** 20;
-/** How many characters are collected before they are written at once. */
+/** How much is collected before it is written at once, in bytes. */
 const BATCH = 2 ** 16;
+/** For how long lines are collected, in milliseconds. */
+const COLLECTED_FOR = 20;
+/** A line of this level, `warn`, or above is written at once, with those before it: it may be the last. */
+const URGENT = 40;
+
+let [lastTime, lastTimeText] = [0, ''];
+
+/** As Pino's own, which makes a text of each line's time: many lines are of the same millisecond. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastTime) [lastTime, lastTimeText] = [now, `,"time":"${new Date(now).toISOString()}"`];
+  return lastTimeText;
+}
 
 /** A full disk or a closed pipe loses log lines, but does not end the process. */
 function standardOutput(): DestinationStream {
   return batched(pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined));
 }
 
-/** Writes together what is logged in one turn of the event loop, and the rest when the process ends: a write for each line costs. */
+/**
+ * Writes lines together, as a write for each costs more than the line: after a moment, with the first that is urgent, and when
+ * the process ends, also by an exception.
+ */
 function batched(output: DestinationStream): DestinationStream {
-  let collected = '';
+  const collected = Buffer.allocUnsafe(BATCH);
+  let [length, timer]: [number, NodeJS.Timeout | undefined] = [0, undefined];
   const flush = () => {
-    const lines = collected;
-    collected = '';
-    if (lines !== '') output.write(lines);
+    clearTimeout(timer);
+    timer = undefined;
+    if (length > 0) output.write(collected.toString('utf8', 0, length));
+    length = 0;
   };
   process.on('exit', flush);
-  return {
+  const stream: DestinationStream & { lastLevel: number; [symbols.needsMetadataGsym]: true } = {
+    // Pino sets it before each line.
+    lastLevel: 0,
+    [symbols.needsMetadataGsym]: true,
     write: (line) => {
-      if (collected === '') setImmediate(flush);
-      collected += line;
-      if (collected.length > BATCH) flush();
+      const bytes = Buffer.byteLength(line);
+      if (length + bytes > BATCH) flush();
+      if (bytes > BATCH) output.write(line);
+      else length += collected.write(line, length);
+      if (stream.lastLevel >= URGENT) flush();
+      else timer ??= setTimeout(flush, COLLECTED_FOR).unref();
     },
   };
+  return stream;
 }
 
 const SECRET_FIELDS = [
