@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
 import { longSql, sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import type { Outcome } from './audit-events.entity.js';
 import type { AuditKind } from './audit-kinds.js';
@@ -50,12 +51,18 @@ export function insertFrom(rows: string, { subject = 'r.subject', details = 'r.d
       on_behalf_of uuid, details jsonb, address text, request_id text) ${among}`;
 }
 
+const INSERT_ALL: PreparedStatement = {
+  name: 'insert audit events',
+  text: `${insertFrom('jsonb_to_recordset($1::jsonb)')} RETURNING id`,
+};
+
 /** The tables of audit events and of their emails: rows are added, and never changed. */
 @Injectable()
 export class AuditEventStore implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly sweeper: Sweeper,
+    private readonly statements: Statements,
   ) {}
 
   onModuleInit(): void {
@@ -97,8 +104,13 @@ export class AuditEventStore implements OnModuleInit {
 
   /** Inserts events without emails, in one statement. */
   async insertAll(manager: EntityManager, events: NewAuditEvent[]): Promise<void> {
-    const rows = JSON.stringify(events.map((event) => this.rowOf(event)));
-    await sql(manager, `${insertFrom('jsonb_to_recordset($1::jsonb)')} RETURNING id`, [rows]);
+    const rows = events.map((event) => this.rowOf(event));
+    await sql(manager, INSERT_ALL.text, [JSON.stringify(rows)]);
+  }
+
+  /** Inserts events without emails that have no transaction, in one statement. */
+  async insertTogether(rows: EventRow[]): Promise<void> {
+    await this.statements.run(INSERT_ALL, [JSON.stringify(rows)]);
   }
 
   /** @returns the event as a statement takes it that is made with {@link insertFrom} */

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplication
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
+import { Batch } from '../database/batch.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { addressForLimits, canonicalAddress } from '../http/client-address.js';
 import { currentRequest, noteAct } from '../http/current-request.js';
@@ -45,6 +46,8 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   private readonly logger = new Logger('AuditLog');
   private readonly folds = new FailureFolds();
   private readonly reads = new ReadFolds();
+  /** What has no transaction of its own is written together with whatever else is at that moment. */
+  private readonly together: Batch<EventRow, void>;
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
   /** Nothing is counted any more, as nothing of it would be written. */
@@ -53,7 +56,12 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   constructor(
     private readonly manager: EntityManager,
     private readonly store: AuditEventStore,
-  ) {}
+  ) {
+    this.together = new Batch<EventRow, void>(async (rows) => {
+      await this.store.insertTogether(rows);
+      return rows.map(() => undefined);
+    });
+  }
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => void this.flush(), MINUTE).unref();
@@ -86,7 +94,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   async recordAlone(entry: AuditEntry): Promise<void> {
     const event = eventOf(entry);
     if (entry.outcome === undefined || entry.outcome === 'success' || this.isStopping) {
-      await this.store.insert(this.manager, event);
+      await this.insertAlone(event);
       return;
     }
     const network = networkOf(event);
@@ -95,11 +103,16 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
       return;
     }
     try {
-      await this.store.insert(this.manager, event);
+      await this.insertAlone(event);
     } catch (error) {
       this.folds.close(event, network);
       throw error;
     }
+  }
+
+  private async insertAlone(event: NewAuditEvent): Promise<void> {
+    if (event.email === undefined) await this.together.add(this.store.rowOf(event));
+    else await this.store.insert(this.manager, event);
   }
 
   /** The event of an act, for a statement that does the act and notes it. See {@link insertFrom}. */

@@ -10,6 +10,7 @@ import { GotThroughStore } from './got-through.store.js';
 import { ClientGrantStore } from './client-grants.store.js';
 import { NewTokenStore } from './new-tokens.store.js';
 import { TokenIssuer } from './token-issuer.service.js';
+import { TokenReadStore } from './token-reads.store.js';
 import { TokenStore } from './tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
 import { Tokens } from './tokens.service.js';
@@ -20,6 +21,7 @@ import { VerifiedTokenStore } from './verified-tokens.store.js';
   imports: [TypeOrmModule.forFeature([TokenEntity])],
   providers: [
     TokenStore,
+    TokenReadStore,
     NewTokenStore,
     ClientGrantStore,
     VerifiedTokenStore,

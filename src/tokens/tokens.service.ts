@@ -19,6 +19,7 @@ import { ForeignTokens } from './foreign-tokens.service.js';
 import { GotThroughStore } from './got-through.store.js';
 import { oldestOf, TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import type { Owner, TokenName, TokenRecord } from './token-records.js';
+import { TokenReadStore } from './token-reads.store.js';
 import { TokenStore, type TokenListFilter } from './tokens.store.js';
 import { VerifiedTokenStore, type VerifiedToken } from './verified-tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
@@ -50,6 +51,7 @@ export class Tokens implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: TokenStore,
+    private readonly reads: TokenReadStore,
     private readonly found: VerifiedTokenStore,
     private readonly gateway: GatewayTokenStore,
     private readonly clients: ClientTokenStore,
@@ -124,7 +126,7 @@ export class Tokens implements OnModuleInit {
   }
 
   find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
-    return this.store.find(name, owner);
+    return this.reads.find(name, owner);
   }
 
   /** @returns a page of records, newest first, and where the next one begins */
