@@ -33,6 +33,26 @@ export interface UserPrincipal {
   clientAddress: string | null;
 }
 
+/** Whoever runs the program `latchkey`. They have the database and its keys, so there is no credential to check. */
+export interface OperatorPrincipal {
+  isOperator: true;
+  isAdmin: true;
+  accountId: null;
+  actorId: null;
+  lineage: null;
+}
+
+export const OPERATOR: OperatorPrincipal = {
+  isOperator: true,
+  isAdmin: true,
+  accountId: null,
+  actorId: null,
+  lineage: null,
+};
+
+/** Who may do what admins do, if `isAdmin`: a user, or the command line. */
+export type AdminPrincipal = UserPrincipal | OperatorPrincipal;
+
 /** An account of the gateway: what an `api` token proves. */
 export interface GatewayPrincipal {
   gatewayAccountId: string;

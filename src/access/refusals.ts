@@ -8,7 +8,6 @@ import {
   type FieldErrors,
 } from '../errors/api-error.js';
 import type { ClientScope } from './client-scopes.js';
-import type { UserPrincipal } from './principal.js';
 
 const NOT_GOOD = 'is missing or invalid';
 
@@ -41,7 +40,7 @@ export const sessionEnded = () => unauthorized('The session has ended.');
 export const adminsOnly = () => new ApiError('forbidden', 'This requires an admin account.');
 
 /** @throws ApiError `forbidden` for whoever is not an admin */
-export function requireAdmin(caller: UserPrincipal): UserPrincipal {
+export function requireAdmin<Caller extends { isAdmin: boolean }>(caller: Caller): Caller {
   if (!caller.isAdmin) throw adminsOnly();
   return caller;
 }

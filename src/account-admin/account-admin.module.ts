@@ -25,5 +25,6 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
   ],
   controllers: [AccountAdminController, SessionAdminController],
   providers: [AccountAdminStore, AccountAdmin, SessionAdmin],
+  exports: [AccountAdmin],
 })
 export class AccountAdminModule {}

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import type { UserPrincipal } from '../access/principal.js';
+import type { AdminPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import { auditedFields, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
@@ -59,7 +59,7 @@ export class AccountAdmin {
   ) {}
 
   /** @returns a page, newest first, and where the next one begins. @throws ApiError `forbidden`, `invalid_params` */
-  async list(caller: UserPrincipal, { cursor, ...search }: AccountFilter): Promise<Page<AdminAccount>> {
+  async list(caller: AdminPrincipal, { cursor, ...search }: AccountFilter): Promise<Page<AdminAccount>> {
     requireAdmin(caller);
     const after = readCursor(cursor);
     // The names of the filters only: their values may be somebody's name or email.
@@ -70,7 +70,7 @@ export class AccountAdmin {
   }
 
   /** @throws ApiError `forbidden`, `not_found` */
-  async get(caller: UserPrincipal, id: string): Promise<AdminAccount> {
+  async get(caller: AdminPrincipal, id: string): Promise<AdminAccount> {
     requireAdmin(caller);
     const account = await this.find(id);
     await this.audit.recordAlone({ kind: 'account.read', subject: account.id });
@@ -79,10 +79,15 @@ export class AccountAdmin {
 
   /** Creates an account: with a password, or with an invitation that is mailed to its email.
    *
+   * @param options.isInvited whether it is mailed
    * @throws ApiError `forbidden`, `invalid_params`, `conflict` when the email or the name is taken, `unavailable`; for an admin as
    *   {@link Reauthentication.require}
    */
-  async create(caller: UserPrincipal, body: NewAccountBody): Promise<AdminAccount> {
+  async create(
+    caller: AdminPrincipal,
+    body: NewAccountBody,
+    { isInvited = true } = {},
+  ): Promise<AdminAccount> {
     requireAdmin(caller);
     const { email = null, password, role = 'user', individual = true } = body;
     await this.reauthentication.requireIf(role === 'admin', caller, body.current_password);
@@ -103,7 +108,7 @@ export class AccountAdmin {
       const details = { role, individual, ...auditedFields(fields) };
       const about = { subject: account.id, ...(email !== null && { email }) };
       await this.audit.record(tx, { kind: 'account.created', ...about, details });
-      if (email !== null) await this.writeTo(tx, { id: account.id, email }, passwordHash !== null);
+      if (email !== null && isInvited) await this.writeTo(tx, { id: account.id, email }, passwordHash !== null);
       return account.id;
     });
     this.resets.wake();
@@ -117,7 +122,7 @@ export class AccountAdmin {
    *   enabled admin would be left
    */
   async update(
-    caller: UserPrincipal,
+    caller: AdminPrincipal,
     id: string,
     { current_password, ...changes }: AccountChanges,
   ): Promise<AdminAccount> {
@@ -145,7 +150,7 @@ export class AccountAdmin {
    *
    * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while the account owns clients
    */
-  async remove(caller: UserPrincipal, id: string): Promise<void> {
+  async remove(caller: AdminPrincipal, id: string): Promise<void> {
     await this.changeLocked(caller, id, async (tx, { id: subject, email, individual, role }) => {
       if (await this.store.answersForClients(tx, subject)) throw answersForClients();
       // Also locks the rows in the common order, which the cascade of the deletion would not.
@@ -157,7 +162,7 @@ export class AccountAdmin {
   }
 
   /** Revokes everything that the account has open. @throws ApiError `forbidden`, `not_found` */
-  async revoke(caller: UserPrincipal, id: string, currentPassword: string | undefined): Promise<void> {
+  async revoke(caller: AdminPrincipal, id: string, currentPassword: string | undefined): Promise<void> {
     await this.reauthenticateOwner(caller, id, currentPassword);
     await this.changeLocked(caller, id, async (tx, { id: subject }) => {
       await this.accountRevocation.revoke(tx, subject, EVERYTHING);
@@ -166,7 +171,7 @@ export class AccountAdmin {
   }
 
   /** Lets the account be signed in to again, whatever has failed before. @throws ApiError `forbidden`, `not_found` */
-  async unlock(caller: UserPrincipal, id: string): Promise<void> {
+  async unlock(caller: AdminPrincipal, id: string): Promise<void> {
     await this.changeLocked(caller, id, async (tx, { id: subject, email }) => {
       const wasLocked = email !== null && (await this.passwordChecks.unlock(email, tx));
       await this.audit.record(tx, { kind: 'sign_in.unlocked', subject, details: { was_locked: wasLocked } });
@@ -181,14 +186,14 @@ export class AccountAdmin {
   }
 
   /** What asks account holders for their password again asks admins too, as far as it is their own account. */
-  private async reauthenticateOwner(caller: UserPrincipal, id: string, password: string | undefined): Promise<void> {
+  private async reauthenticateOwner(caller: AdminPrincipal, id: string, password: string | undefined): Promise<void> {
     requireAdmin(caller);
     await this.reauthentication.requireIf(id.toLowerCase() === caller.accountId, caller, password);
   }
 
   /** Runs one change of one account, under its lock. @param email the new one; undefined: it stays */
   private async changeLocked<T>(
-    caller: UserPrincipal,
+    caller: AdminPrincipal,
     id: string,
     act: (tx: EntityManager, before: AccountBefore) => Promise<T>,
     email?: string | null,

@@ -14,5 +14,6 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
   imports: [IdempotencyModule, AccountsModule, PasswordsModule, SessionsModule, TokensModule],
   controllers: [LoginController, AppTokensController, UserTokensController],
   providers: [AppTokens],
+  exports: [AppTokens],
 })
 export class AppTokensModule {}

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { AppPrincipal, UserPrincipal } from '../access/principal.js';
+import { OPERATOR, type AdminPrincipal, type AppPrincipal, type UserPrincipal } from '../access/principal.js';
 import { badAppToken } from '../access/refusals.js';
 import { spelling } from '../accounts/account-fields.js';
 import { AccountStore } from '../accounts/accounts.store.js';
@@ -82,22 +82,34 @@ export class AppTokens {
    *   too many App-Tokens; and as {@link Reauthentication.require}
    */
   async createAppToken(caller: UserPrincipal, body: NewAppToken): Promise<string> {
-    const { name, seconds_until_expire, scopes = [], networks, current_password } = body;
+    const { scopes = [], networks, current_password } = body;
     const { accountId, isAdmin } = caller;
     if (scopes.length > 0 && !isAdmin) throw scopesForbidden();
     refuseNetworks(scopes, networks);
     await this.reauthentication.require(caller, current_password);
     const { actorId, lineage } = caller;
-    return this.issue(caller, 'app', {
+    const { secret } = await this.issue(caller, 'app', {
+      ...requestOf(body),
       accountId,
-      name: name?.normalize('NFC'),
       appTokenId: caller.appTokenId,
-      scopes,
-      ...(networks && { networks: networks.map((text) => spelling(readNetwork(text))) }),
       ...(actorId !== null && { actorId }),
       ...(lineage !== null && { madeWith: lineage }),
-      ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
     });
+    return secret;
+  }
+
+  /**
+   * Like {@link createAppToken}, by the command line, for any account.
+   *
+   * @throws ApiError `invalid_params` when there is no such enabled account; `forbidden`, `conflict`
+   */
+  async createAppTokenFor(id: string, body: NewAppToken): Promise<IssuedToken> {
+    const account = await this.accounts.findEnabled(id);
+    if (!account) throw badUser();
+    if ((body.scopes ?? []).length > 0 && account.role !== 'admin') throw scopesForbidden();
+    refuseNetworks(body.scopes, body.networks);
+    const request = { ...requestOf(body), accountId: account.id };
+    return this.issue(OPERATOR, 'app', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
   }
 
   /**
@@ -119,14 +131,23 @@ export class AppTokens {
       ...(caller.lineage !== null && { madeWith: caller.lineage }),
       ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
     };
-    return this.issue(caller, 'user', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
+    const at = { accountId: account.id, credentialEpoch: account.credentialEpoch };
+    return (await this.issue(caller, 'user', request, [at])).secret;
   }
 
-  /** @returns a page of the caller's tokens, for an admin of everybody's, and where the next one begins */
-  async list(caller: UserPrincipal, kind: Kind, { app_token, cursor }: TokenListQuery): Promise<Page<TokenRecord>> {
+  /**
+   * @param of whose tokens: an admin sees everybody's
+   * @returns a page of the caller's tokens, for an admin of everybody's, and where the next one begins
+   */
+  async list(
+    caller: AdminPrincipal,
+    kind: Kind,
+    { app_token, cursor }: TokenListQuery,
+    of = ownerFor(caller),
+  ): Promise<Page<TokenRecord>> {
     const after = readCursor(cursor);
     if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.listed', details: { kind } });
-    const filter = { owner: ownerFor(caller), appTokenId: app_token };
+    const filter = { owner: of, appTokenId: app_token };
     return this.tokens.list(kind, filter, { limit: PAGE_SIZE, after });
   }
 
@@ -183,7 +204,7 @@ export class AppTokens {
   }
 
   /** @throws ApiError `not_found` */
-  async remove(caller: UserPrincipal, kind: Kind, name: string, { cascade }: Cascade = {}): Promise<void> {
+  async remove(caller: AdminPrincipal, kind: Kind, name: string, { cascade }: Cascade = {}): Promise<void> {
     const inTransaction = this.auditing('token.deleted');
     const [tokenName, owner] = [await this.nameOf(kind, name), ownerFor(caller)];
     const removed = await this.tokens.remove(caller, tokenName, owner, { cascade: cascade === 'true' }, inTransaction);
@@ -198,17 +219,17 @@ export class AppTokens {
 
   /** @param accounts whom the token signs in, besides the caller */
   private issue(
-    caller: UserPrincipal,
+    caller: AdminPrincipal,
     kind: Kind,
     request: OwnedTokenRequest,
     accounts: AtEpoch[] = [],
-  ): Promise<string> {
+  ): Promise<IssuedToken> {
     return this.revocations.transaction(async (tx) => {
-      const lock = () => this.issuer.shareApp(tx, caller.appTokenId);
+      const lock = () => this.issuer.shareApp(tx, request.appTokenId ?? '');
       await this.callers.holdUser(tx, caller, { accounts, ...(kind === 'user' && { lock }) });
-      const { secret, record } = await this.issueIn(tx, kind, request);
-      await this.audit.record(tx, issuing(kind, record, caller));
-      return secret;
+      const issued = await this.issueIn(tx, kind, request);
+      await this.audit.record(tx, issuing(kind, issued.record, caller));
+      return issued;
     });
   }
 
@@ -251,8 +272,16 @@ export class AppTokens {
 
 const VIEWS = { app: toAppTokenView, user: toTokenView };
 
+/** What an App-Token is asked for with. */
+const requestOf = ({ name, seconds_until_expire, scopes = [], networks }: NewAppToken) => ({
+  name: name?.normalize('NFC'),
+  scopes,
+  ...(networks && { networks: networks.map((text) => spelling(readNetwork(text))) }),
+  ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
+});
+
 /** Only an App-Token that passes on addresses has networks, from which it may do so. @throws ApiError `invalid_params` */
-function refuseNetworks(scopes: string[], networks: string[] = []): void {
+function refuseNetworks(scopes: string[] = [], networks: string[] = []): void {
   const passesOn = scopes.includes('client-address');
   if (passesOn && networks.length === 0) throw networksMissing();
   if (!passesOn && networks.length > 0) throw networksUnused();
@@ -262,24 +291,30 @@ function refuseNetworks(scopes: string[], networks: string[] = []): void {
 function issuing(
   kind: Kind,
   { id, accountId, actorId, scopes, networks }: TokenRecord,
-  caller: UserPrincipal,
+  caller: AdminPrincipal,
 ): AuditEntry {
   const via = kind === 'app' || caller.actorId === null ? {} : { via: caller.accountId };
   return {
     kind: 'token.issued',
     subject: id,
     ...(actorId !== null && accountId !== null && { onBehalfOf: accountId }),
-    details: { kind, scopes, ...(networks && { networks }), ...(actorId !== null && via) },
+    details: {
+      kind,
+      scopes,
+      ...(networks && { networks }),
+      ...(actorId !== null && via),
+      ...('isOperator' in caller && { account: accountId }),
+    },
   };
 }
 
 /** Whose tokens the caller can see; null: everybody's. */
-function ownerFor({ isAdmin, accountId }: UserPrincipal): string | null {
+function ownerFor({ isAdmin, accountId }: AdminPrincipal): string | null {
   return isAdmin ? null : accountId;
 }
 
 /** @throws ApiError `not_found`. An admin sees all, so that there was nothing to reach. */
-function orNotFound<T>(value: T | undefined, { isAdmin }: UserPrincipal, { by, value: name }: TokenName): T {
+function orNotFound<T>(value: T | undefined, { isAdmin }: AdminPrincipal, { by, value: name }: TokenName): T {
   // A secret may look like an id.
   if (value === undefined) throw isAdmin ? notFound() : notYours(by === 'id' ? idIn(String(name)) : undefined);
   return value;

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
 import { Batch } from '../database/batch.js';
+import { currentCommand } from '../config/current-command.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { addressForLimits, canonicalAddress } from '../http/client-address.js';
 import { currentRequest, noteAct } from '../http/current-request.js';
@@ -12,7 +13,7 @@ import type { AuditKind } from './audit-kinds.js';
 import { FailureFolds, NOWHERE } from './failure-folds.js';
 import { ReadFolds } from './read-folds.js';
 
-/** An event to record. The actor, the address and the request id come from the current request. */
+/** An event to record. The actor, the address and the request id come from the current request, or the command that runs. */
 export interface AuditEntry {
   kind: AuditKind;
   /** The id of what was acted on; never a secret or an email. */
@@ -182,8 +183,10 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
 function eventOf(entry: AuditEntry): NewAuditEvent {
   const request = currentRequest();
   const clientAddress = clientAddressOf(request?.principal);
+  const command = currentCommand();
   return {
     ...entry,
+    ...(command !== undefined && { details: { by: 'command', command, ...entry.details } }),
     ...(clientAddress !== null && { details: { ...entry.details, client_address: clientAddress } }),
     ...actorOf(request?.principal),
     ...(entry.actorId !== undefined && { actorId: entry.actorId }),

@@ -3,6 +3,7 @@ import { bitsOf, KEY_SET_MAX_AGE, type KeyState, type SigningKey } from '../keys
 import { KeyRotation, type Rotation } from '../keys/key-rotation.service.js';
 import { SigningKeys } from '../keys/signing-keys.service.js';
 import { withContext } from './command-context.js';
+import { table } from './table.js';
 
 /** What `latchkey keys list` shows of a key. */
 interface KeyView {
@@ -62,19 +63,9 @@ function tableOf(views: KeyView[]): string {
     `${view.algorithm} ${view.bits}`,
     view.published_at,
     view.signs_from,
-    view.gone_at ?? '-',
+    view.gone_at,
   ]);
-  const all = [['KID', 'STATE', 'ALGORITHM', 'PUBLISHED', 'SIGNS FROM', 'GONE'], ...rows];
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return table(['KID', 'STATE', 'ALGORITHM', 'PUBLISHED', 'SIGNS FROM', 'GONE'], rows);
 }
 
 function textOf({ outcome, key, ended }: Rotation, now: number): string {

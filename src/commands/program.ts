@@ -3,24 +3,8 @@ import { VERSION } from '../config/version.js';
 import type { ExportArguments } from './export.command.js';
 import type { ImportArguments } from './import.command.js';
 import type { RotateArguments } from './keys.command.js';
-import { stoppable } from './stoppable.js';
-
-/** How a command ends. */
-export const EXIT = {
-  done: 0,
-  /** It could not do what it was told, or was stopped. */
-  failed: 1,
-  /** It was told what it does not know. */
-  usage: 2,
-  /** It has done what could be done: some records were refused. */
-  refused: 3,
-} as const;
-
-/** What a command says when it is done; how it ends, unless {@link EXIT.done}. */
-interface Ending {
-  text?: string;
-  code?: number;
-}
+import { addAccounts } from './account.declaration.js';
+import { EXIT, JSON_OPTION, running, UsageError } from './running.js';
 
 /**
  * The program `latchkey`. What a command needs is only loaded when it runs, so that `--help` waits for nothing. A new one is
@@ -55,13 +39,12 @@ function latchkey(): Command {
         return {};
       }),
     );
+  addAccounts(program);
   addImport(program);
   addExport(program);
   addKeys(program);
   return program;
 }
-
-const JSON_OPTION = ['--json', 'answer in JSON'] as const;
 
 function addKeys(program: Command): void {
   const keys = program.command('keys').description('the keys that sign session JWTs');
@@ -114,11 +97,11 @@ function addImport(program: Command): void {
     .option('--report <file>', 'where the refused records are listed (default: FILE.refused.ndjson, beside it)')
     .option('--restart', 'from its beginning, although a part of it was imported')
     .addHelpText('after', '\nEnds with 3 when some records were refused. docs/importing.md has what a record may say.')
-    .action((file: string, options: ImportArguments) =>
-      running(async (signal) => {
+    .action(
+      running<ImportArguments>(async (signal, options, file = '') => {
         const { text, anyRefused } = await (await load.import()).importFile(signal, file, options);
         return { text, code: anyRefused ? EXIT.refused : EXIT.done };
-      })(options),
+      }),
     );
 }
 
@@ -132,14 +115,14 @@ function addExport(program: Command): void {
     .option('--account <id or email>', 'all that is known of one account, as JSON')
     .option('-o, --output <file>', 'where to, readable only by you (default: standard output)')
     .addHelpText('after', '\nSecrets are exported only as their digests. docs/exporting.md says what is exported.')
-    .action((options: ExportArguments, command: Command) => {
-      if (!options.all && options.account === undefined)
-        command.error("error: say '--all' or '--account <id or email>'");
-      return running<ExportArguments>(async (signal) => {
+    .action(
+      running<ExportArguments>(async (signal, options) => {
+        if (!options.all && options.account === undefined)
+          throw new UsageError("error: say '--all' or '--account <id or email>'");
         await (await load.export()).exportTo(signal, options);
         return {};
-      })(options);
-    });
+      }),
+    );
 }
 
 const load = {
@@ -163,20 +146,6 @@ function endWithReader(): void {
       process.exit(NO_READER);
     });
   }
-}
-
-/** Runs a command that signals stop, says what came of it, and sets how the process ends. */
-function running<Options>(run: (signal: AbortSignal, options: Options) => Promise<Ending>) {
-  return async (options: Options): Promise<void> => {
-    try {
-      const ending = await stoppable((signal) => run(signal, options));
-      if (ending.text !== undefined) process.stdout.write(ending.text);
-      process.exitCode = ending.code ?? EXIT.done;
-    } catch (error) {
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-      process.exit(EXIT.failed);
-    }
-  };
 }
 
 /** @param args without Node and the file */

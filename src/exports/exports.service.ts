@@ -1,13 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { findNamedAccount } from '../accounts/named-accounts.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DATABASE_ACCESS, type DatabaseAccess } from '../database/connection.js';
 import { Snapshot } from '../database/snapshot.js';
-import { sql } from '../database/sql.js';
-import { foldEmail, isSpelt, nearestFirst, spellingsOf } from '../emails/email-address.js';
-import { isLegacyId } from '../http/account-ids.js';
-import { isUuid } from '../http/validation.js';
+import { foldEmail } from '../emails/email-address.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { EVERYTHING } from './everything.js';
 import { ONE_ACCOUNT } from './one-account.js';
@@ -65,7 +63,7 @@ export class Exports {
    * @throws when there is no such account
    */
   async writeAccount(named: string, write: Write, signal: AbortSignal): Promise<ExportCounts> {
-    const account = await this.find(named);
+    const account = await findNamedAccount(this.manager, named);
     if (!account) throw new Error('There is no such account.');
     await this.audit.recordAlone({ kind: 'account.exported', subject: account.id });
     await Snapshot.read(this.access.direct, signal, async (snapshot) => {
@@ -86,15 +84,6 @@ export class Exports {
     return { account: 1 };
   }
 
-  private async find(named: string): Promise<{ id: string; email: string | null } | undefined> {
-    const [row] = await sql<{ id: string; email: string | null }>(
-      this.manager,
-      `SELECT a.id, a.email FROM accounts a WHERE ${conditionOf(named)} ORDER BY ${nearestFirst('a', '$1')} LIMIT 1`,
-      [named.toLowerCase(), spellingsOf(named)],
-    );
-    return row;
-  }
-
   /** As failed sign-ins and limits have it, by every SECRET_KEY. */
   private digestsOf(email: string | null): string[] {
     if (email === null) return [];
@@ -102,9 +91,4 @@ export class Exports {
       .flatMap((purpose) => this.secretKeys.all(purpose))
       .map(({ key }) => createHmac('sha256', key).update(foldEmail(email)).digest('base64url'));
   }
-}
-
-function conditionOf(named: string): string {
-  const isId = isUuid(named) ? 'a.id = $1::uuid' : isLegacyId(named) ? 'a.legacy_id = $1' : isSpelt('a.email', '$2');
-  return `$2::text[] IS NOT NULL AND ${isId}`;
 }

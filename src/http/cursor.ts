@@ -17,7 +17,7 @@ export interface Page<Row> {
 }
 
 /** @returns a cursor as text for clients */
-function writeCursor({ micros, id }: Cursor): string {
+export function writeCursor({ micros, id }: Cursor): string {
   return `${micros}.${id}`;
 }
 

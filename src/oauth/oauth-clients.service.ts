@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import type { UserPrincipal } from '../access/principal.js';
+import type { AdminPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
@@ -53,21 +53,27 @@ export class OauthClients {
   /**
    * Creates a client that the caller owns. One that somebody makes who acts for the caller ends with the token that they have.
    *
+   * @param client.ownerId of one that the command line makes, which owns nothing itself
    * @returns it and its secret, which cannot be shown again
+   * @throws ApiError `forbidden`; `invalid_params` when the owner is not an enabled admin
    */
-  async create(caller: UserPrincipal, { name, scopes }: { name: string; scopes: string[] }): Promise<NewSecret> {
-    const { accountId } = requireAdmin(caller);
+  async create(
+    caller: AdminPrincipal,
+    { name, scopes, ownerId }: { name: string; scopes: string[]; ownerId?: string },
+  ): Promise<NewSecret> {
+    const owner = requireAdmin(caller).accountId ?? ownerId;
     const id = randomUUID();
     const secret = newSecret();
     await this.manager.transaction(async (tx) => {
       await this.callers.holdUser(tx, caller);
-      await this.add(tx, { id, secret, name, scopes, ownerId: accountId }, makerOf(caller));
-      await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes, owner: accountId } });
+      if (owner === undefined || !(await this.store.holdAdmin(tx, owner))) throw badOwner();
+      await this.add(tx, { id, secret, name, scopes, ownerId: owner }, makerOf(caller));
+      await this.audit.record(tx, { kind: 'oauth_client.created', subject: id, details: { scopes, owner } });
     });
     return { client: await this.find(id), secret };
   }
 
-  async list(caller: UserPrincipal, cursor: string | undefined): Promise<Page<ClientRecord>> {
+  async list(caller: AdminPrincipal, cursor: string | undefined): Promise<Page<ClientRecord>> {
     requireAdmin(caller);
     const after = readCursor(cursor, isClientId);
     await this.audit.recordAlone({ kind: 'oauth_client.listed' });
@@ -75,7 +81,7 @@ export class OauthClients {
   }
 
   /** @throws ApiError `not_found` */
-  async get(caller: UserPrincipal, id: string): Promise<ClientRecord> {
+  async get(caller: AdminPrincipal, id: string): Promise<ClientRecord> {
     requireAdmin(caller);
     const client = await this.find(id);
     await this.audit.recordAlone({ kind: 'oauth_client.read', subject: client.id });
@@ -86,7 +92,7 @@ export class OauthClients {
    *
    * @throws ApiError `not_found`; `invalid_params` when the new owner is not an enabled admin
    */
-  async update(caller: UserPrincipal, id: string, change: ClientChange): Promise<ClientRecord> {
+  async update(caller: AdminPrincipal, id: string, change: ClientChange): Promise<ClientRecord> {
     const { ownerId, ...others } = change;
     await this.changeLocked(
       caller,
@@ -107,7 +113,7 @@ export class OauthClients {
   }
 
   /** Deletes a client, its secrets and its tokens. @throws ApiError `not_found` */
-  async remove(caller: UserPrincipal, id: string): Promise<void> {
+  async remove(caller: AdminPrincipal, id: string): Promise<void> {
     await this.changeLocked(caller, id, 'oauth_client.deleted', async (tx) => {
       // Also locks the rows in the common order, which the cascade of the deletion would not.
       await this.tokens.revokeClientTokens(tx, id);
@@ -117,7 +123,7 @@ export class OauthClients {
   }
 
   /** Revokes the access tokens of a client; its secrets stay. @throws ApiError `not_found` */
-  async revokeTokens(caller: UserPrincipal, id: string): Promise<void> {
+  async revokeTokens(caller: AdminPrincipal, id: string): Promise<void> {
     await this.changeLocked(caller, id, 'oauth_client.revoked', async (tx) => {
       await this.tokens.revokeClientTokens(tx, id);
       return undefined;
@@ -128,7 +134,7 @@ export class OauthClients {
    * @returns the client and the secret, which cannot be shown again
    * @throws ApiError `not_found`; `conflict` when the client has two already
    */
-  async rotateSecret(caller: UserPrincipal, id: string): Promise<NewSecret> {
+  async rotateSecret(caller: AdminPrincipal, id: string): Promise<NewSecret> {
     const secret = newSecret();
     await this.changeLocked(caller, id, 'oauth_client.secret_added', async (tx) => ({
       secret: await this.addSecret(tx, id, secret, makerOf(caller)),
@@ -137,7 +143,7 @@ export class OauthClients {
   }
 
   /** Deletes a secret; tokens that were issued with it stay valid. @throws ApiError `not_found` */
-  async removeSecret(caller: UserPrincipal, id: string, secretId: string): Promise<void> {
+  async removeSecret(caller: AdminPrincipal, id: string, secretId: string): Promise<void> {
     await this.changeLocked(caller, id, 'oauth_client.secret_deleted', async (tx) => {
       if (!isUuid(secretId) || !(await this.store.removeSecret(tx, id, secretId))) throw notFound();
       return { secret: secretId };
@@ -161,7 +167,7 @@ export class OauthClients {
    * @param ownerId the new owner; undefined: it stays
    */
   private async changeLocked(
-    caller: UserPrincipal,
+    caller: AdminPrincipal,
     id: string,
     kind: AuditKind,
     change: (tx: EntityManager, before: LockedClient) => Promise<Record<string, unknown> | undefined>,
@@ -184,7 +190,7 @@ export class OauthClients {
     const isOwner = ownerId === undefined || (await this.store.holdAdmin(tx, ownerId));
     const client = await this.store.lock(tx, id);
     if (!client) throw notFound();
-    if (!isOwner) throw invalidParams({ owner: ['is not an enabled admin'] });
+    if (!isOwner) throw badOwner();
     return client;
   }
 }
@@ -195,7 +201,8 @@ function isNarrowedOrMoved(before: LockedClient, { scopes, ownerId }: ClientChan
   return isNarrowed || (ownerId !== undefined && ownerId.toLowerCase() !== before.ownerId);
 }
 
+const badOwner = () => invalidParams({ owner: ['is not an enabled admin'] });
 export const twoSecrets = () => conflict('The client already has two secrets. Delete one of them first.');
 
-const makerOf = ({ actorId, lineage }: UserPrincipal): Maker =>
+const makerOf = ({ actorId, lineage }: AdminPrincipal): Maker =>
   actorId === null || lineage === null ? {} : { actorId, madeWith: lineage };

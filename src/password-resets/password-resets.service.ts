@@ -10,7 +10,7 @@ import { InitialPasswords, stillInitial } from '../passwords/initial-passwords.s
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { invalidParams } from '../errors/api-error.js';
+import { conflict, invalidParams } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
@@ -61,10 +61,25 @@ export class PasswordResets implements OnModuleInit {
     ] as const) {
       this.mailQueue.register(kind, async (resetId) => {
         const reset = await this.store.findLive(resetId);
-        const token = this.secretKeys.sign('password-reset', resetId);
-        return reset && write(reset.email, `${this.config.publicUrl}/password/reset#token=${token}`, this.config);
+        return reset && write(reset.email, this.linkOf(resetId), this.config);
       });
     }
+  }
+
+  /**
+   * Makes a link with which a password is chosen for an account, and mails it to nobody: for the command line.
+   *
+   * @throws ApiError `conflict` when nobody could use it
+   */
+  async makeLink(accountId: string): Promise<{ link: string; expiresAt: Date }> {
+    const reset = await this.revocations.transaction(async (tx) => {
+      const opened = await this.store.openFor(tx, accountId);
+      if (!opened) throw noSignIn();
+      const entry = { kind: 'password_reset.requested', subject: accountId } as const;
+      await this.audit.record(tx, { ...entry, details: { reset: opened.id } });
+      return opened;
+    });
+    return { link: this.linkOf(reset.id), expiresAt: reset.expiresAt };
   }
 
   /**
@@ -148,10 +163,15 @@ export class PasswordResets implements OnModuleInit {
     return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
   }
 
+  private linkOf(resetId: string): string {
+    return `${this.config.publicUrl}/password/reset#token=${this.secretKeys.sign('password-reset', resetId)}`;
+  }
+
   private async refuse(reset: string): Promise<never> {
     await this.audit.recordAlone({ kind: 'password_reset.redeemed', outcome: 'failure', details: { reset } });
     throw unusableToken();
   }
 }
 
+const noSignIn = () => conflict('Nobody can sign in to this account: it is disabled, or has no email.');
 export const unusableToken = () => invalidParams({ reset_password_token: [UNUSABLE_LINK] });

@@ -62,6 +62,22 @@ export class PasswordResetStore implements OnModuleInit {
     return row.id;
   }
 
+  /**
+   * Opens a reset for an account, whoever its link is given to.
+   *
+   * @returns undefined when there is no such account that is enabled and has an email
+   */
+  async openFor(tx: EntityManager, accountId: string): Promise<{ id: string; expiresAt: Date } | undefined> {
+    const [row] = await sql<{ id: string; expiresAt: Date }>(
+      tx,
+      `WITH a AS (SELECT id FROM accounts WHERE id = $1 AND disabled_at IS NULL AND email IS NOT NULL FOR SHARE)
+       INSERT INTO password_resets (account_id, expires_at)
+       SELECT id, now() + $2 * interval '1 second' FROM a RETURNING id, expires_at AS "expiresAt"`,
+      [accountId, this.config.resetTtl],
+    );
+    return row;
+  }
+
   /** @returns the account that a live reset is for */
   async findLive(id: string): Promise<{ accountId: string; email: string; name: string | null } | undefined> {
     const [row] = await sql<{ accountId: string; email: string; name: string | null }>(

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import type { SessionPrincipal, UserPrincipal } from '../access/principal.js';
+import type { AdminPrincipal, OperatorPrincipal, SessionPrincipal } from '../access/principal.js';
 import { AccountStore } from '../accounts/accounts.store.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
@@ -11,7 +11,8 @@ import { PasswordChecks } from '../passwords/password-checks.service.js';
 import type { SignInOrigin } from '../passwords/sign-in-places.js';
 
 /** Whose password was entered, and when, depends on the credential. */
-type Caller = SessionPrincipal | UserPrincipal;
+type Caller = SessionPrincipal | AdminPrincipal;
+type WithCredential = Exclude<Caller, OperatorPrincipal>;
 
 /**
  * @param seconds REAUTHENTICATE_AFTER
@@ -48,7 +49,7 @@ export class Reauthentication {
   ) {}
 
   /**
-   * A session is as recent as the sign-in that opened it or, if a change of credentials opened it, as the one before; a user
+   * The command line has no password. A session is as recent as the sign-in that opened it or, if a change of credentials opened it, as the one before; a user
    * token is as recent as its login. A refresh, or a longer expiration, does not renew them.
    *
    * @param currentPassword checked if it is given, with the limits of sign-ins
@@ -58,6 +59,7 @@ export class Reauthentication {
    *   password; `password_expired`, `rate_limited`, `unavailable`
    */
   async require(caller: Caller, currentPassword: string | undefined, instead?: string): Promise<boolean> {
+    if ('isOperator' in caller) return false;
     const { reauthenticateAfter: seconds } = this.config;
     const isActing = 'actorId' in caller && caller.actorId !== null;
     if (seconds > 0 && isActing) throw notOnBehalf();
@@ -75,7 +77,7 @@ export class Reauthentication {
    * @throws ApiError as {@link require}
    */
   async requireForChange(caller: Caller, currentPassword: string | undefined): Promise<boolean> {
-    if (this.config.requireCurrentPassword) {
+    if (this.config.requireCurrentPassword && !('isOperator' in caller)) {
       if ('actorId' in caller && caller.actorId !== null) throw notOnBehalf();
       if (currentPassword === undefined) throw currentPasswordNeeded();
     }
@@ -87,7 +89,7 @@ export class Reauthentication {
     if (condition) await this.require(caller, currentPassword);
   }
 
-  private async isRecent(caller: Caller, seconds: number): Promise<boolean> {
+  private async isRecent(caller: WithCredential, seconds: number): Promise<boolean> {
     const [statement, id] =
       'sessionId' in caller
         ? ['SELECT FROM sessions WHERE id = $1 AND password_checked_at', caller.sessionId]
@@ -96,7 +98,7 @@ export class Reauthentication {
     return rows.length > 0;
   }
 
-  private async check(caller: Caller, password: string): Promise<void> {
+  private async check(caller: WithCredential, password: string): Promise<void> {
     const email = (await this.accounts.findEnabled(caller.accountId))?.email ?? null;
     if (email === null) throw wrongPassword();
     const found = await this.passwordChecks.check(email, password, originOf(caller)).catch(reword);
@@ -104,7 +106,7 @@ export class Reauthentication {
   }
 }
 
-function originOf(caller: Caller): SignInOrigin {
+function originOf(caller: WithCredential): SignInOrigin {
   const address = currentRequest()?.ip ?? '';
   if ('sessionId' in caller) return { address };
   return { address, application: { id: caller.appTokenId, clientAddress: caller.clientAddress } };

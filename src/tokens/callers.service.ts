@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ClientScope } from '../access/client-scopes.js';
-import type { AppPrincipal, ClientPrincipal, SessionPrincipal, UserPrincipal } from '../access/principal.js';
+import type {
+  AdminPrincipal,
+  AppPrincipal,
+  ClientPrincipal,
+  SessionPrincipal,
+  UserPrincipal,
+} from '../access/principal.js';
 import { badAccessToken, badClient, insufficientScope, revokedMeanwhile, sessionEnded } from '../access/refusals.js';
 import { sql } from '../database/sql.js';
 import type { Owner, TokenName } from './token-records.js';
@@ -50,15 +56,15 @@ export class Callers {
   /**
    * Locks a user: the accounts behind their token, at the epochs at which it was checked, and the tokens themselves.
    * For a change of a token, that token is locked instead and the caller's tokens are only checked, so that two users
-   * who delete each other's token do not deadlock.
+   * who delete each other's token do not deadlock. The command line has no credential.
    * @returns the result of `target.lock`
    * @throws ApiError `unauthorized` when one of these has been revoked or has expired meanwhile
    */
-  async holdUser<T = undefined>(tx: EntityManager, caller: UserPrincipal, target: Target<T> = {}): Promise<T> {
+  async holdUser<T = undefined>(tx: EntityManager, caller: AdminPrincipal, target: Target<T> = {}): Promise<T> {
     if (!(await this.holdAccounts(tx, [...epochsOf(caller), ...(target.accounts ?? [])]))) throw revokedMeanwhile();
     const locked = (await target.lock?.()) as T;
     if (target.token) await this.lockToken(tx, target.token);
-    await this.holdTokens(tx, caller, target.token ? '' : 'FOR SHARE OF u');
+    if (!('isOperator' in caller)) await this.holdTokens(tx, caller, target.token ? '' : 'FOR SHARE OF u');
     return locked;
   }
 
@@ -155,7 +161,9 @@ export class Callers {
 }
 
 /** The accounts behind a user token, at the epochs at which it was checked. */
-function epochsOf({ accountId, credentialEpoch, actorId, actorEpoch }: UserPrincipal): AtEpoch[] {
+function epochsOf(caller: AdminPrincipal): AtEpoch[] {
+  if ('isOperator' in caller) return [];
+  const { accountId, credentialEpoch, actorId, actorEpoch } = caller;
   const actor = actorId === null ? [] : [{ accountId: actorId, credentialEpoch: actorEpoch ?? -1 }];
   return [{ accountId, credentialEpoch }, ...actor];
 }

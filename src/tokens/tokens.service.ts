@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { UserPrincipal } from '../access/principal.js';
+import type { AdminPrincipal, UserPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
@@ -175,7 +175,7 @@ export class Tokens implements OnModuleInit {
 
   /** @throws ApiError `unauthorized` when the caller's token has been revoked meanwhile */
   remove(
-    caller: UserPrincipal,
+    caller: AdminPrincipal,
     name: TokenName,
     owner: Owner,
     { cascade = false }: Pick<TokenChange, 'cascade'>,
@@ -253,7 +253,7 @@ export class Tokens implements OnModuleInit {
 
   /** Like {@link change}, by a user, who is held together with the token that they change. */
   private changeAs(
-    caller: UserPrincipal,
+    caller: AdminPrincipal,
     { name, owner, cascade }: { name: TokenName; owner: Owner; cascade: boolean },
     change: (tx: EntityManager) => Promise<TokenRecord | undefined>,
     inTransaction: InTransaction,

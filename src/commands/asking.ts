@@ -1,0 +1,91 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { UsageError } from './running.js';
+
+/** More is no secret, but a mistake. In bytes. */
+const LONGEST = 65_536;
+
+/**
+ * Asks whether to do what cannot be undone.
+ *
+ * @param question of what would be done
+ * @throws UsageError when nobody says yes
+ */
+export async function confirm(question: string, { yes }: { yes?: boolean }): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY) throw new UsageError(`${question}\nThere is no terminal to ask at: say --yes to do it.`);
+  const answer = await ask(`${question}\nType yes to do it: `);
+  if (answer.trim().toLowerCase() !== 'yes') throw new UsageError('Nothing was done.');
+}
+
+/**
+ * Reads a secret, which is never an argument: everybody on a machine sees those.
+ *
+ * @param what asked for at a terminal, where nothing is shown of what is typed
+ * @param file the file that has it; `-`, and none where there is no terminal: standard input
+ */
+export async function readSecret(what: string, file: string | undefined): Promise<string> {
+  const text =
+    file !== undefined && file !== '-'
+      ? await readStart(file)
+      : process.stdin.isTTY
+        ? await ask(`${what}: `, { isSecret: true })
+        : await readInput();
+  const secret = text.replace(/\r?\n$/, '');
+  if (secret === '') throw new UsageError(`There is no ${what.toLowerCase()} in ${file ?? 'standard input'}.`);
+  return secret;
+}
+
+async function ask(question: string, { isSecret = false } = {}): Promise<string> {
+  const nowhere = new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+  process.stderr.write(question);
+  const asking = createInterface({ input: process.stdin, output: isSecret ? nowhere : process.stderr, terminal: true });
+  const ended = new AbortController();
+  asking.on('SIGINT', () => {
+    ended.abort();
+    process.kill(process.pid, 'SIGINT');
+  });
+  asking.on('close', () => {
+    ended.abort();
+  });
+  try {
+    return await asking.question('', { signal: ended.signal });
+  } catch {
+    throw new UsageError('Nothing was done.');
+  } finally {
+    asking.close();
+    if (isSecret) process.stderr.write('\n');
+  }
+}
+
+async function readInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > LONGEST) throw new UsageError('What standard input has is too long.');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function readStart(path: string): Promise<string> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(LONGEST + 1), 0, LONGEST + 1);
+    if (bytesRead > LONGEST) throw new UsageError(`What ${path} has is too long.`);
+    return buffer.subarray(0, bytesRead).toString('utf8');
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UsageError(code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${message}`);
+  } finally {
+    await handle?.close();
+  }
+}
