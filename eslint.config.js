@@ -21,7 +21,7 @@ const floors = [
   ['sessions'],
   ['password-resets'],
   ['account-admin', 'account-emails', 'api-tokens', 'app-tokens', 'audit-log-reader', 'identifications', 'oauth'],
-  ['bootstrap', 'exports', 'guards', 'imports'],
+  ['bootstrap', 'exports', 'guards', 'imports', 'inspection'],
   ['commands'],
 ];
 

@@ -83,11 +83,7 @@ export class AccountAdmin {
    * @throws ApiError `forbidden`, `invalid_params`, `conflict` when the email or the name is taken, `unavailable`; for an admin as
    *   {@link Reauthentication.require}
    */
-  async create(
-    caller: AdminPrincipal,
-    body: NewAccountBody,
-    { isInvited = true } = {},
-  ): Promise<AdminAccount> {
+  async create(caller: AdminPrincipal, body: NewAccountBody, { isInvited = true } = {}): Promise<AdminAccount> {
     requireAdmin(caller);
     const { email = null, password, role = 'user', individual = true } = body;
     await this.reauthentication.requireIf(role === 'admin', caller, body.current_password);

@@ -59,6 +59,7 @@ export const AUDIT_KINDS = [
   'token.deleted',
   'token.described',
   'token.expiry_changed',
+  'token.inspected',
   'token.introspected',
   'token.issued',
   'token.listed',

@@ -131,10 +131,7 @@ export async function listAccounts(signal: AbortSignal, options: ListOptions): P
 }
 
 /** Gathers what comes in pages. */
-export async function pages<T>(
-  limit: number,
-  read: (cursor: string | undefined) => Promise<Page<T>>,
-): Promise<T[]> {
+export async function pages<T>(limit: number, read: (cursor: string | undefined) => Promise<Page<T>>): Promise<T[]> {
   const all: T[] = [];
   let cursor: string | undefined;
   do {

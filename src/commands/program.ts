@@ -4,6 +4,7 @@ import type { ExportArguments } from './export.command.js';
 import type { ImportArguments } from './import.command.js';
 import type { RotateArguments } from './keys.command.js';
 import { addAccounts } from './account.declaration.js';
+import { addCredentials } from './credentials.declaration.js';
 import { EXIT, JSON_OPTION, running, UsageError } from './running.js';
 
 /**
@@ -40,6 +41,7 @@ function latchkey(): Command {
       }),
     );
   addAccounts(program);
+  addCredentials(program);
   addImport(program);
   addExport(program);
   addKeys(program);

@@ -194,6 +194,11 @@ export class Tokens implements OnModuleInit {
     return this.verified.known(key) ?? this.lookAt(key, secret);
   }
 
+  /** @returns the record of a token of any kind that is stored, also of one that has ended */
+  findAny(secret: string): Promise<TokenRecord | undefined> {
+    return this.store.findAny(digestOf(secret));
+  }
+
   private async lookAt(key: string, secret: string): Promise<VerifiedToken | undefined> {
     const find = this.finding(null, secret);
     if (Object.values(TOKEN_KINDS).some(({ format }) => format.recognises(secret))) return this.verified.get(key, find);

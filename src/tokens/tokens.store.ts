@@ -35,6 +35,14 @@ export class TokenStore {
     return row;
   }
 
+  /** @returns the record of a token of any kind, also of one that has ended */
+  async findAny(digest: Buffer): Promise<TokenRecord | undefined> {
+    const [row] = await sql<TokenRecord>(this.manager, `SELECT ${recordOf('tokens')} FROM tokens WHERE digest = $1`, [
+      digest,
+    ]);
+    return row;
+  }
+
   /**
    * @param filter.appTokenId only what was got through this App-Token
    * @returns at most `limit` records after the cursor that are not revoked, newest first
