@@ -62,6 +62,7 @@ const SHOWN_ELSEWHERE: AuditKind[] = [
   'signing_key.published',
   'signing_key.revoked',
   'token.changed',
+  'token.inspected',
   'token.introspected',
 ];
 
