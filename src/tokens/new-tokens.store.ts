@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import { TOKEN_COUNT_LOCKS } from '../database/locks.js';
 import { sql } from '../database/sql.js';
 import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
-import { IS_GOOD_APP_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
 import { endOfLineage } from './lineage.js';
 import type { TokenKind } from './token-kinds.js';
 import { IS_LIVE, RECORD, type TokenRecord } from './token-records.js';
@@ -56,6 +55,9 @@ const valuesWith = ({ actor, lineage }: { actor: string; lineage: string }) => `
   $12::text, $13::text,
   least(now() + $14::float8 * interval '1 second', $15::timestamptz, ${endOfLineage(lineage)}), ${actor}, ${lineage}`;
 
+/** How many seconds a token has, zero at least. PostgreSQL's greatest(NULL, 0) is 0. */
+export const lifetimeOf = ({ lifetime }: NewToken) => lifetime && Math.max(lifetime, 0);
+
 const valuesOf = (token: NewToken) => [
   token.kind,
   token.digest,
@@ -70,13 +72,9 @@ const valuesOf = (token: NewToken) => [
   token.paymentType,
   token.serviceExternalId,
   token.serviceMode,
-  // PostgreSQL's greatest(NULL, 0) is 0.
-  token.lifetime && Math.max(token.lifetime, 0),
+  lifetimeOf(token),
   token.expiresAt,
 ];
-
-/** The lineage of what an App-Token `t` makes. */
-const OF_APP = '(CASE WHEN t.made_with IS NOT NULL THEN t.made_with || t.id END)';
 
 /** The token table as those see it who issue tokens. */
 @Injectable()
@@ -128,20 +126,5 @@ export class NewTokenStore {
       [accountId, actorId, most],
     );
     return rows.map(({ id }) => id);
-  }
-
-  /**
-   * Whatever an App-Token makes that was itself made on behalf of somebody is of the same actor, and ends with it.
-   *
-   * @returns the new token's record; undefined when the App-Token that it is made with is no longer good
-   */
-  async insertByApp(tx: EntityManager, token: NewToken, appTokenId: string): Promise<TokenRecord | undefined> {
-    const [row] = await sql<TokenRecord>(
-      tx,
-      `${INSERT} SELECT ${valuesWith({ actor: 't.actor_id', lineage: OF_APP })}, $16::text[], NULL, NULL, NULL, NULL
-       FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $17 AND ${IS_GOOD_APP_TOKEN} RETURNING ${RECORD}`,
-      [...valuesOf(token), token.scopes, appTokenId],
-    );
-    return row;
   }
 }

@@ -6,11 +6,12 @@ import { CONFIG, type Config } from '../config/config.js';
 import { Batch } from '../database/batch.js';
 import { hasToNoteActs, noteAct } from '../http/current-request.js';
 import { Revocations } from '../revocations/revocations.service.js';
+import { ApiGrantStore, type ApiGrant, type Granted } from './api-grants.store.js';
 import { ClientGrantStore, type ClientGrant, type GrantedToken } from './client-grants.store.js';
 import { digestOf, hintOf } from './digest.js';
 import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
 import { GotThroughStore } from './got-through.store.js';
-import { NewTokenStore, type Grant, type NewToken } from './new-tokens.store.js';
+import { lifetimeOf, NewTokenStore, type Grant, type NewToken } from './new-tokens.store.js';
 import { oldestOf, TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import type { TokenRecord } from './token-records.js';
 
@@ -59,7 +60,8 @@ export interface IssuedToClient extends GrantedToken {
 /** Makes every opaque token. */
 @Injectable()
 export class TokenIssuer {
-  private readonly grants: Batch<ClientGrant, GrantedToken | undefined>;
+  private readonly clientBatch: Batch<ClientGrant, GrantedToken | undefined>;
+  private readonly apiBatch: Batch<ApiGrant, Granted | undefined>;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -67,10 +69,12 @@ export class TokenIssuer {
     private readonly through: GotThroughStore,
     private readonly revocations: Revocations,
     private readonly clientGrants: ClientGrantStore,
+    private readonly apiGrants: ApiGrantStore,
     private readonly audit: AuditLog,
     private readonly manager: EntityManager,
   ) {
-    this.grants = new Batch((grants) => clientGrants.grantAll(grants));
+    this.clientBatch = new Batch((grants) => clientGrants.grantAll(grants));
+    this.apiBatch = new Batch((grants) => apiGrants.grantAll(grants));
   }
 
   /** Issues a token. The caller's transaction has locked whoever it acts for. */
@@ -110,11 +114,30 @@ export class TokenIssuer {
     return this.through.share(tx, appTokenId);
   }
 
-  /** Makes an `api` token, unless the App-Token that asks for it has ended; then undefined. */
-  async issueByApp(tx: EntityManager, request: TokenRequest, app: AppPrincipal): Promise<IssuedToken | undefined> {
+  /**
+   * Issues an `api` token of a gateway account, and notes it in the audit log: together with whatever else is asked for at the moment.
+   *
+   * @param app the App-Token that asks for it; undefined: nobody has to show one
+   * @returns its secret; `expired` when it would have expired from the start; undefined when the App-Token is no longer good
+   */
+  async issueToGateway(
+    request: TokenRequest & { gatewayAccountId: string },
+    app: AppPrincipal | undefined,
+  ): Promise<{ secret: string } | 'expired' | undefined> {
     const { secret, token } = this.newToken('api', request);
-    const record = await this.store.insertByApp(tx, token, app.tokenId);
-    return record && { secret, record };
+    const details = { kind: 'api', gateway_account: request.gatewayAccountId };
+    const { hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode } =
+      token;
+    const grant: ApiGrant = {
+      ...{ hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode },
+      digest: token.digest.toString('hex'),
+      appTokenId: app?.tokenId ?? null,
+      lifetime: lifetimeOf(token),
+      expiresAt: token.expiresAt,
+      event: this.audit.rowOf({ kind: 'token.issued', details }),
+    };
+    const granted = await this.together(this.apiBatch, this.apiGrants, grant);
+    return granted === 'made' ? { secret } : granted;
   }
 
   /**
@@ -137,16 +160,22 @@ export class TokenIssuer {
       lifetime: this.config.oauthTokenTtl,
       event: this.audit.rowOf({ kind: 'token.issued', details: { kind: 'oauth' } }),
     };
-    const made = (hasToNoteActs() ? undefined : await this.grants.add(grant)) ?? (await this.grantAlone(grant));
+    const made = await this.together(this.clientBatch, this.clientGrants, grant);
     return made && { secret, ...made };
   }
 
-  /** Waits for a deletion of the client that is under way. */
-  private grantAlone(grant: ClientGrant): Promise<GrantedToken | undefined> {
+  /** In a batch or, when it comes to nothing there, alone: which waits for whatever it depends on that is being changed. */
+  private async together<Grant, Made>(
+    batch: Batch<Grant, Made | undefined>,
+    store: { grant(tx: EntityManager, grant: Grant): Promise<Made | undefined> },
+    grant: Grant,
+  ): Promise<Made | undefined> {
+    const made = hasToNoteActs() ? undefined : await batch.add(grant);
+    if (made !== undefined) return made;
     return this.manager.transaction(async (tx) => {
-      const made = await this.clientGrants.grant(tx, grant);
-      if (made) await noteAct(tx);
-      return made;
+      const madeAlone = await store.grant(tx, grant);
+      if (madeAlone !== undefined && madeAlone !== 'expired') await noteAct(tx);
+      return madeAlone;
     });
   }
 

@@ -7,6 +7,7 @@ import { ForeignTokenStore } from './foreign-tokens.store.js';
 import { ForeignTokens } from './foreign-tokens.service.js';
 import { GatewayTokenStore } from './gateway-tokens.store.js';
 import { GotThroughStore } from './got-through.store.js';
+import { ApiGrantStore } from './api-grants.store.js';
 import { ClientGrantStore } from './client-grants.store.js';
 import { NewTokenStore } from './new-tokens.store.js';
 import { TokenIssuer } from './token-issuer.service.js';
@@ -23,6 +24,7 @@ import { VerifiedTokenStore } from './verified-tokens.store.js';
     TokenStore,
     TokenReadStore,
     NewTokenStore,
+    ApiGrantStore,
     ClientGrantStore,
     VerifiedTokenStore,
     TokenIssuer,

@@ -1,0 +1,72 @@
+import { jest, expect } from '@jest/globals';
+import { Batch } from '../../src/database/batch.js';
+import type { TestDatabase } from './database.js';
+import { whileLocked } from './locks.js';
+import { eventually } from './process.js';
+import type { Answer } from './server.js';
+
+export interface Together {
+  /** While it is held, nothing of this can be done. */
+  lock: string;
+  /** Of what is done in batches, that which is meant here. */
+  isMeant: (item: object) => boolean;
+}
+
+/** How many are done by the first two, which wait for nobody, and by those who come meanwhile. */
+export const batchesOf = (count: number) => [1, 1, count - 2];
+
+/**
+ * Asks while nothing of it can be done, until all wait: two for the lock, and all others for these.
+ *
+ * @param options.count how many of them are done in batches
+ * @param options.meanwhile happens before the lock is released
+ * @returns what they were answered, and how many were done by each batch
+ */
+export async function askTogether(
+  database: TestDatabase,
+  { lock, isMeant }: Together,
+  asked: () => Promise<Answer>[],
+  { count, meanwhile }: { count?: number; meanwhile?: () => Promise<unknown> } = {},
+): Promise<{ answers: Answer[]; sizes: number[] }> {
+  const sizes: number[] = [];
+  const add = jest.spyOn(Batch.prototype, 'add');
+  const settle = jest.spyOn(
+    Batch.prototype as unknown as { settle(batch: { item: object }[]): Promise<void> },
+    'settle',
+  );
+  try {
+    const { asking } = await whileLocked(database, lock, [], async () => {
+      const asking = asked();
+      await eventually(() => {
+        const added = add.mock.calls.filter(([item]) => isMeant(item as object));
+        expect(added.length).toBeGreaterThanOrEqual(count ?? asking.length);
+        return Promise.resolve();
+      });
+      await eventually(async () => {
+        expect(await waitingForLocks(database)).toBeGreaterThanOrEqual(Math.min(2, asking.length));
+      });
+      await meanwhile?.();
+      return { asking };
+    });
+    const answers = await Promise.all(asking);
+    for (const [batch] of settle.mock.calls) if (batch.some(({ item }) => isMeant(item))) sizes.push(batch.length);
+    return { answers, sizes };
+  } finally {
+    add.mockRestore();
+    settle.mockRestore();
+  }
+}
+
+async function waitingForLocks(database: TestDatabase): Promise<number> {
+  const found = await database.query(
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return found.length;
+}
+
+/** Ends the connections that wait for a lock. */
+export const endWaiting = (database: TestDatabase) =>
+  database.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
