@@ -14,7 +14,8 @@ import { AuditEventStore } from '../dist/src/audit-log/audit-events.store.js';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { migrate, migrationDataSource } from '../dist/src/database/migrate.js';
 import { Sweeper } from '../dist/src/database/sweeper.service.js';
-import { inDataDir, ms, quantile } from './support.js';
+import { inDataDir } from './support/start.js';
+import { ms, quantile } from './support/statistics.js';
 
 Logger.overrideLogger(false);
 
@@ -207,7 +208,7 @@ async function sweep(client, postgres, name, days, most = Infinity) {
 
 await inDataDir(async (dataDir) => {
   const log = { info() {}, warn() {}, error() {} };
-  const settings = { synchronous_commit: 'off', max_wal_size: '4GB', maintenance_work_mem: '256MB' };
+  const settings = { max_wal_size: '4GB', maintenance_work_mem: '256MB' };
   const postgres = await startEmbeddedPostgres({ dataDir, log, settings });
   const client = new pg.Client(postgres.connection);
   await client.connect();

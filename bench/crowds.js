@@ -1,7 +1,8 @@
 // A crowd that signs in without pause, at bcrypt cost 12: how many others get in meanwhile, and what it does to checks
 // of tokens. LATCHKEY_MAIN measures another build, such as the one before a change.
 import { Agent, request } from 'node:http';
-import { inDataDir, ms, quantile, startServer } from './support.js';
+import { inDataDir, startServer } from './support/start.js';
+import { ms, quantile } from './support/statistics.js';
 
 const CROWD = 40;
 const OTHERS = 20;

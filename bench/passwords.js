@@ -1,6 +1,7 @@
 // How long sign-ins take that fail, in pairs: an email that has an account and one that has none, one right after the other,
 // after BCRYPT_COST was lowered, left and raised. If an email could be told by its time, one of each pair would be the slower one.
-import { inDataDir, ms, quantile, startServer } from './support.js';
+import { inDataDir, startServer } from './support/start.js';
+import { ms, quantile } from './support/statistics.js';
 
 const STORED = '10';
 const PAIRS = 60;

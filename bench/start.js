@@ -1,7 +1,8 @@
 // The time from the start of the process until /readyz succeeds, compared with PostgreSQL alone: first and later
 // starts.
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
-import { inDataDir, ms, quantile, startServer } from './support.js';
+import { inDataDir, startServer } from './support/start.js';
+import { ms, quantile } from './support/statistics.js';
 
 const ROUNDS = 5;
 const log = { info() {}, warn() {}, error() {} };

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = process.env.LATCHKEY_MAIN ?? fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
+const main = process.env.LATCHKEY_MAIN ?? fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
 /** Calls `work` with a new data directory, and removes it afterwards. */
 export async function inDataDir(work) {
-  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
+  const dataDir = await mkdtemp(join(process.env.BENCH_DIR ?? tmpdir(), 'latchkey-bench-'));
   try {
     return await work(dataDir);
   } finally {
@@ -56,11 +56,3 @@ export function freePort() {
     });
   });
 }
-
-/** The value below which the given share (0 to 1) of the values lies. */
-export function quantile(values, share) {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-}
-
-export const ms = (value) => `${value.toFixed(1)} ms`;

@@ -1,0 +1,67 @@
+// One row of the table: Latchkey between its peers, and these between slices of bare Fastify.
+import { again } from './again.js';
+import { startProcess, stopProcess } from './processes.js';
+import { ask } from './http.js';
+import { slice } from './load.js';
+import { mean, summary } from './statistics.js';
+
+const SECONDS = Number(process.env.SLICE ?? 0.7);
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+
+/** Each server is asked once, and a request that is to be refused is refused. */
+async function checkAnswers(servers, row) {
+  for (const server of servers) {
+    const good = await ask(server, await row.example(server));
+    if (good.status !== row.status || !row.isRight(good.json, server))
+      throw new Error(`${server.name} answered ${row.name} with ${good.status} ${good.text}`);
+    const bad = await ask(server, await row.bad(server));
+    if (!(row.refusals ?? [401]).includes(bad.status))
+      throw new Error(`${server.name} answered what it should refuse: ${bad.status} ${bad.text}`);
+  }
+}
+
+/**
+ * Measures one row, in rounds of bare, peers, Latchkey, peers in reverse, bare.
+ * @param row.example a request that each server answers; `bad` one that it refuses, with 401 or one of `refusals`
+ * @param row.requests the requests of a slice
+ * @param subjects Latchkey, maybe more than once with different settings
+ */
+export async function compare(row, { subjects, peers, database, node }) {
+  const all = [...subjects, ...peers];
+  await checkAnswers(all, row);
+  const body = (await ask(subjects[0], await row.example(subjects[0]))).text;
+  const bare = await startProcess('servers/bare.js', { BODY: body, STATUS: String(row.status) }, { node });
+  bare.name = 'bare Fastify';
+  const expected = { status: row.status, body: row.contains };
+  const turns = [bare, ...peers, ...subjects, ...[...peers].reverse(), bare];
+  const samples = new Map([bare, ...all].map((server) => [server, []]));
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    const taken = new Map([bare, ...all].map((server) => [server, []]));
+    for (const server of turns) {
+      const asked = server === bare ? subjects[0] : server;
+      const measure = async () =>
+        slice(server, await row.requests(asked, server === bare), expected, { seconds: SECONDS, database });
+      taken.get(server).push(await again(measure));
+    }
+    // The first round warms up.
+    if (round > 0) for (const [server, slices] of taken) samples.get(server).push(slices);
+  }
+  await stopProcess(bare);
+  await checkAnswers(all, row);
+  return [bare, ...peers, ...subjects].map((server) => figuresOf(server, samples.get(server), samples.get(bare)));
+}
+
+/** Medians and middle halves over the rounds; the share of bare Fastify is that of the same round. */
+function figuresOf(server, rounds, bareRounds) {
+  const rateOf = (slices) => mean(slices.map(({ rate }) => rate));
+  const over = (name) => summary(rounds.flat().map((sample) => sample[name]));
+  return {
+    name: server.name,
+    share: summary(rounds.map((slices, round) => rateOf(slices) / rateOf(bareRounds[round]))),
+    rate: over('rate'),
+    p50: over('p50'),
+    p99: over('p99'),
+    cpu: over('cpu'),
+    databaseCpu: over('databaseCpu'),
+  };
+}

@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
+
+/** What the file system of a folder is, such as ext4. */
+function fileSystem(folder) {
+  try {
+    return execFileSync('stat', ['-f', '-c', '%T', folder], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'an unknown file system';
+  }
+}
+
+const commit = () => {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+};
+
+/** The load before the run, as others see it. */
+const loadAtStart = loadavg()[0];
+
+/** The machine in words. */
+export function describeMachine({ version, settings }, nodes) {
+  const gib = Math.round(totalmem() / 2 ** 30);
+  const postgres = /PostgreSQL [\d.]+\w*/.exec(version)?.[0] ?? version;
+  const set = Object.entries(settings).map(([name, value]) => `\`${name}=${value}\``);
+  return [
+    `Measured on ${new Date().toISOString().slice(0, 10)} at commit ${commit()}, on ${availableParallelism()} cores (${cpus()[0].model}), ${gib} GiB of memory, ${type()} ${release()}, data on ${fileSystem(process.env.BENCH_DIR ?? tmpdir())}.`,
+    `Node.js ${nodes.map((node) => node.version).join(' and ')}; ${postgres} with ${set.join(', ')}, on the same machine, as is the load.`,
+    `The load average was ${loadAtStart.toFixed(2)} when the run began${loadAtStart > 0.5 ? ': **the machine was busy with other work, so these figures are for trying only**' : ''}.`,
+  ].join('\n');
+}

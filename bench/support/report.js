@@ -1,0 +1,43 @@
+// bench/RESULTS.md: each program replaces the section that is its own.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format } from 'prettier';
+
+const PATH = process.env.RESULTS ?? fileURLToPath(new URL('../RESULTS.md', import.meta.url));
+const SECTIONS = ['bench', 'scale', 'profile'];
+const HEAD = `# What was measured
+
+Written by \`npm run bench\`, \`npm run bench:scale\` and \`npm run bench:profile\`, each its own section.
+[docs/performance.md](../docs/performance.md) says how to run them and how to read this.
+`;
+
+const markersOf = (name) => [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+
+function read() {
+  try {
+    return readFileSync(PATH, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** What stands between the markers of a section. */
+export function sectionOf(text, name) {
+  const [begin, end] = markersOf(name);
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  return from < 0 || to < 0 ? '' : text.slice(from + begin.length, to).trim();
+}
+
+/** Replaces one section, and leaves the others as they are. */
+export async function writeSection(name, content) {
+  const before = read();
+  const sections = SECTIONS.map((section) => {
+    const [begin, end] = markersOf(section);
+    const inner = section === name ? content.trim() : sectionOf(before, section);
+    return `${begin}\n\n${inner}\n\n${end}\n`;
+  });
+  writeFileSync(PATH, await format([HEAD, ...sections].join('\n'), { parser: 'markdown', printWidth: 120 }));
+}
+
+export const tableOf = (head, rows) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
