@@ -13,8 +13,8 @@ export const APP_TOKEN = randomBytes(16).toString('hex');
 export const BASIC = `Basic ${Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64')}`;
 const PER_STATEMENT = 50_000;
 
-/** Latchkey as it comes, but for its limits on requests of one address. */
-export function startLatchkey(database, env = {}, options = {}) {
+/** Latchkey as it comes, but for its limits on requests of one address. @param options.main another build's */
+export function startLatchkey(database, env = {}, { main = '../dist/src/main.js', ...options } = {}) {
   const settings = {
     DATABASE_URL: database.url,
     DATA_DIR: database.dataDir,
@@ -29,7 +29,7 @@ export function startLatchkey(database, env = {}, options = {}) {
     BOOTSTRAP_CLIENT_SECRET: CLIENT.secret,
     ...env,
   };
-  return again(() => startProcess('../dist/src/main.js', settings, options));
+  return again(() => startProcess(main, settings, options));
 }
 
 /** The peers' tables, with the client. */

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 
 /** What the file system of a folder is, such as ext4. */
@@ -10,9 +12,9 @@ function fileSystem(folder) {
   }
 }
 
-const commit = () => {
+const commitOf = (folder) => {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: folder, encoding: 'utf8' }).trim();
   } catch {
     return 'unknown';
   }
@@ -21,13 +23,13 @@ const commit = () => {
 /** The load before the run, as others see it. */
 const loadAtStart = loadavg()[0];
 
-/** The machine in words. */
-export function describeMachine({ version, settings }, nodes) {
+/** The machine in words. @param main where the build is that was measured */
+export function describeMachine({ version, settings }, nodes, main = fileURLToPath(import.meta.url)) {
   const gib = Math.round(totalmem() / 2 ** 30);
   const postgres = /PostgreSQL [\d.]+\w*/.exec(version)?.[0] ?? version;
   const set = Object.entries(settings).map(([name, value]) => `\`${name}=${value}\``);
   return [
-    `Measured on ${new Date().toISOString().slice(0, 10)} at commit ${commit()}, on ${availableParallelism()} cores (${cpus()[0].model}), ${gib} GiB of memory, ${type()} ${release()}, data on ${fileSystem(process.env.BENCH_DIR ?? tmpdir())}.`,
+    `Measured on ${new Date().toISOString().slice(0, 10)} at commit ${commitOf(dirname(main))}, on ${availableParallelism()} cores (${cpus()[0].model}), ${gib} GiB of memory, ${type()} ${release()}, data on ${fileSystem(process.env.BENCH_DIR ?? tmpdir())}.`,
     `Node.js ${nodes.map((node) => node.version).join(' and ')}; ${postgres} with ${set.join(', ')}, on the same machine, as is the load.`,
     `The load average was ${loadAtStart.toFixed(2)} when the run began${loadAtStart > 0.5 ? ': **the machine was busy with other work, so these figures are for trying only**' : ''}.`,
   ].join('\n');

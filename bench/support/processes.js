@@ -2,10 +2,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './start.js';
 
+const BENCH = fileURLToPath(new URL('..', import.meta.url));
 const children = new Set();
 const folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'latchkey-bench-logs-'));
 process.on('exit', () => {
@@ -25,7 +26,7 @@ export async function startProcess(file, env = {}, { node = process.execPath, ar
   const port = await freePort();
   const log = join(folder, `${(started += 1)}.log`);
   const output = openSync(log, 'a');
-  const child = spawn(node, [...args, fileURLToPath(new URL(`../${file}`, import.meta.url))], {
+  const child = spawn(node, [...args, resolve(BENCH, file)], {
     // Not the environment of the shell: the settings are those that come with each server.
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', ...env, PORT: String(port) },
     stdio: ['ignore', output, output],

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 
 const PATH = process.env.RESULTS ?? fileURLToPath(new URL('../RESULTS.md', import.meta.url));
-const SECTIONS = ['bench', 'scale', 'profile'];
+const SECTIONS = ['bench', 'scale', 'profile', 'profile before'];
 const HEAD = `# What was measured
 
 Written by \`npm run bench\`, \`npm run bench:scale\` and \`npm run bench:profile\`, each its own section.
