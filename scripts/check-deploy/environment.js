@@ -19,6 +19,9 @@ const IMAGE = Object.fromEntries(
   [...dockerfile.matchAll(/^ENV (.+)$/gm)].flatMap(([, pairs]) => pairs.split(' ').map((pair) => pair.split('='))),
 );
 
+/** What Node itself reads. */
+const OF_NODE = ['NODE_EXTRA_CA_CERTS'];
+
 const isPlaceholder = (value) => /^<.*>$/.test(value);
 
 export const hasPort = (ports, wanted) =>
@@ -26,7 +29,7 @@ export const hasPort = (ports, wanted) =>
 
 export function unknownVariables(names) {
   return names
-    .filter((name) => !(name in variables.shape))
+    .filter((name) => !(name in variables.shape) && !OF_NODE.includes(name))
     .map((name) => `the server does not know the variable ${name}`);
 }
 
@@ -66,10 +69,13 @@ function environmentOf({ envFrom = [], env = [] }, all) {
     Object.assign(values, configMapRef ? dataOf('ConfigMap', configMapRef.name) : dataOf('Secret', secretRef.name));
   }
   for (const { name, value, valueFrom } of env) {
+    const isOptional = valueFrom?.secretKeyRef?.optional === true;
     const kind = valueFrom?.configMapKeyRef ? 'ConfigMap' : 'Secret';
     const reference = valueFrom?.configMapKeyRef ?? valueFrom?.secretKeyRef;
     values[name] = reference ? dataOf(kind, reference.name)[reference.key] : value;
-    if (values[name] === undefined) missing.push(`${name} has no value`);
+    if (values[name] !== undefined) continue;
+    delete values[name];
+    if (!isOptional) missing.push(`${name} has no value`);
   }
   return { values, missing };
 }

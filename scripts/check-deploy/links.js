@@ -1,5 +1,6 @@
 // References between the objects of one rendering.
 import { containerProblems, hasPort, unknownVariables } from './environment.js';
+import { publicPathProblems } from './public-paths.js';
 
 /** @param all the objects of the rendering, and the Secret's template */
 export function linkProblems(object, all) {
@@ -15,6 +16,13 @@ const CHECKS = {
   Ingress: ingressProblems,
   NetworkPolicy: networkPolicyProblems,
   HorizontalPodAutoscaler: scalerProblems,
+  HTTPRoute: httpRouteProblems,
+  // The Secret that it makes is the template's, which is checked where it is used.
+  ExternalSecret: ({ metadata, spec }) =>
+    spec.target.name === metadata.name ? [] : ['its Secret is called otherwise'],
+  ServiceMonitor: serviceMonitorProblems,
+  // `helm test`.
+  Pod: ({ spec }) => (spec.containers.length === 1 ? [] : ['it has not one container']),
   PodDisruptionBudget: ({ spec }, all) => selectionProblems(spec.selector, all, ['Deployment']),
 };
 
@@ -44,13 +52,38 @@ function serviceProblems({ spec }, all) {
 }
 
 function ingressProblems({ spec }, all) {
-  const backends = spec.rules.flatMap((rule) => rule.http.paths).map(({ backend }) => backend.service);
-  return backends.flatMap(({ name, port }) => {
-    const service = all.find((object) => object.kind === 'Service' && object.metadata.name === name);
-    if (!service) return [`there is no Service ${name}`];
-    const isThere = service.spec.ports.some((one) => one.name === port.name || one.port === port.number);
-    return isThere ? [] : [`the Service ${name} has no port ${port.name ?? port.number}`];
-  });
+  const paths = spec.rules.flatMap((rule) => rule.http.paths);
+  return [
+    ...paths.flatMap(({ backend }) => backendProblems(backend.service, all)),
+    ...publicPathProblems(paths.map(({ path, pathType }) => ({ path, exact: pathType === 'Exact' }))),
+  ];
+}
+
+function httpRouteProblems({ spec }, all) {
+  const backends = spec.rules.flatMap(({ backendRefs }) => backendRefs);
+  const matches = spec.rules.flatMap((rule) => rule.matches).map(({ path }) => path);
+  return [
+    ...backends.flatMap(({ name, port }) => backendProblems({ name, port: { number: port } }, all)),
+    ...publicPathProblems(matches.map(({ type, value }) => ({ path: value, exact: type === 'Exact' }))),
+  ];
+}
+
+function backendProblems({ name, port }, all) {
+  const service = all.find((object) => object.kind === 'Service' && object.metadata.name === name);
+  if (!service) return [`there is no Service ${name}`];
+  const isThere = service.spec.ports.some((one) => one.name === port.name || one.port === port.number);
+  return isThere ? [] : [`the Service ${name} has no port ${port.name ?? port.number}`];
+}
+
+function serviceMonitorProblems({ spec }, all) {
+  const wanted = Object.entries(spec.selector.matchLabels);
+  const services = all.filter(
+    ({ kind, metadata }) => kind === 'Service' && wanted.every(([key, value]) => metadata.labels?.[key] === value),
+  );
+  if (services.length !== 1) return [`it selects ${services.length} Services`];
+  return spec.endpoints
+    .filter(({ port }) => !services[0].spec.ports.some(({ name }) => name === port))
+    .map(({ port }) => `its Service has no port ${port}`);
 }
 
 function networkPolicyProblems({ spec }, all) {

@@ -17,7 +17,10 @@ async function validate(object) {
   if (!model) return [`there is no schema for ${object.kind} in ${object.apiVersion}`];
   const unread = new Set();
   try {
-    model.prototype.validate.call(watch(object, '', unread));
+    const named = { ...object, apiVersion: model.apiVersion };
+    // Older models look for their schema on what they are called on.
+    const watched = watch(named, '', unread, model.prototype);
+    model.prototype.validate.call(watched);
   } catch (error) {
     return [error.message];
   }
@@ -25,9 +28,19 @@ async function validate(object) {
   return [...unread].filter((path) => !isInside(path)).map((path) => `${path.slice(1)} is an unknown field`);
 }
 
+/** Kinds that are not Kubernetes' own, and where their schemas are. */
+const PACKAGES = {
+  'gateway.networking.k8s.io': '@kubernetes-models/gateway-api',
+  'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
+  'external-secrets.io': '@kubernetes-models/external-secrets',
+};
+/** The same in all that is used, and not in the package yet. */
+const SAME_AS = { 'external-secrets.io/v1': 'external-secrets.io/v1beta1' };
+
 async function modelOf({ apiVersion, kind }) {
+  const version = SAME_AS[apiVersion] ?? apiVersion;
   try {
-    return (await import(`kubernetes-models/${apiVersion}`))[kind];
+    return (await import(`${PACKAGES[version.split('/')[0]] ?? 'kubernetes-models'}/${version}`))[kind];
   } catch (error) {
     if (error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
     throw error;
@@ -35,9 +48,9 @@ async function modelOf({ apiVersion, kind }) {
 }
 
 /** A copy that removes the path of a field from `unread` when the field is read. */
-function watch(value, path, unread) {
+function watch(value, path, unread, prototype = Object.prototype) {
   if (value === null || typeof value !== 'object') return value;
-  const copy = Array.isArray(value) ? [] : {};
+  const copy = Array.isArray(value) ? [] : Object.create(prototype);
   for (const [key, inner] of Object.entries(value)) {
     unread.add(`${path}.${key}`);
     copy[key] = watch(inner, `${path}.${key}`, unread);

@@ -1,0 +1,106 @@
+// The Helm chart: what it renders, what it has to refuse, and whether it renders what Kustomize does.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { parse, parseAllDocuments } from 'yaml';
+import { run } from './tools.js';
+
+/** What each of the two adds, and the other does not. */
+const LABELS_OF_HELM = [
+  'app.kubernetes.io/instance',
+  'app.kubernetes.io/managed-by',
+  'app.kubernetes.io/version',
+  'helm.sh/chart',
+];
+
+const MISTAKES = [
+  { what: 'a secret among the settings', set: 'config.SECRET_KEY=x' },
+  { what: 'an unknown value', set: 'replica=3' },
+  { what: 'an unknown value inside', set: 'ingress.hosts=x' },
+  { what: 'no PUBLIC_URL', set: 'config.PUBLIC_URL=' },
+  { what: 'a name that is no variable', set: 'config.public-url=x' },
+  { what: 'an HTTPRoute without a Gateway', set: 'httpRoute.enabled=true' },
+  { what: 'an ExternalSecret of nothing', set: 'externalSecret.enabled=true' },
+  { what: 'a digest that is none', set: 'image.digest=latest' },
+];
+
+/** @returns the objects of the chart with a file of values */
+export function renderChart({ helm }, chart, values) {
+  const text = run(helm, ['template', 'latchkey', chart, '--namespace', 'latchkey', '--values', values]);
+  return parseAllDocuments(text)
+    .map((document) => document.toJS())
+    .filter((object) => object !== null);
+}
+
+/** @returns problems of the chart as such */
+export function chartProblems({ helm }, chart, version) {
+  const { version: own, appVersion } = parse(readFileSync(`${chart}/Chart.yaml`, 'utf8'));
+  const values = `${chart}/ci/example-values.yaml`;
+  const lint = spawnSync(helm, ['lint', '--strict', '--values', values, chart], { encoding: 'utf8' });
+  const accepted = MISTAKES.filter(({ set }) => {
+    const args = ['template', 'latchkey', chart, '--values', values, '--set-string', set];
+    return spawnSync(helm, args, { encoding: 'utf8' }).status === 0;
+  });
+  const readme = readFileSync(`${chart}/README.md`, 'utf8');
+  const undescribed = Object.keys(parse(readFileSync(`${chart}/values.yaml`, 'utf8'))).filter(
+    (name) => !new RegExp(`^\\|.*\`${name}[.\`]`, 'm').test(readme),
+  );
+  return [
+    ...undescribed.map((name) => `its README has no row for ${name}`),
+    ...(own === version && appVersion === version ? [] : [`version and appVersion have to be ${version}`]),
+    ...(lint.status === 0 ? [] : [lint.stdout + lint.stderr]),
+    ...accepted.map(({ what, set }) => `it accepts ${what} (${set})`),
+  ];
+}
+
+/** @returns how two renderings of the same values differ, but for what the tools add */
+export function driftProblems(kustomized, charted) {
+  const ours = byName(kustomized.map(withoutKustomize));
+  const theirs = byName(charted.filter(({ kind }) => kind !== 'Pod').map(withoutHelm));
+  const names = [...new Set([...ours.keys(), ...theirs.keys()])].sort();
+  return names.flatMap((name) => {
+    if (!ours.has(name)) return [`only the chart has ${name}`];
+    if (!theirs.has(name)) return [`only Kustomize has ${name}`];
+    return differences(ours.get(name), theirs.get(name), name);
+  });
+}
+
+const byName = (objects) => new Map(objects.map((object) => [`${object.kind} ${object.metadata.name}`, object]));
+
+/** Without the hash in the name of the ConfigMap, and the namespace. */
+function withoutKustomize(object) {
+  const copy = JSON.parse(JSON.stringify(object).replaceAll(/latchkey-[0-9a-z]{10}(?=")/g, 'latchkey'));
+  delete copy.metadata.namespace;
+  return copy.kind === 'ConfigMap' || copy.kind === 'Ingress' ? withoutLabels(copy) : copy;
+}
+
+function withoutHelm(object) {
+  const copy = structuredClone(object);
+  delete copy.metadata.annotations;
+  const template = copy.spec?.template;
+  if (template?.metadata.annotations) delete template.metadata.annotations['checksum/config'];
+  for (const container of template?.spec.containers ?? []) delete container.imagePullPolicy;
+  const clean = strip(copy);
+  return clean.kind === 'ConfigMap' || clean.kind === 'Ingress' ? withoutLabels(clean) : clean;
+}
+
+/** Those that the base does not have: nothing selects these objects. */
+function withoutLabels(object) {
+  delete object.metadata.labels;
+  return object;
+}
+
+function strip(value) {
+  if (Array.isArray(value)) return value.map(strip);
+  if (value === null || typeof value !== 'object') return value;
+  const kept = Object.entries(value).filter(([key]) => !LABELS_OF_HELM.includes(key));
+  return Object.fromEntries(kept.map(([key, inner]) => [key, strip(inner)]));
+}
+
+function differences(one, other, path) {
+  if (isDeepStrictEqual(one, other)) return [];
+  const both = [one, other].every((value) => value !== null && typeof value === 'object');
+  if (!both) return [`${path}: ${JSON.stringify(one)} by Kustomize, ${JSON.stringify(other)} by the chart`];
+  const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+  return keys.flatMap((key) => differences(one[key], other[key], `${path}.${key}`));
+}

@@ -1,0 +1,33 @@
+// What Ingress and HTTPRoute let through: every route of OpenAPI and every page, but for what is for operators.
+import { readFileSync } from 'node:fs';
+
+const INSIDE = [
+  '/metrics',
+  '/healthz',
+  '/readyz',
+  '/docs',
+  '/docs-json',
+  '/api/v1/accounts',
+  '/api/v1/audit_events',
+  '/api/v1/oauth_clients',
+];
+/** Pages, which OpenAPI does not describe. */
+const PAGES = ['/password/reset', '/email/verify', '/email/undo', '/wayf/{id}'];
+
+const description = new URL('../../docs/openapi.json', import.meta.url);
+const routes = [...Object.keys(JSON.parse(readFileSync(description, 'utf8')).paths), ...PAGES];
+
+/** @param paths of the Ingress or the HTTPRoute: each a path, and whether it is exact */
+export function publicPathProblems(paths) {
+  const isLed = (route) => paths.some(({ path, exact }) => (exact ? route === path : isBelow(route, path)));
+  const isInside = (route) => INSIDE.some((path) => isBelow(route, path));
+  return [
+    ...routes.filter((route) => !isInside(route) && !isLed(route)).map((route) => `it does not lead to ${route}`),
+    ...[...routes.filter(isInside), ...INSIDE]
+      .filter(isLed)
+      .map((route) => `it leads to ${route}, which is for operators`),
+  ];
+}
+
+/** Element by element, as both kinds compare prefixes. */
+const isBelow = (route, path) => route === path || route.startsWith(`${path.replace(/\/$/, '')}/`);
