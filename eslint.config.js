@@ -8,7 +8,7 @@ import tseslint from 'typescript-eslint';
  */
 const floors = [
   ['config', 'html', 'logging'],
-  ['errors'],
+  ['errors', 'workers'],
   ['access', 'database'],
   ['http', 'revocations'],
   ['emails', 'openapi'],

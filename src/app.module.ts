@@ -26,22 +26,29 @@ import { PasswordResetsModule } from './password-resets/password-resets.module.j
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
+import type { Primary } from './workers/subjects.js';
+import { WorkersModule } from './workers/workers.module.js';
 
 /** What a server is built from: its settings, its database and its keys. */
 export interface ServerOptions {
   config: Config;
   database: DatabaseAccess;
   secretKeys: string[];
+  /** Where there are several workers: the process that has started this one. */
+  primary?: Primary;
+  /** Whether this process does what only one has to do; absent: it does. */
+  doesWhatIsDue?: boolean;
 }
 
 /** The whole server, from the plain modules at the bottom to the guards on top. */
 @Module({})
 export class AppModule {
-  static with({ config, database, secretKeys }: ServerOptions): DynamicModule {
+  static with({ config, database, secretKeys, primary, doesWhatIsDue = true }: ServerOptions): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        ConfigModule.with(config),
+        ConfigModule.with(config, { doesWhatIsDue }),
+        ...(primary ? [WorkersModule.with(primary)] : []),
         DatabaseModule.with(database, config),
         KeysModule.with(secretKeys),
         LimitsModule,

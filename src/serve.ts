@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import { ConfigError, loadConfig, type Config } from './config/config.js';
 import { createLogger, type Logger } from './logging/logger.js';
-import { start } from './start.js';
+import type { RunningServer } from './prepare.js';
 
 /** From the end of SHUTDOWN_DELAY on. Kubernetes kills 30 s after SIGTERM, which leaves room for the delay. In milliseconds. */
 const STOP_LIMIT = 9_000;
@@ -53,15 +53,23 @@ function stopOnSignal({ shutdownDelay }: Config, logger: Logger): Stop {
   return stop;
 }
 
+/** What starts several workers needs none of what they load. */
+async function start(config: Config, logger: Logger, stopping: AbortSignal): Promise<RunningServer> {
+  if (config.workers > 1) return (await import('./primary.js')).startWorkers(config, logger, stopping);
+  return (await import('./start.js')).start(config, logger, (text) => process.stdout.write(text), stopping);
+}
+
+const forever = new Promise<never>(() => undefined);
+
 async function run(config: Config, logger: Logger): Promise<void> {
   const stop = stopOnSignal(config, logger);
   const { signal: stopping } = stop;
-  const server = await start(config, logger, (text) => process.stdout.write(text), stopping).catch((error: unknown) => {
+  const server = await start(config, logger, stopping).catch((error: unknown) => {
     if (stopping.aborted && error === stopping.reason) return undefined;
     throw describe('could not start', error);
   });
   if (server) {
-    if (!stopping.aborted) await once(stopping, 'abort');
+    if (!stopping.aborted) await Promise.race([once(stopping, 'abort'), server.failed ?? forever]);
     await server.stop(stop.delay).catch((error: unknown) => {
       throw describe('could not stop', error);
     });

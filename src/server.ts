@@ -9,6 +9,7 @@ import { leftOpen } from './config/hardening.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
+import { DRAIN_LIMIT, graceAfter } from './http/drain.js';
 import type { ConnectionLimits, Connections } from './http/connections.js';
 import { Readiness } from './health/readiness.service.js';
 import { Idempotency } from './idempotency/idempotency.service.js';
@@ -17,11 +18,6 @@ import { KnownFieldsGuard } from './http/known-fields.guard.js';
 import { RequestValidation } from './http/request-validation.js';
 import { NestLogger, type Logger } from './logging/logger.js';
 import { Metrics } from './metrics/metrics.service.js';
-
-/** In-flight requests get this long to finish once the server takes no more connections, in milliseconds. */
-const DRAIN_LIMIT = 5_000;
-/** Of this time idle connections are kept so long, for a request that may be on its way, in milliseconds. */
-const IDLE_GRACE = 1_000;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -68,7 +64,7 @@ export async function createServer(
     throw error;
   }
   const open = leftOpen(config);
-  if (open !== undefined) logger.warn(open);
+  if (open !== undefined && options.doesWhatIsDue !== false) logger.warn(open);
   return app;
 }
 
@@ -80,13 +76,26 @@ export async function createServer(
  *   and idle connections get no grace either
  */
 export async function stopServer(app: NestFastifyApplication, delay = 0): Promise<void> {
-  const { connections } = app.getHttpAdapter().getInstance();
-  app.get(Readiness).stop();
-  connections.leave();
+  leave(app);
   await sleep(delay * 1_000);
-  await connections.close(delay > 0 ? IDLE_GRACE : 0, DRAIN_LIMIT);
+  await endServer(app, graceAfter(delay), DRAIN_LIMIT);
+}
+
+/** From now on it is not ready, and each answer is the last one of its connection. */
+export function leave(app: NestFastifyApplication): void {
+  app.get(Readiness).stop();
+  connectionsOf(app).leave();
+}
+
+/** Takes no more connections, answers what is in flight, and closes the pool last; see {@link Connections.close}. */
+export async function endServer(app: NestFastifyApplication, grace: number, limit: number): Promise<void> {
+  await connectionsOf(app).close(grace, limit);
   await app.close();
 }
+
+/** The connections of a server. */
+export const connectionsOf = (app: NestFastifyApplication): Connections =>
+  app.getHttpAdapter().getInstance().connections;
 
 function corsOptions(origin: string[]) {
   return {

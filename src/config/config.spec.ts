@@ -33,6 +33,7 @@ describe('Without any variable', () => {
       database: undefined,
       directDatabase: undefined,
       databasePoolSize: 10,
+      workers: 1,
       databaseConnectTimeout: 1_000,
       dataDir: resolve('.latchkey'),
       secretKeys: undefined,

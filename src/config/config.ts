@@ -18,7 +18,10 @@ export interface Config {
   database: DatabaseConnection | undefined;
   /** DATABASE_DIRECT_URL. Absent: `database` keeps sessions. */
   directDatabase: DatabaseConnection | undefined;
+  /** Of all workers together. */
   databasePoolSize: number;
+  /** How many processes serve. */
+  workers: number;
   /** How long a request waits for a connection, in milliseconds. */
   databaseConnectTimeout: number;
   /** Absolute path. */
@@ -34,7 +37,7 @@ export interface Config {
   smtpUrl: string | undefined;
   mailFrom: MailAddress;
   bcryptCost: number;
-  /** How many passwords are hashed at once, each on a thread of its own. */
+  /** How many passwords are hashed at once, each on a thread of its own; of all workers together. */
   hashingThreads: number;
   passwordMinLength: number;
   /** Passwords that nobody may choose: `off`, none; `on`, the most common ones; otherwise the path of a list. */
@@ -182,6 +185,10 @@ function problemsBetween(present: Present): string[] {
   if (Number(present.USER_TOKEN_TTL ?? 86_400) > Number(present.USER_TOKEN_MAX_TTL ?? Infinity)) {
     problems.push('USER_TOKEN_TTL must not be longer than USER_TOKEN_MAX_TTL');
   }
+  const workers = present.WEB_CONCURRENCY === 'auto' ? availableParallelism() : Number(present.WEB_CONCURRENCY ?? 1);
+  if (Number(present.DATABASE_POOL_SIZE ?? Infinity) < LEAST_CONNECTIONS * workers) {
+    problems.push('DATABASE_POOL_SIZE must be at least 2 for each of the processes of WEB_CONCURRENCY');
+  }
   const minimum = Number(present.PASSWORD_MIN_LENGTH ?? 7);
   if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && passwordLength(present.BOOTSTRAP_ADMIN_PASSWORD) < minimum) {
     problems.push('BOOTSTRAP_ADMIN_PASSWORD must have at least PASSWORD_MIN_LENGTH characters');
@@ -197,12 +204,24 @@ function problemsBetween(present: Present): string[] {
   return problems;
 }
 
+/** How many connections a worker has at least. */
+const LEAST_CONNECTIONS = 2;
+
+const workersOf = (setting: Variables['WEB_CONCURRENCY'] = 1) =>
+  setting === 'auto' ? availableParallelism() : setting;
+
+/** @returns the part of a whole number that a worker has, of those from 1 on */
+export function shareOf(whole: number, workers: number, number: number): number {
+  return Math.floor(whole / workers) + (number <= whole % workers ? 1 : 0);
+}
+
 function isWildcard(host: string | undefined): boolean {
   return host !== undefined && /^[0x:.[\]]+$/i.test(host);
 }
 
 function assemble(values: Variables, secretKeys: string[] | undefined): Config {
   const port = values.PORT ?? 3000;
+  const workers = workersOf(values.WEB_CONCURRENCY);
   const host = values.HOST;
   const publicUrl = (values.PUBLIC_URL ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`).replace(
     /\/+$/,
@@ -214,7 +233,8 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     publicUrl,
     database: values.DATABASE_URL,
     directDatabase: values.DATABASE_DIRECT_URL,
-    databasePoolSize: values.DATABASE_POOL_SIZE ?? 10,
+    databasePoolSize: values.DATABASE_POOL_SIZE ?? Math.max(10, LEAST_CONNECTIONS * workers),
+    workers,
     databaseConnectTimeout: 1_000,
     dataDir: resolve(values.DATA_DIR),
     secretKeys,

@@ -73,6 +73,7 @@ export const SECRET_KEY_RULE = 'must be at least 32 characters (several, separat
 const MAIL_FROM_RULE =
   'must be one mail address, with or without a name, such as Latchkey <no-reply@example.org>; ' +
   "only ASCII letters, digits and .!#$%&'*+/=?^_`{|}~- may stand before the @";
+const WEB_CONCURRENCY_RULE = 'must be auto or a whole number from 1 to 64';
 const seconds = (fallback: number, minimum = 1) =>
   wholeNumber(minimum, 9_999_999_999)
     .optional()
@@ -105,6 +106,7 @@ export const variables = z.object({
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_DIRECT_URL: databaseUrl.optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
+  WEB_CONCURRENCY: z.union([z.literal('auto'), wholeNumber(1, 64)], WEB_CONCURRENCY_RULE).optional(),
   DATA_DIR: text('must be a path').default('.latchkey'),
   SECRET_KEY: secretKey.optional(),
   SECRET_KEY_FILE: text('must be a path').optional(),

@@ -74,6 +74,25 @@ export class Connections {
     return this.phase === 'closing';
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.open.size;
+  }
+
+  /** Serves a connection that another process has accepted. */
+  serve(socket: Socket): void {
+    const [server] = this.servers;
+    if (!server) return;
+    // As Node's HTTP servers accept them.
+    socket.allowHalfOpen = true;
+    server.emit('connection', socket);
+  }
+
+  /** To be called instead of listening, by whoever calls {@link serve}: it begins to look after the limits. */
+  begin(): void {
+    for (const server of this.servers) server.emit('listening');
+  }
+
   /** Makes an HTTP server; Fastify asks for one for each address that it listens on. */
   createServer(handle: RequestListener): Server {
     const { head, request, silence, idle, checkEvery } = this.limits;
@@ -223,7 +242,7 @@ const isLast = (exchange: Exchange | undefined) =>
  * Closes a listener. The kernel resets the connections that wait to be accepted then. So it is closed when none waits, in a
  * turn of the event loop that was short, as others may come in it; how short, is given up little by little.
  */
-async function stopAccepting(server: Server): Promise<void> {
+export async function stopAccepting(server: NetServer): Promise<void> {
   let accepted = 0;
   const count = () => (accepted += 1);
   server.on('connection', count);

@@ -11,19 +11,21 @@ export type { Logger } from 'pino';
  * parameters of database statements. The redaction list is the second line of defence.
  *
  * @param destination for tests
+ * @param worker the number of the worker that this process is: every line has it
  */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
+export function createLogger(level: string, destination?: DestinationStream, worker?: number): Logger {
+  const output = () => standardOutput(worker === undefined ? BATCH : ATOMIC);
   return pino(
     {
       level,
-      base: null,
+      base: worker === undefined ? null : { worker },
       timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
       // Plain names, as wildcards would slow down every request.
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
     },
-    destination ?? (process.stdout.isTTY ? pretty(standardOutput()) : standardOutput()),
+    destination ?? (process.stdout.isTTY ? pretty(output()) : output()),
   );
 }
 
@@ -31,6 +33,8 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 const BACKLOG = 2 ** 20;
 /** How much is collected before it is written at once, in bytes. */
 const BATCH = 2 ** 16;
+/** The same where other processes write to the same pipe: so much stays together (PIPE_BUF of Linux). */
+const ATOMIC = 4_096;
 /** For how long lines are collected, in milliseconds. */
 const COLLECTED_FOR = 20;
 /** A line of this level, `warn`, or above is written at once, with those before it: it may be the last. */
@@ -46,16 +50,17 @@ function isoTime(): string {
 }
 
 /** A full disk or a closed pipe loses log lines, but does not end the process. */
-function standardOutput(): DestinationStream {
-  return batched(pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined));
+function standardOutput(batch: number): DestinationStream {
+  const output = pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined);
+  return batched(output, batch);
 }
 
 /**
  * Writes lines together, as a write for each costs more than the line: after a moment, with the first that is urgent, and when
  * the process ends, also by an exception.
  */
-function batched(output: DestinationStream): DestinationStream {
-  const collected = Buffer.allocUnsafe(BATCH);
+function batched(output: DestinationStream, most: number): DestinationStream {
+  const collected = Buffer.allocUnsafe(most);
   let [length, timer]: [number, NodeJS.Timeout | undefined] = [0, undefined];
   const flush = () => {
     clearTimeout(timer);
@@ -70,8 +75,8 @@ function batched(output: DestinationStream): DestinationStream {
     [symbols.needsMetadataGsym]: true,
     write: (line) => {
       const bytes = Buffer.byteLength(line);
-      if (length + bytes > BATCH) flush();
-      if (bytes > BATCH) output.write(line);
+      if (length + bytes > most) flush();
+      if (bytes > most) output.write(line);
       else length += collected.write(line, length);
       if (stream.lastLevel >= URGENT) flush();
       else timer ??= setTimeout(flush, COLLECTED_FOR).unref();

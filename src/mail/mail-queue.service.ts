@@ -1,5 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { Primary } from '../workers/subjects.js';
+import { PRIMARY } from '../workers/workers.module.js';
 import { WakeSignal } from './wake-signal.js';
 import type { MailContent } from './mail-message.js';
 import { OutgoingMailStore, type NewMail } from './outgoing-mails.store.js';
@@ -21,7 +23,15 @@ export class MailQueue {
   readonly wakeSignal = new WakeSignal();
   private readonly renderers = new Map<string, MailRenderer>();
 
-  constructor(private readonly mails: OutgoingMailStore) {}
+  constructor(
+    private readonly mails: OutgoingMailStore,
+    @Optional() @Inject(PRIMARY) private readonly primary?: Primary,
+  ) {
+    primary?.answer('mail', () => {
+      this.wakeSignal.notify();
+      return undefined;
+    });
+  }
 
   /** Registers the renderer of a kind of mail. To be called in `onModuleInit`, as sending begins after that.
    *
@@ -54,8 +64,9 @@ export class MailQueue {
     await this.mails.insert(tx, mail, options.discard ?? false);
   }
 
-  /** Makes this process look for due mails now instead of at its next poll. */
+  /** Makes the process that sends mails look for due ones now instead of at its next poll: this one, or another worker. */
   wake(): void {
     this.wakeSignal.notify();
+    this.primary?.tell('mail', undefined);
   }
 }

@@ -27,8 +27,8 @@ export class MetricsController {
     description:
       'Checks of credentials by kind (`app`, `user`, `api`, `oauth`, `session`, `client`) and outcome (`accepted`, ' +
       '`refused`), requests by route and status, how long they took, mails that were refused for good, by how much the ' +
-      "clock of the process is ahead of the database's, and what the process uses. Each process has its " +
-      'own numbers, from 0 at its start: ask every replica, and add up.',
+      "clock of the process is ahead of the database's, and what its processes use. Each server has its " +
+      'own numbers, those of its workers together, from 0 at its start: ask every replica, and add up.',
   })
   @ApiOkResponse({
     description: 'The Prometheus text format',

@@ -1,8 +1,10 @@
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { Counter, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
+import type { Primary } from '../workers/subjects.js';
+import { PRIMARY } from '../workers/workers.module.js';
 import { collectProcessMetrics } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
 
@@ -31,10 +33,15 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
   });
   private stopProcessMetrics?: () => void;
 
-  constructor(databaseClock: DatabaseClock) {
+  constructor(
+    databaseClock: DatabaseClock,
+    @Optional() @Inject(PRIMARY) private readonly primary?: Primary,
+  ) {
+    primary?.answer('numbers', () => this.registry.getMetricsAsJSON());
     new Gauge({
       name: 'latchkey_clock_offset_seconds',
       help: "By how much the clock of the process is ahead of the database's (negative: behind), in seconds.",
+      aggregator: 'average',
       registers: [this.registry],
       collect() {
         this.set(databaseClock.offset());
@@ -80,9 +87,10 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
     this.refusedMails.inc({ reason });
   }
 
-  /** @returns all numbers in Prometheus' text format */
-  read(): Promise<string> {
-    return this.registry.metrics();
+  /** @returns all numbers in Prometheus' text format, of all workers together */
+  async read(): Promise<string> {
+    if (!this.primary) return this.registry.metrics();
+    return AggregatorRegistry.aggregate(await this.primary.ask('numbers', undefined)).metrics();
   }
 }
 

@@ -13,7 +13,12 @@ export function collectProcessMetrics(register: Registry): () => void {
   const registers = [register];
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION });
   delay.enable();
-  gauge('process_start_time_seconds', 'Start time of the process since the Unix epoch in seconds.', () => startTime);
+  gauge(
+    'process_start_time_seconds',
+    'Start time of the process since the Unix epoch in seconds.',
+    () => startTime,
+    'min',
+  );
   gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
   gauge(
     'nodejs_heap_size_used_bytes',
@@ -29,6 +34,7 @@ export function collectProcessMetrics(register: Registry): () => void {
       delay.reset();
       return late;
     },
+    'max',
   );
   new Counter({
     name: 'process_cpu_seconds_total',
@@ -44,10 +50,12 @@ export function collectProcessMetrics(register: Registry): () => void {
     delay.disable();
   };
 
-  function gauge(name: string, help: string, read: () => number): void {
+  /** @param aggregator how those of several processes of a server are taken together */
+  function gauge(name: string, help: string, read: () => number, aggregator: 'sum' | 'min' | 'max' = 'sum'): void {
     new Gauge({
       name,
       help,
+      aggregator,
       registers,
       collect() {
         this.set(read());

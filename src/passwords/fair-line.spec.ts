@@ -198,6 +198,6 @@ describe('A line for hashing passwords', () => {
     const all = Array.from({ length: 9 }, () => line.run(at('a'), HASH, work).catch((error: unknown) => error));
     await jest.advanceTimersByTimeAsync(60_000);
     for (const outcome of await Promise.all(all)) expect(outcome).toEqual(new Error('in vain'));
-    expect([most, line.isBusy]).toEqual([2, false]);
+    expect([most, line.isBusy()]).toEqual([2, false]);
   });
 });

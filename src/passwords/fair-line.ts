@@ -1,4 +1,5 @@
-import { unavailable } from '../errors/api-error.js';
+import { ApiError, unavailable } from '../errors/api-error.js';
+import type { MaybePromise } from '../http/maybe-promise.js';
 
 /** Somebody who waits. */
 interface Waiting {
@@ -30,13 +31,31 @@ export interface Place {
   isKnown?: boolean;
 }
 
+/** Where work waits of which only so much can be done at once. */
+export interface Line {
+  /** Whether somebody waits. */
+  isBusy(): MaybePromise<boolean>;
+  /**
+   * Does work when it has its turn.
+   *
+   * @param expected how long it is going to take, in milliseconds
+   * @throws ApiError `unavailable` when its turn would come, or has not come, within the patience; with how long to wait
+   */
+  run<T>(place: Place, expected: number, work: () => Promise<T>): Promise<T>;
+  /** @throws ApiError `unavailable` when somebody who comes now would wait for too long */
+  requireRoom(place: Place): MaybePromise<void>;
+}
+
+/** Nobody waits longer for their turn to hash, in milliseconds. */
+export const PATIENCE = 3_000;
+
 /**
  * A waiting line for work of which only so much can be done at once. Networks have turns, one in each round, then the
  * addresses in each of them, then whoever waits at one address in the order of their coming: a crowd at one place keeps nobody
  * else waiting. Whoever comes is next in the round that is under way, unless they have had their turn in it (after start-time fair
  * queueing: Goyal, Vin and Cheng, 1996). Of those in one round whoever is known comes first. Nobody waits longer than `patience`, and whoever would have to is told so at once.
  */
-export class FairLine {
+export class FairLine implements Line {
   /** In the order of their turns, as far as these are in the same round. */
   private readonly networks = new Map<string, Network>();
   /** The round that is under way. */
@@ -54,17 +73,10 @@ export class FairLine {
     private readonly patience: number,
   ) {}
 
-  /** Whether somebody waits. */
-  get isBusy(): boolean {
+  isBusy(): boolean {
     return this.networks.size > 0;
   }
 
-  /**
-   * Does work when it has its turn.
-   *
-   * @param expected how long it is going to take, in milliseconds
-   * @throws ApiError `unavailable` when its turn would come, or has not come, within the patience; with how long to wait
-   */
   async run<T>(place: Place, expected: number, work: () => Promise<T>): Promise<T> {
     this.requireRoom(place);
     const job = await (this.running.size < this.slots ? this.begin(place, expected) : this.turn(place, expected));
@@ -76,7 +88,6 @@ export class FairLine {
     }
   }
 
-  /** @throws ApiError `unavailable` when somebody who comes now would wait for too long */
   requireRoom(place: Place): void {
     const wait = this.waitAt(place, this.networks.get(place.network)?.addresses.get(place.address)?.length ?? 0);
     if (wait > this.patience) throw tooMany(wait);
@@ -228,5 +239,12 @@ function moveToEnd<Value>(ring: Map<string, Value>, key: string): void {
   ring.set(key, value);
 }
 
-const tooMany = (wait: number) =>
+/** @param wait in milliseconds */
+export const tooMany = (wait: number) =>
   unavailable('Too many sign-ins are in progress. Try again.', Math.max(1, Math.ceil(wait / 1_000)));
+
+/** @returns how long whoever was refused is to wait, in milliseconds; undefined: something else was thrown */
+export const waitOf = (error: unknown): number | undefined =>
+  error instanceof ApiError && error.code === 'unavailable'
+    ? 1_000 * Number(error.details.headers?.['retry-after'])
+    : undefined;

@@ -48,7 +48,7 @@ export class PasswordChecks {
    *   correct but somebody else chose it, too long ago; `unavailable`
    */
   async check(email: string, password: string, origin: SignInOrigin): Promise<AccountAtEpoch> {
-    this.hasher.requireRoom();
+    await this.hasher.requireRoom();
     this.attempts.requireNoWait(email, origin);
     const known = await this.accounts.findByEmail(email);
     const attempt = await this.attempts.begin(email, known?.id ?? null, origin);
@@ -119,7 +119,7 @@ export class PasswordChecks {
   /** A failed renewal must not fail the sign-in, as the next one tries again. */
   private async renewOutdatedHash({ account, hash }: Candidate, password: string): Promise<void> {
     // Nor does anybody wait for it.
-    if (!this.hasher.isOutdated(hash) || this.hasher.isBusy) return;
+    if (!this.hasher.isOutdated(hash) || (await this.hasher.isBusy())) return;
     try {
       await this.accounts.renewHash(account.id, account.passwordHash, await this.hasher.hashAgain(password));
     } catch (error) {

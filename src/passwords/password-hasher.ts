@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
 import { problemOfPassword } from '../config/password-text.js';
 import { extendDeadline } from '../database/deadline.js';
@@ -6,12 +6,13 @@ import { invalidParams } from '../errors/api-error.js';
 import { currentClientAddress } from '../http/current-request.js';
 import { addressForLimits, siteOf } from '../http/client-address.js';
 import { PasswordBlocklist, type PasswordOwner } from './password-blocklist.service.js';
-import { FairLine, type Place } from './fair-line.js';
+import { PRIMARY } from '../workers/workers.module.js';
+import type { Primary } from '../workers/subjects.js';
+import type { MaybePromise } from '../http/maybe-promise.js';
+import { FairLine, PATIENCE, type Line, type Place } from './fair-line.js';
+import { SharedLine } from './shared-line.js';
 import { HashingThreads } from './hashing-threads.js';
 import { costOf, markHash, newSalt, spellingOf, triesOf, USUAL, type StoredHash } from './password-hashes.js';
-
-/** Nobody waits longer for their turn, in milliseconds. */
-const PATIENCE = 3_000;
 
 /** How much the newest duration counts beside those before it. */
 const NEWEST = 0.2;
@@ -20,15 +21,16 @@ const NEWEST = 0.2;
 @Injectable()
 export class PasswordHasher implements OnApplicationShutdown {
   private readonly threads = new HashingThreads();
-  private readonly line: FairLine;
+  private readonly line: Line;
   /** How long work of each kind takes, in milliseconds. */
   private readonly durations = new Map<string, Measured>();
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly blocklist: PasswordBlocklist,
+    @Optional() @Inject(PRIMARY) primary?: Primary,
   ) {
-    this.line = new FairLine(config.hashingThreads, PATIENCE);
+    this.line = primary ? new SharedLine(primary) : new FairLine(config.hashingThreads, PATIENCE);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -36,8 +38,8 @@ export class PasswordHasher implements OnApplicationShutdown {
   }
 
   /** Whether somebody waits for their turn. */
-  get isBusy(): boolean {
-    return this.line.isBusy;
+  isBusy(): MaybePromise<boolean> {
+    return this.line.isBusy();
   }
 
   /**
@@ -45,8 +47,8 @@ export class PasswordHasher implements OnApplicationShutdown {
    *
    * @throws ApiError `unavailable` when whoever is served now would have to wait for too long, even if they are known
    */
-  requireRoom(): void {
-    this.line.requireRoom(currentPlace(true));
+  requireRoom(): MaybePromise<void> {
+    return this.line.requireRoom(currentPlace(true));
   }
 
   /**

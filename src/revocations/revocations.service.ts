@@ -3,6 +3,7 @@ import {
   Inject,
   Injectable,
   Logger,
+  Optional,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
@@ -13,6 +14,8 @@ import { DatabaseClock } from '../database/database-clock.service.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
 import { TWO_DATABASES } from '../database/pooler.js';
 import { sql } from '../database/sql.js';
+import type { Primary } from '../workers/subjects.js';
+import { PRIMARY } from '../workers/workers.module.js';
 import { Heartbeat, POOLED_VALID_FOR, VALID_FOR } from './heartbeat.js';
 import { OneDatabase } from './one-database.js';
 
@@ -73,7 +76,12 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     @Inject(DATABASE_ACCESS) private readonly access: DatabaseAccess,
     private readonly database: DirectDatabase,
     clock: DatabaseClock,
+    @Optional() @Inject(PRIMARY) private readonly primary?: Primary,
   ) {
+    primary?.answer('revoked', (tags) => {
+      for (const tag of tags) this.dropHere(tag as RevocationTag);
+      return undefined;
+    });
     this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL, VALID_FOR, clock)];
     if (!access.gates) return;
     const pooled = new Heartbeat(access.pool, access.keepsSession, CHANNEL, POOLED_VALID_FOR, clock, () => {
@@ -129,8 +137,8 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /**
-   * Runs a transaction that may revoke. Other replicas receive what it announces when it commits; this process drops it
-   * from its caches before the promise resolves.
+   * Runs a transaction that may revoke. Other replicas receive what it announces when it commits; this process, and the other
+   * workers of its server, drop it from their caches before the promise resolves.
    */
   async transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     const announced = new Set<RevocationTag>();
@@ -139,6 +147,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
       return work(tx);
     });
     for (const tag of announced) this.dropHere(tag);
+    if (announced.size > 0) await this.primary?.ask('revoked', [...announced]).catch(() => undefined);
     // Meanwhile it may have turned out that it was revoked where nobody looks.
     if (announced.size > 0) await this.access.gates?.direct.pass();
     return result;

@@ -14,7 +14,10 @@ export interface RawRequest {
 }
 
 /** One request on a connection of its own, as a client sends it that obeys no rules. */
-export function send({ url }: TestServer, { method, path, headers = {}, body, chunked }: RawRequest): Promise<Answer> {
+export function send(
+  { url }: Pick<TestServer, 'url'>,
+  { method, path, headers = {}, body, chunked }: RawRequest,
+): Promise<Answer> {
   const { hostname, port } = new URL(url);
   const framing =
     body === undefined
