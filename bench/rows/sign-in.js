@@ -39,12 +39,14 @@ export const signIn = {
       if (rows.length === 0) await must(server, { ...request, path: '/accounts' });
     }
     const [shares, rates, hashes, samples] = [[], [], [], []];
+    let before = hashesPerSecond(node);
     for (let round = 0; round <= ROUNDS; round += 1) {
-      const before = hashesPerSecond(node);
       const expected = { status: 200, body: '"token":"' };
       const options = { seconds: SECONDS, connections: CONNECTIONS, database };
       const taken = await again(() => slice(server, requests, expected, options));
-      const possible = mean([before, hashesPerSecond(node)]);
+      const after = hashesPerSecond(node);
+      const possible = mean([before, after]);
+      before = after;
       // The first round warms up.
       if (round === 0) continue;
       samples.push(taken);

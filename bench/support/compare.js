@@ -5,7 +5,8 @@ import { ask } from './http.js';
 import { slice } from './load.js';
 import { mean, summary } from './statistics.js';
 
-const SECONDS = Number(process.env.SLICE ?? 0.7);
+const SECONDS = Number(process.env.SLICE ?? 0.6);
+const WARM_UP = 1.5;
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 
 /** Each server is asked once, and a request that is to be refused is refused. */
@@ -35,16 +36,16 @@ export async function compare(row, { subjects, peers, database, node }) {
   const expected = { status: row.status, body: row.contains };
   const turns = [bare, ...peers, ...subjects, ...[...peers].reverse(), bare];
   const samples = new Map([bare, ...all].map((server) => [server, []]));
-  for (let round = 0; round <= ROUNDS; round += 1) {
+  const measure = (server, seconds) =>
+    again(async () => {
+      const requests = await row.requests(server === bare ? subjects[0] : server, server === bare);
+      return slice(server, requests, expected, { seconds, database });
+    });
+  for (const server of [bare, ...all]) await measure(server, Math.min(WARM_UP, 2 * SECONDS));
+  for (let round = 0; round < ROUNDS; round += 1) {
     const taken = new Map([bare, ...all].map((server) => [server, []]));
-    for (const server of turns) {
-      const asked = server === bare ? subjects[0] : server;
-      const measure = async () =>
-        slice(server, await row.requests(asked, server === bare), expected, { seconds: SECONDS, database });
-      taken.get(server).push(await again(measure));
-    }
-    // The first round warms up.
-    if (round > 0) for (const [server, slices] of taken) samples.get(server).push(slices);
+    for (const server of turns) taken.get(server).push(await measure(server, SECONDS));
+    for (const [server, slices] of taken) samples.get(server).push(slices);
   }
   await stopProcess(bare);
   await checkAnswers(all, row);

@@ -57,8 +57,9 @@ export async function slice(
   if (errors > 0 && wrong === '') wrong = `failed ${errors} times`;
   if (mismatches > 0 && wrong === '') wrong = `answered ${mismatches} bodies without ${expected.body}`;
   if (largest - smallest > SPREAD && wrong === '') wrong = `gave answers of ${smallest} to ${largest} bytes`;
-  if (wrong !== '') throw new Error(`${server.name ?? server.url} ${wrong}.`);
   const count = latencies.length;
+  if (count < connections && wrong === '') wrong = `gave only ${count} answers`;
+  if (wrong !== '') throw new Error(`${server.name ?? server.url} ${wrong}.`);
   return {
     count,
     rate: (count / (last - first)) * 1_000,

@@ -1,9 +1,10 @@
 // bench/RESULTS.md: each program replaces the section that is its own.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { format } from 'prettier';
 
-const PATH = process.env.RESULTS ?? fileURLToPath(new URL('../RESULTS.md', import.meta.url));
+/** The file, which RESULTS names where it is another one. */
+export const PATH = pathToFileURL(process.env.RESULTS ?? fileURLToPath(new URL('../RESULTS.md', import.meta.url)));
 const SECTIONS = ['bench', 'scale', 'profile', 'profile before'];
 const HEAD = `# What was measured
 
