@@ -5,22 +5,32 @@ import { badClient } from '../access/refusals.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { readAddress } from '../accounts/networks.js';
 import { notYours } from '../errors/api-error.js';
-import { noteAct } from '../http/current-request.js';
+import { Batch } from '../database/batch.js';
+import { hasToNoteActs, noteAct } from '../http/current-request.js';
 import { idIn, isUuid } from '../http/validation.js';
 import { Callers } from '../tokens/callers.service.js';
 import type { NewIdentification } from './identifications.dto.js';
-import { IdentificationStore, type IdentificationRecord, type Visitor } from './identifications.store.js';
+import {
+  IdentificationStore,
+  type AskedFor,
+  type IdentificationRecord,
+  type Visitor,
+} from './identifications.store.js';
 import { readReturned, type ReturnedUrl } from './return-urls.js';
 
 /** Identifies for clients the accounts that visitors belong to. */
 @Injectable()
 export class Identifications {
+  private readonly batch: Batch<AskedFor, IdentificationRecord | undefined>;
+
   constructor(
     private readonly manager: EntityManager,
     private readonly store: IdentificationStore,
     private readonly callers: Callers,
     private readonly audit: AuditLog,
-  ) {}
+  ) {
+    this.batch = new Batch((asked) => store.identifyAll(asked));
+  }
 
   /**
    * Identifies by a result of the WAYF page, if the visitor has just come back from there; otherwise by the most specific
@@ -32,17 +42,28 @@ export class Identifications {
     const { ip, url, user_agent: userAgent = '', email = null } = visitor;
     const described = { ip: readAddress(ip) ?? ip, url, userAgent, email };
     const returned = readReturned(url);
-    const id = await this.manager.transaction(async (tx) => {
+    const isAlone = returned !== undefined || hasToNoteActs();
+    const made = isAlone ? undefined : await this.batch.add({ client, visitor: described });
+    return made ?? this.createAlone(client, described, returned);
+  }
+
+  /** Waits for whatever it depends on that is being changed. */
+  private async createAlone(
+    client: ClientPrincipal,
+    visitor: Visitor,
+    returned: ReturnedUrl | undefined,
+  ): Promise<IdentificationRecord> {
+    const made = await this.manager.transaction(async (tx) => {
       const made =
-        (returned && (await this.identifyReturned(tx, client.clientId, returned, described))) ??
-        (await this.store.identify(tx, client.clientId, described));
+        (returned && (await this.identifyReturned(tx, client.clientId, returned, visitor))) ??
+        (await this.store.identify(tx, { client, visitor }))?.id;
       await this.callers.checkClient(tx, client, 'identifications');
       await noteAct(tx);
       return made;
     });
-    if (id === undefined) throw badClient();
-    if (returned && returned.id !== id) await this.noteRefused(client.clientId, returned.id);
-    return this.get(client, id);
+    if (made === undefined) throw badClient();
+    if (returned && returned.id !== made) await this.noteRefused(client.clientId, returned.id);
+    return this.get(client, made);
   }
 
   /** @throws ApiError `not_found`, also for another client's identification */

@@ -1,11 +1,14 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import type { ClientPrincipal } from '../access/principal.js';
 import { domainsOver } from '../emails/email-domains.js';
 import { isSpelt, nearestFirst, spellingsOf } from '../emails/email-address.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { isGoodClient } from '../tokens/good-client.js';
+import { hasScope } from '../tokens/good-credential.js';
 import type { ReturnedUrl } from './return-urls.js';
 
 /** A visitor, as a client describes them. */
@@ -34,6 +37,12 @@ export interface IdentificationRecord extends Visitor {
   createdAt: Date;
   account: FoundAccount | null;
   institution: FoundAccount | null;
+}
+
+/** A visitor, and the client that asks who that is. */
+export interface AskedFor {
+  visitor: Visitor;
+  client: ClientPrincipal;
 }
 
 /** A sign-in on the WAYF page. */
@@ -66,50 +75,91 @@ const upTo = (network: string) => `
   ORDER BY n.network DESC, n.seniority, n.account_id LIMIT 1`;
 
 /**
- * The account with the most specific network that contains the address `$1`; the oldest of several.
+ * The account with the most specific network that contains an address; the oldest of several.
  *
  * The last network at or before the address, in the order of PostgreSQL, either contains it and is the most specific to do so,
  * or shares fewer bits with it than any that does has: then the same is asked of those bits. Each step is one look-up in an
  * index, however many accounts have a network.
  */
-export const BY_NETWORK = `
+const byNetwork = (address: string) => `
   WITH RECURSIVE nearest AS (
-    (${upTo('$1::inet')})
+    (${upTo(address)})
     UNION ALL
     SELECT wider.* FROM nearest
-      CROSS JOIN LATERAL (${upTo('inet_merge($1::inet, nearest.network)')}) wider
-    WHERE NOT nearest.network >>= $1::inet AND family(nearest.network) = family($1::inet)
+      CROSS JOIN LATERAL (${upTo(`inet_merge(${address}, nearest.network)`)}) wider
+    WHERE NOT nearest.network >>= ${address} AND family(nearest.network) = family(${address})
   )
-  SELECT account_id FROM nearest WHERE network >>= $1::inet`;
+  SELECT account_id FROM nearest WHERE network >>= ${address}`;
 
+/** Of the address `$1`. */
+export const BY_NETWORK = byNetwork('$1::inet');
+
+/** The account with the email of a visitor `r`. `$3`: whether it must have proved it. */
 const BY_EMAIL = `
-  SELECT a.id FROM accounts a WHERE ${isSpelt('a.email', '$8')} AND a.disabled_at IS NULL
-    AND (a.email_verified_at IS NOT NULL OR NOT $9)
-  ORDER BY ${nearestFirst('a', '$2')} LIMIT 1`;
+  SELECT a.id FROM accounts a WHERE ${isSpelt('a.email', 'r.spellings')} AND a.disabled_at IS NULL
+    AND (a.email_verified_at IS NOT NULL OR NOT $3)
+  ORDER BY ${nearestFirst('a', 'r.email')} LIMIT 1`;
 
-/** The account with the most specific of the domains `$3`; the oldest of several. */
-export const BY_DOMAIN = `
-  SELECT d.account_id FROM unnest($3::text[]) WITH ORDINALITY AS asked (domain, place)
+/** The account with the most specific of the domains; the oldest of several. */
+const byDomain = (domains: string) => `
+  SELECT d.account_id FROM unnest(${domains}) WITH ORDINALITY AS asked (domain, place)
     CROSS JOIN LATERAL (
       SELECT account_id FROM account_email_domains
       WHERE domain = asked.domain AND seniority IS NOT NULL ORDER BY seniority, account_id LIMIT 1) d
   ORDER BY place LIMIT 1`;
 
-/**
- * Identifies the account, and stores the attempt. Takes the lock of the foreign key early, so that nothing is inserted
- * for a client that is being deleted, instead of the statement failing.
- */
-export const IDENTIFY = `
-  INSERT INTO identifications (ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
-  SELECT $1, $2, coalesce((${BY_NETWORK}), (${BY_EMAIL}), (${BY_DOMAIN})), (${BY_DOMAIN}), c.id, $5, $6,
-    now() + $7 * interval '1 second'
-  FROM oauth_clients c WHERE c.id = $4 FOR KEY SHARE OF c
-  RETURNING id`;
+/** Of the domains `$3`. */
+export const BY_DOMAIN = byDomain('$3::text[]');
 
 const accountJson = (alias: string) => `
   CASE WHEN ${alias}.id IS NOT NULL THEN json_build_object('id', ${alias}.id, 'legacyId', ${alias}.legacy_id, 'name', ${alias}.name,
     'publisherReference', ${alias}.publisher_reference, 'individual', ${alias}.individual, 'email', ${alias}.email,
     'createdAt', ${alias}.created_at, 'updatedAt', ${alias}.updated_at) END`;
+
+/**
+ * Identifies the accounts of visitors `$1`, and stores the attempts, for `$2` seconds. Takes the locks of the foreign key early, so that
+ * nothing is inserted for a client that is being deleted, instead of the statement failing.
+ *
+ * @param lock of the client
+ * @param among more of what a visitor `r` has to fulfil
+ * @param isFree the condition that what was found for it can be referred to
+ */
+const identifyBy = ({ lock, among, isFree }: { lock: string; among: string; isFree: string }) => `
+  WITH asked AS (
+    SELECT r.* FROM jsonb_to_recordset($1::jsonb) AS r (place int, ip inet, email text, domains text[], spellings text[],
+      "clientId" text, "tokenId" uuid, "secretId" uuid, url text, "userAgent" text)
+    CROSS JOIN LATERAL (SELECT c.id FROM oauth_clients c WHERE c.id = r."clientId" ${lock} OFFSET 0) c
+    WHERE ${among}
+  ), found AS (
+    SELECT r.*, gen_random_uuid() AS id, coalesce((${byNetwork('r.ip')}), (${BY_EMAIL}), (${byDomain('r.domains')})) AS account_id,
+      (${byDomain('r.domains')}) AS institution_id
+    FROM asked r
+  ), held AS (
+    SELECT a.id FROM (SELECT DISTINCT unnest(ARRAY[account_id, institution_id]) AS id FROM found) AS meant
+    CROSS JOIN LATERAL (SELECT a.id FROM accounts a WHERE a.id = meant.id FOR KEY SHARE OF a SKIP LOCKED OFFSET 0) a
+  ), made AS (
+    INSERT INTO identifications (id, ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
+    SELECT id, ip, email, account_id, institution_id, "clientId", url, "userAgent", now() + $2 * interval '1 second'
+    FROM found WHERE ${isFree}
+    RETURNING id, created_at
+  )
+  SELECT f.place, f.id, host(f.ip) AS ip, f.url, f."userAgent", f.email, m.created_at AS "createdAt",
+    ${accountJson('a')} AS account, ${accountJson('b')} AS institution
+  FROM made m JOIN found f USING (id)
+    LEFT JOIN LATERAL (SELECT * FROM accounts a WHERE a.id = f.account_id AND a.disabled_at IS NULL OFFSET 0) a ON true
+    LEFT JOIN LATERAL (SELECT * FROM accounts b WHERE b.id = f.institution_id AND b.disabled_at IS NULL OFFSET 0) b ON true`;
+
+/** Of clients and accounts that are being deleted at this moment nothing is made: nobody else waits for them. */
+export const IDENTIFY_MANY: PreparedStatement = {
+  name: 'identify visitors',
+  text: identifyBy({
+    lock: 'FOR KEY SHARE OF c SKIP LOCKED',
+    among: hasScope('identifications', 'r'),
+    isFree: `(account_id IS NULL OR account_id IN (SELECT id FROM held))
+      AND (institution_id IS NULL OR institution_id IN (SELECT id FROM held))`,
+  }),
+};
+const IDENTIFY_ONE = identifyBy({ lock: 'FOR KEY SHARE OF c', among: 'true', isFree: 'true' });
 
 /**
  * Identifies a visitor by a result of the WAYF page. Its first use binds it to an address and a user agent; of several at once,
@@ -127,12 +177,32 @@ const IDENTIFY_RETURNED = `
   FROM signed_in WHERE i.id = signed_in.id AND (i.returned_at IS NULL OR (i.ip = $4 AND i.user_agent = $5))
   RETURNING i.account_id AS "accountId", i.returned_at = now() AS "isFirst"`;
 
+/**
+ * The values of {@link IDENTIFY_MANY}.
+ *
+ * @param options.seconds for how long they are kept
+ * @param options.isProved whether an account must have proved its email
+ */
+export const valuesOf = (asked: AskedFor[], { seconds, isProved }: { seconds: number; isProved: boolean }) => [
+  JSON.stringify(
+    asked.map(({ visitor, client: { clientId, tokenId, secretId } }, index) => ({
+      ...visitor,
+      ...{ clientId, tokenId, secretId, place: index + 1 },
+      domains: visitor.email === null ? [] : domainsOver(visitor.email),
+      spellings: visitor.email === null ? [] : spellingsOf(visitor.email),
+    })),
+  ),
+  seconds,
+  isProved,
+];
+
 /** The identification table. Disabled accounts are not shown, even if they were enabled when they were found. */
 @Injectable()
 export class IdentificationStore implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
+    private readonly statements: Statements,
     private readonly sweeper: Sweeper,
   ) {}
 
@@ -140,25 +210,28 @@ export class IdentificationStore implements OnModuleInit {
     this.sweeper.add({ table: 'identifications', where: 'expires_at < now()' });
   }
 
-  /** @returns the id of the new identification; undefined when the client has been deleted */
-  async identify(
-    tx: EntityManager,
-    clientId: string,
-    { ip, url, userAgent, email }: Visitor,
-  ): Promise<string | undefined> {
-    const domains = email === null ? [] : domainsOver(email);
-    const [row] = await sql<{ id: string }>(tx, IDENTIFY, [
-      ip,
-      email,
-      domains,
-      clientId,
-      url,
-      userAgent,
-      this.config.identificationTtl,
-      email === null ? [] : spellingsOf(email),
-      this.config.emailVerification === 'required',
-    ]);
-    return row?.id;
+  /** @returns the new identification of each; undefined: the client does not get it, or something is being changed */
+  async identifyAll(asked: AskedFor[]): Promise<(IdentificationRecord | undefined)[]> {
+    const made = new Array<IdentificationRecord | undefined>(asked.length).fill(undefined);
+    const rows = await this.statements.run<IdentificationRecord & { place: number }>(
+      IDENTIFY_MANY,
+      this.valuesOf(asked),
+    );
+    for (const { place, ...record } of rows) made[place - 1] = record;
+    return made;
+  }
+
+  /** @returns the new identification, whatever becomes of the client's credential; undefined when the client has been deleted */
+  async identify(tx: EntityManager, asked: AskedFor): Promise<IdentificationRecord | undefined> {
+    const [record] = await sql<IdentificationRecord>(tx, IDENTIFY_ONE, this.valuesOf([asked]));
+    return record;
+  }
+
+  private valuesOf(asked: AskedFor[]): unknown[] {
+    return valuesOf(asked, {
+      seconds: this.config.identificationTtl,
+      isProved: this.config.emailVerification === 'required',
+    });
   }
 
   /** @returns undefined when the URL leads back from no result of the WAYF page that is good for this client and visitor */

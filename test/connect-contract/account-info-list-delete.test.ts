@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
-import { IDENTIFY } from '../../src/identifications/identifications.store.js';
+import { IDENTIFY_MANY, valuesOf } from '../../src/identifications/identifications.store.js';
 import { PasswordHasher } from '../../src/passwords/password-hasher.js';
 import { TokenIssuer } from '../../src/tokens/token-issuer.service.js';
 import {
@@ -472,25 +472,19 @@ describe('Account List', () => {
     it.each(['172.16.5.9', '172.17.0.0', 'fd00:ffff:0:5::9', '203.0.113.1', '::1'])(
       'EXPLAIN: the most specific network of %s is found by an index, and nothing is read in full',
       async (ip) => {
-        const values = [
-          ip,
-          'a@x.example.org',
-          ['x.example.org', '*.example.org', '*.org'],
-          reader.id,
-          URL_BACK,
-          '',
-          60,
-          ['a@x.example.org'],
-          false,
-        ];
-        const nodes = await explain({ text: IDENTIFY, values });
+        const visitor = { ip, email: 'a@x.example.org', url: URL_BACK, userAgent: '' };
+        const asked = [{ visitor, client: { clientId: reader.id, scopes: [] } }];
+        const nodes = await explain({
+          text: IDENTIFY_MANY.text,
+          values: valuesOf(asked, { seconds: 60, isProved: false }),
+        });
         const indexes = nodes.map((node) => node['Index Name']);
         expect(indexes.filter((name) => name === 'account_networks_seniority_idx')).toHaveLength(2);
         expect(indexes).toContainEqual(expect.stringMatching(/^accounts_email_(key|search_idx)$/));
         expect(indexes).toContain('account_email_domains_seniority_idx');
-        // There are few clients here, and few sessions.
+        // There are few clients here, few tokens, and few sessions.
         const inFull = nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']);
-        expect(inFull.filter((table) => !['oauth_clients', 'sessions'].includes(table ?? ''))).toEqual([]);
+        expect(inFull.filter((table) => !['oauth_clients', 'oauth_client_secrets', 'sessions', 'tokens'].includes(table ?? ''))).toEqual([]);
       },
     );
   });
