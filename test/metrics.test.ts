@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { migrationNames } from '../src/database/migrate.js';
 import { Metrics, type CredentialKind } from '../src/metrics/metrics.service.js';
 import { TOKEN_KINDS, type TokenKind } from '../src/tokens/token-kinds.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { newAccessToken, newClient, postForm, rawBasic, type Client } from './support/oauth.js';
+import { eventually } from './support/process.js';
 import { send } from './support/raw-http.js';
 import { bearer, signUp, startServer, type TestServer } from './support/server.js';
 import { newApiToken, signedInAdmin, type User } from './support/tokens.js';
@@ -58,8 +61,9 @@ const requests = (method: string, route: string, status: number) =>
 
 const get = (path: string, headers?: Record<string, string>) => server.call('GET', path, undefined, headers);
 
+const changed = (text: string) => text.slice(0, -1) + (text.endsWith('0') ? '1' : '0');
+
 describe('Checks of credentials are counted', () => {
-  const changed = (text: string) => text.slice(0, -1) + (text.endsWith('0') ? '1' : '0');
   const form = (secret: string) => postForm(server, '/oauth/token', { client_id: client.id, client_secret: secret });
 
   it.each<[kind: CredentialKind, place: string, good: () => Promise<unknown>, bad: () => Promise<unknown>]>([
@@ -175,6 +179,115 @@ describe('Requests are counted', () => {
   });
 });
 
+describe('What saturates and what fails is shown:', () => {
+  const value = async (name: string) => (await numbersOf(server)).get(name);
+  const oneOf = (name: string, labels: string) => `${name}{${labels}}`;
+
+  it('connections to the database, and for how long requests wait for one', async () => {
+    const numbers = await numbersOf(server);
+    const connections = (pool: string, state: string) =>
+      numbers.get(`latchkey_database_connections{pool="${pool}",state="${state}"}`);
+    expect(connections('requests', 'idle')).toBeGreaterThan(0);
+    expect(connections('direct', 'used')).toBe(0);
+    expect(numbers.get('latchkey_database_waiting{pool="requests"}')).toBe(0);
+    expect(numbers.get('latchkey_database_connections_max{pool="requests"}')).toBeGreaterThan(1);
+    const waits = async () => (await value('latchkey_database_wait_seconds_count')) ?? NaN;
+    const before = await waits();
+    await get('/api/v1/accounts/', admin.headers);
+    expect(await waits()).toBeGreaterThan(before);
+  });
+
+  it('what is remembered, and what had to be looked up', async () => {
+    const token = await newApiToken(server, admin.appToken, 'GATEWAY_ACCOUNT_1');
+    const asked = (outcome: string) => `latchkey_cache_requests_total{cache="tokens",outcome="${outcome}"}`;
+    const check = () => get('/v1/api/auth', bearer(token));
+    const entries = (await value('latchkey_cache_entries{cache="tokens"}')) ?? NaN;
+    expect(await growth('latchkey_cache_requests_total', check)).toEqual({ [asked('miss')]: 1 });
+    expect(await value('latchkey_cache_entries{cache="tokens"}')).toBe(entries + 1);
+    expect(await growth('latchkey_cache_requests_total', check)).toEqual({ [asked('hit')]: 1 });
+  });
+
+  it('that revocations are received, how many were, and how long they were on their way', async () => {
+    const received = async () => (await value('latchkey_revocations_received_total')) ?? NaN;
+    const before = await received();
+    const { token } = await signUp(server);
+    expect((await server.call('DELETE', '/account/session', undefined, bearer(token))).status).toBe(200);
+    await eventually(async () => {
+      expect(await received()).toBeGreaterThan(before);
+    });
+    expect(await value('latchkey_revocations_connected')).toBe(1);
+    expect(await value('latchkey_revocations_lag_seconds_count')).toBeGreaterThan(0);
+  });
+
+  it('passwords: how many are hashed, wait and are refused, and how long one takes', async () => {
+    const hashed = async () => (await value('latchkey_hashing_seconds_count')) ?? NaN;
+    const before = await hashed();
+    const wrong = { account: { email: account.email, password: 'not the password' } };
+    expect((await server.call('POST', '/account/session', wrong)).status).toBe(401);
+    expect(await hashed()).toBeGreaterThan(before);
+    const numbers = await numbersOf(server);
+    const names = ['threads', 'running', 'waiting', 'refused_total'];
+    const [threads, ...idle] = names.map((name) => numbers.get(`latchkey_hashing_${name}`));
+    expect([Number(threads) > 0, idle]).toEqual([true, [0, 0, 0]]);
+  });
+
+  it('tokens that are issued', async () => {
+    const issued = (kind: string) => oneOf('latchkey_tokens_issued_total', `kind="${kind}"`);
+    const grown = await growth('latchkey_tokens_issued_total', async () => {
+      await newApiToken(server, admin.appToken, 'GATEWAY_ACCOUNT_1');
+      await newAccessToken(server, client);
+      await server.call('POST', '/api/v1/app_tokens/', {}, admin.headers);
+    });
+    expect(grown).toEqual({ [issued('api')]: 1, [issued('oauth')]: 1, [issued('app')]: 1 });
+  });
+
+  it('why tokens are refused', async () => {
+    const refused = (reason: string) => oneOf('latchkey_token_refusals_total', `kind="api",reason="${reason}"`);
+    const grown = await growth('latchkey_token_refusals_total', async () => {
+      await get('/v1/api/auth', bearer('nonsense'));
+      await get('/v1/api/auth', bearer(changed(apiToken)));
+      await get('/v1/api/auth', bearer(TOKEN_KINDS.api.format.mint('live')));
+    });
+    // A changed character is found by the checksum.
+    expect(grown).toEqual({ [refused('malformed')]: 2, [refused('invalid')]: 1 });
+  });
+
+  it('events of the audit log, which no limit and no failure escapes', async () => {
+    const event = (kind: string, outcome: string) =>
+      oneOf('latchkey_audit_events_total', `kind="${kind}",outcome="${outcome}"`);
+    const grown = await growth('latchkey_audit_events_total', async () => {
+      await server.call('POST', '/account/session', { account: { email: account.email, password: account.password } });
+      await server.call('POST', '/account/session', {
+        account: { email: account.email, password: 'not the password' },
+      });
+    });
+    expect(grown).toEqual({ [event('sign_in', 'success')]: 1, [event('sign_in', 'failure')]: 1 });
+  });
+
+  it('mails that wait, and the migration of the database, unless it is away', async () => {
+    const fresh = await startServer(database.connection);
+    const numbers = await numbersOf(fresh);
+    await fresh.close();
+    expect(numbers.get('latchkey_mails_waiting')).toBeGreaterThanOrEqual(0);
+    expect(numbers.get('latchkey_mails_oldest_seconds')).toBeGreaterThanOrEqual(0);
+    expect(migrationNames.at(-1)).toContain(String(numbers.get('latchkey_schema_migration')));
+    const outcomes = ['done', 'failed', 'refused'].map((one) =>
+      oneOf('latchkey_mail_attempts_total', `outcome="${one}"`),
+    );
+    expect(outcomes.map((name) => numbers.has(name))).toEqual([true, true, true]);
+  });
+
+  it('and docs/metrics.md describes each, and no other', async () => {
+    const text = (await get('/metrics')).body as string;
+    const shown = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name, type]) => `${name ?? ''} ${type ?? ''}`);
+    const page = readFileSync(new URL('../docs/metrics.md', import.meta.url), 'utf8');
+    const described = [...page.matchAll(/^\| `(\w+)` +\| (\w+) /gm)].map(
+      ([, name, type]) => `${name ?? ''} ${type ?? ''}`,
+    );
+    expect(described.sort()).toEqual(shown.sort());
+  });
+});
+
 describe('GET /metrics', () => {
   it('is what Prometheus reads, as it is described, and nothing that a cache keeps', async () => {
     const { status, headers, body } = await get('/metrics');
@@ -219,14 +332,15 @@ describe('A server that is closed', () => {
   it('observes the process no longer', async () => {
     const closing = await startServer(database.connection);
     const metrics = closing.app.get(Metrics);
-    /** How late the event loop was in the last 100 ms. */
-    const seen = async () => {
-      await metrics.read();
-      await wait(100);
-      return numbersIn(await metrics.read()).get('nodejs_eventloop_lag_p99_seconds') ?? NaN;
+    /** How often it was looked in the last 200 ms how late the event loop is. */
+    const looks = async () => {
+      const count = async () => numbersIn(await metrics.read()).get('nodejs_eventloop_delay_seconds_count') ?? NaN;
+      const before = await count();
+      await wait(200);
+      return (await count()) - before;
     };
-    expect(await seen()).toBeGreaterThan(0);
+    expect(await looks()).toBeGreaterThan(0);
     await closing.close();
-    expect(await seen()).toBe(0);
+    expect(await looks()).toBe(0);
   });
 });

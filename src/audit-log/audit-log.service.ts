@@ -2,6 +2,8 @@ import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplication
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
+import type { Counter } from 'prom-client';
+import { Metrics } from '../metrics/metrics.service.js';
 import { Batch } from '../database/batch.js';
 import { currentCommand } from '../config/current-command.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
@@ -49,6 +51,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   private readonly reads = new ReadFolds();
   /** What has no transaction of its own is written together with whatever else is at that moment. */
   private readonly together: Batch<EventRow, void>;
+  private readonly counted: Counter;
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
   /** Nothing is counted any more, as nothing of it would be written. */
@@ -57,7 +60,13 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   constructor(
     private readonly manager: EntityManager,
     private readonly store: AuditEventStore,
+    metrics: Metrics,
   ) {
+    this.counted = metrics.counter(
+      'latchkey_audit_events_total',
+      'Total number of events of the audit log by kind and outcome.',
+      ['kind', 'outcome'],
+    );
     this.together = new Batch<EventRow, void>(async (rows) => {
       await this.store.insertTogether(rows);
       return rows.map(() => undefined);
@@ -78,14 +87,17 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** Notes an act in the transaction of the act, so that neither exists without the other. */
   async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
     if ((entry.outcome ?? 'success') === 'success') await noteAct(tx);
-    await this.store.insert(tx, eventOf(entry));
+    await this.store.insert(tx, this.eventOf(entry));
   }
 
   /** Notes many acts of one transaction by one statement. They have no emails. */
   async recordAll(tx: EntityManager, entries: Omit<AuditEntry, 'email'>[]): Promise<void> {
     if (entries.length === 0) return;
     await noteAct(tx);
-    await this.store.insertAll(tx, entries.map(eventOf));
+    await this.store.insertAll(
+      tx,
+      entries.map((entry) => this.eventOf(entry)),
+    );
   }
 
   /**
@@ -93,7 +105,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
    * address the first in a minute is written as it is, and the others are counted: one event for all of them.
    */
   async recordAlone(entry: AuditEntry): Promise<void> {
-    const event = eventOf(entry);
+    const event = this.eventOf(entry);
     if (entry.outcome === undefined || entry.outcome === 'success' || this.isStopping) {
       await this.insertAlone(event);
       return;
@@ -118,7 +130,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /** The event of an act, for a statement that does the act and notes it. See {@link insertFrom}. */
   rowOf(entry: AuditEntry): EventRow {
-    return this.store.rowOf(eventOf(entry));
+    return this.store.rowOf(this.eventOf(entry));
   }
 
   /** Like {@link recordAlone}, for a statement that inserts the event itself, if it finds that there was a failure. */
@@ -129,6 +141,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     return {
       row: isFirst ? this.store.rowOf(event) : null,
       happened: (subject) => {
+        this.count(event);
         if (isFirst) this.folds.open(event, network);
         else this.folds.add({ ...event, subject }, network);
       },
@@ -160,6 +173,16 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** Removes an account's emails from the audit log; the events stay. */
   blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
     return this.store.blankEmails(tx, accountId, email);
+  }
+
+  private eventOf(entry: AuditEntry): NewAuditEvent {
+    const event = eventOf(entry);
+    this.count(event);
+    return event;
+  }
+
+  private count({ kind, outcome = 'success' }: NewAuditEvent): void {
+    this.counted.inc({ kind, outcome });
   }
 
   private countRead(kind: AuditKind, route: string, { principal, ip }: FastifyRequest): void {

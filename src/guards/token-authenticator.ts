@@ -1,17 +1,26 @@
 import { Injectable } from '@nestjs/common';
-import type { MaybePromise } from '../http/maybe-promise.js';
+import type { Counter } from 'prom-client';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
-import type { TokenKind } from '../tokens/token-kinds.js';
+import { TOKEN_KINDS, type TokenKind } from '../tokens/token-kinds.js';
 import type { VerifiedToken } from '../tokens/verified-tokens.store.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
 /** Checks the tokens that requests present. Checks are counted, and not in the audit log: there are too many. */
 @Injectable()
 export class TokenAuthenticator {
+  private readonly refusals: Counter;
+
   constructor(
     private readonly tokens: Tokens,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.refusals = metrics.counter(
+      'latchkey_token_refusals_total',
+      'Total number of tokens that were refused by kind and reason: malformed (it can be no such token), or invalid (it is none, has ended, or may not be used).',
+      ['kind', 'reason'],
+    );
+  }
 
   /**
    * @param shown the value of a header; undefined: it was not sent. A header that was sent twice arrives joined by a
@@ -19,7 +28,11 @@ export class TokenAuthenticator {
    * @returns the token, if it is valid
    */
   check(kind: TokenKind, shown: string | string[] | undefined): MaybePromise<VerifiedToken | undefined> {
-    return typeof shown === 'string' ? this.metrics.counted(kind, this.tokens.check(kind, shown)) : undefined;
+    if (typeof shown !== 'string') return undefined;
+    return after(this.metrics.counted(kind, this.tokens.check(kind, shown)), (token) => {
+      if (!token) this.refusals.inc({ kind, reason: isLikely(kind, shown) ? 'invalid' : 'malformed' });
+      return token;
+    });
   }
 
   /** See {@link Tokens.findRevoked}. */
@@ -27,3 +40,5 @@ export class TokenAuthenticator {
     return this.tokens.findRevoked(kind, secret);
   }
 }
+
+const isLikely = (kind: TokenKind, secret: string) => TOKEN_KINDS[kind].format.recognises(secret);

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Counter } from 'prom-client';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
@@ -26,6 +27,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private stopping = false;
   private readonly shares = new DomainShares();
   private databaseAway = false;
+  private readonly attempts: Counter;
 
   constructor(
     @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
@@ -34,7 +36,14 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly transport: MailTransport,
     private readonly audit: AuditLog,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.attempts = metrics.counter(
+      'latchkey_mail_attempts_total',
+      'Total number of attempts to send a mail by outcome: done (sent, or not needed any more), failed (tried again later) or refused (for good).',
+      ['outcome'],
+      ['done', 'failed', 'refused'],
+    );
+  }
 
   onApplicationBootstrap(): void {
     if (this.doesWhatIsDue) this.running = this.run();
@@ -107,6 +116,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async process(mail: ClaimedMail, signal: AbortSignal): Promise<Ending> {
     const outcome = await this.attempt(mail, signal);
+    this.attempts.inc({ outcome: 'done' in outcome ? 'done' : outcome.refusal ? 'refused' : 'failed' });
     await this.tryToNote(mail, outcome);
     return 'done' in outcome ? 'taken' : outcome.silent ? 'silent' : 'other';
   }

@@ -25,10 +25,9 @@ export class MetricsController {
   @ApiOperation({
     summary: 'Prometheus metrics',
     description:
-      'Checks of credentials by kind (`app`, `user`, `api`, `oauth`, `session`, `client`) and outcome (`accepted`, ' +
-      '`refused`), requests by route and status, how long they took, mails that were refused for good, by how much the ' +
-      "clock of the process is ahead of the database's, and what its processes use. Each server has its " +
-      'own numbers, those of its workers together, from 0 at its start: ask every replica, and add up.',
+      'What saturates (connections, hashing, memory, the event loop), what fails, and what is done: checks of credentials by ' +
+      'kind and outcome, tokens, events of the audit log, mails, requests by route. `docs/metrics.md` describes each. They are ' +
+      'of one server, of its workers together, from 0 at its start: ask every replica, and add up.',
   })
   @ApiOkResponse({
     description: 'The Prometheus text format',

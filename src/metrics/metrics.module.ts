@@ -1,8 +1,14 @@
 import { Global, Module } from '@nestjs/common';
+import { CacheMetrics } from './cache-metrics.js';
+import { DatabaseMetrics } from './database-metrics.js';
 import { MetricsController } from './metrics.controller.js';
 import { Metrics } from './metrics.service.js';
 
 /** Metrics of this process, for Prometheus. */
 @Global()
-@Module({ controllers: [MetricsController], providers: [Metrics], exports: [Metrics] })
+@Module({
+  controllers: [MetricsController],
+  providers: [Metrics, CacheMetrics, DatabaseMetrics],
+  exports: [Metrics, CacheMetrics],
+})
 export class MetricsModule {}

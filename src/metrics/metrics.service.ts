@@ -1,10 +1,12 @@
 import { Inject, Injectable, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, Histogram, Registry } from 'prom-client';
+import { VERSION } from '../config/version.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import type { Primary } from '../workers/subjects.js';
 import { PRIMARY } from '../workers/workers.module.js';
+import { register, type OwnMetric } from './own-metric.js';
 import { collectProcessMetrics } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
 
@@ -38,14 +40,19 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
     @Optional() @Inject(PRIMARY) private readonly primary?: Primary,
   ) {
     primary?.answer('numbers', () => this.registry.getMetricsAsJSON());
-    new Gauge({
+    this.show({
       name: 'latchkey_clock_offset_seconds',
       help: "By how much the clock of the process is ahead of the database's (negative: behind), in seconds.",
+      type: 'gauge',
       aggregator: 'average',
-      registers: [this.registry],
-      collect() {
-        this.set(databaseClock.offset());
-      },
+      values: () => [{ labels: {}, value: databaseClock.offset() }],
+    });
+    this.show({
+      name: 'latchkey_build_info',
+      help: 'The versions of Latchkey and of Node that run; the value is always 1.',
+      type: 'gauge',
+      aggregator: 'first',
+      values: () => [{ labels: { version: VERSION, node: process.versions.node }, value: 1 }],
     });
   }
 
@@ -56,6 +63,26 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
 
   onModuleDestroy(): void {
     this.stopProcessMetrics?.();
+  }
+
+  /**
+   * @param values of the first label, so that each is there from 0 on
+   * @returns a counter that is shown with the others
+   */
+  counter(name: string, help: string, labelNames: string[], values: readonly string[] = []): Counter {
+    const counter = new Counter({ name, help, labelNames, registers: [this.registry] });
+    for (const value of values) counter.inc({ [labelNames[0] ?? '']: value }, 0);
+    return counter;
+  }
+
+  /** @param buckets in seconds */
+  durations(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.registry] });
+  }
+
+  /** Shows numbers that somebody else keeps. */
+  show(metric: OwnMetric): void {
+    register(this.registry, metric);
   }
 
   /** Counts every request that a server answers. Must be called before it listens. */

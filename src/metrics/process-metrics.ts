@@ -1,8 +1,8 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** How often the event loop's delay is sampled, in milliseconds. */
-const RESOLUTION = 20;
+const RESOLUTION = 50;
+const DELAYS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
  * Registers the usual metrics of a process. prom-client's own default metrics start observers that cannot be stopped
@@ -11,8 +11,15 @@ const RESOLUTION = 20;
  */
 export function collectProcessMetrics(register: Registry): () => void {
   const registers = [register];
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION });
-  delay.enable();
+  const delays = new Histogram({
+    name: 'nodejs_eventloop_delay_seconds',
+    help: 'How late a timer is: for how long something that is due waits for the event loop, in seconds.',
+    buckets: DELAYS,
+    registers,
+  });
+  const stop = sampleDelay((seconds) => {
+    delays.observe(seconds);
+  });
   gauge(
     'process_start_time_seconds',
     'Start time of the process since the Unix epoch in seconds.',
@@ -25,17 +32,6 @@ export function collectProcessMetrics(register: Registry): () => void {
     'Used size of the JavaScript heap in bytes.',
     () => process.memoryUsage().heapUsed,
   );
-  gauge(
-    'nodejs_eventloop_lag_p99_seconds',
-    '99th percentile of the event loop delay in seconds, since the last scrape.',
-    () => {
-      // The histogram holds the time between two samples, in nanoseconds.
-      const late = Math.max(0, delay.percentile(99) / 1e9 - RESOLUTION / 1e3);
-      delay.reset();
-      return late;
-    },
-    'max',
-  );
   new Counter({
     name: 'process_cpu_seconds_total',
     help: 'Total user and system CPU time in seconds.',
@@ -46,9 +42,7 @@ export function collectProcessMetrics(register: Registry): () => void {
       this.inc((user + system) / 1e6);
     },
   });
-  return () => {
-    delay.disable();
-  };
+  return stop;
 
   /** @param aggregator how those of several processes of a server are taken together */
   function gauge(name: string, help: string, read: () => number, aggregator: 'sum' | 'min' | 'max' = 'sum'): void {
@@ -62,6 +56,22 @@ export function collectProcessMetrics(register: Registry): () => void {
       },
     });
   }
+}
+
+/** @returns a function that ends it */
+function sampleDelay(observe: (seconds: number) => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    const due = performance.now() + RESOLUTION;
+    timer = setTimeout(() => {
+      observe(Math.max(0, performance.now() - due) / 1_000);
+      wait();
+    }, RESOLUTION).unref();
+  };
+  wait();
+  return () => {
+    clearTimeout(timer);
+  };
 }
 
 const startTime = Math.floor(Date.now() / 1_000 - process.uptime());

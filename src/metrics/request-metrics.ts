@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { register, type Sample } from './own-metric.js';
 
 /** Seconds: from a token that is remembered to a password that waits to be hashed. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
@@ -63,12 +64,6 @@ export class RequestMetrics {
 
 const DURATIONS = 'latchkey_http_request_seconds';
 
-interface Sample {
-  metricName?: string;
-  labels: Record<string, string | number>;
-  value: number;
-}
-
 /** The buckets of a histogram add up, as Prometheus has it. */
 function durationsOf({ method, route, byDuration, seconds }: RouteFigures): Sample[] {
   const labels = { method, route };
@@ -82,16 +77,4 @@ function durationsOf({ method, route, byDuration, seconds }: RouteFigures): Samp
     { metricName: `${DURATIONS}_sum`, labels, value: seconds },
     { metricName: `${DURATIONS}_count`, labels, value: count },
   ];
-}
-
-interface OwnMetric {
-  name: string;
-  help: string;
-  type: 'counter' | 'histogram';
-  values: () => Sample[];
-}
-
-function register(registry: Registry, { values, ...metric }: OwnMetric): void {
-  const read = () => Promise.resolve({ ...metric, aggregator: 'sum', values: values() });
-  registry.registerMetric({ ...metric, get: read } as never);
 }

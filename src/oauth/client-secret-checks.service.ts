@@ -8,6 +8,7 @@ import type { MaybePromise } from '../http/maybe-promise.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { readHash } from '../passwords/password-hashes.js';
+import { CacheMetrics } from '../metrics/cache-metrics.js';
 import { Revocations, type RevocationTag } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { digestOf, hintOf } from '../tokens/digest.js';
@@ -31,8 +32,10 @@ export class ClientSecretChecks {
     private readonly limits: Limits,
     private readonly audit: AuditLog,
     revocations: Revocations,
+    caches: CacheMetrics,
   ) {
     this.verified = new VerifiedCache(revocations, REMEMBERED);
+    caches.watch('clients', this.verified);
   }
 
   /** Authenticates a client by its id and secret. Nothing else does.

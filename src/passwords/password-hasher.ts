@@ -5,6 +5,8 @@ import { extendDeadline } from '../database/deadline.js';
 import { invalidParams } from '../errors/api-error.js';
 import { currentClientAddress } from '../http/current-request.js';
 import { addressForLimits, siteOf } from '../http/client-address.js';
+import { Metrics } from '../metrics/metrics.service.js';
+import { HashingFigures } from './hashing-figures.js';
 import { PasswordBlocklist, type PasswordOwner } from './password-blocklist.service.js';
 import { PRIMARY } from '../workers/workers.module.js';
 import type { Primary } from '../workers/subjects.js';
@@ -22,14 +24,17 @@ const NEWEST = 0.2;
 export class PasswordHasher implements OnApplicationShutdown {
   private readonly threads = new HashingThreads();
   private readonly line: Line;
+  private readonly figures: HashingFigures;
   /** How long work of each kind takes, in milliseconds. */
   private readonly durations = new Map<string, Measured>();
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly blocklist: PasswordBlocklist,
+    metrics: Metrics,
     @Optional() @Inject(PRIMARY) primary?: Primary,
   ) {
+    this.figures = new HashingFigures(metrics, config.hashingThreads);
     this.line = primary ? new SharedLine(primary) : new FairLine(config.hashingThreads, PATIENCE);
   }
 
@@ -117,10 +122,14 @@ export class PasswordHasher implements OnApplicationShutdown {
   ): Promise<T> {
     const asked = performance.now();
     try {
-      return await this.line.run(place, times * this.expected(work), async () => {
-        await this.threads.ready();
-        return job();
-      });
+      return await this.figures.ofQueued((inTurn) =>
+        this.line.run(place, times * this.expected(work), () =>
+          inTurn(async () => {
+            await this.threads.ready();
+            return job();
+          }),
+        ),
+      );
     } finally {
       extendDeadline(performance.now() - asked);
     }
@@ -129,7 +138,9 @@ export class PasswordHasher implements OnApplicationShutdown {
   private async timed<T>(work: Work, job: () => Promise<T>): Promise<T> {
     const begun = performance.now();
     const result = await job();
-    this.note(work, performance.now() - begun);
+    const took = performance.now() - begun;
+    this.note(work, took);
+    this.figures.took(took / 1_000);
     return result;
   }
 

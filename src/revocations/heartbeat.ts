@@ -56,6 +56,8 @@ export class Heartbeat {
     private readonly channel: string,
     private readonly validFor: number,
     private readonly clock: DatabaseClock,
+    /** Told how long one was on its way, in seconds. */
+    private readonly onHeard: (seconds: number) => void,
     /** Told when its connection is lost: the next one may lead elsewhere. */
     private readonly onLoss: () => void = () => undefined,
   ) {
@@ -102,6 +104,7 @@ export class Heartbeat {
     const beat = this.beats.get(Number(number));
     if (sender !== this.sender || beat === undefined) return;
     this.lastHeardSentAt = beat.sentAt;
+    this.onHeard((performance.now() - beat.sentAt.monotonic) / 1_000);
     for (const earlier of this.beats.keys()) if (earlier <= Number(number)) this.beats.delete(earlier);
   }
 

@@ -16,6 +16,7 @@ import { TWO_DATABASES } from '../database/pooler.js';
 import { sql } from '../database/sql.js';
 import type { Primary } from '../workers/subjects.js';
 import { PRIMARY } from '../workers/workers.module.js';
+import { Metrics } from '../metrics/metrics.service.js';
 import { Heartbeat, POOLED_VALID_FOR, VALID_FOR } from './heartbeat.js';
 import { OneDatabase } from './one-database.js';
 
@@ -41,6 +42,8 @@ export interface RevocationListener {
 const CHANNEL = 'latchkey_revocations';
 /** An SQL expression that announces a revocation when its transaction commits; see {@link Revocations.announcing}. */
 export const ANNOUNCE = 'pg_notify($1, $2)';
+/** Seconds. */
+const LAGS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2];
 const ASK_EVERY = 20_000;
 const RECONNECT_AFTER = 500;
 /** How long PostgreSQL may take to close a connection, in milliseconds. */
@@ -71,20 +74,23 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   private reconnecting: NodeJS.Timeout | undefined;
   private stopped = false;
   private warned = false;
+  private received = 0;
 
   constructor(
     @Inject(DATABASE_ACCESS) private readonly access: DatabaseAccess,
     private readonly database: DirectDatabase,
     clock: DatabaseClock,
+    metrics: Metrics,
     @Optional() @Inject(PRIMARY) private readonly primary?: Primary,
   ) {
     primary?.answer('revoked', (tags) => {
       for (const tag of tags) this.dropHere(tag as RevocationTag);
       return undefined;
     });
-    this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL, VALID_FOR, clock)];
+    const lag = this.showFigures(metrics);
+    this.heartbeats = [new Heartbeat(access.direct, true, CHANNEL, VALID_FOR, clock, lag)];
     if (!access.gates) return;
-    const pooled = new Heartbeat(access.pool, access.keepsSession, CHANNEL, POOLED_VALID_FOR, clock, () => {
+    const pooled = new Heartbeat(access.pool, access.keepsSession, CHANNEL, POOLED_VALID_FOR, clock, lag, () => {
       pooled.forget();
       this.oneDatabase?.losesPool();
     });
@@ -169,6 +175,30 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     return [CHANNEL, tag];
   }
 
+  /** @returns what is told how long a notification was on its way, in seconds */
+  private showFigures(metrics: Metrics): (seconds: number) => void {
+    metrics.show({
+      name: 'latchkey_revocations_connected',
+      help: 'How many processes are certain to receive revocations; the others look up credentials in the database on every request.',
+      type: 'gauge',
+      values: () => [{ labels: {}, value: this.isConnected() ? 1 : 0 }],
+    });
+    metrics.show({
+      name: 'latchkey_revocations_received_total',
+      help: 'Total number of revocations that were received, by each process.',
+      type: 'counter',
+      values: () => [{ labels: {}, value: this.received }],
+    });
+    const lag = metrics.durations(
+      'latchkey_revocations_lag_seconds',
+      'How long it takes from the sending of a notification until it is received, in seconds; measured every second.',
+      LAGS,
+    );
+    return (seconds) => {
+      lag.observe(seconds);
+    };
+  }
+
   private dropHere(tag: RevocationTag): void {
     for (const listener of this.listeners) listener.revoked(tag);
   }
@@ -238,6 +268,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
 
   private receive(payload: string): void {
     if (!Heartbeat.isOne(payload)) {
+      this.received += 1;
       this.dropHere(payload as RevocationTag);
       return;
     }

@@ -17,6 +17,17 @@ interface Entry<T> {
   deadline: number;
 }
 
+/** See {@link VerifiedCache.figures}. */
+export interface CacheFigures {
+  entries: number;
+  /** Found in it. */
+  hit: number;
+  /** Looked up in the database. */
+  miss: number;
+  /** The same, while it is not certain that revocations are received. */
+  bypassed: number;
+}
+
 /** The longest time that a credential is cached, so that even unannounced changes are noticed. In milliseconds. */
 const LONGEST = 60_000;
 
@@ -31,6 +42,7 @@ export class VerifiedCache<T extends object> implements RevocationListener {
   /** Look-ups under way, except those that a revocation has overtaken. */
   private pending = new Map<string, Promise<T | undefined>>();
   private revocationsReceived = 0;
+  private readonly counts = { hit: 0, miss: 0, bypassed: 0 };
 
   constructor(
     private readonly revocations: Revocations,
@@ -53,9 +65,17 @@ export class VerifiedCache<T extends object> implements RevocationListener {
       this.disconnected();
       return undefined;
     }
-    if (entry.deadline > performance.now()) return entry.value;
+    if (entry.deadline > performance.now()) {
+      this.counts.hit += 1;
+      return entry.value;
+    }
     this.entries.delete(key);
     return undefined;
+  }
+
+  /** How many it holds, and how its look-ups have ended since it began. */
+  get figures(): CacheFigures {
+    return { entries: this.entries.size, ...this.counts };
   }
 
   /** @returns the credential, from the cache or from `load`; undefined when it is not valid */
@@ -63,7 +83,11 @@ export class VerifiedCache<T extends object> implements RevocationListener {
     const known = this.known(key);
     if (known) return known;
     // A look-up under way may have read the row before a revocation that was missed.
-    if (!this.revocations.isConnected()) return (await load())?.value;
+    if (!this.revocations.isConnected()) {
+      this.counts.bypassed += 1;
+      return (await load())?.value;
+    }
+    this.counts.miss += 1;
     const pending = this.pending.get(key);
     if (pending) return pending;
     const promise = this.lookUp(key, load);

@@ -9,6 +9,7 @@ import type { MaybePromise } from '../http/maybe-promise.js';
 import { isUuid } from '../http/validation.js';
 import type { SigningKey } from '../keys/key-ring.js';
 import { SigningKeys } from '../keys/signing-keys.service.js';
+import { CacheMetrics } from '../metrics/cache-metrics.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import type { SessionClaims } from './session-tokens.service.js';
@@ -36,8 +37,10 @@ export class SessionChecks {
     private readonly uses: SessionLastUsed,
     private readonly clock: DatabaseClock,
     revocations: Revocations,
+    caches: CacheMetrics,
   ) {
     this.verified = new VerifiedCache(revocations, config.cacheSize);
+    caches.watch('sessions', this.verified);
   }
 
   /** @returns what a JWT is good for, if it is valid and its session is live; no promise where it is remembered

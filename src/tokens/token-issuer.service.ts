@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Counter } from 'prom-client';
 import { EntityManager } from 'typeorm';
 import type { AppPrincipal, AuthenticatedClient } from '../access/principal.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Batch } from '../database/batch.js';
 import { hasToNoteActs, noteAct } from '../http/current-request.js';
+import { Metrics } from '../metrics/metrics.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { ApiGrantStore, type ApiGrant, type Granted } from './api-grants.store.js';
 import { ClientGrantStore, type ClientGrant, type GrantedToken } from './client-grants.store.js';
@@ -60,6 +62,7 @@ export interface IssuedToClient extends GrantedToken {
 /** Makes every opaque token. */
 @Injectable()
 export class TokenIssuer {
+  private readonly issued: Counter;
   private readonly clientBatch: Batch<ClientGrant, GrantedToken | undefined>;
   private readonly apiBatch: Batch<ApiGrant, Granted | undefined>;
 
@@ -72,7 +75,14 @@ export class TokenIssuer {
     private readonly apiGrants: ApiGrantStore,
     private readonly audit: AuditLog,
     private readonly manager: EntityManager,
+    metrics: Metrics,
   ) {
+    this.issued = metrics.counter(
+      'latchkey_tokens_issued_total',
+      'Total number of tokens that were issued by kind.',
+      ['kind'],
+      Object.keys(TOKEN_KINDS),
+    );
     this.clientBatch = new Batch((grants) => clientGrants.grantAll(grants));
     this.apiBatch = new Batch((grants) => apiGrants.grantAll(grants));
   }
@@ -80,7 +90,9 @@ export class TokenIssuer {
   /** Issues a token. The caller's transaction has locked whoever it acts for. */
   async issue(tx: EntityManager, kind: Exclude<TokenKind, 'oauth'>, request: TokenRequest): Promise<IssuedToken> {
     const { secret, token } = this.newToken(kind, request);
-    return { secret, record: await this.store.insert(tx, token) };
+    const record = await this.store.insert(tx, token);
+    this.issued.inc({ kind });
+    return { secret, record };
   }
 
   /** Like {@link issue}, for an App-Token, unless its account has too many (MAX_APP_TOKENS_PER_ACCOUNT); then undefined. */
@@ -137,7 +149,9 @@ export class TokenIssuer {
       event: this.audit.rowOf({ kind: 'token.issued', details }),
     };
     const granted = await this.together(this.apiBatch, this.apiGrants, grant);
-    return granted === 'made' ? { secret } : granted;
+    if (granted !== 'made') return granted;
+    this.issued.inc({ kind: 'api' });
+    return { secret };
   }
 
   /**
@@ -161,7 +175,9 @@ export class TokenIssuer {
       event: this.audit.rowOf({ kind: 'token.issued', details: { kind: 'oauth' } }),
     };
     const made = await this.together(this.clientBatch, this.clientGrants, grant);
-    return made && { secret, ...made };
+    if (!made) return undefined;
+    this.issued.inc({ kind: 'oauth' });
+    return { secret, ...made };
   }
 
   /** In a batch or, when it comes to nothing there, alone: which waits for whatever it depends on that is being changed. */

@@ -8,6 +8,7 @@ import { Sweeper } from '../database/sweeper.service.js';
 import { pageOf, type Page } from '../http/cursor.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { isUuid } from '../http/validation.js';
+import { CacheMetrics } from '../metrics/cache-metrics.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { Callers } from './callers.service.js';
@@ -61,8 +62,10 @@ export class Tokens implements OnModuleInit {
     private readonly uses: TokenLastUsed,
     private readonly revocations: Revocations,
     private readonly sweeper: Sweeper,
+    caches: CacheMetrics,
   ) {
     this.verified = new VerifiedCache(revocations, config.cacheSize);
+    caches.watch('tokens', this.verified);
   }
 
   onModuleInit(): void {
