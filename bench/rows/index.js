@@ -9,6 +9,7 @@ import { refresh } from './refresh.js';
 import { sessionJwt } from './session-jwt.js';
 import { signIn } from './sign-in.js';
 import { token } from './token.js';
+import { workers } from './workers.js';
 
 /** The rows of the table, in their order, by the names by which one of them can be measured alone. */
 export const ROWS = Object.entries({
@@ -23,4 +24,5 @@ export const ROWS = Object.entries({
   identifications,
   'sign-in': signIn,
   memory,
+  workers,
 }).map(([id, row]) => ({ id, ...row }));

@@ -1,6 +1,6 @@
 // One slice of load on one server: autocannon in this process, the server in another.
 import autocannon from 'autocannon';
-import { cpuOf } from './cpu.js';
+import { cpuOfTree } from './cpu.js';
 import { quantile } from './statistics.js';
 
 export const CONNECTIONS = 32;
@@ -32,7 +32,7 @@ export async function slice(
 ) {
   const latencies = [];
   let [smallest, largest, wrong, first, last] = [Infinity, 0, '', 0, 0];
-  const before = { server: cpuOf(server.pid), database: database?.cpu() ?? 0 };
+  const before = { server: cpuOfTree(server.pid), database: database?.cpu() ?? 0 };
   const run = autocannon({
     url: server.url,
     connections,
@@ -53,7 +53,7 @@ export async function slice(
     if (Number(status) !== expected.status) wrong = `answered ${status} instead of ${expected.status}`;
   });
   const { errors, mismatches } = await run;
-  const after = { server: cpuOf(server.pid), database: database?.cpu() ?? 0 };
+  const after = { server: cpuOfTree(server.pid), database: database?.cpu() ?? 0 };
   if (errors > 0 && wrong === '') wrong = `failed ${errors} times`;
   if (mismatches > 0 && wrong === '') wrong = `answered ${mismatches} bodies without ${expected.body}`;
   if (largest - smallest > SPREAD && wrong === '') wrong = `gave answers of ${smallest} to ${largest} bytes`;
