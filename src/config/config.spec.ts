@@ -225,6 +225,7 @@ describe('A bad variable', () => {
     ],
     BCRYPT_COST: [...WHOLE, '3', '21'],
     HASHING_THREADS: [...WHOLE, '0', '257'],
+    WEB_CONCURRENCY: [...WHOLE, '0', '65', 'many'],
     WRITE_LIMIT_PER_MINUTE: [...WHOLE, '1000001'],
     MAX_APP_TOKENS_PER_ACCOUNT: [...WHOLE, '0', '1000001'],
     MAX_SESSIONS_PER_ACCOUNT: [...WHOLE, '0', '1000001'],

@@ -106,7 +106,7 @@ export const variables = z.object({
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_DIRECT_URL: databaseUrl.optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
-  WEB_CONCURRENCY: z.union([z.literal('auto'), wholeNumber(1, 64)], WEB_CONCURRENCY_RULE).optional(),
+  WEB_CONCURRENCY: z.union([wholeNumber(1, 64), z.literal('auto', WEB_CONCURRENCY_RULE)]).optional(),
   DATA_DIR: text('must be a path').default('.latchkey'),
   SECRET_KEY: secretKey.optional(),
   SECRET_KEY_FILE: text('must be a path').optional(),

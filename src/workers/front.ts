@@ -4,9 +4,6 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Workers } from './workers.js';
 import type { WorkerProcess } from './worker-process.js';
 
-/** How many connections may wait until a worker takes them: as many as the kernel keeps for a listener that is slow. */
-const MOST_WAITING = 511;
-
 /**
  * Listens, and gives each connection to a worker. Only this process has the port, so that nothing else can share it by
  * accident, and every connection that it has accepted is with a worker before those are told to end.
@@ -56,9 +53,11 @@ export class Front {
     worker.isTaking = true;
     try {
       worker.connections = await worker.peer.ask('connection', undefined, socket);
-    } catch {
-      // It may have read some of it, so that nobody else can serve it.
+      // This process's copy.
       socket.destroy();
+    } catch {
+      // It has ended, and may have read some of it, so that nobody else can serve it.
+      socket.destroySoon();
     }
     worker.isTaking = false;
   }
@@ -66,10 +65,6 @@ export class Front {
   private async listenOn(host: string, port: number): Promise<void> {
     const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
       socket.on('error', () => undefined);
-      if (this.waiting.length >= MOST_WAITING) {
-        socket.destroy();
-        return;
-      }
       this.waiting.push(socket);
       this.give();
     });

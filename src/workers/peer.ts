@@ -48,10 +48,15 @@ export class Peer<Asks extends Subjects<Asks>, Answers extends Subjects<Answers>
       this.receive(message as Message, socket as Socket | undefined);
     });
     channel.on('disconnect', () => {
-      this.isGone = true;
-      for (const { reject } of this.asked.values()) reject(new PeerGone());
-      this.asked.clear();
+      this.end();
     });
+  }
+
+  /** Whatever has been asked is not answered any more: the other process has ended. */
+  end(): void {
+    this.isGone = true;
+    for (const { reject } of this.asked.values()) reject(new PeerGone());
+    this.asked.clear();
   }
 
   /** Says what is done when the other process asks. What is thrown is what that one gets. */
@@ -65,7 +70,7 @@ export class Peer<Asks extends Subjects<Asks>, Answers extends Subjects<Answers>
   /**
    * Asks the other process.
    *
-   * @param socket goes over to that one
+   * @param socket that one gets a copy of it; this one is to be closed by whoever asks
    * @throws what is thrown there, and when it has ended
    */
   ask<K extends keyof Asks & string>(subject: K, says: Asks[K]['says'], socket?: Socket): Promise<Asks[K]['hears']> {
@@ -88,7 +93,7 @@ export class Peer<Asks extends Subjects<Asks>, Answers extends Subjects<Answers>
 
   private send(message: Message, socket: Socket | undefined, done: (error: Error | null) => void): void {
     if (this.isGone) done(new PeerGone());
-    else this.channel.send?.(message, socket, {}, done);
+    else this.channel.send?.(message, socket, { keepOpen: true }, done);
   }
 
   private receive(message: Message, socket: Socket | undefined): void {

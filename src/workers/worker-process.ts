@@ -32,6 +32,8 @@ export class WorkerProcess {
       });
       this.child.once('exit', (code, signal) => {
         this.isReady = false;
+        // Its channel may stay open while a connection is on its way to it.
+        this.peer.end();
         resolve(signal ?? `exit code ${String(code)}`);
       });
     });
