@@ -2,7 +2,9 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { Batch } from '../database/batch.js';
 import { sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import type { Origin } from '../http/current-request.js';
 import { networkOf } from '../http/client-address.js';
 import { Revocations } from '../revocations/revocations.service.js';
@@ -63,12 +65,39 @@ const ANSWERS_PARENT = `
   AND a.id = s.account_id AND a.disabled_at IS NULL`;
 
 /** What a showing of the current counter and a late one of its parent change alike; `$2` to `$4`: see {@link TTL}. */
-const REFRESH = `
-  refreshed_at = now(), last_used_at = now(), address = $6, user_agent = $7,
-  refresh_expires_at = CASE WHEN $5 AND s.refresh_expires_at IS NOT NULL
+const refreshing = ({ remember, address, userAgent }: Record<'remember' | 'address' | 'userAgent', string>) => `
+  refreshed_at = now(), last_used_at = now(), address = ${address}, user_agent = ${userAgent},
+  refresh_expires_at = CASE WHEN ${remember} AND s.refresh_expires_at IS NOT NULL
     THEN least(now() + ${REFRESH_TTL}, s.created_at + ${MAX_AGE}) END,
   expires_at = CASE WHEN s.refresh_expires_at IS NULL THEN s.expires_at
-    ELSE least(now() + greatest(${TTL}, CASE WHEN $5 THEN ${REFRESH_TTL} END), s.created_at + ${MAX_AGE}) END`;
+    ELSE least(now() + greatest(${TTL}, CASE WHEN ${remember} THEN ${REFRESH_TTL} END), s.created_at + ${MAX_AGE}) END`;
+
+const REFRESH = refreshing({ remember: '$5', address: '$6', userAgent: '$7' });
+
+/** Whether sessions `s` can be moved on from a counter. */
+const isCurrent = (counter: string) => `
+  s.refresh_counter = ${counter} AND s.revoked_at IS NULL AND s.refresh_expires_at > now() AND s.expires_at > now()`;
+
+/**
+ * Moves sessions `$1` on from their current counters. Not those that somebody else holds: nobody waits for another one's. Each session is
+ * looked up by itself: of a join, PostgreSQL might read all of them.
+ */
+export const ROTATE_MANY: PreparedStatement = {
+  name: 'rotate refresh tokens',
+  text: `
+    WITH held AS (
+      SELECT r.*, a.email FROM jsonb_to_recordset($1::jsonb)
+          AS r (place int, id uuid, counter int, remember boolean, address text, "userAgent" text)
+        CROSS JOIN LATERAL (
+          SELECT s.account_id FROM sessions s WHERE s.id = r.id AND ${isCurrent('r.counter')}
+          FOR NO KEY UPDATE OF s SKIP LOCKED OFFSET 0) s
+        CROSS JOIN LATERAL (SELECT a.email FROM accounts a WHERE a.id = s.account_id AND a.disabled_at IS NULL OFFSET 0) a
+    )
+    UPDATE sessions s SET refresh_counter = s.refresh_counter + 1,
+      ${refreshing({ remember: 'a.remember', address: 'a.address', userAgent: 'a."userAgent"' })}
+    FROM held a WHERE s.id = ANY (ARRAY(SELECT id FROM held)) AND s.id = a.id AND ${isCurrent('a.counter')}
+    RETURNING a.place, ${OPEN_SESSION}`,
+};
 
 /** The condition that `$2` is a skipped or an older counter of a session that lives. */
 const IS_REUSED = `s.refresh_counter > $2 AND ${PARENT} <> $2 AND s.revoked_at IS NULL`;
@@ -80,13 +109,17 @@ const IS_REUSED = `s.refresh_counter > $2 AND ${PARENT} <> $2 AND s.revoked_at I
 @Injectable()
 export class SessionRefreshes {
   private readonly logger = new Logger('Sessions');
+  private readonly batch: Batch<Showing, OpenSession | undefined>;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
     private readonly revocations: Revocations,
     private readonly audit: AuditLog,
-  ) {}
+    private readonly statements: Statements,
+  ) {
+    this.batch = new Batch((showings) => this.rotateAll(showings));
+  }
 
   /**
    * Takes a refresh token. Its session moves on, gives the same successor as before, stays as it is, or ends.
@@ -94,7 +127,7 @@ export class SessionRefreshes {
    * @returns the session with its current counter; undefined: the token is refused
    */
   async show(showing: Showing): Promise<OpenSession | undefined> {
-    const rotated = await this.rotate(showing);
+    const rotated = (await this.batch.add(showing)) ?? (await this.rotate(showing));
     if (rotated) return rotated;
     for (;;) {
       const found = await this.findByParent(showing);
@@ -128,15 +161,26 @@ export class SessionRefreshes {
     return found ?? { reason: 'gone', session: id };
   }
 
-  /** Moves a session from its current refresh token to the next one. */
+  /** Like {@link rotate}, for all that are shown at the moment. @returns undefined also where somebody else holds the session */
+  private async rotateAll(showings: Showing[]): Promise<(OpenSession | undefined)[]> {
+    const asked = showings.map(({ origin, id, counter, remember }, index) => {
+      const { address, userAgent } = origin;
+      return { place: index + 1, id, counter, remember, address, userAgent };
+    });
+    const values = [JSON.stringify(asked), ...this.durations()];
+    const rotated = new Array<OpenSession | undefined>(showings.length).fill(undefined);
+    const rows = await this.statements.run<OpenSession & { place: number }>(ROTATE_MANY, values);
+    for (const { place, ...session } of rows) rotated[place - 1] = session;
+    return rotated;
+  }
+
+  /** Moves a session from its current refresh token to the next one. Waits for whoever holds the session. */
   private async rotate({ id, counter, remember, origin }: Showing): Promise<OpenSession | undefined> {
     const [row] = await sql<OpenSession>(
       this.manager,
       `UPDATE sessions s SET refresh_counter = s.refresh_counter + 1, ${REFRESH}
        FROM accounts a
-       WHERE s.id = $1 AND s.refresh_counter = $8 AND s.revoked_at IS NULL
-         AND s.refresh_expires_at > now() AND s.expires_at > now()
-         AND a.id = s.account_id AND a.disabled_at IS NULL
+       WHERE s.id = $1 AND ${isCurrent('$8')} AND a.id = s.account_id AND a.disabled_at IS NULL
        RETURNING ${OPEN_SESSION}`,
       [id, ...this.durations(), remember, origin.address, origin.userAgent, counter],
     );
