@@ -38,6 +38,7 @@ import { TokenResources1764000000036 } from './1764000000036-token-resources.js'
 import { ImportedTokens1764000000037 } from './1764000000037-imported-tokens.js';
 import { DeletedAccounts1764000000039 } from './1764000000039-deleted-accounts.js';
 import { Seniority1764000000040 } from './1764000000040-seniority.js';
+import { Partitions1764000000041 } from './1764000000041-partitions.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -80,4 +81,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   ImportedTokens1764000000037,
   DeletedAccounts1764000000039,
   Seniority1764000000040,
+  Partitions1764000000041,
 ];

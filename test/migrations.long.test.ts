@@ -38,7 +38,8 @@ describe('entities and migrations', () => {
   it('know the same tables', async () => {
     const database = await newDatabase();
     const tables = await database.query<{ name: string }>(
-      `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'`,
+      `SELECT relname AS name FROM pg_class
+       WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> 'migrations'`,
     );
     const dataSource = await connect(new DataSource({ ...ormOptions(database.connection), entities }));
     const known = dataSource.entityMetadatas.map((metadata) => metadata.tableName);

@@ -1,23 +1,19 @@
-import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 
 /** `failure`: the attempt failed; `refused`: it was not allowed. */
 export type Outcome = 'success' | 'failure' | 'refused';
 
-/** Something that was done or tried. Append-only, as a trigger enforces. */
+/**
+ * Something that was done or tried. Append-only, as a trigger enforces. Partitioned by `at`; indexes other than the key are of the
+ * partitions alone.
+ */
 @Entity('audit_events')
 @Check('audit_events_outcome_check', `outcome IN ('success', 'failure', 'refused')`)
-@Index('audit_events_at_idx', { synchronize: false })
-@Index('audit_events_actor_idx', { synchronize: false })
-@Index('audit_events_app_token_idx', { synchronize: false })
-@Index('audit_events_on_behalf_of_idx', { synchronize: false })
-@Index('audit_events_subject_idx', { synchronize: false })
-@Index('audit_events_kind_idx', { synchronize: false })
-@Index('audit_events_outcome_idx', { synchronize: false })
 export class AuditEventEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
-  @Column({ type: 'timestamptz', default: () => 'now()' })
+  @PrimaryColumn({ type: 'timestamptz', default: () => 'now()' })
   at!: Date;
 
   /** The kind of event, such as `token.issued`. */

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import { DATABASE_ACCESS, poolOptions, type DatabaseAccess, type PoolOptions } from './connection.js';
 import { DatabaseClock } from './database-clock.service.js';
 import { DirectDatabase } from './direct-database.service.js';
+import { Partitions } from './partitions.service.js';
 import { Statements } from './statements.service.js';
 import { Sweeper } from './sweeper.service.js';
 
@@ -56,8 +57,15 @@ export class DatabaseModule {
           }),
         }),
       ],
-      providers: [Sweeper, DatabaseClock, Statements, directDatabase, { provide: DATABASE_ACCESS, useValue: access }],
-      exports: [Sweeper, DatabaseClock, Statements, DirectDatabase, DATABASE_ACCESS],
+      providers: [
+        Partitions,
+        Sweeper,
+        DatabaseClock,
+        Statements,
+        directDatabase,
+        { provide: DATABASE_ACCESS, useValue: access },
+      ],
+      exports: [Partitions, Sweeper, DatabaseClock, Statements, DirectDatabase, DATABASE_ACCESS],
     };
   }
 }

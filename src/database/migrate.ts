@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AbstractLogger, DataSource, QueryFailedError, type Migration, type MigrationInterface } from 'typeorm';
+import { AbstractLogger, DataSource, type Migration, type MigrationInterface } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseConnection } from '../config/database-url.js';
-import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { isDatabaseUnavailable, isLockTimeout } from '../errors/database-errors.js';
 import { DatabaseClient, notWritable, sessionSettings } from './clients.js';
 import { ormOptions } from './connection.js';
 import { settleTls } from './hosts.js';
@@ -150,10 +150,6 @@ async function hasMigrated(dataSource: DataSource): Promise<boolean> {
     if (!isLockTimeout(error)) throw error;
     return false;
   }
-}
-
-function isLockTimeout(error: unknown): boolean {
-  return error instanceof QueryFailedError && (error.driverError as { code?: unknown }).code === '55P03';
 }
 
 /**

@@ -57,6 +57,11 @@ export function isConflict(error: unknown): boolean {
   return ['40001', '40P01', '55P03', '23505'].includes(driverError(error)?.code ?? '');
 }
 
+/** Whether a statement has waited for a lock for as long as it may. */
+export function isLockTimeout(error: unknown): boolean {
+  return driverError(error)?.code === '55P03';
+}
+
 /** Whether a statement failed because of what it was to store: a value, a constraint, or a size. */
 export function isBadData(error: unknown): boolean {
   return /^(22|23|54)...$/.test(driverError(error)?.code ?? '');

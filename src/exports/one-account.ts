@@ -17,6 +17,10 @@ const OWN_IDS = `
   UNION ALL SELECT id FROM tokens WHERE account_id = $1 UNION ALL SELECT id FROM password_resets WHERE account_id = $1
   UNION ALL SELECT id FROM password_changes WHERE account_id = $1 UNION ALL SELECT id FROM ${OWN_LINKS}`;
 
+/** A condition that the index on hashes of a column serves. */
+const isAmong = (column: string, texts: string) => `
+  hashtextextended(${column}, 0) IN (SELECT hashtextextended(t.x, 0) FROM (${texts}) AS t (x)) AND ${column} IN (${texts})`;
+
 /** An identification tells of a visitor: of an organisation's only that there was one. */
 const ofVisitor = (column: string) =>
   `CASE WHEN lower(i.email) = ${OWN_EMAIL} OR (i.account_id = $1 AND a.individual) THEN i.${column} END AS ${column}`;
@@ -125,12 +129,13 @@ export const ONE_ACCOUNT: ExportedPart[] = [
         CASE WHEN e.actor_id IS NULL OR e.actor_id = $1 THEN e.address END AS address, e.request_id,
         e.details, (SELECT m.email FROM audit_emails m WHERE m.event_id = e.id) AS email
       FROM audit_events e
-      WHERE e.id IN (
-        SELECT id FROM audit_events WHERE actor_id = $1
-        UNION SELECT id FROM audit_events WHERE on_behalf_of = $1
-        UNION SELECT id FROM audit_events WHERE subject IN (SELECT id::text FROM (${OWN_IDS}) AS own (id))
-        UNION SELECT id FROM audit_events WHERE subject IN (SELECT id FROM oauth_clients WHERE account_id = $1)
-        UNION SELECT event_id FROM audit_emails WHERE account_id = $1 OR lower(email) = ${OWN_EMAIL})
+      WHERE (e.at, e.id) IN (
+        SELECT at, id FROM audit_events WHERE actor_id = $1
+        UNION SELECT at, id FROM audit_events WHERE on_behalf_of = $1
+        UNION SELECT at, id FROM audit_events WHERE ${isAmong('subject', `SELECT id::text FROM (${OWN_IDS}) AS own (id)`)}
+        UNION SELECT at, id FROM audit_events
+          WHERE ${isAmong('subject', 'SELECT id FROM oauth_clients WHERE account_id = $1')}
+        UNION SELECT at, event_id FROM audit_emails WHERE account_id = $1 OR lower(email) = ${OWN_EMAIL})
       ORDER BY e.at, e.id`,
   },
 ];

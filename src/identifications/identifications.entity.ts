@@ -1,13 +1,13 @@
-import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 
-/** One attempt to identify the account that a visitor belongs to. */
+/**
+ * One attempt to identify the account that a visitor belongs to. Partitioned by `created_at`; indexes other than the key are of the
+ * partitions alone.
+ */
 @Entity('identifications')
 @Check('identifications_url_check', 'char_length(url) <= 2048')
 @Check('identifications_user_agent_check', 'char_length(user_agent) <= 2048')
 @Check('identifications_email_check', 'char_length(email) <= 254')
-@Index('identifications_expires_at_idx', ['expiresAt'])
-@Index('identifications_client_id_idx', ['clientId'])
-@Index('identifications_account_id_idx', ['accountId', 'clientId'], { where: 'account_id IS NOT NULL' })
 export class IdentificationEntity {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -54,7 +54,7 @@ export class IdentificationEntity {
   @Column({ name: 'returned_at', type: 'timestamptz', nullable: true })
   returnedAt!: Date | null;
 
-  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  @PrimaryColumn({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 
   @Column({ name: 'expires_at', type: 'timestamptz' })

@@ -207,7 +207,14 @@ export class IdentificationStore implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.sweeper.add({ table: 'identifications', where: 'expires_at < now()' });
+    const expired = 'expires_at < now()';
+    this.sweeper.addPartitioned({
+      table: 'identifications',
+      time: 'created_at',
+      retention: this.config.identificationTtl,
+      expired,
+      where: expired,
+    });
   }
 
   /** @returns the new identification of each; undefined: the client does not get it, or something is being changed */

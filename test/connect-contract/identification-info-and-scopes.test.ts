@@ -178,7 +178,7 @@ describe('Identification Info', () => {
     expect((await get(path(id))).body).toEqual(expected);
   });
 
-  it('is 404 from the moment it expires, and is swept away then', async () => {
+  it('is 404 from the moment it expires, and what has no partition of its time is swept away then', async () => {
     const [expired, alive] = [await identify(), await identify()].map(({ body }) => body.id as string);
     const expire = (seconds: number) =>
       database.query(`UPDATE identifications SET expires_at = now() + $2 * interval '1 second' WHERE id = $1`, [
@@ -189,6 +189,8 @@ describe('Identification Info', () => {
     expect((await get(path(expired))).status).toBe(200);
     await expire(0);
     expect(outcome(await get(path(expired)))).toEqual(NOT_FOUND);
+    // As if it was from before the table had partitions.
+    await database.query(`UPDATE identifications SET created_at = now() - interval '20 days' WHERE id = $1`, [expired]);
     expect(await server.app.get(Sweeper).sweep()).toBeGreaterThanOrEqual(1);
     expect(await database.query('SELECT id FROM identifications WHERE id = ANY ($1)', [[expired, alive]])).toEqual([
       { id: alive },

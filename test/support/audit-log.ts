@@ -298,8 +298,9 @@ export async function everything(): Promise<unknown> {
 /** @returns the tables in which the transactions that wrote these events have written, too; for each event */
 async function tablesOf(requestId: string): Promise<{ kind: string; outcome: string; tables: string[] }[]> {
   const names = await database.query<{ name: string }>(
-    `SELECT quote_ident(table_name) AS name FROM information_schema.tables
-     WHERE table_schema = 'public' AND table_name NOT IN ('audit_events', 'audit_emails')`,
+    `SELECT oid::regclass::text AS name FROM pg_class
+     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+       AND relname NOT IN ('audit_events', 'audit_emails')`,
   );
   const same = names.map(({ name }) => `SELECT '${name}' WHERE EXISTS (SELECT FROM ${name} t WHERE t.xmin = e.xmin)`);
   return database.query(
