@@ -86,7 +86,7 @@ export async function serve(): Promise<void> {
   // A closed pipe must not end the process.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
   const config = readConfig();
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, undefined, { format: config.logFormat });
   await run(config, logger).catch((error: unknown) => {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     // Connections that are still open would keep the process alive.

@@ -21,7 +21,7 @@ async function start({ number, secretKeys, connection, isFirst }: Start): Promis
     databasePoolSize: shareOf(whole.databasePoolSize, whole.workers, number),
     runMigrations: false,
   };
-  const logger = createLogger(config.logLevel, undefined, number);
+  const logger = createLogger(config.logLevel, undefined, { format: config.logFormat, worker: number });
   const way = connection ?? config.database;
   if (!way) throw new Error('There is no database.');
   const doesWhatIsDue = number === 1;

@@ -40,7 +40,7 @@ export async function withContext<T>(
   { connections = CONNECTIONS } = {},
 ): Promise<T> {
   const config = loadConfig(process.env);
-  const logger = createLogger('warn', process.stderr);
+  const logger = createLogger('warn', process.stderr, { format: config.logFormat });
   const { database, isOurs } = await openOrJoin(config, logger);
   try {
     const access = await prepareSchema(config, database.connection, logger, signal);

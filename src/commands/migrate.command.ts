@@ -12,6 +12,9 @@ export async function migrateDatabase(signal: AbortSignal): Promise<string> {
   }
   // The command may share its environment with those servers.
   const asked = { ...config, runMigrations: true };
-  await orStopped(signal, prepareSchema(asked, config.database, createLogger('warn'), signal));
+  await orStopped(
+    signal,
+    prepareSchema(asked, config.database, createLogger('warn', process.stderr, { format: config.logFormat }), signal),
+  );
   return 'The database is up to date.\n';
 }

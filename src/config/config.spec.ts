@@ -81,6 +81,7 @@ describe('Without any variable', () => {
       corsOrigins: [],
       sessionAudience: [],
       logLevel: 'info',
+      logFormat: 'auto',
       shutdownDelay: 5,
       bodyLimit: 1_048_576,
       runMigrations: true,
@@ -252,6 +253,7 @@ describe('A bad variable', () => {
     SESSION_AUDIENCE: [',', 'two words', 'ü', ':x', 'a,:x', 'a'.repeat(256), 'a,'.repeat(11)],
     CORS_ORIGINS: ['*', 'app.example.org', 'https://a.org/', 'https://a.org/path', 'https://a.org,x', 'null'],
     LOG_LEVEL: ['loud', 'INFO'],
+    LOG_FORMAT: ['xml', 'JSON'],
     SHUTDOWN_DELAY: [...WHOLE, '3601'],
     BODY_LIMIT: [...WHOLE, '1023'],
     RUN_MIGRATIONS: ['yes', '1', 'TRUE'],
@@ -397,7 +399,7 @@ describe('A variable that is no setting', () => {
       npm_lifecycle_event npm_config_user_agent INIT_CWD http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
       SMTP_HOST SMTP_PORT SMTP_USER SMTP_PASSWORD MAIL_HOST EMAIL_FROM EMAIL_HOST LOGLEVEL DEBUG POST SORT GHOST COST SIGNAL
       DATABASE_HOST DATABASE_PORT DATABASE_USER DATABASE_NAME DATABASE_PASSWORD DB_URL REDIS_URL HTTP_URL SITE_URL BASE_URL
-      PUBLIC_DIR PUBLIC_PATH DATA_PATH LOG_FILE LOG_FORMAT LOG_DIR SECRET_KEY_BASE SECRET_TOKEN SESSION_SECRET SESSION_KEY
+      PUBLIC_DIR PUBLIC_PATH DATA_PATH LOG_FILE LOG_STYLE LOG_DIR SECRET_KEY_BASE SECRET_TOKEN SESSION_SECRET SESSION_KEY
       SESSION_PORT SESSION_SERVICE_HOST RESULT_TTL CACHE_TTL APP_ENV APP_NAME APP_KEY APP_TOKEN USER_TOKEN OAUTH_TOKEN
       LATCHKEY_PORT LATCHKEY_SERVICE_HOST LATCHKEY_SERVICE_PORT LATCHKEY_SERVICE_PORT_HTTP LATCHKEY_PORT_80_TCP
       LATCHKEY_PORT_80_TCP_ADDR KUBERNETES_PORT KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT_HTTPS HOST_PORT PORT_HTTP

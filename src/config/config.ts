@@ -6,7 +6,14 @@ import type { DatabaseConnection } from './database-url.js';
 import { addressAt, type MailAddress } from './mail-address.js';
 import { passwordLength } from './password-text.js';
 import { problemsOfUnknown } from './unknown-variables.js';
-import { logLevels, secretKey, variables, type SessionAlgorithm, type Variables } from './variables.js';
+import {
+  secretKey,
+  variables,
+  type logFormats,
+  type logLevels,
+  type SessionAlgorithm,
+  type Variables,
+} from './variables.js';
 
 /** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
 export interface Config {
@@ -100,6 +107,7 @@ export interface Config {
   trustProxy: false | number | string[];
   corsOrigins: string[];
   logLevel: LogLevel;
+  logFormat: (typeof logFormats)[number];
   /** For how long the server goes on serving after it was told to stop. */
   shutdownDelay: number;
   /** What the largest bodies may have, in bytes: those of the routes that take large ones. */
@@ -283,6 +291,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     trustProxy: values.TRUST_PROXY ?? false,
     corsOrigins: values.CORS_ORIGINS ?? [],
     logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT,
     shutdownDelay: values.SHUTDOWN_DELAY ?? 5,
     bodyLimit: values.BODY_LIMIT ?? 1_048_576,
     runMigrations: values.RUN_MIGRATIONS === 'true',

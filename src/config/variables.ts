@@ -11,6 +11,8 @@ export const sessionAlgorithms = ['RS512', 'PS512'] as const;
 export type SessionAlgorithm = (typeof sessionAlgorithms)[number];
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+/** `auto` is `pretty` on a terminal, and `json` elsewhere. */
+export const logFormats = ['auto', 'json', 'pretty'] as const;
 
 const text = (what: string) => z.string(what);
 
@@ -172,6 +174,7 @@ export const variables = z.object({
     (item) => URL.canParse(item) && new URL(item).origin === item,
   ).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
+  LOG_FORMAT: z.enum(logFormats, 'must be auto, json or pretty').default('auto'),
   SHUTDOWN_DELAY: wholeNumber(0, 3_600).optional(),
   BODY_LIMIT: wholeNumber(1_024, 104_857_600).optional(),
   RUN_MIGRATIONS: z.enum(['true', 'false'], 'must be true or false').default('true'),

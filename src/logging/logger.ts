@@ -1,20 +1,31 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, symbols, type DestinationStream, type Logger } from 'pino';
-import { pretty } from './pretty.js';
+import { prettyFormat } from './pretty.js';
 
 export type { Logger } from 'pino';
 
+/** What lines look like: `auto` is `pretty` on a terminal, and `json` elsewhere. */
+export type LogFormat = 'auto' | 'json' | 'pretty';
+
+interface LogOptions {
+  format?: LogFormat;
+  /** The number of the worker that this process is: every line has it. */
+  worker?: number;
+}
+
 /**
- * The server's log: JSON lines on standard output, or readable ones when that is a terminal.
+ * The server's log: JSON lines on standard output, or lines for people.
  *
  * No secrets are passed to it: requests are logged by route, without URL, headers or body, and errors without the
  * parameters of database statements. The redaction list is the second line of defence.
  *
- * @param destination for tests
- * @param worker the number of the worker that this process is: every line has it
+ * @param destination where lines go, unless to standard output
  */
-export function createLogger(level: string, destination?: DestinationStream, worker?: number): Logger {
-  const output = () => standardOutput(worker === undefined ? BATCH : ATOMIC);
+export function createLogger(
+  level: string,
+  destination?: DestinationStream,
+  { format = 'auto', worker }: LogOptions = {},
+): Logger {
   return pino(
     {
       level,
@@ -25,8 +36,28 @@ export function createLogger(level: string, destination?: DestinationStream, wor
       // Plain names, as wildcards would slow down every request.
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
     },
-    destination ?? (process.stdout.isTTY ? pretty(output()) : output()),
+    destination ? formatted(destination, format) : standardOutput(format, worker === undefined ? BATCH : ATOMIC),
   );
+}
+
+type Format = (line: string) => string;
+
+/** @returns what makes a line for people; undefined: lines stay as they are */
+function formatFor(output: object, format: LogFormat): Format | undefined {
+  const isTerminal = 'isTTY' in output && output.isTTY === true;
+  if (format === 'json' || (format === 'auto' && !isTerminal)) return undefined;
+  // https://no-color.org
+  return prettyFormat(isTerminal && !process.env.NO_COLOR);
+}
+
+function formatted(output: DestinationStream, wanted: LogFormat): DestinationStream {
+  const format = formatFor(output, wanted);
+  if (!format) return output;
+  return {
+    write: (line) => {
+      output.write(format(line));
+    },
+  };
 }
 
 /** How much is buffered while it cannot be written, in bytes. */
@@ -50,16 +81,16 @@ function isoTime(): string {
 }
 
 /** A full disk or a closed pipe loses log lines, but does not end the process. */
-function standardOutput(batch: number): DestinationStream {
+function standardOutput(format: LogFormat, batch: number): DestinationStream {
   const output = pino.destination({ fd: 1, sync: true, maxLength: BACKLOG }).on('error', () => undefined);
-  return batched(output, batch);
+  return batched(output, batch, formatFor(process.stdout, format));
 }
 
 /**
  * Writes lines together, as a write for each costs more than the line: after a moment, with the first that is urgent, and when
  * the process ends, also by an exception.
  */
-function batched(output: DestinationStream, most: number): DestinationStream {
+function batched(output: DestinationStream, most: number, format?: Format): DestinationStream {
   const collected = Buffer.allocUnsafe(most);
   let [length, timer]: [number, NodeJS.Timeout | undefined] = [0, undefined];
   const flush = () => {
@@ -73,7 +104,8 @@ function batched(output: DestinationStream, most: number): DestinationStream {
     // Pino sets it before each line.
     lastLevel: 0,
     [symbols.needsMetadataGsym]: true,
-    write: (line) => {
+    write: (json) => {
+      const line = format ? format(json) : json;
       const bytes = Buffer.byteLength(line);
       if (length + bytes > most) flush();
       if (bytes > most) output.write(line);
