@@ -484,7 +484,11 @@ describe('Account List', () => {
         expect(indexes).toContain('account_email_domains_seniority_idx');
         // There are few clients here, few tokens, and few sessions.
         const inFull = nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']);
-        expect(inFull.filter((table) => !['oauth_clients', 'oauth_client_secrets', 'sessions', 'tokens'].includes(table ?? ''))).toEqual([]);
+        expect(
+          inFull.filter(
+            (table) => !['oauth_clients', 'oauth_client_secrets', 'sessions', 'tokens'].includes(table ?? ''),
+          ),
+        ).toEqual([]);
       },
     );
   });
