@@ -23,7 +23,7 @@ const floors = [
   ['sessions'],
   ['password-resets'],
   ['account-admin', 'account-emails', 'api-tokens', 'app-tokens', 'audit-log-reader', 'identifications', 'oauth'],
-  ['bootstrap', 'exports', 'guards', 'imports', 'inspection'],
+  ['bootstrap', 'exports', 'guards', 'imports', 'inspection', 'mass-revocation'],
   ['commands'],
 ];
 

@@ -40,6 +40,26 @@ export interface ServerOptions {
   doesWhatIsDue?: boolean;
 }
 
+/** What a server does for accounts, sessions and tokens: what a command needs that does all of it. */
+export const FEATURES = [
+  MailModule,
+  IdempotencyModule,
+  TokensModule,
+  AccountsModule,
+  SessionsModule,
+  PasswordResetsModule,
+  AccountAdminModule,
+  AccountEmailsModule,
+  AuditLogReaderModule,
+  AppTokensModule,
+  ApiTokensModule,
+  OauthModule,
+  ImportsModule,
+  ImportRoutesModule,
+  IdentificationsModule,
+  BootstrapModule,
+];
+
 /** The whole server, from the plain modules at the bottom to the guards on top. */
 @Module({})
 export class AppModule {
@@ -54,24 +74,9 @@ export class AppModule {
         LimitsModule,
         RevocationsModule,
         AuditLogModule,
-        MailModule,
         HealthModule,
         MetricsModule,
-        IdempotencyModule,
-        TokensModule,
-        AccountsModule,
-        SessionsModule,
-        PasswordResetsModule,
-        AccountAdminModule,
-        AccountEmailsModule,
-        AuditLogReaderModule,
-        AppTokensModule,
-        ApiTokensModule,
-        OauthModule,
-        ImportsModule,
-        ImportRoutesModule,
-        IdentificationsModule,
-        BootstrapModule,
+        ...FEATURES,
         GuardsModule,
       ],
     };

@@ -40,6 +40,8 @@ export const AUDIT_KINDS = [
   'oauth_client.secret_deleted',
   'password_reset.redeemed',
   'password_reset.requested',
+  'revocation.finished',
+  'revocation.started',
   'session.ended',
   'session.listed',
   'session.read',

@@ -11,6 +11,7 @@ import { KeysModule } from '../keys/keys.module.js';
 import { keptSecretKey } from '../keys/secret-keys.js';
 import { LimitsModule } from '../limits/limits.module.js';
 import { createLogger, NestLogger, type Logger } from '../logging/logger.js';
+import { MetricsModule } from '../metrics/metrics.module.js';
 import { RevocationsModule } from '../revocations/revocations.module.js';
 import { openDatabase, prepareSchema, type Database } from '../start.js';
 
@@ -72,6 +73,7 @@ export function createContext(
     DatabaseModule.with(access, { ...config, databasePoolSize: connections }),
     KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
     LimitsModule,
+    MetricsModule,
     RevocationsModule,
     AuditLogModule,
     ...modules,
@@ -83,7 +85,7 @@ export function createContext(
 }
 
 /** Opens the database, or the one of a server that is running on the same DATA_DIR. */
-async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
+export async function openOrJoin(config: Config, logger: Logger): Promise<{ database: Database; isOurs: boolean }> {
   try {
     return { database: await openDatabase(config, logger), isOurs: true };
   } catch (error) {

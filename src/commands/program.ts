@@ -5,6 +5,7 @@ import type { ImportArguments } from './import.command.js';
 import type { RotateArguments } from './keys.command.js';
 import { addAccounts } from './account.declaration.js';
 import { addCredentials } from './credentials.declaration.js';
+import { addOperations } from './operations.declaration.js';
 import { EXIT, JSON_OPTION, running, UsageError } from './running.js';
 
 /**
@@ -45,6 +46,7 @@ function latchkey(): Command {
   addImport(program);
   addExport(program);
   addKeys(program);
+  addOperations(program);
   return program;
 }
 

@@ -61,13 +61,17 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     await this.running;
   }
 
-  /** @returns how many rows were deleted; 0 also when another replica is sweeping. Rows of dropped partitions are not counted. */
-  async sweep(): Promise<number> {
+  /**
+   * @param onDeleted is told how many rows were deleted so far
+   * @returns how many rows were deleted; 0 also when another replica is sweeping. Rows of dropped partitions are not counted.
+   */
+  async sweep(onDeleted: (table: string, deleted: number) => void = () => undefined): Promise<number> {
     await this.partitions.keep();
     let deleted = 0;
     for (const rows of [...(await this.looseRows()), ...this.expiredRows]) {
       for (let batch = BATCH; batch === BATCH && !this.stopping; deleted += batch) {
         batch = await this.dataSource.transaction((tx) => deleteBatch(tx, rows));
+        onDeleted(rows.table, deleted + batch);
       }
     }
     if (deleted > 0) this.logger.log(`swept ${deleted} row(s)`);

@@ -71,6 +71,26 @@ export class AccountRevocation {
     if (marking !== undefined) await longSql(tx, marking, [accountId], { isAllowed: true });
     return raised.epoch;
   }
+
+  /**
+   * Like {@link revoke}, of several accounts at once.
+   *
+   * @param tx of {@link Revocations.transaction}
+   */
+  async revokeAll(tx: EntityManager, accountIds: string[], extent: Extent): Promise<void> {
+    await longSql(
+      tx,
+      `WITH held AS (SELECT id FROM accounts WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
+       UPDATE accounts SET credential_epoch = credential_epoch + 1 FROM held WHERE accounts.id = held.id`,
+      [accountIds],
+    );
+    await this.revocations.announceAll(
+      tx,
+      accountIds.map((id) => `account ${id}` as const),
+    );
+    const marking = markingStatement(extent)?.replaceAll('= $1', '= ANY ($1::uuid[])');
+    if (marking !== undefined) await longSql(tx, marking, [accountIds], { isAllowed: true });
+  }
 }
 
 /** One statement, whose parts take locks in the common order: tokens last, by their ids. */

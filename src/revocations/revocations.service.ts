@@ -164,6 +164,13 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
     await sql(tx, `SELECT ${ANNOUNCE}`, this.announcing(tx, tag));
   }
 
+  /** Announces several revocations in a {@link transaction}, by one statement. */
+  async announceAll(tx: EntityManager, tags: RevocationTag[]): Promise<void> {
+    if (tags.length === 0) return;
+    for (const tag of tags) this.announcing(tx, tag);
+    await sql(tx, 'SELECT pg_notify($1, tag) FROM unnest($2::text[]) AS tag', [CHANNEL, tags]);
+  }
+
   /** For a statement of a {@link transaction} that itself announces the revocation, by {@link ANNOUNCE}.
    *
    * @returns the parameters `$1` and `$2` of that statement

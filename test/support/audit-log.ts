@@ -57,6 +57,8 @@ const SHOWN_ELSEWHERE: AuditKind[] = [
   'import.finished',
   'import.started',
   'mail.refused',
+  'revocation.finished',
+  'revocation.started',
   'signing_key.advanced',
   'signing_key.deleted',
   'signing_key.published',
