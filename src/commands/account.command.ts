@@ -98,7 +98,7 @@ export async function createAccount(
     const account = await context.get(AccountAdmin).create(OPERATOR, body, { isInvited: invite });
     const isLinked = email !== undefined && password === undefined && !invite;
     const made = isLinked ? await context.get(PasswordResets).makeLink(account.id) : undefined;
-    if (options.json) return json({ ...toAdminAccountView(account), ...linkView(made) });
+    if (options.json) return json(Object.assign(toAdminAccountView(account), linkView(made)));
     const how = made ? linkText(made) : invite ? 'An invitation is mailed by the server.\n' : '';
     return `Created.\n\n${cardOf(account)}${how && `\n${how}`}`;
   });
@@ -122,7 +122,7 @@ export async function listAccounts(signal: AbortSignal, options: ListOptions): P
       ...((options.people ?? options.organisations) && { individual: options.people ? 'true' : 'false' }),
     });
     const accounts = await pages(options.limit, (cursor) =>
-      context.get(AccountAdmin).list(OPERATOR, { ...filter, ...(cursor !== undefined && { cursor }) }),
+      context.get(AccountAdmin).list(OPERATOR, cursor === undefined ? filter : Object.assign(filter, { cursor })),
     );
     if (options.json) return json(accounts.map(toAdminAccountView));
     const rows = accounts.map((one) => [one.id, one.email, one.name, one.role, stateOf(one), one.createdAt]);

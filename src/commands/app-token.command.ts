@@ -40,7 +40,7 @@ export async function createAppToken(signal: AbortSignal, named: string, options
       ...(options.expiresIn !== undefined && { seconds_until_expire: options.expiresIn }),
     });
     const { secret, record } = await context.get(AppTokens).createAppTokenFor(id, body);
-    if (options.json) return json({ ...toAppTokenView(record), token: secret });
+    if (options.json) return json(Object.assign(toAppTokenView(record), { token: secret }));
     return `${cardOf(record)}\nThe App-Token, which is not shown again:\n\n${secret}\n`;
   });
 }

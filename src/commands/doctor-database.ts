@@ -115,7 +115,7 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
 }
 
 /** Whether the role may do what a server does. */
-export async function checkPrivileges(client: DatabaseClient, { runMigrations }: Config): Promise<Finding> {
+export async function checkPrivileges(client: DatabaseClient, { runMigrations, database }: Config): Promise<Finding> {
   const check = 'privileges';
   const { role, isSuper, mayCreate, missing } = await one<{
     role: string;
@@ -142,7 +142,7 @@ export async function checkPrivileges(client: DatabaseClient, { runMigrations }:
       'Let it, or set RUN_MIGRATIONS=false and migrate as another role.',
     );
   }
-  return isSuper
+  return isSuper && database !== undefined
     ? warning(
         check,
         `The role ${role} is a superuser.`,

@@ -38,7 +38,7 @@ export class NotFoundError extends Error {}
 export function running<Options extends object>(
   run: (signal: AbortSignal, options: Options, ...args: string[]) => Promise<Ending>,
 ) {
-  return async (...given: unknown[]): Promise<void> => {
+  return async (...given: (string | Options | Command)[]): Promise<void> => {
     const [options, command] = given.slice(-2) as [Options & { json?: boolean }, Command];
     const args = given.slice(0, -2) as string[];
     try {

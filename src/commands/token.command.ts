@@ -19,6 +19,6 @@ const codeOf = ({ kind, state }: Inspection) =>
 
 function textOf({ note, ...found }: Inspection): string {
   if (found.kind === null) return `None of ours. ${note ?? ''}`.trimEnd() + '\n';
-  const known = Object.entries(found).filter(([, value]) => value !== null && value !== undefined);
+  const known = Object.entries(found).filter(([, value]) => value !== null);
   return card(Object.fromEntries(known)) + (note === undefined ? '' : `\n${note}\n`);
 }

@@ -138,7 +138,7 @@ export class TokenInspection {
     if (!isOurKey) {
       return {
         ...NONE_OF_OURS,
-        note: `A JWT of ${String(claims.iss ?? 'nobody')}, signed with no key of ours that is kept.`,
+        note: `A JWT of ${JSON.stringify(claims.iss ?? null)}, signed with no key of ours that is kept.`,
       };
     }
     const state = row?.ended_at ? 'revoked' : Number(claims.exp) * 1_000 <= Date.now() ? 'expired' : 'refused';
@@ -260,7 +260,7 @@ const dateOf = (seconds: unknown) => (typeof seconds === 'number' ? new Date(sec
 function partsOf(text: string): [header?: Record<string, unknown>, claims?: Record<string, unknown>] {
   if (text.split('.').length !== 3) return [];
   try {
-    return [decodeProtectedHeader(text) as Record<string, unknown>, decodeJwt(text)];
+    return [decodeProtectedHeader(text), decodeJwt(text)];
   } catch {
     return [];
   }

@@ -63,9 +63,9 @@ export class EverythingStore {
   async revokeApiTokens(tx: EntityManager, before: Date, most: number): Promise<string[]> {
     const rows = await longSql<{ account: string }>(
       tx,
-      `WITH some AS (SELECT id FROM tokens WHERE kind = 'api' AND revoked_at IS NULL AND created_at <= $1
+      `WITH found AS (SELECT id FROM tokens WHERE kind = 'api' AND revoked_at IS NULL AND created_at <= $1
          ORDER BY created_at DESC, id DESC LIMIT $2),
-       live AS (SELECT t.id FROM tokens t JOIN some ON some.id = t.id WHERE t.revoked_at IS NULL ORDER BY t.id FOR UPDATE OF t)
+       live AS (SELECT t.id FROM tokens t JOIN found ON found.id = t.id WHERE t.revoked_at IS NULL ORDER BY t.id FOR UPDATE OF t)
        UPDATE tokens SET revoked_at = now() FROM live WHERE tokens.id = live.id
        RETURNING tokens.gateway_account_id AS account`,
       [before, most],
