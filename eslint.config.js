@@ -8,6 +8,7 @@ import tseslint from 'typescript-eslint';
  */
 const floors = [
   ['config', 'html', 'logging'],
+  ['tracing'],
   ['errors', 'workers'],
   ['access', 'database'],
   ['http'],

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { ConfigError, loadConfig, type Config } from './config/config.js';
 import { createLogger, type Logger } from './logging/logger.js';
 import type { RunningServer } from './prepare.js';
+import { startTracing } from './tracing/tracing.js';
 
 /** From the end of SHUTDOWN_DELAY on. Kubernetes kills 30 s after SIGTERM, which leaves room for the delay. In milliseconds. */
 const STOP_LIMIT = 9_000;
@@ -86,10 +87,16 @@ export async function serve(): Promise<void> {
   // A closed pipe must not end the process.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
   const config = readConfig();
-  const logger = createLogger(config.logLevel, undefined, { format: config.logFormat });
+  // Several workers do so themselves.
+  const tracing = config.workers > 1 ? undefined : await startTracing(process.env);
+  const fields = tracing && (() => tracing.logFields());
+  const logger = createLogger(config.logLevel, undefined, { format: config.logFormat, fields });
+  tracing?.reportTo(logger);
   await run(config, logger).catch((error: unknown) => {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     // Connections that are still open would keep the process alive.
     process.exit(1);
   });
+  // What is being sent still would keep the process alive.
+  if (tracing && !(await tracing.stop())) process.exit(0);
 }

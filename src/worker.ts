@@ -5,6 +5,7 @@ import { createLogger } from './logging/logger.js';
 import { prepareSchema } from './prepare.js';
 import { connectionsOf, createServer, endServer, leave } from './server.js';
 import { bootstrap } from './start.js';
+import { activeTracing, startTracing } from './tracing/tracing.js';
 import { Peer } from './workers/peer.js';
 import type { AskedByWorkers, AskedOfWorkers, Start } from './workers/subjects.js';
 
@@ -21,7 +22,10 @@ async function start({ number, secretKeys, connection, isFirst }: Start): Promis
     databasePoolSize: shareOf(whole.databasePoolSize, whole.workers, number),
     runMigrations: false,
   };
-  const logger = createLogger(config.logLevel, undefined, { format: config.logFormat, worker: number });
+  const tracing = await startTracing(process.env);
+  const fields = tracing && (() => tracing.logFields());
+  const logger = createLogger(config.logLevel, undefined, { format: config.logFormat, worker: number, fields });
+  tracing?.reportTo(logger);
   const way = connection ?? config.database;
   if (!way) throw new Error('There is no database.');
   const doesWhatIsDue = number === 1;
@@ -37,6 +41,7 @@ async function start({ number, secretKeys, connection, isFirst }: Start): Promis
 async function stop(grace: number, limit: number, code: number): Promise<void> {
   setTimeout(() => process.exit(1), 2 * limit).unref();
   if (app) await endServer(app, grace, limit);
+  await activeTracing()?.stop();
   process.exit(code);
 }
 

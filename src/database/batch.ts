@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { unavailable } from '../errors/api-error.js';
+import { activeTracing } from '../tracing/tracing.js';
 import { DeadlineError, timeLeft } from './deadline.js';
 
 interface Waiting<Item, Result> {
@@ -9,6 +10,8 @@ interface Waiting<Item, Result> {
   reject: (error: unknown) => void;
   /** When whoever waits has no time left, on the monotonic clock, in milliseconds. */
   until: number;
+  /** Whoever waits, in the traces. */
+  span: object | undefined;
 }
 
 /** How many batches are under way at once, how many items one has at most, and how many may wait. */
@@ -39,7 +42,13 @@ export class Batch<Item, Result> {
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (this.waiting.length >= MOST_WAITING) throw unavailable('Too many requests at once. Try again later.', 1);
-      this.waiting.push({ item, resolve, reject, until: performance.now() + timeLeft() });
+      this.waiting.push({
+        item,
+        resolve,
+        reject,
+        until: performance.now() + timeLeft(),
+        span: activeTracing()?.current(),
+      });
       this.start();
     });
   }
@@ -55,7 +64,9 @@ export class Batch<Item, Result> {
 
   private async run(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
-      await this.settle(batch);
+      const tracing = activeTracing();
+      const spans = tracing ? batch.map(({ span }) => span) : [];
+      await (tracing ? tracing.batch(spans, () => this.settle(batch)) : this.settle(batch));
     } finally {
       this.running -= 1;
       this.start();

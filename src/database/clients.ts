@@ -1,8 +1,10 @@
 import pg from 'pg';
 import type { DatabaseConnection, DatabaseHost } from '../config/database-url.js';
+import { activeTracing } from '../tracing/tracing.js';
 import { requireTime, timeLeft, withDeadline } from './deadline.js';
 import type { Gate } from './gate.js';
 import { firstReachable, passOver } from './hosts.js';
+import { spanOfStatement } from './statement-spans.js';
 
 /** How long a request may wait for one statement, in milliseconds. */
 const STATEMENT_TIMEOUT = 2_300;
@@ -126,7 +128,12 @@ export class PooledClient extends DatabaseClient {
   }
 
   /** Asks within the deadline of whatever the caller runs for. What ends a transaction is always asked. */
-  protected async send(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
+  protected send(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
+    const tracing = activeTracing();
+    return tracing ? tracing.span(spanOfStatement(query, this), () => this.sendOnce(query)) : this.sendOnce(query);
+  }
+
+  private async sendOnce(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
     const isEnd = ENDS_TRANSACTION.test(query.text);
     if (!isEnd) {
       await this.gate?.pass();

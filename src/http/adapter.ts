@@ -18,6 +18,7 @@ import { etagOf } from './etag.js';
 import { bareHeaders } from './parser-errors.js';
 import { refuseHead } from './request-head.js';
 import { RouteTable } from './routes.js';
+import { traceOf, traceRequests } from './trace-requests.js';
 
 /** Long enough for 255 characters of four bytes, percent-encoded. */
 export const LONGEST_PARAMETER = 4_096;
@@ -44,7 +45,7 @@ export function createAdapter(
     return503OnClosing: false,
     // There is no middleware, and what would run it costs every request.
     skipMiddie: true,
-    childLoggerFactory: lazyChild,
+    childLoggerFactory: lazyChild(traceOf),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: LONGEST_PARAMETER },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       // Hooks do not run for these.
@@ -57,6 +58,7 @@ export function createAdapter(
   const routes = new RouteTable();
   routes.watch(fastify);
   limitBodies(fastify, config.bodyLimit);
+  traceRequests(fastify, (route) => QUIET_ROUTES.includes(route ?? ''));
   addHooks(fastify, config, routes, { connections, protecting });
   readBodies(fastify);
   rememberRequests(fastify);
@@ -134,6 +136,7 @@ function addHooks(
         ms: Math.round(reply.elapsedTime * 10) / 10,
         address: canonicalAddress(request.ip) ?? null,
         ...describeCredential(request),
+        ...traceOf(request.raw),
       },
       'request',
     );

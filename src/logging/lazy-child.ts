@@ -1,22 +1,30 @@
 import type { FastifyBaseLogger } from 'fastify';
 
+type More<Raw> = (raw: Raw) => object | undefined;
+type ChildFactory<Raw> = (parent: FastifyBaseLogger, bindings: object, options: object, raw: Raw) => FastifyBaseLogger;
+
+/** A logger with this has bound what else every line has of its trace. */
+export const HAS_TRACE = Symbol('HAS_TRACE');
+
 /**
- * A child of a logger that is made when something is logged with it: most requests log one line, which needs none.
+ * Makes a child of a logger that is made when something is logged with it: most requests log one line, which needs none.
  *
- * @param parent the logger of the server
- * @param bindings what each of its lines has
+ * @param more what each of its lines has too, of the request that it is of
  */
-export function lazyChild(parent: FastifyBaseLogger, bindings: object, options: object): FastifyBaseLogger {
-  return new LazyChild(parent, bindings, options) as unknown as FastifyBaseLogger;
+export function lazyChild<Raw>(more: More<Raw>): ChildFactory<Raw> {
+  return (parent, bindings, options, raw) =>
+    new LazyChild(parent, bindings, options, raw, more) as unknown as FastifyBaseLogger;
 }
 
-class LazyChild {
+class LazyChild<Raw> {
   private made: FastifyBaseLogger | undefined;
 
   constructor(
     private readonly parent: FastifyBaseLogger,
     private readonly bindings: object,
     private readonly options: object,
+    private readonly raw: Raw,
+    private readonly more: More<Raw>,
   ) {}
 
   get level(): string {
@@ -24,13 +32,19 @@ class LazyChild {
   }
 
   get own(): FastifyBaseLogger {
-    return (this.made ??= this.parent.child(this.bindings, this.options));
+    return (this.made ??= this.make());
+  }
+
+  private make(): FastifyBaseLogger {
+    const more = this.more(this.raw);
+    const child = this.parent.child({ ...this.bindings, ...more }, this.options);
+    return more ? Object.assign(child, { [HAS_TRACE]: true }) : child;
   }
 }
 
 for (const method of ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent', 'child'] as const) {
   Object.defineProperty(LazyChild.prototype, method, {
-    value(this: LazyChild, ...args: [object, string]): unknown {
+    value(this: LazyChild<unknown>, ...args: [object, string]): unknown {
       return this.own[method](...args);
     },
   });

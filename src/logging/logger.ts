@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, symbols, type DestinationStream, type Logger } from 'pino';
+import { HAS_TRACE } from './lazy-child.js';
 import { prettyFormat } from './pretty.js';
 
 export type { Logger } from 'pino';
@@ -11,6 +12,8 @@ interface LogOptions {
   format?: LogFormat;
   /** The number of the worker that this process is: every line has it. */
   worker?: number;
+  /** What each line has beside, of whatever is being done. */
+  fields?: (() => object) | undefined;
 }
 
 /**
@@ -24,13 +27,16 @@ interface LogOptions {
 export function createLogger(
   level: string,
   destination?: DestinationStream,
-  { format = 'auto', worker }: LogOptions = {},
+  { format = 'auto', worker, fields }: LogOptions = {},
 ): Logger {
   return pino(
     {
       level,
       base: worker === undefined ? null : { worker },
       timestamp: isoTime,
+      ...(fields && {
+        mixin: (_line: object, _level: number, logger: object) => (HAS_TRACE in logger ? {} : fields()),
+      }),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
       // Plain names, as wildcards would slow down every request.

@@ -4,6 +4,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { Metrics, type MailRefusal } from '../metrics/metrics.service.js';
+import { traced } from '../tracing/tracing.js';
 import { DomainShares, type Ending, type Turn } from './domain-shares.js';
 import { AttemptEnded, describeFailure, refusalOf, wasSilent } from './mail-failure.js';
 import { MailQueue } from './mail-queue.service.js';
@@ -115,9 +116,13 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async process(mail: ClaimedMail, signal: AbortSignal): Promise<Ending> {
-    const outcome = await this.attempt(mail, signal);
-    this.attempts.inc({ outcome: 'done' in outcome ? 'done' : outcome.refusal ? 'refused' : 'failed' });
-    await this.tryToNote(mail, outcome);
+    const outcome = await traced(spanOf(mail), async (span) => {
+      const ended = await this.attempt(mail, signal);
+      if ('failure' in ended) span?.fail(ended.refusal ?? 'not_sent');
+      this.attempts.inc({ outcome: 'done' in ended ? 'done' : ended.refusal ? 'refused' : 'failed' });
+      await this.tryToNote(mail, ended);
+      return ended;
+    });
     return 'done' in outcome ? 'taken' : outcome.silent ? 'silent' : 'other';
   }
 
@@ -176,6 +181,13 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
     this.logger.warn(`${nameOf({ id, ...mail })}: refused for good (${failure}), not tried again`);
   }
 }
+
+/** Without its recipient and what it says. */
+const spanOf = ({ kind, id, attempts }: ClaimedMail) => ({
+  name: 'send mail',
+  kind: 'client' as const,
+  attributes: { 'latchkey.mail.kind': kind, 'latchkey.mail.id': id, 'latchkey.mail.attempt': attempts },
+});
 
 function nameOf({ kind, id, attempts }: ClaimedMail): string {
   return `${kind} mail ${id}, attempt ${attempts}`;

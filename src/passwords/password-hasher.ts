@@ -11,6 +11,7 @@ import { PasswordBlocklist, type PasswordOwner } from './password-blocklist.serv
 import { PRIMARY } from '../workers/workers.module.js';
 import type { Primary } from '../workers/subjects.js';
 import type { MaybePromise } from '../http/maybe-promise.js';
+import { traced } from '../tracing/tracing.js';
 import { FairLine, PATIENCE, type Line, type Place } from './fair-line.js';
 import { SharedLine } from './shared-line.js';
 import { HashingThreads } from './hashing-threads.js';
@@ -122,12 +123,15 @@ export class PasswordHasher implements OnApplicationShutdown {
   ): Promise<T> {
     const asked = performance.now();
     try {
-      return await this.figures.ofQueued((inTurn) =>
-        this.line.run(place, times * this.expected(work), () =>
-          inTurn(async () => {
-            await this.threads.ready();
-            return job();
-          }),
+      return await traced(spanOf(work), (span) =>
+        this.figures.ofQueued((inTurn) =>
+          this.line.run(place, times * this.expected(work), () =>
+            inTurn(async () => {
+              await this.threads.ready();
+              span?.event('its turn');
+              return job();
+            }),
+          ),
         ),
       );
     } finally {
@@ -169,6 +173,13 @@ interface Measured {
   cost: number;
   takes: number;
 }
+
+/** From the moment on at which it begins to wait for its turn. */
+const spanOf = ({ scheme, cost }: Work) => ({
+  name: 'hash password',
+  onlyWithin: true,
+  attributes: { 'latchkey.hash.scheme': scheme, 'latchkey.hash.cost': cost },
+});
 
 const workOf = (cost: number): Work => ({ scheme: 'bcrypt', kind: newSalt(cost).slice(0, 7), cost });
 
