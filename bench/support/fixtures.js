@@ -1,5 +1,6 @@
 // What is stored before a measurement, for Latchkey and for its peers.
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { digestOf, hintOf } from '../../dist/src/tokens/digest.js';
 import { TOKEN_KINDS } from '../../dist/src/tokens/token-kinds.js';
 import { PEER_SCHEMA } from '../servers/schema.js';
@@ -11,6 +12,9 @@ export const CLIENT = { id: 'bench', secret: randomBytes(32).toString('base64url
 export const ADMIN = { email: 'admin@example.org', password: 'an example of a password' };
 export const APP_TOKEN = randomBytes(16).toString('hex');
 export const BASIC = `Basic ${Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64')}`;
+/** What `npm start` gives to Node.js. */
+const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+const START = scripts.start.split(' ').filter((word) => word.startsWith('--'));
 const PER_STATEMENT = 50_000;
 
 /** Latchkey as it comes, but for its limits on requests of one address. @param options.main another build's */
@@ -29,7 +33,7 @@ export function startLatchkey(database, env = {}, { main = '../dist/src/main.js'
     BOOTSTRAP_CLIENT_SECRET: CLIENT.secret,
     ...env,
   };
-  return again(() => startProcess(main, settings, options));
+  return again(() => startProcess(main, settings, { ...options, args: [...START, ...(options.args ?? [])] }));
 }
 
 /** The peers' tables, with the client. */

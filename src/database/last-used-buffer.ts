@@ -37,7 +37,7 @@ export class LastUsedBuffer {
   }
 
   touch(id: string): void {
-    if (this.pending.size < MOST || this.pending.has(id)) this.pending.set(id, performance.now());
+    if (this.pending.size < MOST || this.pending.has(id)) this.pending.set(id, Math.floor(performance.now()));
   }
 
   /** Writes what has been collected. What cannot be written is collected again, unless it was used since. */

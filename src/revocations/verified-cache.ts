@@ -130,7 +130,8 @@ export class VerifiedCache<T extends object> implements RevocationListener {
 
   private keep(key: string, { value, tags, expiresIn }: Verified<T>, begun: number): void {
     const lifetime = Math.min(LONGEST, (expiresIn ?? Infinity) * 1_000);
-    this.entries.set(key, { value, tags, deadline: begun + lifetime });
+    // A whole number takes less memory.
+    this.entries.set(key, { value, tags, deadline: Math.floor(begun + lifetime) });
     for (const tag of tags) {
       const keys = this.keysByTag.get(tag);
       if (keys === undefined) this.keysByTag.set(tag, key);

@@ -47,7 +47,7 @@ export class SessionChecks {
    * @throws when the database is unavailable
    */
   ofToken(token: string): MaybePromise<CheckedSession | undefined> {
-    const digest = hash('sha256', token, 'base64');
+    const digest = hash('sha256', token, 'binary');
     const known = this.verified.known(digest);
     // By the clock too: it may be set while this is remembered.
     if (!known || known.claims.exp <= this.clock.now()) return this.check(token, digest);

@@ -84,7 +84,7 @@ export class Tokens implements OnModuleInit {
    * @returns the token, if it is of this kind and good; no promise where it is remembered, or can be no such token
    */
   check(kind: TokenKind, secret: string): MaybePromise<VerifiedToken | undefined> {
-    const key = `${kind} ${hash('sha256', secret, 'base64')}`;
+    const key = keyOf(kind, secret);
     const known = this.verified.known(key);
     if (known) this.uses.touch(known.id);
     else if (TOKEN_KINDS[kind].format.recognises(secret)) return this.lookUp(key, this.finding(kind, secret));
@@ -193,7 +193,7 @@ export class Tokens implements OnModuleInit {
    * @returns the token, if it is good; no promise where it is remembered
    */
   introspect(secret: string): MaybePromise<VerifiedToken | undefined> {
-    const key = `any ${hash('sha256', secret, 'base64')}`;
+    const key = keyOf('any', secret);
     return this.verified.known(key) ?? this.lookAt(key, secret);
   }
 
@@ -293,3 +293,6 @@ export class Tokens implements OnModuleInit {
     );
   }
 }
+
+/** What a secret is remembered by, in as few bytes as possible. */
+const keyOf = (kind: TokenKind | 'any', secret: string) => hash('sha256', `${kind} ${secret}`, 'binary');
