@@ -6,6 +6,7 @@ import { createDatabase, type TestDatabase } from './support/database.js';
 import { waiting, whileLocked } from './support/locks.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './support/server.js';
 import { logIn, makeAdmin, newAppToken, signedInUser, tokenHeaders } from './support/tokens.js';
+import { tablesOf } from './support/tables.js';
 
 const OLD = 'example';
 const NEW = 'another example';
@@ -168,12 +169,7 @@ async function watching(work: () => Promise<unknown>) {
   return { added, queued };
 }
 
-async function tables(): Promise<string[]> {
-  const rows = await database.query<{ name: string }>(
-    `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'`,
-  );
-  return rows.map(({ name }) => name);
-}
+const tables = () => tablesOf(database);
 
 async function countRows(): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};

@@ -7,6 +7,7 @@ import { newClient } from './oauth.js';
 import { eventually } from './process.js';
 import { bearer, newEmail, signUp, startServer, type Answer, type TestServer } from './server.js';
 import { signedInAdmin, type User } from './tokens.js';
+import { tablesOf } from './tables.js';
 
 export const PUBLIC_URL = 'http://latchkey.test';
 export const OLD = 'example';
@@ -216,12 +217,7 @@ export async function changedAccount(): Promise<{ id: string; a: string; b: stri
   return { id, a, b, token: body.token as string };
 }
 
-export async function tables(): Promise<string[]> {
-  const rows = await database.query<{ name: string }>(
-    `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'`,
-  );
-  return rows.map(({ name }) => name);
-}
+export const tables = () => tablesOf(database);
 
 /** The last word of a suite. */
 export function everyAnswerIsDescribed(): void {

@@ -59,6 +59,7 @@ async function watch(): Promise<void> {
      FROM information_schema.columns
      WHERE table_schema = 'public' AND table_name NOT IN (
          'attempt_limits', 'sign_in_failures', 'known_addresses', 'audit_events', 'audit_emails')
+       AND NOT (SELECT relispartition FROM pg_class WHERE oid = quote_ident(table_name)::regclass)
        AND column_name <> 'last_used_at'
        AND (table_name <> 'outgoing_mails' OR column_name IN ('id', 'kind', 'subject_id', 'recipient'))
      GROUP BY 1`,
