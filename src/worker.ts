@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { loadConfig, shareOf, type Config } from './config/config.js';
-import { saveMemory } from './config/memory.js';
 import { createLogger } from './logging/logger.js';
 import { prepareSchema } from './prepare.js';
 import { connectionsOf, createServer, endServer, leave } from './server.js';
@@ -17,7 +16,6 @@ const primary = new Peer<AskedByWorkers, AskedOfWorkers>(process);
 let app: NestFastifyApplication | undefined;
 
 async function start({ number, secretKeys, connection, isFirst }: Start): Promise<undefined> {
-  saveMemory();
   const whole = loadConfig(process.env);
   const config: Config = {
     ...whole,

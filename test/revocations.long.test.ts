@@ -626,7 +626,9 @@ describe('A server whose listening connection', () => {
     }
     line.thaw();
     await warm(there, credential);
-    expect([said('channel is disconnected') - warned, said('channel is connected again') - relieved]).toEqual([1, 1]);
+    await eventually(() => {
+      expect([said('channel is disconnected') - warned, said('channel is connected again') - relieved]).toEqual([1, 1]);
+    });
   });
 
   it('has fallen silent accepts what was revoked for two seconds at most, and gets itself a new one', async () => {

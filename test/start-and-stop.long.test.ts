@@ -470,12 +470,12 @@ describe('five replicas that start at once on an empty outside database', () => 
       expect(server.output).not.toContain(NEXT_SECRET_KEY);
     }
     // Standard output is for the credentials: the log and the sentence go past it.
-    const [logged = '', ...sentences] = refused[1].stderr.trim().split('\n');
-    expect([refused[1].stdout, sentences.length, (JSON.parse(logged) as { level: string }).level]).toEqual([
-      '',
-      1,
-      'error',
-    ]);
+    const lines = refused[1].stderr.trim().split('\n');
+    const levels = lines
+      .filter((line) => line.startsWith('{'))
+      .map((line) => (JSON.parse(line) as { level: string }).level);
+    // On a busy machine it also warns that it waits.
+    expect([refused[1].stdout, lines.length - levels.length, levels.at(-1)]).toEqual(['', 1, 'error']);
   });
 
   it('answer what is in flight when they are stopped, and take nothing new', async () => {
