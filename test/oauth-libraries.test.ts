@@ -71,7 +71,7 @@ describe('openid-client', () => {
 
   it('finds the keys of session JWTs by the discovery of OpenID Connect, which promises nothing that is not so', async () => {
     const found = await openid.discovery(issuer(), client.id, client.secret, undefined, {
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that nobody does it in production
       execute: [openid.allowInsecureRequests],
     });
     const { jwks_uri: keys = '', ...metadata } = found.serverMetadata();
@@ -89,7 +89,7 @@ describe('openid-client', () => {
     other.hostname = 'localhost';
     const discovery = openid.discovery(other, client.id, client.secret, undefined, {
       algorithm: 'oauth2',
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that nobody does it in production
       execute: [openid.allowInsecureRequests],
     });
     await expect(discovery).rejects.toMatchObject({ code: 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' });

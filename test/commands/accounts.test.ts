@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/no-unsafe-argument -- answers in JSON */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import {
@@ -13,6 +12,7 @@ import {
   showAccount,
   unlockAccount,
 } from '../../src/commands/account.command.js';
+import type { ApiError } from '../../src/errors/api-error.js';
 import { card, table } from '../../src/commands/table.js';
 import { Commands, NEVER } from '../support/commands.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
@@ -40,9 +40,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function answerOf(name: string, work: () => Promise<string>): Promise<any> {
-  return JSON.parse(await commands.run(name, work));
+/** An account as it is shown; the link, where one is made. */
+interface Shown {
+  id: string;
+  link: string;
 }
+
+const answerOf = (name: string, work: () => Promise<string>) => commands.answer<Shown>(name, work);
 
 const signIn = (email: string, password: string) =>
   server.call('POST', '/account/session', { account: { email, password } });
@@ -107,9 +111,9 @@ it.each([
   { what: 'an organisation without a name', email: undefined, options: { organisation: true }, fields: ['name'] },
 ])('`account create` with $what names what is wrong, and makes nothing', async ({ email, options, fields }) => {
   const before = await database.query('SELECT count(*) FROM accounts');
-  const failure: any = await createAccount(NEVER, email, options).catch((error: unknown) => error);
+  const failure = await createAccount(NEVER, email, options).catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: 'invalid_params' });
-  expect(Object.keys(failure.details.fields)).toEqual(fields);
+  expect(Object.keys((failure as ApiError).details.fields ?? {})).toEqual(fields);
   expect(await database.query('SELECT count(*) FROM accounts')).toEqual(before);
 });
 
@@ -148,7 +152,9 @@ it('A running server refuses what `account disable` and `account revoke` end, th
     const user = await signedInUser(server);
     const { body } = await signIn(user.email, user.password);
     const isRefused = async (status: number) => {
-      expect(await server.call('GET', `/accounts/${user.id}`, undefined, bearer(body.token))).toMatchObject({ status });
+      expect(
+        await server.call('GET', `/accounts/${user.id}`, undefined, bearer((body as { token: string }).token)),
+      ).toMatchObject({ status });
       expect(await server.call('GET', '/api/v1/tokens/', undefined, user.headers)).toMatchObject({ status });
     };
     await isRefused(200);

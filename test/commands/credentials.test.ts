@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-return -- answers in JSON */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createAppToken, listAppTokens, revokeAppToken } from '../../src/commands/app-token.command.js';
@@ -38,15 +37,22 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function answerOf(name: string, work: () => Promise<string>): Promise<any> {
-  return JSON.parse(await commands.run(name, work));
+interface ShownAppToken {
+  id: string;
+  token: string;
+}
+
+interface ShownClient {
+  id: string;
+  client_secret: string;
+  secrets: unknown[];
 }
 
 describe('App-Tokens', () => {
   it('are made for an account, shown once, and noted as made by the command line', async () => {
     const { id, email, password } = await signUp(server);
     const options = { name: 'The till', expiresIn: 3_600, json: true };
-    const made = await answerOf('app-token create', () => createAppToken(NEVER, email, options));
+    const made = await commands.answer<ShownAppToken>('app-token create', () => createAppToken(NEVER, email, options));
     expect(made).toMatchObject({
       owner: id,
       name: 'The till',
@@ -57,7 +63,7 @@ describe('App-Tokens', () => {
     expect(await database.query('SELECT details FROM audit_events WHERE subject = $1', [made.id])).toEqual([
       { details: expect.objectContaining({ by: 'command', command: 'app-token create', account: id }) },
     ]);
-    const listed = await answerOf('app-token list', () =>
+    const listed = await commands.answer<ShownAppToken>('app-token list', () =>
       listAppTokens(NEVER, { account: email, limit: 10, json: true }),
     );
     expect(listed).toEqual([expect.objectContaining({ id: made.id })]);
@@ -69,7 +75,7 @@ describe('App-Tokens', () => {
     await expect(createAppToken(NEVER, id, { scope: ['frontend'] })).rejects.toThrow('Only an admin can set scopes.');
     for (const options of [{ scope: ['client-address'] }, { network: ['203.0.113.0/24'] }, { scope: ['all'] }])
       await expect(createAppToken(NEVER, admin.id, options)).rejects.toMatchObject({ code: 'invalid_params' });
-    const made = await answerOf('app-token create', () =>
+    const made = await commands.answer<ShownAppToken>('app-token create', () =>
       createAppToken(NEVER, admin.email, { scope: ['frontend'], json: true }),
     );
     await newApiToken(server, made.token, 'GATEWAY');
@@ -77,7 +83,9 @@ describe('App-Tokens', () => {
 
   it('are refused by a running server when they are revoked, with what was got through them if that is asked for', async () => {
     const { email, password } = await signUp(server);
-    const made = await answerOf('app-token create', () => createAppToken(NEVER, email, { json: true }));
+    const made = await commands.answer<ShownAppToken>('app-token create', () =>
+      createAppToken(NEVER, email, { json: true }),
+    );
     const headers = { 'app-token': made.token, token: await logIn(server, made.token, { email, password }) };
     expect(await server.call('GET', '/api/v1/tokens/', undefined, headers)).toMatchObject({ status: 200 });
     await commands.run('app-token revoke', () => revokeAppToken(NEVER, made.id, { ...YES, cascade: true }));
@@ -95,9 +103,11 @@ describe('App-Tokens', () => {
   });
 });
 
+const clientOf = ({ id, client_secret: secret }: ShownClient) => ({ id, secret, basic: basic(id, secret) });
+
 describe('Clients', () => {
   const make = (options: object = {}) =>
-    answerOf('client create', () =>
+    commands.answer<ShownClient>('client create', () =>
       createClient(NEVER, 'Reading room', { owner: admin.email, scope: ['identifications'], json: true, ...options }),
     );
   const asks = async ({ id }: { id: string }, secret: string) =>
@@ -107,7 +117,9 @@ describe('Clients', () => {
     const made = await make();
     expect(made).toMatchObject({ name: 'Reading room', owner: admin.id, scopes: ['identifications'] });
     expect(await asks(made, made.client_secret)).toBe(200);
-    const listed = await answerOf('client list', () => listClients(NEVER, { limit: 10, json: true }));
+    const listed = await commands.answer<ShownClient>('client list', () =>
+      listClients(NEVER, { limit: 10, json: true }),
+    );
     expect(listed).toContainEqual(expect.objectContaining({ id: made.id }));
     expect(JSON.stringify(listed)).not.toContain(made.client_secret);
     const { id } = await signUp(server);
@@ -119,10 +131,12 @@ describe('Clients', () => {
 
   it('have a second secret while it replaces the first; --only ends the earlier ones', async () => {
     const made = await make();
-    const second = await answerOf('client rotate-secret', () => rotateClientSecret(NEVER, made.id, { json: true }));
+    const second = await commands.answer<ShownClient>('client rotate-secret', () =>
+      rotateClientSecret(NEVER, made.id, { json: true }),
+    );
     expect([await asks(made, made.client_secret), await asks(made, second.client_secret)]).toEqual([200, 200]);
     await expect(rotateClientSecret(NEVER, made.id, {})).rejects.toThrow('already has two secrets');
-    const only = await answerOf('client rotate-secret', () =>
+    const only = await commands.answer<ShownClient>('client rotate-secret', () =>
       rotateClientSecret(NEVER, made.id, { ...YES, only: true }),
     );
     expect(only.secrets).toHaveLength(1);
@@ -134,8 +148,7 @@ describe('Clients', () => {
 
   it('lose their access tokens when they are revoked, and everything when they are deleted', async () => {
     const made = await make({ scope: ['accounts:read'] });
-    const client = { ...made, basic: basic(made.id, made.client_secret) };
-    const token = await newAccessToken(server, client);
+    const token = await newAccessToken(server, clientOf(made));
     const lists = () => server.call('GET', '/api/accounts', undefined, { authorization: `Bearer ${token}` });
     expect(await lists()).toMatchObject({ status: 200 });
     await commands.run('client revoke', () => revokeClient(NEVER, made.id, YES));
@@ -155,18 +168,19 @@ describe('`token inspect`', () => {
     const { text: told, code } = await commands.run('token inspect', () =>
       inspectToken(NEVER, { file: commands.file(`${text}\n`), json: true }),
     );
-    return { code, ...JSON.parse(told ?? '') };
+    return { code, ...(JSON.parse(told ?? '') as object) };
   };
 
   it('says the kind, the owner and the state of each', async () => {
     const user = await signedInUser(server);
-    const { body } = await server.call('POST', '/account/session', {
+    const answer = await server.call('POST', '/account/session', {
       account: { email: user.email, password: user.password, remember_me: true },
     });
-    const made = await answerOf('client create', () =>
+    const body = answer.body as { token: string; refresh_token: string };
+    const made = await commands.answer<ShownClient>('client create', () =>
       createClient(NEVER, 'Seen', { owner: admin.id, scope: ['identifications'], json: true }),
     );
-    const access = await newAccessToken(server, { ...made, basic: basic(made.id, made.client_secret) });
+    const access = await newAccessToken(server, clientOf(made));
     const api = await newApiToken(server, admin.appToken, 'GATEWAY');
     const known = [
       [user.appToken, { kind: 'App-Token', account: user.id, email: user.email }],

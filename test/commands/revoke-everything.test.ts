@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-return -- answers in JSON */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { examine } from '../../src/commands/doctor.command.js';
@@ -36,7 +35,7 @@ const open = (email: string, password: string) =>
 async function everything() {
   const admin = await signedInAdmin(server);
   const user = await signedInUser(server);
-  const { body: session } = await open(user.email, user.password);
+  const session = (await open(user.email, user.password)).body as { token: string; refresh_token: string };
   const client = await newClient(server, { ownerId: admin.id });
   const ownerless = await newClient(server);
   const api = await newApiToken(server, admin.appToken, 'GATEWAY');
@@ -150,9 +149,9 @@ it('sweep deletes what servers would delete', async () => {
 describe('doctor', () => {
   const found = async (check: string, options: object = {}) => {
     const { text = '', code } = await commands.run('doctor', () => examine(NEVER, { json: true, ...options }));
-    const { findings } = JSON.parse(text);
-    const failures = findings.filter((one: any) => one.state === 'failure').map((one: any) => one.check);
-    return { code, failures, finding: findings.find((one: { check: string }) => one.check === check) };
+    const { findings } = JSON.parse(text) as { findings: { check: string; state: string }[] };
+    const failures = findings.filter(({ state }) => state === 'failure').map((one) => one.check);
+    return { code, failures, finding: findings.find((one) => one.check === check) };
   };
 
   it('doctor finds nothing that fails where nothing does, and changes nothing', async () => {

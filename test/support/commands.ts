@@ -30,6 +30,11 @@ export class Commands {
     return inCommand(name, work);
   }
 
+  /** Runs a command that answers in JSON. @returns what it answers, of which the caller knows the fields */
+  async answer<Shown>(name: string, work: () => Promise<string>): Promise<Shown> {
+    return JSON.parse(await this.run(name, work)) as Shown;
+  }
+
   /** @returns the path of a file that has a text */
   file(text: string): string {
     const path = join(this.folder, `file-${Math.random()}`);
