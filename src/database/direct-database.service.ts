@@ -1,6 +1,7 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type pg from 'pg';
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
+import { poolOf } from './pool-of.js';
 
 /** A machine that is busy with starting may be slow to connect. */
 const ATTEMPTS = 5;
@@ -29,7 +30,7 @@ export class DirectDatabase implements OnModuleInit, OnApplicationShutdown {
   }
 
   get pool(): pg.Pool {
-    return (this.dataSource.driver as unknown as { master: pg.Pool }).master;
+    return poolOf(this.dataSource);
   }
 
   /** Runs a transaction, which commits when the work is done and is rolled back when it throws. */

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { requireTime } from './deadline.js';
 import { DATABASE_ACCESS, type DatabaseAccess } from './connection.js';
+import { poolOf } from './pool-of.js';
 
 /** A statement that is parsed and planned once for each connection, for the paths that every request takes. */
 export interface PreparedStatement {
@@ -36,10 +37,9 @@ export class Statements {
   private async ask<Row extends pg.QueryResultRow>(statement: PreparedStatement, values: unknown[]): Promise<Row[]> {
     const { text } = statement;
     const name = this.access.keepsStatements ? `${statement.name} ${this.generation}` : undefined;
-    const pool = (this.dataSource.driver as unknown as { master: pg.Pool }).master;
     // Not `pool.query`: it would ask in the context of whichever request has given the connection back.
     requireTime();
-    const client = await pool.connect();
+    const client = await poolOf(this.dataSource).connect();
     try {
       return (await client.query<Row>({ text, values, ...(name !== undefined && { name }) })).rows;
     } finally {

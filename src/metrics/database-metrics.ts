@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { withDeadline } from '../database/deadline.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
+import { poolOf } from '../database/pool-of.js';
 import { sql } from '../database/sql.js';
 import { Metrics } from './metrics.service.js';
 import type { Sample } from './own-metric.js';
@@ -122,9 +123,6 @@ export class DatabaseMetrics implements OnApplicationBootstrap {
     return this.stored;
   }
 }
-
-/** The pool of TypeORM, which shows it to nobody. */
-const poolOf = (dataSource: DataSource) => (dataSource.driver as unknown as { master: pg.Pool }).master;
 
 type Connected = (error: Error | undefined, client?: pg.PoolClient, done?: (release?: unknown) => void) => void;
 
