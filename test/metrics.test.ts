@@ -262,6 +262,12 @@ describe('What saturates and what fails is shown:', () => {
       });
     });
     expect(grown).toEqual({ [event('sign_in', 'success')]: 1, [event('sign_in', 'failure')]: 1 });
+    const issued = await growth('latchkey_audit_events_total', async () => {
+      await newApiToken(server, admin.appToken, 'GATEWAY_ACCOUNT_1');
+      const ended = { account_id: 'GATEWAY_ACCOUNT_1', description: 'late', expires_at: '2020-01-01T00:00:00Z' };
+      expect((await server.call('POST', '/v1/frontend/auth', ended, { 'app-token': admin.appToken })).status).toBe(400);
+    });
+    expect(issued).toEqual({ [event('token.issued', 'success')]: 1 });
   });
 
   it('mails that wait, and the migration of the database, unless it is away', async () => {

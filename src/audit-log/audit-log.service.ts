@@ -87,17 +87,18 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** Notes an act in the transaction of the act, so that neither exists without the other. */
   async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
     if ((entry.outcome ?? 'success') === 'success') await noteAct(tx);
-    await this.store.insert(tx, this.eventOf(entry));
+    const event = eventOf(entry);
+    await this.store.insert(tx, event);
+    this.count(event);
   }
 
   /** Notes many acts of one transaction by one statement. They have no emails. */
   async recordAll(tx: EntityManager, entries: Omit<AuditEntry, 'email'>[]): Promise<void> {
     if (entries.length === 0) return;
     await noteAct(tx);
-    await this.store.insertAll(
-      tx,
-      entries.map((entry) => this.eventOf(entry)),
-    );
+    const events = entries.map(eventOf);
+    await this.store.insertAll(tx, events);
+    for (const event of events) this.count(event);
   }
 
   /**
@@ -105,7 +106,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
    * address the first in a minute is written as it is, and the others are counted: one event for all of them.
    */
   async recordAlone(entry: AuditEntry): Promise<void> {
-    const event = this.eventOf(entry);
+    const event = eventOf(entry);
     if (entry.outcome === undefined || entry.outcome === 'success' || this.isStopping) {
       await this.insertAlone(event);
       return;
@@ -113,6 +114,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     const network = networkOf(event);
     if (!this.folds.open(event, network)) {
       this.folds.add(event, network);
+      this.count(event);
       return;
     }
     try {
@@ -126,11 +128,18 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   private async insertAlone(event: NewAuditEvent): Promise<void> {
     if (event.email === undefined) await this.together.add(this.store.rowOf(event));
     else await this.store.insert(this.manager, event);
+    this.count(event);
   }
 
-  /** The event of an act, for a statement that does the act and notes it. See {@link insertFrom}. */
-  rowOf(entry: AuditEntry): EventRow {
-    return this.store.rowOf(this.eventOf(entry));
+  /** The event of an act, for a statement that notes it if it does it (see {@link insertFrom}). It `happened` when it did. */
+  expectAct(entry: AuditEntry): { row: EventRow; happened(): void } {
+    const event = eventOf(entry);
+    return {
+      row: this.store.rowOf(event),
+      happened: () => {
+        this.count(event);
+      },
+    };
   }
 
   /** Like {@link recordAlone}, for a statement that inserts the event itself, if it finds that there was a failure. */
@@ -173,12 +182,6 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** Removes an account's emails from the audit log; the events stay. */
   blankEmails(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
     return this.store.blankEmails(tx, accountId, email);
-  }
-
-  private eventOf(entry: AuditEntry): NewAuditEvent {
-    const event = eventOf(entry);
-    this.count(event);
-    return event;
   }
 
   private count({ kind, outcome = 'success' }: NewAuditEvent): void {

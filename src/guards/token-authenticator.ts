@@ -17,7 +17,7 @@ export class TokenAuthenticator {
   ) {
     this.refusals = metrics.counter(
       'latchkey_token_refusals_total',
-      'Total number of tokens that were refused by kind and reason: malformed (it can be no such token), or invalid (it is none, has ended, or may not be used).',
+      'Total number of tokens that were refused by kind and reason: malformed (it has not the form of ours), or invalid (it is none, has ended, or may not be used).',
       ['kind', 'reason'],
     );
   }

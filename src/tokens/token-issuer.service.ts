@@ -140,16 +140,18 @@ export class TokenIssuer {
     const details = { kind: 'api', gateway_account: request.gatewayAccountId };
     const { hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode } =
       token;
+    const event = this.audit.expectAct({ kind: 'token.issued', details });
     const grant: ApiGrant = {
       ...{ hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode },
       digest: token.digest.toString('hex'),
       appTokenId: app?.tokenId ?? null,
       lifetime: lifetimeOf(token),
       expiresAt: token.expiresAt,
-      event: this.audit.rowOf({ kind: 'token.issued', details }),
+      event: event.row,
     };
     const granted = await this.together(this.apiBatch, this.apiGrants, grant);
     if (granted !== 'made') return granted;
+    event.happened();
     this.issued.inc({ kind: 'api' });
     return { secret };
   }
@@ -164,6 +166,7 @@ export class TokenIssuer {
     { scopes, resource }: Grant,
   ): Promise<IssuedToClient | undefined> {
     const { secret, token } = this.newToken('oauth', {});
+    const event = this.audit.expectAct({ kind: 'token.issued', details: { kind: 'oauth' } });
     const grant: ClientGrant = {
       digest: token.digest.toString('hex'),
       hint: token.hint,
@@ -172,10 +175,11 @@ export class TokenIssuer {
       scopes: scopes ?? null,
       resource: resource ?? null,
       lifetime: this.config.oauthTokenTtl,
-      event: this.audit.rowOf({ kind: 'token.issued', details: { kind: 'oauth' } }),
+      event: event.row,
     };
     const made = await this.together(this.clientBatch, this.clientGrants, grant);
     if (!made) return undefined;
+    event.happened();
     this.issued.inc({ kind: 'oauth' });
     return { secret, ...made };
   }
