@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { DataSource } from 'typeorm';
 import { ormOptions } from '../src/database/connection.js';
 import { Partitions, type PartitionedTable } from '../src/database/partitions.service.js';
+import { Sweeper } from '../src/database/sweeper.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
 const DAY = 86_400;
@@ -186,6 +187,22 @@ describe('Partitions', () => {
     expect(await database.query(checks)).toEqual([]);
   });
 
+  it('that cannot be made keep no other table from its own, and no row that is past from being deleted', async () => {
+    const dataSource = await new DataSource({ ...ormOptions(database.connection) }).initialize();
+    dataSources.push(dataSource);
+    const sweeper = new Sweeper(false, dataSource, new Partitions(dataSource));
+    const unmakable = { ...EVENTS, prepare: () => `DO $$ BEGIN RAISE 'refused'; END $$` };
+    sweeper.addPartitioned({ ...unmakable, where: 'false' });
+    sweeper.addPartitioned({ ...IDENTIFICATIONS, where: 'false' });
+    sweeper.add({ table: 'audit_emails', where: `at < now() - interval '100 days'` });
+    await database.query(
+      `INSERT INTO audit_emails (event_id, email, at) VALUES (gen_random_uuid(), 'a@example.org', now() - interval '101 days')`,
+    );
+    await expect(sweeper.sweep()).rejects.toThrow('refused');
+    expect((await placesOf('identifications')).length).toBeGreaterThan(1);
+    expect(await countIn('audit_emails')).toBe(0);
+  });
+
   it('are not waited for by those who write: what cannot be had in two seconds is left to the next time', async () => {
     const reader = await database.hold('SELECT FROM audit_events_default');
     try {
@@ -233,6 +250,21 @@ describe('Retention', () => {
     );
     await partitions.keep();
     expect((await placesOf('identifications')).map((place) => place.name)).not.toContain(name);
+  });
+
+  it('drops what is past behind a partition of which something is not, as after the setting was lowered', async () => {
+    const partitions = await replica(IDENTIFICATIONS);
+    const [kept, gone] = [await past('identifications', -50, -40), await past('identifications', -40, -33)];
+    await database.query(`INSERT INTO oauth_clients (id, name, scopes) VALUES ('c', 'c', '{}')`);
+    await database.query(
+      `INSERT INTO identifications (client_id, ip, url, user_agent, created_at, expires_at)
+       SELECT 'c', '192.0.2.1', 'https://example.org', '', now() - age * interval '1 day', now() + age * interval '1 day' - interval '40 days'
+       FROM unnest(ARRAY[45, 35]) AS age`,
+    );
+    await partitions.keep();
+    const names = (await placesOf('identifications')).map((place) => place.name);
+    expect(names).toContain(kept);
+    expect(names).not.toContain(gone);
   });
 
   it('waits two seconds for a lock, and no longer', async () => {

@@ -60,19 +60,26 @@ export class Partitions {
     this.tables.push(table);
   }
 
-  /** Makes what is missing and drops what is past. What others keep it from is done the next time. */
+  /**
+   * Makes what is missing and drops what is past. What others keep it from is done the next time.
+   *
+   * @throws the first failure, after all tables
+   */
   async keep(): Promise<void> {
+    const failures: unknown[] = [];
     for (const table of this.tables) {
       try {
         while (await this.makeNext(table));
-        while (await this.dropOldest(table));
+        await this.dropPast(table);
       } catch (error) {
-        if (!isLockTimeout(error)) throw error;
-        this.logger.warn(
-          `the lock of ${table.table} could not be had in ${LOCK_TIMEOUT}; its partitions are kept the next time`,
-        );
+        if (isLockTimeout(error)) {
+          this.logger.warn(
+            `the lock of ${table.table} could not be had in ${LOCK_TIMEOUT}; its partitions are kept the next time`,
+          );
+        } else failures.push(error);
       }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** @returns the partitions whose rows are deleted one by one: those that begin with time, and the default one */
@@ -121,21 +128,20 @@ export class Partitions {
     return made;
   }
 
-  /** @returns whether there was one to drop, and it was dropped */
-  private async dropOldest(table: PartitionedTable): Promise<boolean> {
+  /** Each by itself: of an older one, made when rows were kept for longer, something may not be past yet. */
+  private async dropPast(table: PartitionedTable): Promise<void> {
     const { partitions, now } = await layoutOf(this.dataSource.manager, table.table);
     const past = now - table.retention * 1_000;
-    const oldest = partitions.find(({ to }) => to !== null && to <= past);
-    if (!oldest) return false;
-    return this.alone(table, oldest, async (tx) => {
-      if (table.expired !== undefined) {
-        const statement = `SELECT 1 FROM ${oldest.name} WHERE NOT (${table.expired}) LIMIT 1`;
-        if ((await longSql(tx, statement)).length > 0) return false;
-      }
-      await sql(tx, `DROP TABLE ${oldest.name}`);
-      this.logger.log(`dropped the partition ${oldest.name}: all of it is past`);
-      return true;
-    });
+    for (const partition of partitions.filter(({ to }) => to !== null && to <= past)) {
+      await this.alone(table, partition, async (tx) => {
+        if (table.expired !== undefined) {
+          const statement = `SELECT 1 FROM ${partition.name} WHERE NOT (${table.expired}) LIMIT 1`;
+          if ((await longSql(tx, statement)).length > 0) return;
+        }
+        await sql(tx, `DROP TABLE ${partition.name}`);
+        this.logger.log(`dropped the partition ${partition.name}: all of it is past`);
+      });
+    }
   }
 
   /**
@@ -147,7 +153,7 @@ export class Partitions {
   private alone(
     { table }: PartitionedTable,
     at: Partition | Stretch,
-    work: (tx: EntityManager) => Promise<unknown>,
+    work: (tx: EntityManager) => Promise<void>,
   ): Promise<boolean> {
     return this.dataSource.transaction(async (tx) => {
       const [lock] = await sql<{ held: boolean }>(tx, 'SELECT pg_try_advisory_xact_lock($1, $2) AS held', [
@@ -157,7 +163,8 @@ export class Partitions {
       await sql(tx, `SELECT set_config('lock_timeout', '${LOCK_TIMEOUT}', true)`);
       const isThere = (await layoutOf(tx, table)).partitions.some(({ to }) => to === at.to);
       if (isThere !== 'name' in at) return false;
-      return (await work(tx)) !== false;
+      await work(tx);
+      return true;
     });
   }
 }

@@ -64,9 +64,17 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   /**
    * @param onDeleted is told how many rows were deleted so far
    * @returns how many rows were deleted; 0 also when another replica is sweeping. Rows of dropped partitions are not counted.
+   * @throws also what failed of the partitions, after the rows were deleted
    */
   async sweep(onDeleted: (table: string, deleted: number) => void = () => undefined): Promise<number> {
-    await this.partitions.keep();
+    const keeping = this.partitions.keep();
+    await keeping.catch(() => undefined);
+    const deleted = await this.deleteRows(onDeleted);
+    await keeping;
+    return deleted;
+  }
+
+  private async deleteRows(onDeleted: (table: string, deleted: number) => void): Promise<number> {
     let deleted = 0;
     for (const rows of [...(await this.looseRows()), ...this.expiredRows]) {
       for (let batch = BATCH; batch === BATCH && !this.stopping; deleted += batch) {
