@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BY_DOMAIN, BY_NETWORK } from '../src/identifications/identifications.store.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { waiting, whileLocked } from './support/locks.js';
 
 let database: TestDatabase;
 
@@ -119,10 +119,23 @@ describe('The account of an address', () => {
 
   it('is never one that was disabled while it was given the network', async () => {
     const id = await newAccount('1 day');
+    const disabling = 'UPDATE accounts SET disabled_at = now() WHERE id = $1';
+    const { given } = await whileLocked(database, disabling, [id], async () => {
+      const given = database.query(`INSERT INTO account_networks VALUES ($1, '192.0.2.0/24')`, [id]);
+      await waiting(database, 1);
+      return { given };
+    });
+    await given;
+    expect(await byNetwork('192.0.2.1')).toBeNull();
+    await enable(id);
+    expect(await byNetwork('192.0.2.1')).toBe(id);
+  });
+
+  it('is one whose disabling was taken back while it was given the network', async () => {
+    const id = await newAccount('1 day');
     const disabling = await database.hold(`UPDATE accounts SET disabled_at = now() WHERE id = '${id}'`);
     const given = database.query(`INSERT INTO account_networks VALUES ($1, '192.0.2.0/24')`, [id]);
-    await sleep(200);
-    // Takes the transaction back, so that the account stays enabled: whoever waits for it sees that.
+    await waiting(database, 1);
     await disabling.end();
     await given;
     expect(await byNetwork('192.0.2.1')).toBe(id);
