@@ -155,18 +155,33 @@ describe('Fifty clients that ask who a visitor is, at once, from fifty addresses
     expect(await storedOf(answers)).toEqual(expectedOf(told));
   });
 
-  it.each([
-    ['the account that was found for', 'SELECT FROM accounts WHERE id = $1 FOR UPDATE', () => accounts[20]],
-    ['the client of', 'SELECT FROM oauth_clients WHERE id = $1 FOR UPDATE', () => clients[20]?.client.id],
-  ])('do not wait for %s one, which somebody has locked', async (_, lock, idOf) => {
+  it('do not wait for the client of one, which somebody has locked', async () => {
     await Promise.all(identifyAll((index) => ({ email: null, url: `https://publisher.example/${index}` })));
-    const { late, rest } = await whileLocked(database, lock, [idOf()], async () => {
+    const lock = 'SELECT FROM oauth_clients WHERE id = $1 FOR UPDATE';
+    const { late, rest } = await whileLocked(database, lock, [clients[20]?.client.id], async () => {
       const asked = identifyAll(() => ({ email: null }));
       const [late] = asked.splice(20, 1);
       return { late, rest: await Promise.all(asked) };
     });
     expect(statusesOf(rest)).toEqual(others(20).map(() => 201));
     expect((await late)?.status).toBe(201);
+  });
+
+  it('lock no account that is found, and wait for none', async () => {
+    // New versions of the rows, which nobody has locked yet.
+    await database.query('UPDATE accounts SET updated_at = updated_at');
+    const { answers } = await askTogether(database, TOGETHER, () => identifyAll());
+    expect(statusesOf(answers)).toEqual(all(201));
+    const lockers = 'SELECT DISTINCT xmax::text FROM accounts WHERE id = ANY ($1)';
+    expect(await database.query(lockers, [accounts])).toEqual([{ xmax: '0' }]);
+
+    const lock = 'SELECT FROM accounts WHERE id = $1 FOR UPDATE';
+    const sent = await statements.during(() =>
+      whileLocked(database, lock, [accounts[20]], async () => {
+        expect((await identify(20)).status).toBe(201);
+      }),
+    );
+    expect(sent.filter(({ text }) => text !== lock)).toHaveLength(1);
   });
 });
 

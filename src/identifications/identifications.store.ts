@@ -118,13 +118,13 @@ const accountJson = (alias: string) => `
 
 /**
  * Identifies the accounts of visitors `$1`, and stores the attempts, for `$2` seconds. Takes the locks of the foreign key early, so that
- * nothing is inserted for a client that is being deleted, instead of the statement failing.
+ * nothing is inserted for a client that is being deleted, instead of the statement failing. Accounts are not locked: there is no foreign
+ * key to them, and of one that is gone nothing is shown.
  *
  * @param lock of the client
  * @param among more of what a visitor `r` has to fulfil
- * @param isFree the condition that what was found for it can be referred to
  */
-const identifyBy = ({ lock, among, isFree }: { lock: string; among: string; isFree: string }) => `
+const identifyBy = ({ lock, among }: { lock: string; among: string }) => `
   WITH asked AS (
     SELECT r.* FROM jsonb_to_recordset($1::jsonb) AS r (place int, ip inet, email text, domains text[], spellings text[],
       "clientId" text, "tokenId" uuid, "secretId" uuid, url text, "userAgent" text)
@@ -134,13 +134,10 @@ const identifyBy = ({ lock, among, isFree }: { lock: string; among: string; isFr
     SELECT r.*, gen_random_uuid() AS id, coalesce((${byNetwork('r.ip')}), (${BY_EMAIL}), (${byDomain('r.domains')})) AS account_id,
       (${byDomain('r.domains')}) AS institution_id
     FROM asked r
-  ), held AS (
-    SELECT a.id FROM (SELECT DISTINCT unnest(ARRAY[account_id, institution_id]) AS id FROM found) AS meant
-    CROSS JOIN LATERAL (SELECT a.id FROM accounts a WHERE a.id = meant.id FOR KEY SHARE OF a SKIP LOCKED OFFSET 0) a
   ), made AS (
     INSERT INTO identifications (id, ip, email, account_id, institution_id, client_id, url, user_agent, expires_at)
     SELECT id, ip, email, account_id, institution_id, "clientId", url, "userAgent", now() + $2 * interval '1 second'
-    FROM found WHERE ${isFree}
+    FROM found
     RETURNING id, created_at
   )
   SELECT f.place, f.id, host(f.ip) AS ip, f.url, f."userAgent", f.email, m.created_at AS "createdAt",
@@ -149,17 +146,12 @@ const identifyBy = ({ lock, among, isFree }: { lock: string; among: string; isFr
     LEFT JOIN LATERAL (SELECT * FROM accounts a WHERE a.id = f.account_id AND a.disabled_at IS NULL OFFSET 0) a ON true
     LEFT JOIN LATERAL (SELECT * FROM accounts b WHERE b.id = f.institution_id AND b.disabled_at IS NULL OFFSET 0) b ON true`;
 
-/** Of clients and accounts that are being deleted at this moment nothing is made: nobody else waits for them. */
+/** Of clients that are being deleted at this moment nothing is made: nobody else waits for them. */
 export const IDENTIFY_MANY: PreparedStatement = {
   name: 'identify visitors',
-  text: identifyBy({
-    lock: 'FOR KEY SHARE OF c SKIP LOCKED',
-    among: hasScope('identifications', 'r'),
-    isFree: `(account_id IS NULL OR account_id IN (SELECT id FROM held))
-      AND (institution_id IS NULL OR institution_id IN (SELECT id FROM held))`,
-  }),
+  text: identifyBy({ lock: 'FOR KEY SHARE OF c SKIP LOCKED', among: hasScope('identifications', 'r') }),
 };
-const IDENTIFY_ONE = identifyBy({ lock: 'FOR KEY SHARE OF c', among: 'true', isFree: 'true' });
+const IDENTIFY_ONE = identifyBy({ lock: 'FOR KEY SHARE OF c', among: 'true' });
 
 /**
  * Identifies a visitor by a result of the WAYF page. Its first use binds it to an address and a user agent; of several at once,
