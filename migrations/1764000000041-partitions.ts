@@ -8,6 +8,7 @@ interface Parted {
   time: string;
   /** The columns of its primary key. */
   key: string;
+  /** Those behind `id`. */
   columns: string;
   /** Of every partition, by the end of their names. */
   indexes: Record<string, string>;
@@ -23,12 +24,11 @@ interface Parted {
   hashed: Record<string, string>;
   /** Of the old ones, those that the new primary key does the work of. */
   superseded: string[];
-  /** The table as it was. */
+  /** What takes the place of {@link onTable} in the table as it was. */
   before: string;
-  /** What else there was. */
-  beforeAfter: string;
 }
 
+const ID = 'id uuid NOT NULL DEFAULT gen_random_uuid()';
 const ACTOR_HASH = '((hashtextextended(coalesce(client_id, actor_id::text, app_token_id::text), 0)), at)';
 const SUBJECT_HASH = '((hashtextextended(subject, 0)), at) WHERE subject IS NOT NULL';
 
@@ -37,7 +37,6 @@ const AUDIT_EVENTS: Parted = {
   time: 'at',
   key: 'at, id',
   columns: `
-    id           uuid        NOT NULL DEFAULT gen_random_uuid(),
     at           timestamptz NOT NULL DEFAULT now(),
     kind         text        NOT NULL,
     actor_id     uuid,
@@ -98,22 +97,6 @@ const AUDIT_EVENTS: Parted = {
   },
   superseded: ['at'],
   before: `
-    CREATE TABLE audit_events (
-      id           uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
-      at           timestamptz NOT NULL DEFAULT now(),
-      kind         text        NOT NULL,
-      actor_id     uuid,
-      on_behalf_of uuid,
-      subject      text,
-      address      text,
-      request_id   text,
-      outcome      text NOT NULL DEFAULT 'success'
-        CONSTRAINT audit_events_outcome_check CHECK (outcome IN ('success', 'failure', 'refused')),
-      client_id    text,
-      app_token_id uuid,
-      details      jsonb NOT NULL DEFAULT '{}'
-    )`,
-  beforeAfter: `
     DROP FUNCTION audit_events_kept();
     CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE ON audit_events
       FOR EACH ROW EXECUTE FUNCTION audit_events_append_only();
@@ -121,7 +104,11 @@ const AUDIT_EVENTS: Parted = {
       FOR EACH STATEMENT EXECUTE FUNCTION audit_events_append_only()`,
 };
 
-const IDENTIFICATION_COLUMNS = `
+const IDENTIFICATIONS: Parted = {
+  table: 'identifications',
+  time: 'created_at',
+  key: 'id, created_at',
+  columns: `
     client_id        text        NOT NULL,
     account_id       uuid,
     institution_id   uuid,
@@ -135,13 +122,7 @@ const IDENTIFICATION_COLUMNS = `
     return_to        text,
     credential_epoch integer,
     returned_at      timestamptz,
-    CONSTRAINT identifications_client_id_fkey FOREIGN KEY (client_id) REFERENCES oauth_clients (id) ON DELETE CASCADE`;
-
-const IDENTIFICATIONS: Parted = {
-  table: 'identifications',
-  time: 'created_at',
-  key: 'id, created_at',
-  columns: `id uuid NOT NULL DEFAULT gen_random_uuid(), ${IDENTIFICATION_COLUMNS}`,
+    CONSTRAINT identifications_client_id_fkey FOREIGN KEY (client_id) REFERENCES oauth_clients (id) ON DELETE CASCADE`,
   indexes: { client_id: '(client_id, account_id)' },
   onTable: `
     CREATE FUNCTION skip_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
@@ -158,8 +139,7 @@ const IDENTIFICATIONS: Parted = {
   },
   hashed: {},
   superseded: [],
-  before: `CREATE TABLE identifications (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), ${IDENTIFICATION_COLUMNS})`,
-  beforeAfter: 'DROP FUNCTION skip_row()',
+  before: 'DROP FUNCTION skip_row()',
 };
 
 /** So many rows are copied while others wait: a moment. */
@@ -188,17 +168,17 @@ export class Partitions1764000000041 implements MigrationInterface {
 
   /** Copies all rows while others wait: let the previous release run with the newer schema instead, if there are many. */
   async down(runner: QueryRunner): Promise<void> {
-    for (const { table, before, beforeAfter, oldIndexes } of [IDENTIFICATIONS, AUDIT_EVENTS]) {
+    for (const { table, columns, before, oldIndexes } of [IDENTIFICATIONS, AUDIT_EVENTS]) {
       const names = await columnsOf(runner, table);
       await runner.query(`ALTER TABLE ${table} RENAME TO ${table}_parted`);
       await runner.query(`ALTER INDEX ${table}_pkey RENAME TO ${table}_parted_pkey`);
-      await runner.query(before);
+      await runner.query(`CREATE TABLE ${table} (${ID}, ${columns}, PRIMARY KEY (id))`);
       await runner.query(`INSERT INTO ${table} (${names}) SELECT ${names} FROM ${table}_parted`);
       await runner.query(`DROP TABLE ${table}_parted`);
       for (const [name, definition] of Object.entries(oldIndexes)) {
         await runner.query(`CREATE INDEX ${table}_${name}_idx ON ${table} ${definition}`);
       }
-      await runner.query(beforeAfter);
+      await runner.query(before);
     }
   }
 }
@@ -301,7 +281,7 @@ async function keep(runner: QueryRunner, parted: Parted): Promise<void> {
 /** The default partition is the model of all others. */
 async function makeTable(runner: QueryRunner, { table, time, key, columns, indexes }: Parted): Promise<void> {
   await runner.query(`
-    CREATE TABLE ${table} (${columns}, CONSTRAINT ${table}_pkey PRIMARY KEY (${key})) PARTITION BY RANGE (${time});
+    CREATE TABLE ${table} (${ID}, ${columns}, CONSTRAINT ${table}_pkey PRIMARY KEY (${key})) PARTITION BY RANGE (${time});
     CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
   for (const [name, definition] of Object.entries(indexes)) {
     await runner.query(`CREATE INDEX ${table}_default_${name}_idx ON ${table}_default ${definition}`);
