@@ -283,6 +283,40 @@ describe('What saturates and what fails is shown:', () => {
     expect(outcomes.map((name) => numbers.has(name))).toEqual([true, true, true]);
   });
 
+  it('whether it is ready, and not while its database lacks a migration', async () => {
+    const fresh = await startServer(database.connection);
+    expect((await numbersOf(fresh)).get('latchkey_ready')).toBe(1);
+    await fresh.close();
+    const other = await startServer(database.connection);
+    const [last] = await database.query<{ id: number }>(
+      'DELETE FROM migrations WHERE id = (SELECT max(id) FROM migrations) RETURNING *',
+    );
+    const numbers = await numbersOf(other);
+    await database.query('INSERT INTO migrations SELECT * FROM json_populate_record(NULL::migrations, $1)', [
+      JSON.stringify(last),
+    ]);
+    await other.close();
+    expect(numbers.get('latchkey_ready')).toBe(0);
+  });
+
+  it('how old the key is that signs, and how old it may be', async () => {
+    const numbers = await numbersOf(server);
+    expect(numbers.get('latchkey_signing_key_age_seconds')).toBeGreaterThan(0);
+    expect(numbers.get('latchkey_signing_key_max_age_seconds')).toBe(90 * 86_400);
+  });
+
+  it('signs of an attack, from 0 on', async () => {
+    const fresh = await startServer(database.connection);
+    const numbers = await numbersOf(fresh);
+    await fresh.close();
+    const signs = ['limit.reached', 'session.reused', 'sign_in.locked'].map((kind) =>
+      numbers.get(oneOf('latchkey_audit_events_total', `kind="${kind}",outcome="refused"`)),
+    );
+    expect([...signs, numbers.get(oneOf('latchkey_audit_events_total', 'kind="sign_in",outcome="failure"'))]).toEqual([
+      0, 0, 0, 0,
+    ]);
+  });
+
   it('and docs/metrics.md describes each, and no other', async () => {
     const text = (await get('/metrics')).body as string;
     const shown = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name, type]) => `${name ?? ''} ${type ?? ''}`);

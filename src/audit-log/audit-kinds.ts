@@ -71,3 +71,11 @@ export const AUDIT_KINDS = [
 ] as const;
 
 export type AuditKind = (typeof AUDIT_KINDS)[number];
+
+/** Signs of an attack. They are counted from 0 on, so that whoever looks at the rate does not miss the first. */
+export const SIGNS_OF_ATTACK = [
+  { kind: 'limit.reached', outcome: 'refused' },
+  { kind: 'session.reused', outcome: 'refused' },
+  { kind: 'sign_in', outcome: 'failure' },
+  { kind: 'sign_in.locked', outcome: 'refused' },
+] as const;

@@ -11,7 +11,7 @@ import { addressForLimits, canonicalAddress } from '../http/client-address.js';
 import { currentRequest, noteAct } from '../http/current-request.js';
 import type { Outcome } from './audit-events.entity.js';
 import { AuditEventStore, type AuditActor, type EventRow, type NewAuditEvent } from './audit-events.store.js';
-import type { AuditKind } from './audit-kinds.js';
+import { SIGNS_OF_ATTACK, type AuditKind } from './audit-kinds.js';
 import { FailureFolds, NOWHERE } from './failure-folds.js';
 import { ReadFolds } from './read-folds.js';
 
@@ -67,6 +67,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
       'Total number of events of the audit log by kind and outcome.',
       ['kind', 'outcome'],
     );
+    for (const { kind, outcome } of SIGNS_OF_ATTACK) this.counted.inc({ kind, outcome }, 0);
     this.together = new Batch<EventRow, void>(async (rows) => {
       await this.store.insertTogether(rows);
       return rows.map(() => undefined);

@@ -5,7 +5,10 @@ import { DATABASE_ACCESS, type DatabaseAccess } from '../database/connection.js'
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
 import { APPLIED, migrationNames, WRITABILITY, type Writability } from '../database/migrate.js';
+import { withDeadline } from '../database/deadline.js';
 import { sql } from '../database/sql.js';
+import { DATABASE_LIMIT, FRESH_FOR, keptFor } from '../metrics/kept-for.js';
+import { Metrics } from '../metrics/metrics.service.js';
 
 const STATE = `SELECT (${APPLIED}) AS count, ${WRITABILITY}`;
 
@@ -23,7 +26,17 @@ export class Readiness {
     @Inject(DATABASE_ACCESS) private readonly access: DatabaseAccess,
     private readonly indicator: HealthIndicatorService,
     private readonly clock: DatabaseClock,
-  ) {}
+    metrics: Metrics,
+  ) {
+    const read = keptFor(FRESH_FOR, () => withDeadline(DATABASE_LIMIT, () => this.problem()));
+    metrics.show({
+      name: 'latchkey_ready',
+      help: 'Whether the server is ready to serve, as /readyz says: 1 or 0.',
+      type: 'gauge',
+      aggregator: 'min',
+      values: async () => [{ labels: {}, value: !this.stopping && (await read()) === undefined ? 1 : 0 }],
+    });
+  }
 
   /** To be called when a shutdown begins, so that load balancers stop sending requests. */
   stop(): void {
@@ -33,8 +46,13 @@ export class Readiness {
   async check(): Promise<HealthIndicatorResult> {
     if (this.stopping) return this.indicator.check('server').down('stopping');
     const database = this.indicator.check('database');
-    const problem = (await this.problemOf('pool')) ?? (this.access.gates && (await this.problemOf('direct')));
+    const problem = await this.problem();
     return problem === undefined ? { ...database.up(), ...this.clockIfWrong() } : database.down(problem);
+  }
+
+  /** @returns what is wrong with the database */
+  private async problem(): Promise<string | undefined> {
+    return (await this.problemOf('pool')) ?? (this.access.gates && (await this.problemOf('direct')));
   }
 
   /** @returns what is wrong with one of the ways to the database */

@@ -5,6 +5,7 @@ import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { Metrics } from '../metrics/metrics.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { bitsOf, PUBLISHED_FOR, type SigningKey } from './key-ring.js';
 import { SecretKeyUses } from './secret-key-uses.service.js';
@@ -53,7 +54,21 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly revocations: Revocations,
     private readonly clock: DatabaseClock,
     private readonly audit: AuditLog,
-  ) {}
+    metrics: Metrics,
+  ) {
+    const show = (name: string, help: string, value: () => number | undefined) => {
+      const values = () => [value()].filter((one) => one !== undefined).map((one) => ({ labels: {}, value: one }));
+      metrics.show({ name, help, type: 'gauge', aggregator: 'max', values });
+    };
+    show('latchkey_signing_key_age_seconds', 'For how long the key that signs sessions has signed, in seconds.', () =>
+      this.keys.age(),
+    );
+    show(
+      'latchkey_signing_key_max_age_seconds',
+      'For how long a key is to sign, in seconds (KEY_ROTATION_DAYS); 0: it is not replaced on schedule.',
+      () => config.keyRotationDays * DAY,
+    );
+  }
 
   onApplicationBootstrap(): void {
     if (!this.doesWhatIsDue) return;

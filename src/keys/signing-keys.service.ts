@@ -76,6 +76,13 @@ export class SigningKeys implements OnModuleInit {
     return pair;
   }
 
+  /** @returns for how long the key that signs has signed, in seconds, as the keys were last known; undefined: there is none */
+  age(): number | undefined {
+    const now = this.clock.now();
+    const signing = this.latest.signingAt(now);
+    return signing && Math.max(0, now - signing.signsFrom);
+  }
+
   /** @returns the key with this id; one that is unknown is searched in the database */
   async find(kid: string): Promise<SigningKey | undefined> {
     if (!KID.test(kid)) return undefined;

@@ -5,15 +5,12 @@ import { withDeadline } from '../database/deadline.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
 import { poolOf } from '../database/pool-of.js';
 import { sql } from '../database/sql.js';
+import { DATABASE_LIMIT, FRESH_FOR, keptFor } from './kept-for.js';
 import { Metrics } from './metrics.service.js';
 import type { Sample } from './own-metric.js';
 
 /** Seconds: from a connection that is idle to one that a request waits for until it is given up. */
 const WAITS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5];
-
-/** How long the database may take for what is shown of it, and for how long that is shown again, in milliseconds. */
-const LIMIT = 1_000;
-const FRESH_FOR = 5_000;
 
 interface Stored {
   waiting: number;
@@ -29,8 +26,12 @@ const STORED = `
 /** The metrics of the connections to the database, and of what is stored in it. */
 @Injectable()
 export class DatabaseMetrics implements OnApplicationBootstrap {
-  private stored: Promise<Stored | undefined> = Promise.resolve(undefined);
-  private readAt = -Infinity;
+  private readonly readStored = keptFor(FRESH_FOR, () =>
+    withDeadline(DATABASE_LIMIT, () => sql<Stored>(this.dataSource.manager, STORED)).then(
+      ([row]) => row,
+      () => undefined,
+    ),
+  );
 
   constructor(
     private readonly dataSource: DataSource,
@@ -110,17 +111,6 @@ export class DatabaseMetrics implements OnApplicationBootstrap {
       'The newest migration of the database: the number that its name begins with.',
       ({ migration }) => Number(migration),
     );
-  }
-
-  private readStored(): Promise<Stored | undefined> {
-    if (performance.now() - this.readAt > FRESH_FOR) {
-      this.readAt = performance.now();
-      this.stored = withDeadline(LIMIT, () => sql<Stored>(this.dataSource.manager, STORED)).then(
-        ([row]) => row,
-        () => undefined,
-      );
-    }
-    return this.stored;
   }
 }
 

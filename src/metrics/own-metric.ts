@@ -14,7 +14,7 @@ export interface OwnMetric {
   help: string;
   type: 'counter' | 'gauge' | 'histogram';
   /** How the numbers of several processes of one server become one. Absent: by adding them. */
-  aggregator?: 'sum' | 'max' | 'average' | 'first';
+  aggregator?: 'sum' | 'min' | 'max' | 'average' | 'first';
   /** No samples: nothing is known. */
   values: () => Sample[] | Promise<Sample[]>;
 }
