@@ -1,6 +1,5 @@
-// Runs the commands in a document against a new server, and compares their output with the document. Blocks that begin
-// with
-// npm or docker are skipped.
+// Runs the commands in a document against a new server, or, in its folder, against the one that LATCHKEY leads to, and
+// compares their output with the document. Blocks that begin with npm or docker are skipped.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,22 +8,29 @@ import { join, resolve } from 'node:path';
 
 const START_LIMIT = 60_000;
 const main = resolve('dist/src/main.js');
-const folder = mkdtempSync(join(tmpdir(), 'latchkey-walkthrough-'));
-const url = `http://127.0.0.1:${await freePort()}`;
-const text = readFileSync(process.argv[2] ?? 'docs/walkthrough.md', 'utf8').replaceAll('http://127.0.0.1:3000', url);
-const server = spawn(process.execPath, [main], {
-  cwd: folder,
-  env: { ...process.env, PORT: new URL(url).port },
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
-const ended = new Promise((done) => server.on('exit', done));
-try {
-  await ready();
-  process.exitCode = compare(run());
-} finally {
-  server.kill('SIGTERM');
-  await ended;
-  rmSync(folder, { recursive: true, force: true });
+const running = process.env.LATCHKEY;
+const url = running ?? `http://127.0.0.1:${await freePort()}`;
+const document = readFileSync(process.argv[2] ?? 'docs/walkthrough.md', 'utf8');
+const text = document.replaceAll('http://127.0.0.1:3000', url);
+const folder = running ? process.cwd() : mkdtempSync(join(tmpdir(), 'latchkey-walkthrough-'));
+if (running) process.exitCode = compare(run());
+else await withServer(() => (process.exitCode = compare(run())));
+
+async function withServer(work) {
+  const server = spawn(process.execPath, [main], {
+    cwd: folder,
+    env: { ...process.env, PORT: new URL(url).port },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const ended = new Promise((done) => server.on('exit', done));
+  try {
+    await ready(server);
+    work();
+  } finally {
+    server.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** @returns the blocks of commands with their expected output */
@@ -68,7 +74,7 @@ function matches(output, expected) {
   return new RegExp(`^${pattern}$`).test(output.replaceAll('\r', ''));
 }
 
-async function ready() {
+async function ready(server) {
   for (const deadline = Date.now() + START_LIMIT; ;) {
     const answer = await fetch(`${url}/readyz`).catch(() => undefined);
     if (answer?.ok) return;
