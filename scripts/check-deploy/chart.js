@@ -15,6 +15,10 @@ const LABELS_OF_HELM = [
 
 const MISTAKES = [
   { what: 'a secret among the settings', set: 'config.SECRET_KEY=x' },
+  { what: 'headers with a key among the settings', set: 'config.OTEL_EXPORTER_OTLP_HEADERS=x' },
+  { what: 'a sampler that is none', set: 'tracing.sampler=some' },
+  { what: 'alerts without runbooks', set: 'prometheusRule.enabled=true' },
+  { what: 'a place of runbooks that is none', set: 'prometheusRule.runbookUrl=docs/' },
   { what: 'an unknown value', set: 'replica=3' },
   { what: 'an unknown value inside', set: 'ingress.hosts=x' },
   { what: 'no PUBLIC_URL', set: 'config.PUBLIC_URL=' },

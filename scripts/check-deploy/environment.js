@@ -19,8 +19,8 @@ const IMAGE = Object.fromEntries(
   [...dockerfile.matchAll(/^ENV (.+)$/gm)].flatMap(([, pairs]) => pairs.split(' ').map((pair) => pair.split('='))),
 );
 
-/** What Node itself reads. */
-const OF_NODE = ['NODE_EXTRA_CA_CERTS'];
+/** What Node itself reads, and OpenTelemetry's SDK (docs/tracing.md). */
+const OF_OTHERS = /^(NODE_EXTRA_CA_CERTS|OTEL_[A-Z_]+)$/;
 
 const isPlaceholder = (value) => /^<.*>$/.test(value);
 
@@ -29,7 +29,7 @@ export const hasPort = (ports, wanted) =>
 
 export function unknownVariables(names) {
   return names
-    .filter((name) => !(name in variables.shape) && !OF_NODE.includes(name))
+    .filter((name) => !(name in variables.shape) && !OF_OTHERS.test(name))
     .map((name) => `the server does not know the variable ${name}`);
 }
 

@@ -20,6 +20,9 @@ const chart = `${deploy}/chart`;
 
 let failed = report('secret.example.yaml', secret, await schemaProblems(secret));
 for (const folder of ['base', ...overlays]) failed += await check(folder, kustomize(folder));
+const monitor = parse(readFileSync(`${deploy}/observability/service-monitor.yaml`, 'utf8'));
+const monitorProblems = await schemaProblems(monitor);
+failed += report('observability', monitor, [...monitorProblems, ...linkProblems(monitor, kustomize('base'))]);
 for (const file of readdirSync(`${chart}/ci`)) {
   failed += await check(`chart, ${file}`, renderChart(programs, chart, `${chart}/ci/${file}`));
 }

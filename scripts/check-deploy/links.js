@@ -1,5 +1,6 @@
 // References between the objects of one rendering.
 import { containerProblems, hasPort, unknownVariables } from './environment.js';
+import { dashboardProblems, isDashboard, ruleProblems } from './observability.js';
 import { publicPathProblems } from './public-paths.js';
 
 /** @param all the objects of the rendering, and the Secret's template */
@@ -9,7 +10,9 @@ export function linkProblems(object, all) {
 }
 
 const CHECKS = {
-  ConfigMap: ({ data = {} }) => unknownVariables(Object.keys(data)),
+  ConfigMap: (object) =>
+    isDashboard(object) ? dashboardProblems(object) : unknownVariables(Object.keys(object.data ?? {})),
+  PrometheusRule: ruleProblems,
   Deployment: workloadProblems,
   Job: workloadProblems,
   Service: serviceProblems,
