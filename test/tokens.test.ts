@@ -528,7 +528,7 @@ describe('With a million tokens stored', () => {
     const cursor = offset === 0 ? '' : `?cursor=${await cursorAt(offset, `kind = '${kind}'`)}`;
     const statement = await statementOf('tokens', get(path + cursor, admin.headers));
     const { rows, ...how } = await read(statement);
-    expect(how).toEqual({ sequential: [], indexes: ['tokens_kind_idx', NAMES] });
+    expect(how).toEqual({ sequential: [], indexes: ['tokens_listed_idx', NAMES] });
     // Those of the page, and the App-Token of each that has one.
     expect(rows).toBeGreaterThanOrEqual(PAGE);
     expect(rows).toBeLessThanOrEqual(PAGE * 2);
@@ -542,7 +542,7 @@ describe('With a million tokens stored', () => {
     const cursor = offset === 0 ? '' : `?cursor=${await cursorAt(offset, condition)}`;
     const statement = await statementOf('tokens', get(`/api/v1/tokens/${cursor}`, account.headers));
     const { rows, ...how } = await read(statement);
-    expect(how).toEqual({ sequential: [], indexes: ['tokens_account_id_idx', NAMES] });
+    expect(how).toEqual({ sequential: [], indexes: ['tokens_owner_idx', NAMES] });
     expect(rows).toBeGreaterThanOrEqual(PAGE);
     expect(rows).toBeLessThanOrEqual(PAGE * 1.6);
   });
