@@ -433,10 +433,10 @@ describeInBrowser('The reset page', () => {
     await untilSays(CHANGED);
     seen.push(await contrasts());
     expect(seen.map((state) => Object.keys(state))).toEqual([
-      ['h1', 'label', 'password', 'hint', 'save'],
-      ['h1', 'problem', 'label', 'password', 'hint', 'save'],
-      ['h1', 'problem', 'label', 'password', 'hint', 'save'],
-      ['h1', 'done'],
+      ['bdi', 'h1', 'label', 'password', 'hint', 'save', 'a'],
+      ['bdi', 'h1', 'problem', 'label', 'password', 'hint', 'save', 'a'],
+      ['bdi', 'h1', 'problem', 'label', 'password', 'hint', 'save', 'a'],
+      ['bdi', 'h1', 'done', 'a'],
     ]);
     for (const ratio of seen.flatMap((state) => Object.values(state))) expect(ratio).toBeGreaterThanOrEqual(4.5);
   });

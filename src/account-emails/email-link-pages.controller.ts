@@ -1,28 +1,23 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { IgnoresUnknown, Public } from '../access/access.js';
+import { IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { undoPage, verificationPage } from '../html/email-link-pages.js';
-import { LINK_PAGE_POLICY } from '../html/link-page.js';
-
-const HTML = 'text/html; charset=utf-8';
 
 @ApiExcludeController()
+@SpeaksDialect('page')
 @IgnoresUnknown()
 @Controller('email')
 export class EmailLinkPagesController {
   @Get('verify')
   @Public()
-  @Header('Content-Type', HTML)
-  @Header('Content-Security-Policy', LINK_PAGE_POLICY)
-  verification(): string {
-    return verificationPage();
+  verification(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): string {
+    return request.server.pages.show(request, reply, verificationPage);
   }
 
   @Get('undo')
   @Public()
-  @Header('Content-Type', HTML)
-  @Header('Content-Security-Policy', LINK_PAGE_POLICY)
-  undo(): string {
-    return undoPage();
+  undo(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): string {
+    return request.server.pages.show(request, reply, undoPage);
   }
 }

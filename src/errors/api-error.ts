@@ -1,3 +1,6 @@
+import type { MessageId } from '../messages/catalogue.js';
+import type { Values } from '../messages/texts.js';
+
 /** One or more messages for each bad field of a request. */
 export type FieldErrors = Record<string, string[]>;
 
@@ -28,6 +31,8 @@ export type ErrorCode = keyof typeof STATUS_OF;
 export type OauthCode = 'invalid_scope' | 'invalid_target' | 'unsupported_grant_type';
 
 export interface ErrorDetails {
+  /** What pages say of it, and their title, where it is not what they say of all errors with this code. */
+  told?: { id: MessageId; values?: Values; title?: MessageId };
   fields?: FieldErrors;
   headers?: Record<string, string>;
   /** What the audit log has of it as a refusal, besides who, where and the route; absent: `forbidden` alone is one. */

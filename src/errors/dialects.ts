@@ -1,12 +1,21 @@
 import { STATUS_CODES } from 'node:http';
-import { escapeHtml, htmlPage, pagePolicy } from '../html/page.js';
+import { brandOf } from '../html/brand.js';
+import { Pages } from '../html/pages.js';
 import type { ApiError, FieldErrors } from './api-error.js';
+import { unexpected } from './common-errors.js';
+import { errorPage } from './error-page.js';
 
 /**
  * The formats of error bodies. Each API document that Latchkey implements has its own; `page` is HTML, and `plain` is
  * for operational routes, which are in none of the documents. A new document adds an entry here and in PREFIXES.
  */
 export type Dialect = 'account' | 'publicauth' | 'app-token' | 'connect' | 'oauth' | 'page' | 'plain';
+
+/** The page of a request whose headers could not be read: nothing is known of its visitor. */
+const barePage = (error: ApiError, requestId: string) =>
+  BARE.render({ headers: {}, query: {} }, (view) => errorPage(view, error, requestId));
+
+const BARE = new Pages(brandOf({ publicUrl: 'http://localhost' }));
 
 const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | string> = {
   account: (error, requestId) => ({
@@ -35,11 +44,7 @@ const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | s
     error_description: error.details.fields ? wordFields(error.details.fields) : error.message,
     ...(error.code === 'internal' && { request_id: requestId }),
   }),
-  page: (error, requestId) => {
-    const title = STATUS_CODES[error.status] ?? 'Error';
-    const hint = error.code === 'internal' ? `<p>Request ${escapeHtml(requestId)}</p>` : '';
-    return htmlPage({ title, main: `<h1>${title}</h1>\n<p role="alert">${escapeHtml(error.message)}</p>${hint}` });
-  },
+  page: (error, requestId) => barePage(error, requestId).body,
   plain: (error, requestId) => ({
     statusCode: error.status,
     error: STATUS_CODES[error.status],
@@ -92,6 +97,8 @@ const PREFIXES: [prefix: string, dialect: Dialect][] = [
   ['/api', 'connect'],
   ['/oauth', 'oauth'],
   ['/wayf', 'page'],
+  ['/password', 'page'],
+  ['/email', 'page'],
 ];
 
 export function dialectOfPath(path: string): Dialect {
@@ -127,6 +134,6 @@ export function wordError(dialect: Dialect, error: ApiError, requestId: string):
 /** @returns the headers of an error body in a dialect */
 export function headersOf(dialect: Dialect): Record<string, string> {
   return dialect === 'page'
-    ? { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy({}) }
+    ? barePage(unexpected(), '').headers
     : { 'content-type': 'application/json; charset=utf-8' };
 }

@@ -1,8 +1,10 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { View } from '../html/view.js';
 import { ApiError, STATUS_OF, type ErrorCode } from './api-error.js';
 import { bodyTooLarge, databaseAway, notAllowed, unexpected } from './common-errors.js';
 import { isDatabaseUnavailable } from './database-errors.js';
+import { errorPage } from './error-page.js';
 import { OutageLog } from './outage-log.js';
 import { dialectOfPath, headersOf, statusOf, wordError, type Dialect } from './dialects.js';
 
@@ -57,10 +59,13 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   else if (isDatabaseUnavailable(thrown)) outagesOf(request.server).note(thrown);
   const path = request.url.split('?', 1)[0] ?? '/';
   const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(path);
-  void reply
-    .code(statusOf(dialect, error))
-    .headers({ ...error.details.headers, ...headersOf(dialect), 'cache-control': 'no-store' })
-    .send(wordError(dialect, error, request.id));
+  void reply.code(statusOf(dialect, error)).headers({ ...error.details.headers, 'cache-control': 'no-store' });
+  if (dialect === 'page') {
+    const write = (view: View) => errorPage(view, error, request.id);
+    void reply.send(request.server.pages.show(request, reply, write));
+    return;
+  }
+  void reply.headers(headersOf(dialect)).send(wordError(dialect, error, request.id));
 }
 
 const outages = new WeakMap<FastifyInstance, OutageLog>();

@@ -1,38 +1,31 @@
+import { markup } from './html.js';
 import { linkPage } from './link-page.js';
-
-const USED = 'This link has been used or has expired.';
-
-const oneButton = (hint: string, button: string) => `<p>${hint}</p>
-<button id="press" type="submit">${button}</button>`;
+import type { Page } from './page.js';
+import type { View } from './view.js';
 
 /** The page on which an email is verified. */
-export const verificationPage = (): string =>
-  linkPage({
-    title: 'Verify your email',
+export const verificationPage = (view: View): Page =>
+  linkPage(view, {
+    title: 'verify.title',
     endpoint: 'account/email',
     field: 'verify_email_token',
-    done: 'Your email is verified. You can sign in now.',
-    used: USED,
-    form: `<p id="hint">Enter the password that you signed up with, or that of your account, to confirm that this is your email.</p>
-<label for="password">Password</label>
-<input id="password" type="password" autocomplete="current-password" required aria-describedby="hint problem">
-<label><input id="show" type="checkbox"> Show password</label>
-<button id="press" type="submit">Verify email</button>`,
+    done: 'verify.done',
+    used: 'link.used',
+    form: markup`<p id="hint">${view.say('verify.hint')}</p>
+<label for="password">${view.say('page.password')}</label>
+<input id="password" type="password" autocomplete="current-password" dir="auto" required aria-describedby="hint problem">
+<label><input id="show" type="checkbox"> ${view.say('page.showPassword')}</label>
+<button id="press" type="submit">${view.say('verify.button')}</button>`,
   });
 
 /** The page on which a change of email is undone. */
-export const undoPage = (): string =>
-  linkPage({
-    title: 'Undo the change of email',
+export const undoPage = (view: View): Page =>
+  linkPage(view, {
+    title: 'undo.title',
     endpoint: 'account/email/undo',
     field: 'undo_email_token',
-    done:
-      'Your email has been restored, and everyone has been signed out. You will receive a mail to choose a new ' +
-      'password.',
-    used: USED,
-    form: oneButton(
-      'This restores your previous email, signs everyone out of your account and removes its password. You will receive a ' +
-        'mail to choose a new one.',
-      'Undo the change',
-    ),
+    done: 'undo.done',
+    used: 'link.used',
+    form: markup`<p>${view.say('undo.hint')}</p>
+<button id="press" type="submit">${view.say('undo.button')}</button>`,
   });

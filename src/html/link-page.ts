@@ -1,39 +1,43 @@
 import { readFileSync } from 'node:fs';
-import { escapeHtml, htmlPage, pagePolicy } from './page.js';
+import type { MessageId } from '../messages/catalogue.js';
+import { markup, type Html } from './html.js';
+import type { Page } from './page.js';
+import type { View } from './view.js';
 
 /** A page that a link in a mail opens. Only its form acts: mail scanners open links too. */
 export interface LinkPage {
-  title: string;
-  /** The HTML inside the form, including its button. */
-  form: string;
+  title: MessageId;
+  /** What is inside the form, including its button. */
+  form: Html;
   /** The path to send the token to, relative to the root, and the name of its field. */
   endpoint: string;
   field: string;
   /** The messages when the token was accepted, and when it has been used or has expired. */
-  done: string;
-  used: string;
+  done: MessageId;
+  used: MessageId;
 }
 
 const SCRIPT = readFileSync(new URL('./scripts/link-page.js', import.meta.url), 'utf8');
 
-/** The Content-Security-Policy of these pages. */
-export const LINK_PAGE_POLICY = pagePolicy({ script: SCRIPT });
-
-export function linkPage({ title, form, ...data }: LinkPage): string {
+export function linkPage(view: View, { title, form, endpoint, field, done, used }: LinkPage): Page {
   const attributes = Object.entries({
-    ...data,
-    incomplete: 'This link is incomplete. Open the link from the mail again.',
-    unreachable: 'The server could not be reached. Try again later.',
-  }).map(([name, text]) => `data-${name}="${escapeHtml(text)}"`);
-  return htmlPage({
-    title,
+    endpoint,
+    field,
+    done: view.say(done),
+    used: view.say(used),
+    incomplete: view.say('link.incomplete'),
+    unreachable: view.say('link.unreachable'),
+  }).map(([name, text]) => markup`data-${name}="${text}"`);
+  return {
+    title: view.say(title),
     script: SCRIPT,
-    main: `<h1>${title}</h1>
-<noscript><p>This page needs JavaScript to read the link from your mail.</p></noscript>
-<p id="problem" role="alert" tabindex="-1"></p>
-<form id="form" hidden ${attributes.join(' ')}>
+    main: markup`<h1>${view.say(title)}</h1>
+<noscript><p>${view.say('link.needsScript')}</p></noscript>
+<p id="problem" class="wrong" role="alert" tabindex="-1"></p>
+<form id="form" hidden
+${attributes}>
 ${form}
 </form>
-<p id="done" role="status" tabindex="-1"></p>`,
-  });
+<p id="done" class="right" role="status" tabindex="-1"></p>`,
+  };
 }

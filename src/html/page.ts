@@ -1,68 +1,70 @@
 import { createHash } from 'node:crypto';
-
-/** The style of all pages. */
-const STYLE = `
-  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem; color: #1a1a1a;
-    background: #fff; overflow-wrap: break-word }
-  h1 { font-size: 1.5rem; line-height: 1.25 }
-  label { display: block; margin-top: 1rem }
-  input[type=email], input[type=password], input[type=search], input[type=text] { font: inherit; width: 100%;
-    box-sizing: border-box; margin-top: .375rem; padding: .5rem; border: 1px solid #595959; border-radius: .25rem;
-    color: inherit; background: #fff }
-  input[aria-invalid] { border-color: #b3261e }
-  button { font: inherit; margin-top: 1rem; padding: .5rem 1rem; border: 0; border-radius: .25rem; color: #fff;
-    background: #0b57d0 }
-  button:disabled { background: #595959 }
-  a { color: #0b57d0 }
-  ul { padding: 0; list-style: none }
-  li a { display: block; padding: .5rem 0 }
-  :focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px }
-  p:focus { outline: none }
-  #problem { color: #b3261e }
-  .hint { color: #595959; margin: .375rem 0 }
-`;
+import { LANGUAGES, LANGUAGE_TAGS } from '../messages/languages.js';
+import { Html, markup } from './html.js';
+import type { View } from './view.js';
 
 export interface Page {
+  /** A sentence, as plain text. */
   title: string;
-  /** HTML, in which all input has been escaped by {@link escapeHtml}. */
-  main: string;
+  main: Html;
   script?: string;
+  /** The query that shows this page in the same state, which it keeps in another language. */
+  state?: Record<string, string>;
 }
 
-/** @returns a text escaped for use between tags and in quoted attributes */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
-/** @returns a whole page, in the style of all pages */
-export function htmlPage({ title, main, script }: Page): string {
-  return `<!doctype html>
-<html lang="en">
+/** @returns a whole page: the operator's name, the page itself on a card, and other languages */
+export function htmlPage(view: View, { title, main, script, state = {} }: Page, style: string): string {
+  const { language, direction } = view.texts;
+  const dir = direction === 'rtl' && markup` dir="rtl"`;
+  return markup`<!doctype html>
+<html lang="${language}"${dir}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <title>${title}</title>
-<style>${STYLE}</style>
+<style>${new Html(style)}</style>
 </head>
 <body>
+<header><bdi>${view.brand.name}</bdi></header>
 <main>
 ${main}
-</main>${script === undefined ? '' : `\n<script>${script}</script>`}
+</main>
+<footer>
+${languages(view, state)}
+</footer>${script !== undefined && markup`\n<script>${new Html(script)}</script>`}
 </body>
 </html>
-`;
+`.text;
 }
 
-/** The Content-Security-Policy of a page: only its own script and style, and no framing.
- * @param script the page's script, if it has one, which may send requests to its own origin
- * @param formTargets where its forms may lead, including redirects
- */
-export function pagePolicy({ script, formTargets = [] }: { script?: string; formTargets?: string[] }): string {
+function languages(view: View, state: Record<string, string>): Html {
+  const items = LANGUAGE_TAGS.map((tag) => {
+    const address = `?${new URLSearchParams({ ...state, lang: tag }).toString()}`;
+    const current = tag === view.texts.language && markup` aria-current="true"`;
+    return markup`<li><a href="${address}" lang="${tag}" hreflang="${tag}"${current}>${LANGUAGES[tag].name}</a></li>`;
+  });
+  // The role is for Safari, to which a list without markers is not a list.
+  return markup`<nav aria-label="${view.say('page.languages')}"><ul role="list">
+${items}
+</ul></nav>`;
+}
+
+export interface Policy {
+  style: string;
+  /** The page's script, if it has one, which may send requests to its own origin. */
+  script?: string | undefined;
+  /** Where its forms may lead, including redirects. */
+  formTargets?: readonly string[];
+}
+
+/** The Content-Security-Policy of a page: only its own script and style, and no framing. */
+export function pagePolicy({ style, script, formTargets = [] }: Policy): string {
   return [
     "default-src 'none'",
     ...(script === undefined ? [] : [`script-src ${hash(script)}`]),
-    `style-src ${hash(STYLE)}`,
+    `style-src ${hash(style)}`,
     ...(script === undefined ? [] : ["connect-src 'self'"]),
     "base-uri 'none'",
     `form-action ${formTargets.join(' ') || "'none'"}`,

@@ -1,4 +1,6 @@
-import { escapeHtml, htmlPage } from './page.js';
+import { isolated, markup, type Html } from './html.js';
+import type { Page } from './page.js';
+import type { View } from './view.js';
 
 /** In place of an institution's id: the visitor signs in with any account. */
 export const NO_INSTITUTION = 'none';
@@ -21,39 +23,41 @@ interface Search {
  * The page on which a visitor searches for their institution. It needs no script: the title and the focused element
  * announce the results to screen readers.
  */
-export function searchPage(search?: Search): string {
+export function searchPage(view: View, search?: Search): Page {
   const isFruitless = search?.found.length === 0;
-  const focus = isFruitless ? ' autofocus aria-describedby="found"' : search ? '' : ' autofocus';
-  return htmlPage({
-    title: search ? `Where are you from? ${countOf(search)}` : 'Where are you from?',
-    main: `<h1>Where are you from?</h1>
-<form method="get" role="search">
-<label for="q">Your institution</label>
-<input id="q" name="q" type="search" required maxlength="${LONGEST_SEARCH}" autocomplete="organization"${focus}
-value="${escapeHtml(search?.text ?? '')}">
-<button type="submit">Search</button>
+  const focus = isFruitless ? markup` autofocus aria-describedby="found"` : !search && markup` autofocus`;
+  const title = view.say('wayf.title');
+  return {
+    title: search ? `${title} ${countOf(view, search)}` : title,
+    ...(search && { state: { q: search.text } }),
+    main: markup`<h1>${title}</h1>
+<form method="get" role="search">${view.languageField}
+<label for="q">${view.say('wayf.institution')}</label>
+<input id="q" name="q" type="search" required maxlength="${LONGEST_SEARCH}" autocomplete="organization" dir="auto"${focus}
+value="${search?.text ?? ''}">
+<button type="submit">${view.say('wayf.search')}</button>
 </form>
-${search ? results(search) : ''}
-<p><a href="?institution=${NO_INSTITUTION}">Sign in without an institution</a></p>`,
-  });
+${search && results(view, search)}
+<p class="ways"><a href="${view.here({ institution: NO_INSTITUTION })}">${view.say('wayf.without')}</a></p>`,
+  };
 }
 
-function results(search: Search): string {
+function results(view: View, search: Search): Html {
   const { found, more } = search;
-  if (found.length === 0) return '<p id="found" role="status">No institution matches this name.</p>';
-  const items = found.map(({ id, name }) => `<li><a href="?institution=${id}">${escapeHtml(name)}</a></li>`);
-  const hint = more ? ' Type more of the name to narrow the search.' : '';
+  if (found.length === 0) return markup`<p id="found" role="status">${view.say('wayf.nothing')}</p>`;
+  const items = found.map(
+    ({ id, name }) => markup`<li dir="auto"><a href="${view.here({ institution: id })}">${name}</a></li>`,
+  );
+  const hint = more && ` ${view.say('wayf.narrow')}`;
   // The role is for Safari, to which a list without markers is not a list.
-  return `<p id="found" role="status" tabindex="-1" autofocus>${countOf(search)}:${hint}</p>
+  return markup`<p id="found" role="status" tabindex="-1" autofocus>${countOf(view, search)}:${hint}</p>
 <ul role="list">
-${items.join('\n')}
+${items}
 </ul>`;
 }
 
-function countOf({ found, more }: Search): string {
-  if (found.length === 0) return 'No institution found';
-  return found.length === 1 ? '1 institution' : `${more ? 'The first ' : ''}${found.length} institutions`;
-}
+const countOf = (view: View, { found, more }: Search) =>
+  view.say(more ? 'wayf.first' : 'wayf.count', { count: found.length });
 
 /**
  * The page on which a visitor signs in. The email's field is not of the type `email`, for which browsers refuse letters
@@ -61,25 +65,30 @@ function countOf({ found, more }: Search): string {
  * @param institution null: any account can sign in
  * @param attempt the problem of the last attempt, and its email
  */
-export function signInPage(institution: Institution | null, attempt?: { problem: string; email: string }): string {
-  const described = attempt ? ' aria-invalid="true" aria-describedby="problem"' : '';
-  const name = institution && escapeHtml(institution.name);
-  const title = name === null ? 'Sign in' : `Sign in: ${name}`;
-  return htmlPage({
-    title: attempt ? 'Sign in: try again' : title,
-    main: `<h1>Sign in</h1>
-<p>${name === null ? '' : `With an account of <strong>${name}</strong>. `}<a
-href="?">Choose ${institution ? 'another' : 'an'} institution</a></p>
-<p id="problem" role="alert">${escapeHtml(attempt?.problem ?? '')}</p>
-<form method="post" action="?">
-<input type="hidden" name="institution" value="${institution?.id ?? NO_INSTITUTION}">
-<label for="email">Email</label>
+export function signInPage(
+  view: View,
+  institution: Institution | null,
+  attempt?: { problem: string; email: string },
+): Page {
+  const described = attempt && markup` aria-invalid="true" aria-describedby="problem"`;
+  const chosen = institution?.id ?? NO_INSTITUTION;
+  const title = institution ? view.say('signIn.titleFor', { name: institution.name }) : view.say('signIn.title');
+  return {
+    title: attempt ? view.say('signIn.titleAgain') : title,
+    state: { institution: chosen },
+    main: markup`<h1>${view.say('signIn.title')}</h1>
+<p>${institution && markup`${view.html('signIn.with', { name: markup`<strong>${isolated(institution.name)}</strong>` })} `}<a
+href="${view.here()}">${view.say(institution ? 'signIn.chooseAnother' : 'signIn.choose')}</a></p>
+<p id="problem" class="wrong" role="alert">${attempt?.problem}</p>
+<form method="post" action="${view.here()}">
+<input type="hidden" name="institution" value="${chosen}">
+<label for="email">${view.say('page.email')}</label>
 <input id="email" name="email" type="text" inputmode="email" required maxlength="254" autocomplete="username"
-autocapitalize="none" spellcheck="false" autofocus${described}
-value="${escapeHtml(attempt?.email ?? '')}">
-<label for="password">Password</label>
-<input id="password" name="password" type="password" required autocomplete="current-password"${described}>
-<button type="submit">Sign in</button>
+autocapitalize="none" spellcheck="false" dir="auto" autofocus${described}
+value="${attempt?.email}">
+<label for="password">${view.say('page.password')}</label>
+<input id="password" name="password" type="password" required autocomplete="current-password" dir="auto"${described}>
+<button type="submit">${view.say('signIn.button')}</button>
 </form>`,
-  });
+  };
 }

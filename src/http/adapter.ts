@@ -7,6 +7,8 @@ import type { Config } from '../config/config.js';
 import { badRequest, type ApiError } from '../errors/api-error.js';
 import { stopping, wrongMethod } from '../errors/common-errors.js';
 import { answerError } from '../errors/error.filter.js';
+import { brandOf } from '../html/brand.js';
+import { Pages } from '../html/pages.js';
 import { lazyChild } from '../logging/lazy-child.js';
 import type { Logger } from '../logging/logger.js';
 import { limitBodies, readBodies } from './body.js';
@@ -55,6 +57,7 @@ export function createAdapter(
     },
   });
   const fastify = adapter.getInstance<FastifyInstance>();
+  fastify.decorate('pages', new Pages(brandOf(config)));
   const routes = new RouteTable();
   routes.watch(fastify);
   limitBodies(fastify, config.bodyLimit);

@@ -5,12 +5,13 @@ import { AcceptsForms, IgnoresUnknown, Proves, Public, SpeaksDialect } from '../
 import { CONFIG, type Config } from '../config/config.js';
 import { LONGEST_TYPED_PASSWORD } from '../config/password-text.js';
 import { ApiError, badRequest, type ErrorCode } from '../errors/api-error.js';
-import { pagePolicy } from '../html/page.js';
+import { problemOf } from '../errors/error-page.js';
+import type { Page } from '../html/page.js';
+import type { View } from '../html/view.js';
 import type { Institution } from './institutions.store.js';
 import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage } from '../html/wayf-page.js';
 import { Wayf } from './wayf.service.js';
 
-const HTML = 'text/html; charset=utf-8';
 const LONGEST_USER_AGENT = 2_048;
 /** Failures that the page shows above the form. */
 const TOLD_ON_THE_PAGE: ErrorCode[] = ['unauthorized', 'forbidden', 'unverified', 'password_expired'];
@@ -28,28 +29,24 @@ export class WayfController {
 
   @Get()
   @Public()
-  @Header('Content-Type', HTML)
   @Header('Cache-Control', 'no-store')
   // Not `no-referrer`, with which browsers send `Origin: null` even to the same origin.
   @Header('Referrer-Policy', 'same-origin')
   async show(
     @Param('id') id: string,
     @Query() query: Record<string, unknown>,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    allowReturnTo(await this.wayf.urlOf(id), reply);
-    const { q, institution } = query;
-    if (institution !== undefined) return signInPage(await this.chosen(institution));
-    if (q === undefined) return searchPage();
-    const text = textOf(q, LONGEST_SEARCH);
-    return searchPage({ text, ...(await this.wayf.search(text)) });
+    const targets = targetsOf(await this.wayf.urlOf(id));
+    const page = await this.pageOf(query);
+    return request.server.pages.show(request, reply, page, targets);
   }
 
   @Post()
   @Proves('password')
   @Public({ limited: true })
   @AcceptsForms()
-  @Header('Content-Type', HTML)
   @Header('Referrer-Policy', 'same-origin')
   async signIn(
     @Param('id') id: string,
@@ -60,7 +57,7 @@ export class WayfController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     refuseOtherSites(request, this.config.publicUrl);
-    allowReturnTo(await this.wayf.urlOf(id), reply);
+    const targets = targetsOf(await this.wayf.urlOf(id));
     const email = textOf(form.email, 254).trim();
     const password = textOf(form.password, 2 * LONGEST_TYPED_PASSWORD);
     const institution = await this.chosen(form.institution);
@@ -79,8 +76,20 @@ export class WayfController {
       if (!(error instanceof ApiError) || !TOLD_ON_THE_PAGE.includes(error.code)) throw error;
       request.failure = error.code;
       void reply.code(422);
-      return signInPage(institution, { problem: error.message, email });
+      const write = (view: View) => signInPage(view, institution, { problem: problemOf(view, error), email });
+      return request.server.pages.show(request, reply, write, targets);
     }
+  }
+
+  private async pageOf({ q, institution }: Record<string, unknown>): Promise<(view: View) => Page> {
+    if (institution !== undefined) {
+      const chosen = await this.chosen(institution);
+      return (view) => signInPage(view, chosen);
+    }
+    if (q === undefined) return (view) => searchPage(view);
+    const text = textOf(q, LONGEST_SEARCH);
+    const search = { text, ...(await this.wayf.search(text)) };
+    return (view) => searchPage(view, search);
   }
 
   private async chosen(institution: unknown): Promise<Institution | null> {
@@ -92,12 +101,14 @@ export class WayfController {
 /**
  * Browsers apply `form-action` to redirects too, and Chromium to further ones: `url` may redirect the visitor to
  * another origin.
+ *
+ * @returns the sources that the forms of a page may lead to
  */
-function allowReturnTo(url: string, reply: FastifyReply): void {
+function targetsOf(url: string): string[] {
   const { origin, protocol } = new URL(url);
   // A policy cannot express some hosts, such as IPv6 addresses and names with underscores.
   const sources = /^https?:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin) ? [origin, protocol] : [protocol];
-  void reply.header('content-security-policy', pagePolicy({ formTargets: ["'self'", ...sources] }));
+  return ["'self'", ...sources];
 }
 
 /**
@@ -112,6 +123,7 @@ function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void 
   if (ours) return;
   const from = originIn(headers.origin);
   throw new ApiError('forbidden', 'This form was submitted from another site. Reload the page and try again.', {
+    told: { id: 'signIn.otherSite' },
     refusal: { details: { reason: 'cross_site', ...(from !== undefined && { origin: from }) } },
   });
 }

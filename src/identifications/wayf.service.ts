@@ -34,7 +34,9 @@ export class Wayf {
   async urlOf(id: string): Promise<string> {
     const url = isUuid(id) ? await this.identifications.findUrl(id) : undefined;
     if (url === undefined || !isReturnUrl(url))
-      throw new ApiError('not_found', 'This page has expired. Go back to the site that sent you here.');
+      throw new ApiError('not_found', 'This page has expired. Go back to the site that sent you here.', {
+        told: { id: 'wayf.expired', title: 'error.expired.title' },
+      });
     return url;
   }
 
@@ -46,7 +48,10 @@ export class Wayf {
   async institution(given: string): Promise<Institution> {
     const id = await accountIdOf(this.manager, given);
     const institution = isUuid(id) ? await this.institutions.find(id) : undefined;
-    if (!institution) throw new ApiError('not_found', 'This institution is not available. Go back and choose another.');
+    if (!institution)
+      throw new ApiError('not_found', 'This institution is not available. Go back and choose another.', {
+        told: { id: 'wayf.absent' },
+      });
     return institution;
   }
 
@@ -84,7 +89,9 @@ export class Wayf {
 
   private refusal(institution: Institution | null): ApiError {
     return institution
-      ? new ApiError('forbidden', `This account does not belong to ${institution.name}.`)
+      ? new ApiError('forbidden', `This account does not belong to ${institution.name}.`, {
+          told: { id: 'signIn.otherInstitution', values: { name: institution.name } },
+        })
       : wrongCredentials();
   }
 }

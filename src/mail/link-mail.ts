@@ -1,4 +1,4 @@
-import { escapeHtml } from '../html/page.js';
+import { escapeHtml } from '../html/html.js';
 import type { MailContent } from './mail-message.js';
 
 /** The message for the token of a link that cannot be used. */

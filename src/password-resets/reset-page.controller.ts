@@ -1,25 +1,20 @@
-import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { IgnoresUnknown, Public } from '../access/access.js';
+import { IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { LINK_PAGE_POLICY } from '../html/link-page.js';
 import { resetPage } from '../html/reset-page.js';
 
 @ApiExcludeController()
+@SpeaksDialect('page')
 @IgnoresUnknown()
 @Controller('password/reset')
 export class ResetPageController {
-  private readonly page: string;
-
-  constructor(@Inject(CONFIG) { passwordMinLength }: Config) {
-    this.page = resetPage(passwordMinLength);
-  }
+  constructor(@Inject(CONFIG) private readonly config: Config) {}
 
   @Get()
   @Public()
-  @Header('Content-Type', 'text/html; charset=utf-8')
-  @Header('Content-Security-Policy', LINK_PAGE_POLICY)
-  show(): string {
-    return this.page;
+  show(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): string {
+    return request.server.pages.show(request, reply, (view) => resetPage(view, this.config.passwordMinLength));
   }
 }

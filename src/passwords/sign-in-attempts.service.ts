@@ -29,6 +29,7 @@ const untilLifted = () =>
   new ApiError(
     'rate_limited',
     'Too many failed sign-ins. Sign in from where you have signed in before, or reset your password.',
+    { told: { id: 'error.locked' } },
   );
 
 const tooLate = () => unavailable('The sign-in took too long. Try again.', 1);

@@ -267,7 +267,7 @@ describeInBrowser('The WAYF page in a browser', () => {
 
   it('is named, labelled and described for those who hear it', async () => {
     for (const name of ['Heard & understood', 'Heard twice']) await newInstitution({ name });
-    const snapshot = () => page.locator('body').ariaSnapshot();
+    const snapshot = () => page.locator('main').ariaSnapshot();
     const start = await openNew();
     const search = [
       '- main:',
@@ -382,7 +382,7 @@ describeInBrowser('The WAYF page in a browser', () => {
       <input name="institution" value="none"></form><script>document.forms[0].submit()</script>`;
     page = withScripts;
     await page.goto(evil);
-    await page.getByRole('heading', { name: 'Forbidden' }).waitFor();
+    await page.getByRole('heading', { name: 'This is not allowed here' }).waitFor();
     expect(new URL(page.url()).host).toBe(host);
     expect(await alert().textContent()).toBe(
       'This form was submitted from another site. Reload the page and try again.',

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { acceptedLanguage, isLanguageTag } from '../messages/languages.js';
+import { textsIn } from '../messages/texts.js';
+import { styleOf, type Brand } from './brand.js';
+import { htmlPage, pagePolicy, type Page } from './page.js';
+import { View } from './view.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    pages: Pages;
+  }
+}
+
+/** The style of all pages, without its comments and indentation. */
+const STYLE = readFileSync(new URL('./style.css', import.meta.url), 'utf8')
+  .replace(/\/\*[^]*?\*\//g, '')
+  .replace(/\s*\n\s*/g, '\n');
+
+export interface ShownPage {
+  body: string;
+  headers: Record<string, string>;
+}
+
+/** The pages of a server, in its look and in the language of whoever opens them. */
+export class Pages {
+  private readonly style: string;
+
+  constructor(private readonly brand: Brand) {
+    this.style = styleOf(brand) + STYLE;
+  }
+
+  /**
+   * @param write makes the page
+   * @param formTargets where its forms may lead, including redirects: sources of a Content-Security-Policy
+   * @returns the page, and the headers to send with it
+   */
+  render(
+    request: Pick<FastifyRequest, 'headers' | 'query'>,
+    write: (view: View) => Page,
+    formTargets: readonly string[] = [],
+  ): ShownPage {
+    const { lang } = (request.query ?? {}) as { lang?: unknown };
+    const isChosen = isLanguageTag(lang);
+    const texts = textsIn(isChosen ? lang : acceptedLanguage(request.headers['accept-language']));
+    const view = new View(this.brand, texts, isChosen);
+    const page = write(view);
+    return {
+      body: htmlPage(view, page, this.style),
+      headers: {
+        'content-type': 'text/html; charset=utf-8',
+        'content-language': texts.language,
+        'content-security-policy': pagePolicy({ style: this.style, script: page.script, formTargets }),
+        vary: 'accept-language',
+      },
+    };
+  }
+
+  /** {@link render}, with the headers put into the answer. @returns the page */
+  show(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    write: (view: View) => Page,
+    formTargets: readonly string[] = [],
+  ): string {
+    const { body, headers } = this.render(request, write, formTargets);
+    addPageHeaders(reply, headers);
+    return body;
+  }
+}
+
+/** Adds the headers of a page to an answer, which may vary by others already. */
+export function addPageHeaders(reply: FastifyReply, { vary = '', ...others }: Record<string, string>): void {
+  const before = reply.getHeader('vary')?.toString();
+  void reply.headers({ ...others, vary: before === undefined ? vary : `${before}, ${vary}` });
+}

@@ -1,0 +1,84 @@
+import type { Catalogue } from './catalogue.js';
+
+/** German. Durations are in the dative: they stand after "in" and "innerhalb von". */
+export const de: Catalogue = {
+  'duration.days': '{count, plural, =1 {einem Tag} other {# Tagen}}',
+  'duration.hours': '{count, plural, =1 {einer Stunde} other {# Stunden}}',
+  'duration.minutes': '{count, plural, =1 {einer Minute} other {# Minuten}}',
+  'duration.seconds': '{count, plural, =1 {einer Sekunde} other {# Sekunden}}',
+
+  'page.languages': 'Sprache',
+  'page.email': 'E-Mail-Adresse',
+  'page.password': 'Passwort',
+  'page.showPassword': 'Passwort anzeigen',
+
+  'wayf.title': 'Woher kommen Sie?',
+  'wayf.institution': 'Ihre Einrichtung',
+  'wayf.search': 'Suchen',
+  'wayf.count': '{count, plural, =0 {Keine Einrichtung gefunden} =1 {1 Einrichtung} other {# Einrichtungen}}',
+  'wayf.first': 'Die ersten {count, plural, other {# Einrichtungen}}',
+  'wayf.narrow': 'Geben Sie mehr vom Namen ein, um die Suche einzugrenzen.',
+  'wayf.nothing': 'Keine Einrichtung passt zu diesem Namen.',
+  'wayf.without': 'Ohne Einrichtung anmelden',
+  'wayf.expired': 'Diese Seite ist abgelaufen. Gehen Sie zurück zu der Website, von der Sie gekommen sind.',
+  'wayf.absent': 'Diese Einrichtung steht nicht zur Verfügung. Gehen Sie zurück und wählen Sie eine andere.',
+
+  'signIn.title': 'Anmelden',
+  'signIn.titleFor': 'Anmelden: {name}',
+  'signIn.titleAgain': 'Anmelden: versuchen Sie es noch einmal',
+  'signIn.with': 'Mit einem Konto von {name}.',
+  'signIn.choose': 'Eine Einrichtung wählen',
+  'signIn.chooseAnother': 'Eine andere Einrichtung wählen',
+  'signIn.button': 'Anmelden',
+  'signIn.wrong': 'E-Mail-Adresse oder Passwort ist falsch.',
+  'signIn.otherInstitution': 'Dieses Konto gehört nicht zu {name}.',
+  'signIn.unverified':
+    'Bestätigen Sie zuerst Ihre E-Mail-Adresse. Öffnen Sie den Link, den wir Ihnen dorthin gesendet haben.',
+  'signIn.passwordExpired':
+    'Dieses Passwort war nur für den Anfang und ist abgelaufen. Fordern Sie einen Link an, um ein neues zu wählen.',
+  'signIn.otherSite':
+    'Dieses Formular wurde von einer anderen Website gesendet. Laden Sie die Seite neu und versuchen Sie es noch einmal.',
+
+  'link.needsScript': 'Diese Seite braucht JavaScript, um den Link aus Ihrer E-Mail zu lesen.',
+  'link.incomplete': 'Dieser Link ist unvollständig. Öffnen Sie den Link in der E-Mail noch einmal.',
+  'link.used': 'Dieser Link wurde schon benutzt oder ist abgelaufen.',
+  'link.unreachable': 'Der Server ist nicht erreichbar. Versuchen Sie es später noch einmal.',
+
+  'reset.title': 'Neues Passwort wählen',
+  'reset.password': 'Neues Passwort',
+  'reset.hint': 'Mindestens {count, plural, other {# Zeichen}}.',
+  'reset.button': 'Speichern',
+  'reset.done': 'Ihr Passwort wurde geändert. Sie können sich jetzt damit anmelden.',
+  'reset.used': 'Dieser Link wurde schon benutzt oder ist abgelaufen. Fordern Sie einen neuen an.',
+
+  'verify.title': 'E-Mail-Adresse bestätigen',
+  'verify.hint':
+    'Geben Sie das Passwort ein, mit dem Sie sich registriert haben, oder das Ihres Kontos, um zu bestätigen, dass dies Ihre Adresse ist.',
+  'verify.button': 'Adresse bestätigen',
+  'verify.done': 'Ihre E-Mail-Adresse ist bestätigt. Sie können sich jetzt anmelden.',
+
+  'undo.title': 'Änderung der E-Mail-Adresse rückgängig machen',
+  'undo.hint':
+    'Damit gilt wieder Ihre vorherige Adresse; alle werden von Ihrem Konto abgemeldet, und sein Passwort wird entfernt. Sie erhalten eine E-Mail, um ein neues zu wählen.',
+  'undo.button': 'Rückgängig machen',
+  'undo.done':
+    'Ihre vorherige Adresse gilt wieder, und alle wurden abgemeldet. Sie erhalten eine E-Mail, um ein neues Passwort zu wählen.',
+
+  'error.badRequest.title': 'Das hat nicht geklappt',
+  'error.badRequest': 'Die Anfrage war nicht verständlich. Gehen Sie zurück und versuchen Sie es noch einmal.',
+  'error.expired.title': 'Diese Seite ist abgelaufen',
+  'error.forbidden.title': 'Das ist hier nicht erlaubt',
+  'error.forbidden': 'Dazu haben Sie kein Recht.',
+  'error.internal.title': 'Etwas ist schiefgegangen',
+  'error.internal':
+    'Ein interner Fehler ist aufgetreten. Das liegt nicht an Ihnen. Versuchen Sie es später noch einmal.',
+  'error.internal.request': 'Anfrage {id}',
+  'error.notFound.title': 'Diese Seite gibt es nicht',
+  'error.notFound': 'Prüfen Sie die Adresse, oder gehen Sie zurück zu der Website, von der Sie gekommen sind.',
+  'error.rateLimited.title': 'Bitte warten Sie einen Moment',
+  'error.rateLimited': 'Zu viele Versuche. Versuchen Sie es in {wait} noch einmal.',
+  'error.locked':
+    'Zu viele fehlgeschlagene Anmeldungen. Melden Sie sich dort an, wo Sie es schon einmal getan haben, oder setzen Sie Ihr Passwort zurück.',
+  'error.unavailable.title': 'Wir sind gleich wieder da',
+  'error.unavailable': 'Der Dienst ist vorübergehend nicht erreichbar. Versuchen Sie es später noch einmal.',
+};

@@ -1,0 +1,40 @@
+import Negotiator from 'negotiator';
+import type { Catalogue } from './catalogue.js';
+import { de } from './de.js';
+import { en } from './en.js';
+
+export interface Language {
+  /** What it calls itself. */
+  name: string;
+  direction: 'ltr' | 'rtl';
+  catalogue: Catalogue;
+}
+
+/** The languages of pages and mails, by their tags (BCP 47). A new one is a catalogue, and a line here. */
+export const LANGUAGES = {
+  en: { name: 'English', direction: 'ltr', catalogue: en },
+  de: { name: 'Deutsch', direction: 'ltr', catalogue: de },
+} satisfies Record<string, Language>;
+
+export type LanguageTag = keyof typeof LANGUAGES;
+
+export const LANGUAGE_TAGS = Object.keys(LANGUAGES) as LanguageTag[];
+
+export const DEFAULT_LANGUAGE: LanguageTag = 'en';
+
+export const isLanguageTag = (value: unknown): value is LanguageTag =>
+  typeof value === 'string' && Object.hasOwn(LANGUAGES, value);
+
+/** @returns the language that a header `Accept-Language` likes best, of those that there are (RFC 9110 section 12.5.4) */
+export function acceptedLanguage(header: string | undefined): LanguageTag {
+  // Without the header, everything is as welcome.
+  if (header === undefined) return DEFAULT_LANGUAGE;
+  const tag = new Negotiator({ headers: { 'accept-language': header } }).language([...LANGUAGE_TAGS]);
+  return isLanguageTag(tag) ? tag : DEFAULT_LANGUAGE;
+}
+
+/** @returns the language for a locale such as `de-CH`; the default one where there is none or no catalogue for it */
+export function languageOf(locale: string | null): LanguageTag {
+  const [tag = ''] = (locale ?? '').toLowerCase().split('-');
+  return isLanguageTag(tag) ? tag : DEFAULT_LANGUAGE;
+}
