@@ -93,6 +93,10 @@ function configProblems(values, ports) {
   ];
 }
 
+/** @returns problems of the settings of a container that has no placeholders */
+export const settingsProblems = (values) =>
+  tryConfig({ ...IMAGE, ...values }).refused.map((line) => `the server would refuse: ${line}`);
+
 function tryConfig(values) {
   try {
     return { config: loadConfig(values), refused: [] };

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parse, parseAllDocuments } from 'yaml';
 import { chartProblems, driftProblems, renderChart } from './chart.js';
+import { composeProblems } from './compose.js';
 import { leftPlaceholders } from './environment.js';
 import { linkProblems } from './links.js';
 import { schemaProblems } from './schemas.js';
@@ -30,6 +31,7 @@ const example = { kind: 'Chart', metadata: { name: 'latchkey' } };
 const charted = renderChart(programs, chart, `${chart}/ci/example-values.yaml`);
 failed += report('chart, as such', example, chartProblems(programs, chart, version));
 failed += report('chart and overlays/example', example, driftProblems(kustomize('overlays/example'), charted));
+failed += report('compose.yaml', { kind: 'Compose', metadata: { name: 'latchkey' } }, composeProblems());
 console.log(failed === 0 ? 'The manifests are valid.' : `${failed} object(s) with problems.`);
 process.exitCode = failed === 0 ? 0 : 1;
 
