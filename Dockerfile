@@ -5,7 +5,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/supervised-postgres/package.json packages/supervised-postgres/
 RUN npm ci --omit=optional
-COPY nest-cli.json tsconfig.json tsconfig.build.json ./
+COPY scripts/build.js scripts/
+COPY tsconfig.json tsconfig.build.json ./
 COPY packages packages
 COPY src src
 COPY migrations migrations

@@ -1,6 +1,6 @@
 // Builds unless the last build is newer than all of its inputs.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -15,10 +15,11 @@ const settings = ['', `${supervisor}/`].flatMap((folder) => [`${folder}tsconfig.
 const inputs = [...folders, ...sources, ...settings, `${supervisor}/package.json`, 'package-lock.json'];
 const newest = Math.max(...inputs.map((file) => statSync(`${root}/${file}`).mtimeMs));
 if (!built.every((file) => existsSync(file)) || statSync(built[1]).mtimeMs < newest) {
-  const { status } = spawnSync('npm', ['run', 'build'], { cwd: root, stdio: 'inherit' });
-  if (status !== 0) {
-    // The compiler writes output in spite of errors, which must not count as a build the next time.
-    rmSync(built[1], { force: true });
+  if (!existsSync(`${root}/node_modules/typescript`)) {
+    console.error('The packages are not installed. Run npm ci first.');
     process.exit(1);
   }
+  console.error('Building Latchkey, which takes about half a minute. It is done again only after a change.');
+  const { status } = spawnSync(process.execPath, [`${root}/scripts/build.js`], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
 }

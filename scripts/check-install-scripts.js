@@ -4,10 +4,11 @@ import { pathToFileURL } from 'node:url';
 
 /**
  * @param lock the parsed package-lock.json
- * @param reasons why each of the packages that run a script may, by name
+ * @param reasons why each of the packages that run a script may, or may not, by name
+ * @param allowed what npm is told of each: `allowScripts` of package.json
  * @returns what is wrong, a line each
  */
-export function installScriptProblems(lock, reasons) {
+export function installScriptProblems(lock, reasons, allowed) {
   const found = Object.entries(lock.packages)
     .filter(([, { hasInstallScript }]) => hasInstallScript)
     .map(([path, { name }]) => name ?? path.split('node_modules/').at(-1));
@@ -22,13 +23,20 @@ export function installScriptProblems(lock, reasons) {
     ...Object.keys(reasons)
       .filter((name) => !reasons[name]?.trim())
       .map((name) => `${name} is in scripts/install-scripts.json without a reason`),
+    ...Object.keys({ ...reasons, ...allowed })
+      .filter((name) => !Object.hasOwn(reasons, name) || !Object.hasOwn(allowed, name))
+      .map((name) => `${name} is in only one of scripts/install-scripts.json and allowScripts of package.json`),
   ];
 }
 
 const read = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const problems = installScriptProblems(read('../package-lock.json'), read('./install-scripts.json'));
+  const problems = installScriptProblems(
+    read('../package-lock.json'),
+    read('./install-scripts.json'),
+    read('../package.json').allowScripts,
+  );
   for (const problem of problems) console.error(problem);
   if (problems.length === 0) console.log('Every install script is on the list.');
   process.exitCode = Math.min(problems.length, 1);

@@ -1,3 +1,4 @@
-import { serve } from './serve.js';
+import { loadProgram } from './runtime.js';
 
+const { serve } = await loadProgram(() => import('./serve.js'));
 await serve();

@@ -1,10 +1,15 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Config } from './config/config.js';
+import { littleRoom, openDataDir } from './config/data-dir.js';
 import type { DatabaseConnection } from './config/database-url.js';
+import { VERSION } from './config/version.js';
+import { placeOf } from './database/connection-problems.js';
 import { withoutPooler, type DatabaseAccess } from './database/connection.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
-import { migrate, waitForDatabase } from './database/migrate.js';
+import { migrate, migrationNames, waitForDatabase } from './database/migrate.js';
 import { inspectAccess } from './database/pooler.js';
-import { portIsTaken, refuseTakenPort } from './http/port.js';
+import { refuseTakenPort, whyNotListening } from './http/port.js';
 import type { Logger } from './logging/logger.js';
 
 /** How long a start waits for the database, in milliseconds. */
@@ -23,33 +28,48 @@ export interface Database {
   stop(): Promise<void>;
 }
 
-/** What is done first: it costs little, and finds out why a start would fail. */
+/**
+ * What is done first: it costs little, and finds out why a start would fail.
+ *
+ * @throws an Error that says what to do
+ */
 export async function lookAround(config: Config, logger: Logger): Promise<void> {
+  logger.info(`Latchkey ${VERSION} is starting, on Node ${process.version.slice(1)}`);
+  await refuseTakenPort(config.host, config.port);
   if (config.database !== undefined && config.smtpUrl === undefined) {
     logger.warn(`SMTP_URL is not set: mails are written to ${config.dataDir}/mail, and never removed`);
   }
-  await refuseTakenPort(config.host, config.port);
 }
 
-/** @throws an Error that says so when another program has the port */
+/** @throws an Error that says why it cannot, and what to do */
 export async function listeningOn({ host, port }: Config, listen: () => Promise<unknown> | undefined): Promise<void> {
   try {
     await listen();
   } catch (error) {
-    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
-    throw portIsTaken(host, port, error);
+    throw whyNotListening(error, host, port);
   }
 }
 
-export function announceReady({ publicUrl }: Config, logger: Logger): void {
+export function announceReady({ publicUrl, database, dataDir }: Config, logger: Logger): void {
   logger.info(`ready at ${publicUrl} (Swagger UI: ${publicUrl}/docs)`);
+  const kept = bootstrapFile(dataDir);
+  if (database === undefined && existsSync(kept)) logger.info(`the first credentials are in ${kept}`);
 }
+
+/** Where the first credentials are kept. */
+export const bootstrapFile = (dataDir: string): string => join(dataDir, 'bootstrap.txt');
 
 /** Starts the embedded database, unless DATABASE_URL is set. Also for the seed command. */
 export async function openDatabase(config: Config, logger: Logger): Promise<Database> {
   if (config.database !== undefined) {
+    logger.info(`connecting to PostgreSQL at ${placeOf(config.database)}`);
     return { connection: config.database, stop: () => Promise.resolve() };
   }
+  await openDataDir(config.dataDir);
+  const isNew = !existsSync(join(config.dataDir, 'postgres'));
+  const tight = isNew ? littleRoom(config.dataDir) : undefined;
+  if (tight) logger.warn(tight);
+  logger.info(`${isNew ? 'making a database' : 'starting the database'} in ${config.dataDir}`);
   return startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: {
@@ -80,9 +100,12 @@ export async function prepareSchema(
   const onWait = ({ message }: Error) => {
     logger.warn(`waiting for the database: ${message}`);
   };
-  const wait = { limit: DATABASE_LIMIT, onWait, ...(signal && { signal }) };
+  const variable = config.database && ('DATABASE_URL' as const);
+  const wait = { limit: DATABASE_LIMIT, variable, onWait, ...(signal && { signal }) };
   await waitForDatabase(connection, { migrated: false, ...wait });
-  if (config.directDatabase) await waitForDatabase(config.directDatabase, { migrated: false, ...wait });
+  if (config.directDatabase) {
+    await waitForDatabase(config.directDatabase, { ...wait, migrated: false, variable: 'DATABASE_DIRECT_URL' });
+  }
   const access = config.database
     ? await inspectAccess(config.database, config.directDatabase)
     : withoutPooler(connection);
@@ -90,7 +113,10 @@ export async function prepareSchema(
     const onWaitFor = (forWhat: string) => {
       logger.warn(`waiting for ${forWhat}`);
     };
-    await migrate(access.direct, { onWait: onWaitFor, ...(signal && { signal }) });
+    const onPending = (count: number) => {
+      logger.info(`migrating the database: ${count} of ${migrationNames.length} migrations to apply`);
+    };
+    await migrate(access.direct, { onWait: onWaitFor, onPending, ...(signal && { signal }) });
   } else {
     await waitForDatabase(access.pool, { migrated: true, ...wait });
   }

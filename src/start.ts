@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { announce, updateAnnouncement } from './bootstrap/announcement.js';
@@ -8,7 +7,15 @@ import { writePrivateFile } from './bootstrap/private-file.js';
 import type { Config } from './config/config.js';
 import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
-import { announceReady, listeningOn, lookAround, openDatabase, prepareSchema, type RunningServer } from './prepare.js';
+import {
+  announceReady,
+  bootstrapFile,
+  listeningOn,
+  lookAround,
+  openDatabase,
+  prepareSchema,
+  type RunningServer,
+} from './prepare.js';
 import { createServer, stopServer } from './server.js';
 
 export { openDatabase, prepareSchema, type Database } from './prepare.js';
@@ -69,12 +76,25 @@ export async function bootstrap(
     }
     return;
   }
-  const path = join(config.dataDir, 'bootstrap.txt');
+  const path = bootstrapFile(config.dataDir);
+  const kept = () => (existsSync(path) ? readFileSync(path, 'utf8') : '');
   const made = await service.generated((credentials) => {
     // Written before the commit, so that a crash cannot lose credentials that are in the database.
-    const earlier = credentials.adminEmail === undefined && existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const earlier = credentials.adminEmail === undefined ? kept() : '';
     writePrivateFile(path, updateAnnouncement(earlier, announce(config, credentials)));
   });
+  if (!made) updateAddresses(path, kept(), config, logger);
   const what = made?.adminEmail === undefined ? 'A new App-Token, as no valid one was left' : 'Your first credentials';
   if (made) print(`\n${what}, also in ${path}:\n\n${announce(config, made)}\n`);
+}
+
+/** So that the file has the addresses of today: PORT or PUBLIC_URL may have changed since. A full disk does not end the start. */
+function updateAddresses(path: string, kept: string, config: Config, logger: Logger): void {
+  const today = updateAnnouncement(kept, announce(config, {}));
+  if (kept === '' || today === kept) return;
+  try {
+    writePrivateFile(path, today);
+  } catch (error) {
+    logger.warn(`${path} has the addresses of an earlier start, and cannot be written: ${(error as Error).message}`);
+  }
 }

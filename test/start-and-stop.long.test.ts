@@ -109,6 +109,32 @@ describe('on the embedded database', () => {
     await expectDataAndKeysOfFirstStart(server);
   });
 
+  it('a start says at once what it does, then where it listens and where the credentials are', async () => {
+    const told = (await theServer()).log.map(({ msg }) => msg);
+    expect(told[0]).toMatch(/^Latchkey \d+\.\d+\.\d+ is starting, on Node \d+\.\d+\.\d+$/);
+    expect(told[1]).toBe(`making a database in ${dataDir}`);
+    expect(told[2]).toMatch(/^migrating the database: (\d+) of \1 migrations to apply$/);
+    expect(told.slice(-2)).toEqual([
+      expect.stringMatching(/^ready at http:\/\/127\.0\.0\.1:\d+ /),
+      `the first credentials are in ${join(dataDir, 'bootstrap.txt')}`,
+    ]);
+  });
+
+  it('a later start says so too, and keeps the addresses of today beside the credentials', async () => {
+    await (await theServer()).stop();
+    running = undefined;
+    running = await startEmbedded(dataDir, { PUBLIC_URL: 'http://accounts.example.org' });
+    await running.ready();
+    const told = running.log.map(({ msg }) => msg);
+    expect(told).toContain(`starting the database in ${dataDir}`);
+    expect(told.at(-1)).toBe(`the first credentials are in ${join(dataDir, 'bootstrap.txt')}`);
+    const kept = readFileSync(join(dataDir, 'bootstrap.txt'), 'utf8');
+    expect(kept).toMatch(/^Swagger UI +http:\/\/accounts\.example\.org\/docs$/m);
+    expect(credentialsIn(kept)).toEqual(credentialsIn(first.stdout));
+    await running.stop();
+    running = undefined;
+  });
+
   it('a second server on the same DATA_DIR is refused with a sentence, and the first goes on', async () => {
     const server = await theServer();
     const second = await startEmbedded(dataDir);
@@ -147,7 +173,7 @@ describe('on the embedded database', () => {
   it('SIGTERM stops all of it, and the next start has all of it', async () => {
     await expectCleanStop(await theServer(), 'SIGTERM');
     const next = await theServer();
-    expect(next.stdout).not.toContain('first credentials');
+    expect(next.stdout).not.toContain('Your first credentials');
     for (const secret of Object.values(credentialsIn(first.stdout))) expect(next.output).not.toContain(secret);
     expect(credentialsIn(readFileSync(join(dataDir, 'bootstrap.txt'), 'utf8'))).toEqual(credentialsIn(first.stdout));
     await expectDataAndKeysOfFirstStart(next);
@@ -210,7 +236,7 @@ describe('on the embedded database', () => {
         level: 'fatal',
         msg: `could not start: Port ${port} on 127.0.0.1 is already in use. Stop the other program, or set PORT.`,
       });
-      expect(server.log).toHaveLength(1);
+      expect(server.log).toHaveLength(2);
       expect(existsSync(untouched)).toBe(false);
       expect(processesNaming(untouched)).toEqual([]);
     } finally {
@@ -396,7 +422,9 @@ describe('on an outside database', () => {
   it('does not wait for a database that refuses it', async () => {
     const url = urlOf(database.connection).replace(/:[^:@]+@/, ':not-the-password@');
     const starting = start(testConfig({ database: parseDatabaseUrl(url) }), silent, () => undefined);
-    await expect(starting).rejects.toThrow('password authentication failed');
+    await expect(starting).rejects.toThrow(
+      /^password authentication failed .* Check the user and the password in DATABASE_URL\.$/,
+    );
   });
 });
 

@@ -12,17 +12,26 @@ const LOCK = {
   },
 };
 
+const ALLOWED = { good: true, '@a/nested': false, gone: true };
+
 describe('A package that runs a script when it is installed', () => {
   it('is refused unless it is on the list, however deep it is', () => {
-    expect(installScriptProblems(LOCK, { good: 'builds something' })).toEqual([
+    expect(installScriptProblems(LOCK, { good: 'builds something' }, { good: true })).toEqual([
       '@a/nested runs a script when it is installed, and is not in scripts/install-scripts.json',
     ]);
   });
 
   it('stays on the list no longer than it runs one, and never without a reason', () => {
-    expect(installScriptProblems(LOCK, { good: ' ', '@a/nested': 'x', gone: 'x' })).toEqual([
+    expect(installScriptProblems(LOCK, { good: ' ', '@a/nested': 'x', gone: 'x' }, ALLOWED)).toEqual([
       'gone is in scripts/install-scripts.json, but runs no script any more',
       'good is in scripts/install-scripts.json without a reason',
+    ]);
+  });
+
+  it('is allowed or forbidden for npm too, which would ask otherwise', () => {
+    const reasons = { good: 'builds something', '@a/nested': 'reports to somebody' };
+    expect(installScriptProblems(LOCK, reasons, { good: true })).toEqual([
+      '@a/nested is in only one of scripts/install-scripts.json and allowScripts of package.json',
     ]);
   });
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
-import { runLatchkey } from './program.js';
+import { loadProgram } from '../runtime.js';
 
+const { runLatchkey } = await loadProgram(() => import('./program.js'));
 await runLatchkey(process.argv.slice(2));

@@ -4,6 +4,7 @@ import { migrations } from '../../migrations/index.js';
 import type { DatabaseConnection } from '../config/database-url.js';
 import { isDatabaseUnavailable, isLockTimeout } from '../errors/database-errors.js';
 import { DatabaseClient, notWritable, sessionSettings } from './clients.js';
+import { explainConnectionFailure, explainRefusedMigration, type DatabaseVariable } from './connection-problems.js';
 import { ormOptions } from './connection.js';
 import { settleTls } from './hosts.js';
 import { MIGRATION_LOCK } from './locks.js';
@@ -69,6 +70,8 @@ export interface MigrateOptions {
   list?: (new () => MigrationInterface)[];
   /** Told what is waited for. */
   onWait?: (forWhat: string) => void;
+  /** Told, before anything is changed, how many there are to apply. */
+  onPending?: (count: number) => void;
   /** Breaks off the waiting. */
   signal?: AbortSignal;
 }
@@ -86,7 +89,7 @@ export interface MigrateOptions {
  */
 export async function migrate(
   connection: DatabaseConnection,
-  { list = migrations, onWait = () => undefined, signal }: MigrateOptions = {},
+  { list = migrations, onWait = () => undefined, onPending = () => undefined, signal }: MigrateOptions = {},
 ): Promise<void> {
   const turn = new DatabaseClient({
     ...connection,
@@ -99,7 +102,11 @@ export async function migrate(
     await takeTurn(turn, onWait, signal);
     const dataSource = await migrationDataSource(connection, list).initialize();
     try {
+      const pending = list.length - (await countApplied(turn, list));
+      if (pending > 0) onPending(pending);
       await runMigrations(dataSource, onWait, signal);
+    } catch (error) {
+      throw explainRefusedMigration(error, connection);
     } finally {
       await dataSource.destroy();
     }
@@ -107,6 +114,15 @@ export async function migrate(
     // Ending the session gives the lock back.
     await turn.end();
   }
+}
+
+async function countApplied(client: DatabaseClient, list: (new () => MigrationInterface)[]): Promise<number> {
+  const { rows: found } = await client.query<{ there: boolean }>(
+    `SELECT to_regclass('migrations') IS NOT NULL AS there`,
+  );
+  if (!found[0]?.there) return 0;
+  const { rows } = await client.query<{ count: string }>(APPLIED, [list.map(({ name }) => name)]);
+  return Number(rows[0]?.count);
 }
 
 /** Asks again and again: a statement that waits would keep an index from being built beside the traffic. */
@@ -156,28 +172,39 @@ async function hasMigrated(dataSource: DataSource): Promise<boolean> {
  * Waits until PostgreSQL answers and, with `migrated`, until every migration is applied.
  *
  * @param limit in milliseconds
+ * @param variable where the connection was taken from, for what is said
+ * @param onWait told at once, and again every ten seconds
  * @throws the last failure after the limit, or as soon as the server refuses the connection for good; the signal's
  *   reason when it aborts
  */
 export async function waitForDatabase(
   connection: DatabaseConnection,
-  {
-    migrated,
-    limit,
-    onWait,
-    signal,
-  }: { migrated: boolean; limit: number; onWait: (why: Error) => void; signal?: AbortSignal },
+  { migrated, limit, variable, onWait, signal }: WaitOptions,
 ): Promise<void> {
-  const deadline = Date.now() + limit;
-  for (let announced = false; ;) {
-    const failure = await probe(connection, migrated);
-    if (!failure) return;
-    if (Date.now() > deadline || !isWorthWaiting(failure)) throw failure;
-    if (!announced) onWait(failure);
-    announced = true;
+  const deadline = performance.now() + limit;
+  for (let told = -Infinity; ;) {
+    const found = await probe(connection, migrated);
+    if (!found) return;
+    const failure = explainConnectionFailure(found, connection, variable);
+    if (performance.now() > deadline || !isWorthWaiting(found)) throw failure;
+    if (performance.now() - told >= REMIND_OF_WAIT) {
+      onWait(failure);
+      told = performance.now();
+    }
     await pause(500, signal);
   }
 }
+
+interface WaitOptions {
+  migrated: boolean;
+  limit: number;
+  variable?: DatabaseVariable | undefined;
+  onWait: (why: Error) => void;
+  signal?: AbortSignal;
+}
+
+/** How often the reason of a wait is told, in milliseconds. */
+const REMIND_OF_WAIT = 10_000;
 
 class NotMigratedError extends Error {
   override message =

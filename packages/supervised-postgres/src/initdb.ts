@@ -84,6 +84,9 @@ async function runInitdb(what: Initialisation, data: string, pwfile: string): Pr
   } catch (error) {
     // Without the error as the cause, which repeats the whole command line.
     const { killed, stderr, code } = error as { killed?: boolean; stderr?: string; code?: unknown };
+    if (stderr?.includes('No space left on device')) {
+      throw new Error(`The disk of ${what.cluster} is full: PostgreSQL needs about 100 MiB to begin with.`);
+    }
     const reason = killed === true ? `took more than ${INITDB_LIMIT_MS / 1000} seconds` : `failed (${String(code)})`;
     throw new Error(`PostgreSQL's initdb ${reason}. Its last output:\n${lastLines(stderr ?? '')}`);
   }
