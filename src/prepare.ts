@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import type { Config } from './config/config.js';
 import { littleRoom, openDataDir } from './config/data-dir.js';
 import type { DatabaseConnection } from './config/database-url.js';
+import { addressOfDocs, doorsOf, urlOf, type DoorAddress } from './config/doors.js';
 import { VERSION } from './config/version.js';
 import { placeOf } from './database/connection-problems.js';
 import { withoutPooler, type DatabaseAccess } from './database/connection.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { migrate, migrationNames, waitForDatabase } from './database/migrate.js';
 import { inspectAccess } from './database/pooler.js';
-import { refuseTakenPort, whyNotListening } from './http/port.js';
+import { refuseTakenPort } from './http/port.js';
 import type { Logger } from './logging/logger.js';
 
 /** How long a start waits for the database, in milliseconds. */
@@ -35,25 +36,21 @@ export interface Database {
  */
 export async function lookAround(config: Config, logger: Logger): Promise<void> {
   logger.info(`Latchkey ${VERSION} is starting, on Node ${process.version.slice(1)}`);
-  await refuseTakenPort(config.host, config.port);
+  // The public one first: the others are on its host, unless they have one of their own.
+  for (const address of doorsOf(config).reverse()) await refuseTakenPort(address);
   if (config.database !== undefined && config.smtpUrl === undefined) {
     logger.warn(`SMTP_URL is not set: mails are written to ${config.dataDir}/mail, and never removed`);
   }
 }
 
-/** @throws an Error that says why it cannot, and what to do */
-export async function listeningOn({ host, port }: Config, listen: () => Promise<unknown> | undefined): Promise<void> {
-  try {
-    await listen();
-  } catch (error) {
-    throw whyNotListening(error, host, port);
-  }
-}
-
-export function announceReady({ publicUrl, database, dataDir }: Config, logger: Logger): void {
-  logger.info(`ready at ${publicUrl} (Swagger UI: ${publicUrl}/docs)`);
-  const kept = bootstrapFile(dataDir);
-  if (database === undefined && existsSync(kept)) logger.info(`the first credentials are in ${kept}`);
+/** @param opened the doors, with the ports that they have got */
+export function announceReady(config: Config, opened: readonly DoorAddress[], logger: Logger): void {
+  const others = opened.filter(({ door }) => door !== 'public');
+  for (const address of others) logger.info(`the ${address.door} port is at ${urlOf(address)}`);
+  const docs = addressOfDocs({ ...config, otherDoors: others });
+  logger.info(`ready at ${config.publicUrl}${docs === undefined ? '' : ` (Swagger UI: ${docs})`}`);
+  const kept = bootstrapFile(config.dataDir);
+  if (config.database === undefined && existsSync(kept)) logger.info(`the first credentials are in ${kept}`);
 }
 
 /** Where the first credentials are kept. */

@@ -1,12 +1,15 @@
+import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config/config.js';
+import { doorsOf, type DoorAddress } from './config/doors.js';
 import { DRAIN_LIMIT, graceAfter } from './http/drain.js';
 import { stopAccepting } from './http/connections.js';
+import { listenOn, opening, withPort } from './http/port.js';
 import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
 import { NumbersOfWorkers } from './metrics/numbers-of-workers.js';
 import { LineKeeper } from './passwords/shared-line.js';
-import { announceReady, listeningOn, lookAround, openDatabase, prepareSchema, type RunningServer } from './prepare.js';
+import { announceReady, lookAround, openDatabase, prepareSchema, type RunningServer } from './prepare.js';
 import { Front } from './workers/front.js';
 import type { Start } from './workers/subjects.js';
 import type { WorkerProcess } from './workers/worker-process.js';
@@ -38,8 +41,7 @@ export async function startWorkers(config: Config, logger: Logger, signal: Abort
     const secretKeys = config.secretKeys ?? [keptSecretKey(config.dataDir)];
     const connection = config.database ? undefined : database.connection;
     crew = new Crew(config, logger, { secretKeys, connection });
-    await crew.start(signal);
-    announceReady(config, logger);
+    announceReady(config, await crew.start(signal), logger);
     return { stop, failed: crew.failed };
   } catch (error) {
     await stop().catch((failure: unknown) => {
@@ -53,6 +55,7 @@ export async function startWorkers(config: Config, logger: Logger, signal: Abort
 class Crew {
   private readonly workers: Workers;
   private readonly front: Front;
+  private readonly servers: Server[] = [];
   private readonly line: LineKeeper;
   private readonly numbers = new NumbersOfWorkers();
 
@@ -79,7 +82,8 @@ class Crew {
     return this.workers.failed;
   }
 
-  async start(signal: AbortSignal): Promise<void> {
+  /** @returns the doors, with the ports that they have got */
+  async start(signal: AbortSignal): Promise<DoorAddress[]> {
     const aborted = new Promise<never>((_, reject) => {
       const abort = () => {
         reject(signal.reason as Error);
@@ -88,15 +92,23 @@ class Crew {
       else signal.addEventListener('abort', abort, { once: true });
     });
     await Promise.race([this.workers.start(), aborted]);
-    await listeningOn(this.config, () => this.front.listen(this.config.host, this.config.port));
+    const opened: DoorAddress[] = [];
+    for (const address of doorsOf(this.config)) opened.push(await this.open(address));
+    return opened;
+  }
+
+  private async open(address: DoorAddress): Promise<DoorAddress> {
+    const servers = await opening(address, () => listenOn(address, () => this.front.createServer(address.door)));
+    this.servers.push(...servers);
+    return withPort(address, servers[0]);
   }
 
   /** As `stopServer` does one process. */
   async stop(delay: number): Promise<void> {
     this.workers.leave();
-    await sleep(this.front.servers.length > 0 ? delay * 1_000 : 0);
+    await sleep(this.servers.length > 0 ? delay * 1_000 : 0);
     const begun = performance.now();
-    await Promise.all(this.front.servers.map((server) => stopAccepting(server)));
+    await Promise.all(this.servers.map((server) => stopAccepting(server)));
     await this.front.drain();
     await this.workers.stop(graceAfter(delay), DRAIN_LIMIT - (performance.now() - begun));
   }

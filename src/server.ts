@@ -54,7 +54,7 @@ export async function createServer(
   const refusals = app.get(Refusals);
   app.useGlobalFilters(new ErrorFilter((request, thrown) => refusals.note(request, thrown)));
   if (config.corsOrigins.length > 0) app.enableCors(corsOptions(config.corsOrigins));
-  serveDocs(app, config.publicUrl);
+  if (config.docs) serveDocs(app, config.publicUrl, connections);
   try {
     await app.init();
     const unguarded = routes.unguarded();
@@ -94,8 +94,9 @@ export async function endServer(app: NestFastifyApplication, grace: number, limi
 }
 
 /** The connections of a server. */
-export const connectionsOf = (app: NestFastifyApplication): Connections =>
-  app.getHttpAdapter().getInstance().connections;
+export const connectionsOf = (app: NestFastifyApplication): Connections => fastifyOf(app).connections;
+
+export const fastifyOf = (app: NestFastifyApplication): FastifyInstance => app.getHttpAdapter().getInstance();
 
 function corsOptions(origin: string[]) {
   return {

@@ -5,18 +5,19 @@ import { announce, updateAnnouncement } from './bootstrap/announcement.js';
 import { Bootstrap } from './bootstrap/bootstrap.service.js';
 import { writePrivateFile } from './bootstrap/private-file.js';
 import type { Config } from './config/config.js';
+import { doorsOf, type DoorAddress } from './config/doors.js';
+import { openDoor } from './http/doors.js';
 import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
 import {
   announceReady,
   bootstrapFile,
-  listeningOn,
   lookAround,
   openDatabase,
   prepareSchema,
   type RunningServer,
 } from './prepare.js';
-import { createServer, stopServer } from './server.js';
+import { createServer, fastifyOf, stopServer } from './server.js';
 
 export { openDatabase, prepareSchema, type Database } from './prepare.js';
 
@@ -47,8 +48,9 @@ export async function start(
     const secretKeys = config.secretKeys ?? [keptSecretKey(config.dataDir)];
     app = await createServer({ config, database: access, secretKeys }, logger);
     await bootstrap(app, config, logger, print);
-    await listeningOn(config, () => app?.listen({ host: config.host, port: config.port }));
-    announceReady(config, logger);
+    const opened: DoorAddress[] = [];
+    for (const address of doorsOf(config)) opened.push(await openDoor(fastifyOf(app), address));
+    announceReady(config, opened, logger);
     return { stop };
   } catch (error) {
     await stop().catch((failure: unknown) => {

@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { loadConfig, shareOf, type Config } from './config/config.js';
 import { createLogger } from './logging/logger.js';
 import { prepareSchema } from './prepare.js';
-import { connectionsOf, createServer, endServer, leave } from './server.js';
+import { connectionsOf, createServer, endServer, fastifyOf, leave } from './server.js';
 import { bootstrap } from './start.js';
 import { activeTracing, startTracing } from './tracing/tracing.js';
 import { Peer } from './workers/peer.js';
@@ -32,8 +32,8 @@ async function start({ number, secretKeys, connection, isFirst }: Start): Promis
   const database = await prepareSchema(config, way, logger);
   app = await createServer({ config, database, secretKeys, primary, doesWhatIsDue }, logger);
   if (isFirst && doesWhatIsDue) await bootstrap(app, config, logger, (text) => process.stdout.write(text));
-  await app.getHttpAdapter().getInstance().ready();
-  connectionsOf(app).begin();
+  await fastifyOf(app).ready();
+  connectionsOf(app).begin(config.otherDoors.map(({ door }) => door));
   return undefined;
 }
 
@@ -53,9 +53,9 @@ process.on('disconnect', () => void stop(0, ORPHAN_LIMIT, 1));
 
 primary.answer('start', start);
 primary.answer('alive', () => (app ? connectionsOf(app).size : 0));
-primary.answer('connection', (_, socket) => {
+primary.answer('connection', ({ door }, socket) => {
   if (!app) throw new Error('This worker has not started yet.');
-  if (socket) connectionsOf(app).serve(socket);
+  if (socket) connectionsOf(app).serve(socket, door);
   return connectionsOf(app).size;
 });
 primary.answer('leave', () => {

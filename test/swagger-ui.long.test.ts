@@ -24,6 +24,8 @@ describeInBrowser('Swagger UI', () => {
   let server: TestServer;
   let browser: Browser;
   let page: Page;
+  /** Where the page is, and what it may call. */
+  let origin: string;
   const complaints: string[] = [];
   const requests: string[] = [];
 
@@ -32,6 +34,7 @@ describeInBrowser('Swagger UI', () => {
     const port = await freePort();
     // Its own address, so that the description that it serves leads back to it.
     server = await startServer(database.connection, { port, publicUrl: `http://127.0.0.1:${port}` });
+    origin = server.url;
     browser = await launchChromium({});
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     page.setDefaultTimeout(30_000);
@@ -48,7 +51,7 @@ describeInBrowser('Swagger UI', () => {
 
   afterEach(() => {
     expect(complaints).toEqual([]);
-    for (const url of requests) expect(new URL(url).origin).toBe(server.url);
+    for (const url of requests.splice(0)) expect(new URL(url).origin).toBe(origin);
   });
 
   /** Opens an operation, fills in what is not to be as its example has it, and executes it. */
@@ -161,5 +164,21 @@ describeInBrowser('Swagger UI', () => {
     // A form shows no credentials to be sent beside HTTP Basic.
     const granted = await tryOut('post', '/oauth/token');
     expect(granted).toMatchObject({ status: 200, sent: client.basic, body: { token_type: 'Bearer' } });
+  });
+
+  it('at the port of admins, it calls that port, which has every route, whatever PUBLIC_URL is', async () => {
+    const other = await startServer(database.connection, { otherDoors: [{ door: 'admin', host: '127.0.0.1', port: 0 }] });
+    try {
+      origin = other.doors.admin ?? '';
+      const client = await newClient(other);
+      await page.goto(`${origin}/docs`);
+      await authorise('oauth2', client.id, client.secret);
+      const entryPoint = await tryOut('get', '/api');
+      expect(entryPoint.sent.authorization).toMatch(/^Bearer [0-9a-f]{32}$/);
+      expect(entryPoint.status).toBe(200);
+      expect((await tryOut('get', '/readyz')).status).toBe(200);
+    } finally {
+      await other.close();
+    }
   });
 });

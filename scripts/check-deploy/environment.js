@@ -1,6 +1,7 @@
 // The environment of a container, checked by the server's own configuration.
 import { readFileSync } from 'node:fs';
 import { ConfigError, loadConfig } from '../../dist/src/config/config.js';
+import { doorsOf } from '../../dist/src/config/doors.js';
 import { variables } from '../../dist/src/config/variables.js';
 
 /** Replaces placeholders while the rest is checked. */
@@ -89,7 +90,9 @@ function configProblems(values, ports) {
   const taken = placeholders.filter((name) => !named.includes(name));
   return [
     ...taken.map((name) => `the server would accept the placeholder of ${name}`),
-    ...(ports.length === 0 || hasPort(ports, config.port) ? [] : [`the server's port ${config.port} is not declared`]),
+    ...doorsOf(config)
+      .filter(({ port }) => ports.length > 0 && !hasPort(ports, port))
+      .map(({ port }) => `the server's port ${port} is not declared`),
   ];
 }
 

@@ -1,16 +1,8 @@
 // What Ingress and HTTPRoute let through: every route of OpenAPI and every page, but for what is for operators.
 import { readFileSync } from 'node:fs';
+import { OPERATORS_PATHS } from '../../dist/src/config/doors.js';
 
-const INSIDE = [
-  '/metrics',
-  '/healthz',
-  '/readyz',
-  '/docs',
-  '/docs-json',
-  '/api/v1/accounts',
-  '/api/v1/audit_events',
-  '/api/v1/oauth_clients',
-];
+const INSIDE = Object.values(OPERATORS_PATHS).flat();
 /** Pages, which OpenAPI does not describe. */
 const PAGES = ['/password/reset', '/email/verify', '/email/undo', '/wayf/{id}'];
 

@@ -1,18 +1,17 @@
 import type { Config } from '../config/config.js';
+import { addressOfDocs } from '../config/doors.js';
 import { inWords } from '../mail/link-mail.js';
 import type { FirstCredentials } from './bootstrap.service.js';
 
 const LABEL = 22;
 
 /** The first credentials as text, for the terminal and for bootstrap.txt. */
-export function announce(
-  { publicUrl, initialPasswordTtl: lifetime }: Pick<Config, 'publicUrl' | 'initialPasswordTtl'>,
-  credentials: FirstCredentials,
-): string {
+export function announce(config: Config, credentials: FirstCredentials): string {
+  const { publicUrl, initialPasswordTtl: lifetime } = config;
   const { adminEmail, adminPassword, appToken, clientId, clientSecret } = credentials;
   const lines: [label: string, value: string | undefined][] = [
     ['API', publicUrl],
-    ['Swagger UI', `${publicUrl}/docs`],
+    ['Swagger UI', addressOfDocs(config)],
     ['Admin email', adminEmail],
     ['Admin password', adminPassword],
     ['Password is good for', adminPassword && lifetime > 0 ? `${inWords(lifetime)}, to choose another one` : undefined],

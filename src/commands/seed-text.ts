@@ -1,3 +1,5 @@
+import type { Config } from '../config/config.js';
+import { addressOfDocs } from '../config/doors.js';
 import * as data from './seed-data.js';
 import type { Seeded } from './seeder.js';
 
@@ -5,10 +7,11 @@ import type { Seeded } from './seeder.js';
 const LABEL = 22;
 
 /** The seeded credentials and networks, one per line. */
-export function describeSeed(publicUrl: string, made: Seeded): string {
+export function describeSeed(config: Config, made: Seeded): string {
+  const docs = addressOfDocs(config);
   const lines: [label: string, value: string][] = [
-    ['API', publicUrl],
-    ['Swagger UI', `${publicUrl}/docs`],
+    ['API', config.publicUrl],
+    ...(docs === undefined ? [] : [['Swagger UI', docs] as [string, string]]),
     ...data.PEOPLE.map(({ email }): [string, string] => ['Person', email]),
     ['Password of everyone', made.password],
     ['App-Token', made.appToken],

@@ -57,7 +57,7 @@ function refuseWhereUnsafe({ database, publicUrl }: Config): void {
 async function seed(context: INestApplicationContext, config: Config): Promise<void> {
   const path = config.database === undefined ? join(config.dataDir, 'seed.txt') : undefined;
   const made = await context.get(Seeder).run((seeded) => {
-    if (path !== undefined) writePrivateFile(path, describeSeed(config.publicUrl, seeded));
+    if (path !== undefined) writePrivateFile(path, describeSeed(config, seeded));
   });
   if (!made) {
     const where = path === undefined ? '' : ` Its credentials are in ${path}.`;
@@ -65,7 +65,7 @@ async function seed(context: INestApplicationContext, config: Config): Promise<v
     return;
   }
   const where = path === undefined ? 'These credentials are only shown once' : `These credentials are also in ${path}`;
-  print(`\nCreated ${countSeed()}.\n${where}:\n\n${describeSeed(config.publicUrl, made)}\n`);
+  print(`\nCreated ${countSeed()}.\n${where}:\n\n${describeSeed(config, made)}\n`);
 }
 
 function print(text: string): void {

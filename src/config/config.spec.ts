@@ -29,6 +29,8 @@ describe('Without any variable', () => {
     expect(loadConfig({})).toEqual({
       host: '127.0.0.1',
       port: 3000,
+      otherDoors: [],
+      docs: true,
       publicUrl: 'http://127.0.0.1:3000',
       database: undefined,
       directDatabase: undefined,
@@ -113,6 +115,17 @@ describe('A good variable', () => {
       { PORT: '0', PUBLIC_URL: 'https://id.example.org/' },
       { port: 0, publicUrl: 'https://id.example.org' },
     ],
+    [
+      { METRICS_PORT: '9464', ADMIN_PORT: '3001', ADMIN_HOST: '::1', HOST: '127.0.0.2' },
+      {
+        otherDoors: [
+          { door: 'metrics', host: '127.0.0.2', port: 9464 },
+          { door: 'admin', host: '::1', port: 3001 },
+        ],
+      },
+    ],
+    [{ METRICS_PORT: '0', ADMIN_PORT: '0' }, { otherDoors: [{ port: 0 }, { port: 0 }] }],
+    [{ DOCS: 'off' }, { docs: false }],
     [{ PUBLIC_URL: 'https://example.org/id//' }, { publicUrl: 'https://example.org/id' }],
     [{ HOST: '::1' }, { host: '::1', publicUrl: 'http://[::1]:3000' }],
     [
@@ -182,6 +195,9 @@ describe('A bad variable', () => {
   const WHOLE = ['-1', '1.5', '1e3', 'x', ' 1', '0x10', '99999999999999999'];
   const BAD: Record<string, string[]> = {
     PORT: [...WHOLE, '65536'],
+    METRICS_PORT: [...WHOLE, '65536'],
+    ADMIN_PORT: [...WHOLE, '65536'],
+    DOCS: ['no', 'true', 'ON'],
     PUBLIC_URL: ['example.org', 'ftp://example.org', '/', 'http://example.org/?a=b', 'http://example.org/#a'],
     DATABASE_URL: ['mysql://h/d', 'h/d', 'postgres', 'postgres://u:p/w@h/d'],
     DATABASE_DIRECT_URL: ['mysql://h/d'],
@@ -294,6 +310,11 @@ describe('Variables that belong together', () => {
     [{ HOST: '0.0.0.0' }, 'PUBLIC_URL'],
     [{ HOST: '::' }, 'PUBLIC_URL'],
     [{ PORT: '0' }, 'PUBLIC_URL'],
+    [{ METRICS_PORT: '3000' }, 'METRICS_PORT'],
+    [{ PORT: '9464', METRICS_PORT: '9464' }, 'METRICS_PORT'],
+    [{ METRICS_PORT: '9464', ADMIN_PORT: '9464', ADMIN_HOST: '127.0.0.2' }, 'ADMIN_PORT'],
+    [{ METRICS_HOST: '127.0.0.1' }, 'METRICS_PORT'],
+    [{ ADMIN_HOST: '127.0.0.1', METRICS_PORT: '9464' }, 'ADMIN_PORT'],
     [{ DATABASE_URL: 'postgres://h/d' }, 'SECRET_KEY'],
     [{ DATABASE_DIRECT_URL: 'postgres://h/d' }, 'DATABASE_URL'],
     [{ SMTP_URL: 'smtp://h' }, 'MAIL_FROM'],
@@ -348,6 +369,7 @@ describe('A variable that is no setting', () => {
     ['SIGN_UP', 'SIGNUP'],
     ['PROT', 'PORT'],
     ['HSOT', 'HOST'],
+    ['METRIC_PORT', 'METRICS_PORT'],
     ['bcrypt_cost', 'BCRYPT_COST'],
     ['DATABASE_URI', 'DATABASE_URL'],
     ['DATABSE_URL', 'DATABASE_URL'],
@@ -382,7 +404,7 @@ describe('A variable that is no setting', () => {
         ]) {
           // Common elsewhere.
           if (SETTINGS.includes(slip) || slip === 'LOGLEVEL') continue;
-          expect([slip, problemsOfUnknown([slip], SETTINGS)]).toEqual([
+          expect([slip, problemsOfUnknown({ [slip]: 'x' }, SETTINGS)]).toEqual([
             slip,
             [expect.stringContaining('Did you mean')],
           ]);
@@ -406,12 +428,17 @@ describe('A variable that is no setting', () => {
       DATABASE_URL_PORT DYNO RAILWAY_ENVIRONMENT FLY_REGION RENDER K_SERVICE CI GITHUB_TOKEN CHROMIUM_PATH TEST_CLUSTER`;
     const names = others.trim().split(/\s+/);
     expect(names.length).toBeGreaterThan(100);
-    expect(problemsOfUnknown(names, SETTINGS)).toEqual([]);
+    expect(problemsOfUnknown(Object.fromEntries(names.map((name) => [name, 'x'])), SETTINGS)).toEqual([]);
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual(loadConfig({}));
   });
 
   it('of this very process is none of them', () => {
-    expect(problemsOfUnknown(Object.keys(process.env), SETTINGS)).toEqual([]);
+    expect(problemsOfUnknown(process.env as Record<string, string>, SETTINGS)).toEqual([]);
+  });
+
+  it('of a service of Kubernetes is none of them, whatever that is called', () => {
+    expect(problemsOfUnknown({ ADMINS_PORT: 'tcp://10.0.0.1:80' }, SETTINGS)).toEqual([]);
+    expect(problemsOfUnknown({ ADMINS_PORT: '80' }, SETTINGS)).toEqual([expect.stringContaining('ADMIN_PORT')]);
   });
 });
 

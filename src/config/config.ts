@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { DatabaseConnection } from './database-url.js';
+import { urlOf, type DoorAddress } from './doors.js';
 import { addressAt, type MailAddress } from './mail-address.js';
-import { passwordLength } from './password-text.js';
+import { LEAST_CONNECTIONS, problemsBetween, type Present } from './problems-between.js';
 import { problemsOfUnknown } from './unknown-variables.js';
 import {
   secretKey,
@@ -19,6 +20,10 @@ import {
 export interface Config {
   host: string;
   port: number;
+  /** METRICS_PORT and ADMIN_PORT, as far as they are set. */
+  otherDoors: DoorAddress[];
+  /** Whether Swagger UI and the OpenAPI description are served. */
+  docs: boolean;
   /** Where clients reach this server: an absolute URL without a trailing slash. Issuer of tokens, base of links. */
   publicUrl: string;
   /** DATABASE_URL. Absent: the embedded PostgreSQL under `dataDir`. */
@@ -140,10 +145,12 @@ export class ConfigError extends Error {
  * @throws ConfigError that names every invalid variable
  */
 export function loadConfig(env: Record<string, string | undefined>): Config {
-  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const present = Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
   const parsed = variables.safeParse(present);
   const problems = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${plainMessage(issue)}`);
-  problems.push(...problemsBetween(present), ...problemsOfUnknown(Object.keys(present), Object.keys(variables.shape)));
+  problems.push(...problemsBetween(present), ...problemsOfUnknown(present, Object.keys(variables.shape)));
   const secretKeys = readSecretKeys(present, problems);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return assemble(parsed.data, secretKeys);
@@ -153,8 +160,6 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
 function plainMessage(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_union' ? (issue.errors.at(-1)?.at(0)?.message ?? issue.message) : issue.message;
 }
-
-type Present = Partial<Record<keyof Variables, string>>;
 
 function readSecretKeys(present: Present, problems: string[]): string[] | undefined {
   if (present.SECRET_KEY_FILE === undefined) return secretKey.safeParse(present.SECRET_KEY).data;
@@ -173,48 +178,6 @@ function readSecretKeys(present: Present, problems: string[]): string[] | undefi
   return undefined;
 }
 
-function problemsBetween(present: Present): string[] {
-  const problems: string[] = [];
-  if (isWildcard(present.HOST) && present.PUBLIC_URL === undefined) {
-    problems.push('PUBLIC_URL must be set when HOST is a wildcard address');
-  }
-  if (Number(present.PORT) === 0 && present.PUBLIC_URL === undefined) {
-    problems.push('PUBLIC_URL must be set when PORT is 0');
-  }
-  if (present.DATABASE_URL !== undefined && !present.SECRET_KEY && !present.SECRET_KEY_FILE) {
-    problems.push('SECRET_KEY (or SECRET_KEY_FILE) must be set when DATABASE_URL is set');
-  }
-  if (present.DATABASE_DIRECT_URL !== undefined && present.DATABASE_URL === undefined) {
-    problems.push('DATABASE_URL must be set when DATABASE_DIRECT_URL is set');
-  }
-  if (present.SMTP_URL !== undefined && present.MAIL_FROM === undefined) {
-    problems.push('MAIL_FROM must be set when SMTP_URL is set');
-  }
-  if (Number(present.USER_TOKEN_TTL ?? 86_400) > Number(present.USER_TOKEN_MAX_TTL ?? Infinity)) {
-    problems.push('USER_TOKEN_TTL must not be longer than USER_TOKEN_MAX_TTL');
-  }
-  const workers = present.WEB_CONCURRENCY === 'auto' ? availableParallelism() : Number(present.WEB_CONCURRENCY ?? 1);
-  if (Number(present.DATABASE_POOL_SIZE ?? Infinity) < LEAST_CONNECTIONS * workers) {
-    problems.push('DATABASE_POOL_SIZE must be at least 2 for each of the processes of WEB_CONCURRENCY');
-  }
-  const minimum = Number(present.PASSWORD_MIN_LENGTH ?? 7);
-  if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && passwordLength(present.BOOTSTRAP_ADMIN_PASSWORD) < minimum) {
-    problems.push('BOOTSTRAP_ADMIN_PASSWORD must have at least PASSWORD_MIN_LENGTH characters');
-  }
-  for (const [one, other] of [
-    ['BOOTSTRAP_ADMIN_EMAIL', 'BOOTSTRAP_ADMIN_PASSWORD'],
-    ['BOOTSTRAP_CLIENT_ID', 'BOOTSTRAP_CLIENT_SECRET'],
-  ] as const) {
-    if (present.DATABASE_URL !== undefined && (present[one] === undefined) !== (present[other] === undefined)) {
-      problems.push(`${one} and ${other} must be set together`);
-    }
-  }
-  return problems;
-}
-
-/** How many connections a worker has at least. */
-const LEAST_CONNECTIONS = 2;
-
 const workersOf = (setting: Variables['WEB_CONCURRENCY'] = 1) =>
   setting === 'auto' ? availableParallelism() : setting;
 
@@ -223,21 +186,22 @@ export function shareOf(whole: number, workers: number, number: number): number 
   return Math.floor(whole / workers) + (number <= whole % workers ? 1 : 0);
 }
 
-function isWildcard(host: string | undefined): boolean {
-  return host !== undefined && /^[0x:.[\]]+$/i.test(host);
+function otherDoors({ HOST, METRICS_PORT, METRICS_HOST, ADMIN_PORT, ADMIN_HOST }: Variables): DoorAddress[] {
+  const at = (door: DoorAddress['door'], port: number | undefined, host = HOST): DoorAddress[] =>
+    port === undefined ? [] : [{ door, host, port }];
+  return [...at('metrics', METRICS_PORT, METRICS_HOST), ...at('admin', ADMIN_PORT, ADMIN_HOST)];
 }
 
 function assemble(values: Variables, secretKeys: string[] | undefined): Config {
   const port = values.PORT ?? 3000;
   const workers = workersOf(values.WEB_CONCURRENCY);
   const host = values.HOST;
-  const publicUrl = (values.PUBLIC_URL ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`).replace(
-    /\/+$/,
-    '',
-  );
+  const publicUrl = (values.PUBLIC_URL ?? urlOf({ host, port })).replace(/\/+$/, '');
   return {
     host,
     port,
+    otherDoors: otherDoors(values),
+    docs: values.DOCS === 'on',
     publicUrl,
     database: values.DATABASE_URL,
     directDatabase: values.DATABASE_DIRECT_URL,

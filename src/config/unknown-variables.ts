@@ -3,8 +3,9 @@ import { distance, isSwap } from './nearest.js';
 /** What others set, although it is nearly one of ours. */
 const OF_OTHERS = ['EMAIL_FROM', 'LOGLEVEL'];
 
-/** What Kubernetes and Docker set for each service, such as one that is named `data`. */
-const OF_SERVICES = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$/;
+/** What Kubernetes and Docker set for each service, such as one that is named `data`. `DATA_PORT` is told by its value. */
+const OF_SERVICES = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
+const VALUE_OF_SERVICE = /^(tcp|udp|sctp):\/\//;
 
 /** In a name that is shorter, one slip makes the name of something else: PORT and SORT. Only two exchanged letters count. */
 const SHORT = 6;
@@ -14,13 +15,14 @@ const STEM = 4;
 const LONG = 12;
 
 /**
- * @param names of variables that are set
+ * @param set the variables that are set
  * @param ours the names of all settings
  * @returns what is wrong with those that are no settings, but look like a slip of one; whatever else is set is none of our
  *   business
  */
-export function problemsOfUnknown(names: string[], ours: readonly string[]): string[] {
-  return names
+export function problemsOfUnknown(set: Record<string, string>, ours: readonly string[]): string[] {
+  return Object.keys(set)
+    .filter((name) => !VALUE_OF_SERVICE.test(set[name] ?? ''))
     .filter((name) => !ours.includes(name) && !OF_OTHERS.includes(name) && !OF_SERVICES.test(name))
     .flatMap((name) => {
       const meant = settingMeantBy(name, ours);

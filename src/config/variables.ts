@@ -15,6 +15,7 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 's
 export const logFormats = ['auto', 'json', 'pretty'] as const;
 
 const text = (what: string) => z.string(what);
+const hostName = text('must be a host name or an address');
 
 function wholeNumber(minimum: number, maximum: number) {
   const what = `must be a whole number from ${minimum} to ${maximum}`;
@@ -100,8 +101,13 @@ export const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32).refine
 
 /** The variables. Messages say what a variable must be, and never contain its value. */
 export const variables = z.object({
-  HOST: text('must be a host name or an address').default('127.0.0.1'),
+  HOST: hostName.default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).optional(),
+  METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  METRICS_HOST: hostName.optional(),
+  ADMIN_PORT: wholeNumber(0, 65_535).optional(),
+  ADMIN_HOST: hostName.optional(),
+  DOCS: z.enum(['on', 'off'], 'must be on or off').default('on'),
   PUBLIC_URL: urlWith(['http:', 'https:'])
     .refine((value) => !/[?#@]/.test(value), 'must not contain a user, a query or a fragment')
     .optional(),

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
+import { OPERATORS_PATHS } from '../config/doors.js';
 import { badRequest, type ApiError } from '../errors/api-error.js';
 import { stopping, wrongMethod } from '../errors/common-errors.js';
 import { answerError } from '../errors/error.filter.js';
@@ -16,6 +17,7 @@ import { canonicalAddress } from './client-address.js';
 import { describeCredential } from './credential-log.js';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import { rememberRequests } from './current-request.js';
+import { keepDoors } from './doors.js';
 import { etagOf } from './etag.js';
 import { bareHeaders } from './parser-errors.js';
 import { refuseHead } from './request-head.js';
@@ -26,7 +28,7 @@ import { traceOf, traceRequests } from './trace-requests.js';
 export const LONGEST_PARAMETER = 4_096;
 
 /** Routes that are polled every few seconds, and are logged at the level `debug`. */
-const QUIET_ROUTES = ['/healthz', '/readyz', '/metrics'];
+const QUIET_ROUTES: string[] = [...OPERATORS_PATHS.probes, ...OPERATORS_PATHS.metrics];
 
 /** Fastify as Latchkey uses it, the table of the routes that it will serve, and its connections. */
 export function createAdapter(
@@ -58,7 +60,9 @@ export function createAdapter(
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.decorate('pages', new Pages(brandOf(config)));
-  const routes = new RouteTable();
+  const others = config.otherDoors.map(({ door }) => door);
+  if (others.length > 0) keepDoors(fastify, others, connections);
+  const routes = new RouteTable(others);
   routes.watch(fastify);
   limitBodies(fastify, config.bodyLimit);
   traceRequests(fastify, (route) => QUIET_ROUTES.includes(route ?? ''));
@@ -121,7 +125,7 @@ function addHooks(
     }
     const refusal = refuseHead(request.raw);
     if (refusal) void reply.header('connection', 'close');
-    done(refusal ?? refuseUrl(request, routes));
+    done(refusal ?? refuseUrl(request, routes, connections));
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     protect(reply);
@@ -152,10 +156,10 @@ function hasIgnoredForwardedHeader(request: FastifyRequest, { trustProxy }: Conf
   return forwarded && (trustProxy === false || (request.ips?.length ?? 0) < 2);
 }
 
-function refuseUrl(request: FastifyRequest, routes: RouteTable): ApiError | undefined {
+function refuseUrl(request: FastifyRequest, routes: RouteTable, connections: Connections): ApiError | undefined {
   if (request.url.includes('%00')) return badRequest('The URL contains a NUL character.');
   if (!request.is404) return undefined;
-  const methods = routes.methodsOf(request.url.split('?', 1)[0] ?? '/');
+  const methods = routes.methodsOf(request.url.split('?', 1)[0] ?? '/', connections.doorOf(request.raw.socket));
   if (methods.length === 0) return undefined;
   return wrongMethod(methods);
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Door } from '../config/doors.js';
 import type { ApiError } from '../errors/api-error.js';
 import { noProxy, writeRefusal } from './parser-errors.js';
 
@@ -47,6 +48,8 @@ interface Exchange {
 }
 
 interface Connection {
+  /** By which it came in. */
+  door: Door;
   /** Whether something is being done on it. */
   isBusy: boolean;
   current: Exchange | undefined;
@@ -59,7 +62,8 @@ interface Connection {
  * holds one answer, and all of them can be brought to an end without losing a request.
  */
 export class Connections {
-  private readonly servers: Server[] = [];
+  private readonly servers: { door: Door; server: Server }[] = [];
+  private handle: RequestListener | undefined;
   private readonly open = new Map<Socket, Connection>();
   private phase: 'serving' | 'leaving' | 'closing' = 'serving';
 
@@ -79,22 +83,40 @@ export class Connections {
     return this.open.size;
   }
 
+  /** By which a connection came in. */
+  doorOf(socket: Socket): Door {
+    return this.open.get(socket)?.door ?? 'public';
+  }
+
   /** Serves a connection that another process has accepted. */
-  serve(socket: Socket): void {
-    const [server] = this.servers;
+  serve(socket: Socket, at: Door): void {
+    const server = this.servers.find(({ door }) => door === at)?.server;
     if (!server) return;
     // As Node's HTTP servers accept them.
     socket.allowHalfOpen = true;
     server.emit('connection', socket);
   }
 
-  /** To be called instead of listening, by whoever calls {@link serve}: it begins to look after the limits. */
-  begin(): void {
-    for (const server of this.servers) server.emit('listening');
+  /**
+   * To be called instead of listening, by whoever calls {@link serve}: it begins to look after the limits.
+   *
+   * @param others the doors beside the public one, which Fastify has a server for
+   */
+  begin(others: readonly Door[]): void {
+    for (const door of others) this.createServerFor(door);
+    for (const { server } of this.servers) server.emit('listening');
   }
 
   /** Makes an HTTP server; Fastify asks for one for each address that it listens on. */
   createServer(handle: RequestListener): Server {
+    this.handle = handle;
+    return this.createServerFor('public');
+  }
+
+  /** Makes an HTTP server for an address of another door, once Fastify has asked for one. */
+  createServerFor(door: Door): Server {
+    const { handle } = this;
+    if (!handle) throw new Error('There is nothing to serve yet.');
     const { head, request, silence, idle, checkEvery } = this.limits;
     const server = createServer({
       headersTimeout: head,
@@ -108,7 +130,7 @@ export class Connections {
     server.maxHeadersCount = 0;
     server.setTimeout(silence);
     server.on('connection', (socket) => {
-      this.open.set(socket, { isBusy: false, current: undefined, waiting: [] });
+      this.open.set(socket, { door, isBusy: false, current: undefined, waiting: [] });
       socket.once('close', () => this.open.delete(socket));
     });
     const serve: RequestListener = (incoming, response) => {
@@ -123,7 +145,7 @@ export class Connections {
     server.on('connect', ({ socket }: IncomingMessage) => {
       this.refuse(noProxy(), socket);
     });
-    this.servers.push(server);
+    this.servers.push({ door, server });
     return server;
   }
 
@@ -144,7 +166,7 @@ export class Connections {
     this.leave();
     const end = performance.now() + limit;
     const graceEnd = performance.now() + Math.min(grace, limit);
-    await Promise.all(this.servers.map((server) => stopAccepting(server)));
+    await Promise.all(this.servers.map(({ server }) => stopAccepting(server)));
     while (this.open.size > 0 && performance.now() < graceEnd) await sleep(LOOK_EVERY);
     this.phase = 'closing';
     while (this.open.size > 0 && performance.now() < end) {
@@ -153,13 +175,13 @@ export class Connections {
       this.endIdle();
       if (this.open.size > 0) await sleep(LOOK_EVERY);
     }
-    for (const server of this.servers) server.closeAllConnections();
+    for (const { server } of this.servers) server.closeAllConnections();
   }
 
   private endIdle(): void {
     // Those on which nothing has been sent yet are not idle for Node.
     for (const socket of this.open.keys()) if (socket.bytesRead === 0) socket.destroy();
-    for (const server of this.servers) server.closeIdleConnections();
+    for (const { server } of this.servers) server.closeIdleConnections();
   }
 
   private take(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void {

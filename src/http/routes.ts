@@ -1,4 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance } from 'fastify';
+import { isBehind, type Door } from '../config/doors.js';
 
 interface Route {
   method: string;
@@ -11,6 +12,9 @@ interface Route {
 export class RouteTable {
   private readonly routes: Route[] = [];
 
+  /** @param others the doors that there are beside the public one */
+  constructor(private readonly others: readonly Door[] = []) {}
+
   /** Must be called before the first route is registered. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', ({ method, url, config }) => {
@@ -22,9 +26,9 @@ export class RouteTable {
     });
   }
 
-  /** @returns the methods that the path accepts, for `Allow` (RFC 9110 section 10.2.1) */
-  methodsOf(path: string): string[] {
-    const matching = this.routes.filter((route) => route.pattern.test(path));
+  /** @returns the methods that the path accepts at a door, for `Allow` (RFC 9110 section 10.2.1) */
+  methodsOf(path: string, door: Door): string[] {
+    const matching = this.routes.filter(({ pattern, url }) => pattern.test(path) && isBehind(door, this.others, url));
     return [...new Set(matching.map((route) => route.method))].sort();
   }
 

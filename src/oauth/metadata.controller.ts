@@ -1,8 +1,9 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { IgnoresUnknown, Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { isBehind } from '../config/doors.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 
 const METHODS = ['client_secret_basic', 'client_secret_post'];
@@ -42,8 +43,12 @@ class ServerMetadata {
   @ApiProperty({ description: 'Empty, as there is no authorization endpoint', type: [String], example: [] })
   response_types_supported!: string[];
 
-  @ApiProperty({ format: 'uri', example: 'http://127.0.0.1:3000/docs' })
-  service_documentation!: string;
+  @ApiPropertyOptional({
+    description: 'Where Swagger UI is; not there when it is on a port of its own, or off',
+    format: 'uri',
+    example: 'http://127.0.0.1:3000/docs',
+  })
+  service_documentation?: string;
 }
 
 @ApiTags('oauth')
@@ -52,7 +57,9 @@ class ServerMetadata {
 export class MetadataController {
   private readonly metadata: ServerMetadata;
 
-  constructor(@Inject(CONFIG) { publicUrl }: Config) {
+  constructor(@Inject(CONFIG) { publicUrl, docs, otherDoors }: Config) {
+    const doors = otherDoors.map(({ door }) => door);
+    const isDocumented = docs && isBehind('public', doors, '/docs');
     this.metadata = {
       issuer: publicUrl,
       token_endpoint: `${publicUrl}/oauth/token`,
@@ -65,7 +72,7 @@ export class MetadataController {
       scopes_supported: CLIENT_SCOPE_NAMES,
       grant_types_supported: ['client_credentials'],
       response_types_supported: [],
-      service_documentation: `${publicUrl}/docs`,
+      ...(isDocumented && { service_documentation: `${publicUrl}/docs` }),
     };
   }
 

@@ -3,10 +3,14 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import type { FastifyInstance } from 'fastify';
 import { CLIENT_SCOPES } from '../access/client-scopes.js';
 import { VERSION } from '../config/version.js';
+import type { Connections } from '../http/connections.js';
 import { completeDescription } from './description.js';
 import { serveSwaggerUi } from './swagger-ui.js';
 
-/** @returns the OpenAPI description of every route, made from the decorators of the controllers */
+/**
+ * @param publicUrl where the routes are; empty: where the description is
+ * @returns the OpenAPI description of every route, made from the decorators of the controllers
+ */
 export function describeApi(app: INestApplication, publicUrl: string): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Latchkey')
@@ -17,7 +21,7 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     )
     .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
-    .addServer(publicUrl)
+    .addServer(publicUrl || '/')
     .addTag('account', 'Sign-up, sign-in, refresh, sign-out and password reset (seed account)')
     .addTag('connect', 'Accounts for clients, identifications (seed connect)')
     .addTag('oauth', 'OAuth2 client credentials, introspection, revocation, metadata')
@@ -60,7 +64,14 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
   return completeDescription(document);
 }
 
-/** Serves Swagger UI at /docs and the description at /docs-json. */
-export function serveDocs(app: INestApplication, publicUrl: string): void {
-  serveSwaggerUi(app.getHttpAdapter().getInstance() as FastifyInstance, () => describeApi(app, publicUrl));
+/**
+ * Serves Swagger UI at /docs and the description at /docs-json. At the door of admins the description leads back there, as not
+ * every route is at PUBLIC_URL then, and a page may not call another origin.
+ */
+export function serveDocs(app: INestApplication, publicUrl: string, connections: Connections): void {
+  serveSwaggerUi(
+    app.getHttpAdapter().getInstance() as FastifyInstance,
+    ({ raw }) => (connections.doorOf(raw.socket) === 'admin' ? '' : publicUrl),
+    (url) => describeApi(app, url),
+  );
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.js';
 import { etagOf } from '../http/etag.js';
 
@@ -24,23 +24,37 @@ const OPEN: Access = { scheme: 'public', limited: false };
  * Serves Swagger UI at /docs and the description at /docs-json. All of it is in memory: a file that is read for each
  * request stays open for as long as the peer takes.
  *
- * @param describe called once, when somebody looks: it takes a while
+ * @param baseUrlFor says where the routes are for whoever sends a request: one of a few URLs
+ * @param describe called once for each of these, when somebody looks: it takes a while
  */
-export function serveSwaggerUi(fastify: FastifyInstance, describe: () => OpenAPIObject): void {
+export function serveSwaggerUi(
+  fastify: FastifyInstance,
+  baseUrlFor: (request: FastifyRequest) => string,
+  describe: (baseUrl: string) => OpenAPIObject,
+): void {
   const folder = folderOfSwaggerUi();
-  let made: { json: string; init: string } | undefined;
-  const description = () => {
-    const json = made?.json ?? JSON.stringify(describe());
-    return (made ??= { json, init: initScript(json) });
+  const made = new Map<string, { json: string; init: string }>();
+  const description = (request: FastifyRequest) => {
+    const baseUrl = baseUrlFor(request);
+    const known = made.get(baseUrl);
+    if (known) return known;
+    const json = JSON.stringify(describe(baseUrl));
+    const described = { json, init: initScript(json) };
+    made.set(baseUrl, described);
+    return described;
   };
-  const serve = (path: string, send: (reply: FastifyReply, url: string) => FastifyReply) => {
-    fastify.get(path, { config: { access: OPEN } }, (request, reply) => send(reply, request.url));
+  const serve = (path: string, send: (reply: FastifyReply, request: FastifyRequest) => FastifyReply) => {
+    fastify.get(path, { config: { access: OPEN } }, (request, reply) => send(reply, request));
   };
   for (const path of ['/docs', '/docs/index.html']) {
-    serve(path, (reply, url) => reply.headers(PAGE_HEADERS).send(page(baseOf(url))));
+    serve(path, (reply, { url }) => reply.headers(PAGE_HEADERS).send(page(baseOf(url))));
   }
-  serve(`/docs/${INIT}`, (reply) => reply.type('text/javascript; charset=utf-8').send(description().init));
-  serve('/docs-json', (reply) => reply.type('application/json; charset=utf-8').send(description().json));
+  serve(`/docs/${INIT}`, (reply, request) =>
+    reply.type('text/javascript; charset=utf-8').send(description(request).init),
+  );
+  serve('/docs-json', (reply, request) =>
+    reply.type('application/json; charset=utf-8').send(description(request).json),
+  );
   for (const [name, type] of Object.entries(ASSETS)) {
     const content = readFileSync(join(folder, name));
     const headers = { 'content-type': type, 'cache-control': 'public, max-age=300', etag: etagOf(content) };

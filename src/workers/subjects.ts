@@ -1,5 +1,6 @@
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { DatabaseConnection } from '../config/database-url.js';
+import type { Door } from '../config/doors.js';
 import type { Peer } from './peer.js';
 
 /** The numbers of a process, as prom-client gives them. */
@@ -27,8 +28,8 @@ export interface Start {
 export interface AskedOfWorkers {
   /** Is answered when it can serve. */
   start: { says: Start; hears: undefined };
-  /** With a connection. Is answered with how many it has. */
-  connection: { says: undefined; hears: number };
+  /** With a connection, and the door by which it came in. Is answered with how many it has. */
+  connection: { says: { door: Door }; hears: number };
   /** The same, without one. */
   alive: { says: undefined; hears: number };
   numbers: { says: undefined; hears: Numbers };

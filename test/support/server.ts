@@ -12,12 +12,14 @@ import { Clock } from '../../src/config/clock.js';
 import { DatabaseClock } from '../../src/database/database-clock.service.js';
 import { loadConfig, type Config } from '../../src/config/config.js';
 import type { DatabaseConnection } from '../../src/config/database-url.js';
+import { doorsOf, urlOf, type Door } from '../../src/config/doors.js';
+import { openDoor } from '../../src/http/doors.js';
 import { withoutPooler, type DatabaseAccess } from '../../src/database/connection.js';
 import { describeApi } from '../../src/openapi/docs.js';
 import type { ConnectionLimits } from '../../src/http/connections.js';
 import { SigningKeys } from '../../src/keys/signing-keys.service.js';
 import { createLogger } from '../../src/logging/logger.js';
-import { createServer, stopServer } from '../../src/server.js';
+import { createServer, fastifyOf, stopServer } from '../../src/server.js';
 import { madeOnce } from './made-once.js';
 import { SeenAnswers } from './openapi.js';
 
@@ -33,6 +35,8 @@ export interface Answer {
 
 export interface TestServer {
   url: string;
+  /** Where each of its doors is: `url` is the public one. */
+  doors: Partial<Record<Door, string>>;
   app: NestFastifyApplication;
   config: Config;
   /** Every line that the server has logged. */
@@ -84,11 +88,15 @@ export async function startServer(
     logger,
     limits,
   );
-  await app.listen({ host: '127.0.0.1', port: config.port });
-  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  const opened: Partial<Record<Door, string>> = {};
+  for (const address of doorsOf({ ...config, host: '127.0.0.1' })) {
+    opened[address.door] = urlOf(await openDoor(fastifyOf(app), address));
+  }
+  const url = opened.public ?? '';
   const answers = new SeenAnswers(() => describeApi(app, config.publicUrl), config.publicUrl);
   return {
     url,
+    doors: opened,
     app,
     config,
     logs,
