@@ -167,7 +167,9 @@ describeInBrowser('Swagger UI', () => {
   });
 
   it('at the port of admins, it calls that port, which has every route, whatever PUBLIC_URL is', async () => {
-    const other = await startServer(database.connection, { otherDoors: [{ door: 'admin', host: '127.0.0.1', port: 0 }] });
+    const other = await startServer(database.connection, {
+      otherDoors: [{ door: 'admin', host: '127.0.0.1', port: 0 }],
+    });
     try {
       origin = other.doors.admin ?? '';
       const client = await newClient(other);
