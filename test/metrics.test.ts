@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SWEEP_LOCK } from '../src/database/locks.js';
 import { migrationNames } from '../src/database/migrate.js';
+import { Sweeper } from '../src/database/sweeper.service.js';
 import { Metrics, type CredentialKind } from '../src/metrics/metrics.service.js';
 import { TOKEN_KINDS, type TokenKind } from '../src/tokens/token-kinds.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { whileLocked } from './support/locks.js';
 import { newAccessToken, newClient, postForm, rawBasic, type Client } from './support/oauth.js';
 import { eventually } from './support/process.js';
 import { send } from './support/raw-http.js';
@@ -297,6 +300,55 @@ describe('What saturates and what fails is shown:', () => {
     ]);
     await other.close();
     expect(numbers.get('latchkey_ready')).toBe(0);
+  });
+
+  it('refresh tokens that are shown, by what becomes of them', async () => {
+    const { refreshToken } = await signUp(server, { remember: true });
+    const show = async (token: string) => {
+      const shownToken = { refresh_token: token, remember_me: true };
+      const { body } = await server.call('PUT', '/account/session', { account: shownToken });
+      return (body as { refresh_token?: string }).refresh_token ?? '';
+    };
+    const shown = (outcome: string) => oneOf('latchkey_session_refreshes_total', `outcome="${outcome}"`);
+    const grown = await growth('latchkey_session_refreshes_total', async () => {
+      const second = await show(refreshToken);
+      await show(refreshToken);
+      await database.query(`UPDATE sessions SET refreshed_at = refreshed_at - interval '11 seconds'`);
+      await show(refreshToken);
+      await show(second);
+      await show(second);
+      await show('nonsense');
+    });
+    expect(grown).toEqual({
+      [shown('rotated')]: 1,
+      [shown('replayed')]: 1,
+      [shown('skipped')]: 1,
+      [shown('reused')]: 1,
+      [shown('refused')]: 2,
+    });
+  });
+
+  it('sweeps, and what they have deleted of each table', async () => {
+    const begun = Date.now() / 1_000;
+    await database.query(
+      `INSERT INTO tokens (kind, digest, hint, gateway_account_id, expires_at)
+       SELECT 'api', sha256(gen_random_uuid()::text::bytea), 'abcd', 'SWEPT', now() - interval '1 year' FROM generate_series(1, 501)`,
+    );
+    const grown = await growth('latchkey_sweeper_rows_total', () => server.app.get(Sweeper).sweep());
+    expect(grown).toEqual({ [oneOf('latchkey_sweeper_rows_total', 'table="tokens"')]: 501 });
+    const numbers = await numbersOf(server);
+    const runs = (outcome: string) => numbers.get(oneOf('latchkey_sweeper_runs_total', `outcome="${outcome}"`));
+    expect([runs('done'), runs('failed'), runs('skipped')]).toEqual([1, 0, 0]);
+    expect(numbers.get('latchkey_sweeper_seconds_count')).toBe(1);
+    expect(numbers.get('latchkey_sweeper_last_run_timestamp_seconds')).toBeGreaterThanOrEqual(begun);
+    expect(numbers.get(oneOf('latchkey_sweeper_rows_total', 'table="audit_events"'))).toBe(0);
+
+    const skipped = await growth('latchkey_sweeper_runs_total', () =>
+      whileLocked(database, 'SELECT pg_advisory_xact_lock($1, $2)', [...SWEEP_LOCK], () =>
+        server.app.get(Sweeper).sweep(),
+      ),
+    );
+    expect(skipped).toEqual({ [oneOf('latchkey_sweeper_runs_total', 'outcome="skipped"')]: 1 });
   });
 
   it('how old the key is that signs, and how old it may be', async () => {

@@ -191,15 +191,37 @@ describe('Partitions', () => {
     const dataSource = await new DataSource({ ...ormOptions(database.connection) }).initialize();
     dataSources.push(dataSource);
     const sweeper = new Sweeper(false, dataSource, new Partitions(dataSource));
+    const nothing = (time: string) => ({ time, before: `'-infinity'` });
     const unmakable = { ...EVENTS, prepare: () => `DO $$ BEGIN RAISE 'refused'; END $$` };
-    sweeper.addPartitioned({ ...unmakable, where: 'false' });
-    sweeper.addPartitioned({ ...IDENTIFICATIONS, where: 'false' });
-    sweeper.add({ table: 'audit_emails', where: `at < now() - interval '100 days'` });
+    sweeper.addPartitioned({ ...unmakable, rows: nothing('at') });
+    sweeper.addPartitioned({ ...IDENTIFICATIONS, rows: nothing('expires_at') });
+    sweeper.add({ table: 'audit_emails', time: 'at', before: `now() - interval '100 days'` });
     await database.query(
       `INSERT INTO audit_emails (event_id, email, at) VALUES (gen_random_uuid(), 'a@example.org', now() - interval '101 days')`,
     );
     await expect(sweeper.sweep()).rejects.toThrow('refused');
     expect((await placesOf('identifications')).length).toBeGreaterThan(1);
+    expect(await countIn('audit_emails')).toBe(0);
+  });
+
+  it('a table that cannot be swept keeps no other from being', async () => {
+    const dataSource = await new DataSource({ ...ormOptions(database.connection) }).initialize();
+    dataSources.push(dataSource);
+    const sweeper = new Sweeper(false, dataSource, new Partitions(dataSource));
+    const ended: string[] = [];
+    const deleted: string[] = [];
+    sweeper.watch({
+      deleted: (table, rows) => void deleted.push(`${table} ${rows}`),
+      ended: (outcome) => void ended.push(outcome),
+    });
+    sweeper.add({ table: 'audit_emails', time: 'nonsense', before: 'now()' });
+    sweeper.add({ table: 'audit_emails', time: 'at', before: `now() - interval '100 days'` });
+    await database.query(
+      `INSERT INTO audit_emails (event_id, email, at)
+       SELECT gen_random_uuid(), 'a@example.org', now() - interval '101 days' FROM generate_series(1, 501)`,
+    );
+    await expect(sweeper.sweep()).rejects.toThrow('"nonsense" does not exist');
+    expect([ended, deleted]).toEqual([['failed'], ['audit_emails 500', 'audit_emails 1']]);
     expect(await countIn('audit_emails')).toBe(0);
   });
 

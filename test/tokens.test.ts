@@ -221,8 +221,25 @@ describe('The sweeper', () => {
     const sent = await statements.allDuring(async () => {
       expect(await sweep()).toBe(1_201);
     });
-    expect(sent.filter(({ text }) => text.startsWith('DELETE FROM tokens'))).toHaveLength(3);
+    const batches = sent.filter(({ text }) => text.startsWith('DELETE FROM tokens'));
+    // Each begins where the one before has ended, and does not read through what that has deleted.
+    expect(batches.map(({ values }) => values.length)).toEqual([0, 1, 1]);
     expect(await left(ids)).toEqual([]);
+  });
+
+  it('deletes the oldest first, whatever their times', async () => {
+    await database.query(
+      `INSERT INTO tokens (kind, digest, hint, gateway_account_id, expires_at)
+       SELECT 'api', sha256(gen_random_uuid()::text::bytea), 'abcd', 'SWEPT', now() - $1 * interval '1 second' - n * interval '1.000001 seconds'
+       FROM generate_series(1, 1_100) n ORDER BY n % 7`,
+      [HOUR],
+    );
+    const sent = await statements.allDuring(async () => {
+      expect(await sweep()).toBe(1_100);
+    });
+    const starts = sent.flatMap(({ text, values }) => (text.startsWith('DELETE FROM tokens') ? values : []));
+    expect(starts).toHaveLength(2);
+    expect(Number(starts[1]) - Number(starts[0])).toBe(500 * 1_000_001);
   });
 
   it('skips rows that somebody is changing, without waiting, and takes them the next time', async () => {

@@ -128,6 +128,12 @@ export const ROWS = [
         queries: [['{{kind}} {{reason}}', perSecond('kind, reason', 'latchkey_token_refusals_total')]],
       },
       {
+        title: 'Refresh tokens',
+        unit: 'ops',
+        description: 'By outcome. skipped: shown late; reused: one that has ended its session.',
+        queries: [['{{outcome}}', perSecond('outcome', 'latchkey_session_refreshes_total')]],
+      },
+      {
         title: 'Events of the audit log',
         unit: 'ops',
         description: 'The ten kinds that happen most.',
@@ -298,6 +304,27 @@ export const ROWS = [
         title: 'Versions',
         description: 'How many servers run which version of Latchkey and of Node.',
         queries: [['{{version}} on Node {{node}}', 'count by (version, node) (latchkey_build_info{$of})']],
+      },
+      {
+        title: 'Expired rows deleted',
+        unit: 'ops',
+        description: 'By table, without those of partitions that were dropped.',
+        queries: [['{{table}}', perSecond('table', 'latchkey_sweeper_rows_total')]],
+      },
+      {
+        title: 'Sweeps',
+        unit: 'ops',
+        description: 'By outcome. skipped: another server was sweeping.',
+        queries: [['{{outcome}}', perSecond('outcome', 'latchkey_sweeper_runs_total')]],
+      },
+      {
+        title: 'Time of a sweep, and since the last one',
+        unit: 's',
+        description: 'There is one each minute, on whichever server is first.',
+        queries: [
+          ['p95', quantile(0.95, 'latchkey_sweeper_seconds')],
+          ['since the last one', 'time() - max(latchkey_sweeper_last_run_timestamp_seconds{$of} > 0)'],
+        ],
       },
       {
         title: 'Newest migration',

@@ -67,19 +67,18 @@ export class AuditEventStore implements OnModuleInit {
 
   onModuleInit(): void {
     const { auditRetention: retention } = this.config;
-    const where = `at < now() - interval '${retention} seconds'`;
+    const past = { time: 'at', before: `now() - interval '${retention} seconds'` };
     this.sweeper.addPartitioned({
       table: 'audit_events',
       time: 'at',
       retention,
-      where,
       // The table's trigger only allows deletions while this setting is the name of the partition; see the migration.
-      setting: 'latchkey.audit_retention',
+      rows: { ...past, setting: 'latchkey.audit_retention' },
       prepare: (partition) =>
         `CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON ${partition}
          FOR EACH STATEMENT EXECUTE FUNCTION audit_events_kept()`,
     });
-    this.sweeper.add({ table: 'audit_emails', where });
+    this.sweeper.add({ table: 'audit_emails', ...past });
   }
 
   async insert(manager: EntityManager, event: NewAuditEvent): Promise<void> {

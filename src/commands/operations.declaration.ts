@@ -29,7 +29,7 @@ Examples:
     .action(running<DoctorOptions>(async (signal, options) => (await load.doctor()).examine(signal, options)));
   program
     .command('sweep')
-    .description('delete what has expired for long enough, as servers do every ten minutes')
+    .description('delete what has expired for long enough, as servers do every minute')
     .option(...JSON_OPTION)
     .addHelpText(
       'after',

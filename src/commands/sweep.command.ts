@@ -5,7 +5,7 @@ import { ProgressBar } from './progress-bar.js';
 import { json } from './running.js';
 import { orStopped } from './stoppable.js';
 
-/** The command that deletes what has expired for long enough, as servers do every ten minutes. */
+/** The command that deletes what has expired for long enough, as servers do every minute. */
 export async function sweep(signal: AbortSignal, options: { json?: boolean }): Promise<string> {
   const bar = new ProgressBar(undefined);
   const deleted = await withContext(signal, FEATURES, (context) =>

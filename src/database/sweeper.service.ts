@@ -1,38 +1,53 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
-import { SWEEP_LOCK } from './locks.js';
+import { BATCH, deleteBatch, type ExpiredRows } from './expired-rows.js';
 import { Partitions, type PartitionedTable } from './partitions.service.js';
-import { sql } from './sql.js';
-
-/** Rows of a table to be deleted. */
-export interface ExpiredRows {
-  table: string;
-  /** The SQL condition for expired rows; never from user input. */
-  where: string;
-  /** A setting that is the name of the table during the deletion, for a trigger. */
-  setting?: string;
-}
 
 /** A table of which whole partitions are dropped, and rows deleted where there is no partition of their time. */
-export interface ExpiredPartitions extends PartitionedTable, Pick<ExpiredRows, 'where' | 'setting'> {}
+export interface ExpiredPartitions extends PartitionedTable {
+  rows: Omit<ExpiredRows, 'table'>;
+}
 
-const BATCH = 500;
+/** `skipped`: another replica was sweeping. */
+export type SweepOutcome = 'done' | 'failed' | 'skipped';
+
+/** Who is told of sweeps. */
+export interface SweepWatcher {
+  /** Rows of a table were deleted, of whichever partition. */
+  deleted(table: string, rows: number): void;
+  ended(outcome: SweepOutcome, seconds: number): void;
+}
+
+/** Rows that are due, and what is known of how far their table has been swept. */
+interface Due {
+  /** The table as it is called, if `rows` are those of a partition. */
+  name: string;
+  rows: ExpiredRows;
+  from?: number | undefined;
+}
+
 const FIRST_AFTER = 60_000;
-const PERIOD = 10 * 60_000;
+/** From the beginning of a sweep to that of the next one, and from its end at least, in milliseconds. */
+const PERIOD = 60_000;
+const REST = 1_000;
+/** How many sweeps there are for each time that partitions are looked after. */
+const SWEEPS_PER_KEEPING = 10;
 
 /**
- * Deletes expired rows, in small batches that skip locked rows, on whichever replica gets the lock, and keeps partitions. Modules
- * register which rows of their tables are expired; see {@link add}.
+ * Deletes expired rows, each minute, in small batches that skip locked rows, on whichever replica gets the lock, and keeps partitions.
+ * Modules register which rows of their tables are expired; see {@link add}.
  */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Sweeper');
   private readonly expiredRows: ExpiredRows[] = [];
   private readonly expiredPartitions: ExpiredPartitions[] = [];
+  private readonly watchers: SweepWatcher[] = [];
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
+  private sweeps = 0;
   private stopping = false;
 
   constructor(
@@ -41,7 +56,6 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly partitions: Partitions,
   ) {}
 
-  /** The condition should have an index, as it is evaluated for each batch. */
   add(rows: ExpiredRows): void {
     this.expiredRows.push(rows);
   }
@@ -49,6 +63,15 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   addPartitioned(table: ExpiredPartitions): void {
     this.partitions.add(table);
     this.expiredPartitions.push(table);
+  }
+
+  watch(watcher: SweepWatcher): void {
+    this.watchers.push(watcher);
+  }
+
+  /** The tables of which rows are deleted, each once. */
+  get tables(): string[] {
+    return [...new Set([...this.expiredPartitions, ...this.expiredRows].map(({ table }) => table))];
   }
 
   onApplicationBootstrap(): void {
@@ -63,33 +86,66 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   /**
    * @param onDeleted is told how many rows were deleted so far
+   * @param options.keepsPartitions false: only rows are deleted
    * @returns how many rows were deleted; 0 also when another replica is sweeping. Rows of dropped partitions are not counted.
-   * @throws also what failed of the partitions, after the rows were deleted
+   * @throws the first failure, of the partitions or of a table, after the rows of all others were deleted
    */
-  async sweep(onDeleted: (table: string, deleted: number) => void = () => undefined): Promise<number> {
-    const keeping = this.partitions.keep();
-    await keeping.catch(() => undefined);
-    const deleted = await this.deleteRows(onDeleted);
-    await keeping;
-    return deleted;
+  async sweep(
+    onDeleted: (table: string, deleted: number) => void = () => undefined,
+    { keepsPartitions = true } = {},
+  ): Promise<number> {
+    const begun = performance.now();
+    let outcome: SweepOutcome = 'failed';
+    try {
+      const keeping = keepsPartitions ? this.partitions.keep() : Promise.resolve();
+      await keeping.catch(() => undefined);
+      const { deleted, isOurs, failures } = await this.deleteRows(onDeleted);
+      await keeping;
+      if (failures.length > 0) throw failures[0];
+      outcome = isOurs ? 'done' : 'skipped';
+      return deleted;
+    } finally {
+      for (const watcher of this.watchers) watcher.ended(outcome, (performance.now() - begun) / 1_000);
+    }
   }
 
-  private async deleteRows(onDeleted: (table: string, deleted: number) => void): Promise<number> {
-    let deleted = 0;
-    for (const rows of [...(await this.looseRows()), ...this.expiredRows]) {
-      for (let batch = BATCH; batch === BATCH && !this.stopping; deleted += batch) {
-        batch = await this.dataSource.transaction((tx) => deleteBatch(tx, rows));
-        onDeleted(rows.table, deleted + batch);
+  /** A batch of each table in turn, so that none waits until a much larger one is done. */
+  private async deleteRows(onDeleted: (table: string, deleted: number) => void) {
+    const failures: unknown[] = [];
+    let [deleted, isOurs] = [0, true];
+    for (let due = await this.due(); due.length > 0 && isOurs;) {
+      const more: Due[] = [];
+      for (const { name, rows, from } of due) {
+        if (this.stopping) break;
+        try {
+          const batch = await this.dataSource.transaction((tx) => deleteBatch(tx, rows, from));
+          isOurs = batch !== undefined;
+          if (!batch) break;
+          deleted += batch.rows;
+          for (const watcher of this.watchers) watcher.deleted(name, batch.rows);
+          onDeleted(rows.table, deleted);
+          if (batch.rows === BATCH) more.push({ name, rows, from: batch.last });
+        } catch (error) {
+          failures.push(error);
+          // Nothing comes of the others either.
+          if (isDatabaseUnavailable(error)) return { deleted, isOurs, failures };
+        }
       }
+      due = more;
     }
     if (deleted > 0) this.logger.log(`swept ${deleted} row(s)`);
-    return deleted;
+    return { deleted, isOurs, failures };
   }
 
   /** By partition, as rows are deleted by where they are, which is only told within one. */
-  private async looseRows(): Promise<ExpiredRows[]> {
-    const names = await Promise.all(this.expiredPartitions.map((rows) => this.partitions.loose(rows)));
-    return this.expiredPartitions.flatMap((rows, index) => (names[index] ?? []).map((table) => ({ ...rows, table })));
+  private async due(): Promise<Due[]> {
+    const loose = await Promise.all(
+      this.expiredPartitions.map(async (parted) => {
+        const places = await this.partitions.loose(parted);
+        return places.map((table) => ({ name: parted.table, rows: { ...parted.rows, table } }));
+      }),
+    );
+    return [...loose.flat(), ...this.expiredRows.map((rows) => ({ name: rows.table, rows }))];
   }
 
   private schedule(after: number): void {
@@ -99,26 +155,14 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async sweepAndGoOn(): Promise<void> {
+    const begun = performance.now();
+    const keepsPartitions = this.sweeps % SWEEPS_PER_KEEPING === 0;
+    this.sweeps += 1;
     try {
-      await this.sweep();
+      await this.sweep(undefined, { keepsPartitions });
     } catch (error) {
       this.logger.warn('sweeping failed; it is tried again', isDatabaseUnavailable(error) ? undefined : error);
     }
-    if (!this.stopping) this.schedule(PERIOD);
+    if (!this.stopping) this.schedule(Math.max(REST, PERIOD - (performance.now() - begun)));
   }
-}
-
-async function deleteBatch(tx: EntityManager, { table, where, setting }: ExpiredRows): Promise<number> {
-  const [lock] = await sql<{ held: boolean }>(tx, 'SELECT pg_try_advisory_xact_lock($1, $2) AS held', [...SWEEP_LOCK]);
-  if (!lock?.held) return 0;
-  // When much of the table is expired, the planner would not use the index, although the first few rows suffice.
-  await sql(tx, 'SET LOCAL enable_seqscan = off');
-  if (setting !== undefined) await sql(tx, 'SELECT set_config($1, $2, true)', [setting, table]);
-  const rows = await sql(
-    tx,
-    `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
-       SELECT ctid FROM ${table} WHERE ${where} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED))
-     RETURNING 1 AS one`,
-  );
-  return rows.length;
 }

@@ -39,9 +39,9 @@ export class EmailLinkStore implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.sweeper.add({ table: 'email_links', where: `expires_at < now() - interval '7 days'` });
+    this.sweeper.add({ table: 'email_links', time: 'expires_at', before: `now() - interval '7 days'` });
     // No hash is kept longer than it is of use.
-    this.sweeper.add({ table: 'email_links', where: `purpose = 'sign_up' AND expires_at < now()` });
+    this.sweeper.add({ table: 'email_links', time: 'expires_at', before: 'now()', among: `purpose = 'sign_up'` });
   }
 
   /** See {@link lockEmails}. */

@@ -51,7 +51,7 @@ export class IdempotencyKeyStore implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.sweeper.add({ table: 'idempotency_keys', where: 'expires_at < now()' });
+    this.sweeper.add({ table: 'idempotency_keys', time: 'expires_at', before: 'now()' });
   }
 
   /**

@@ -199,13 +199,12 @@ export class IdentificationStore implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const expired = 'expires_at < now()';
     this.sweeper.addPartitioned({
       table: 'identifications',
       time: 'created_at',
       retention: this.config.identificationTtl,
-      expired,
-      where: expired,
+      expired: 'expires_at < now()',
+      rows: { time: 'expires_at', before: 'now()' },
     });
   }
 

@@ -65,7 +65,7 @@ export class AttemptLimitStore implements OnModuleInit {
   constructor(private readonly sweeper: Sweeper) {}
 
   onModuleInit(): void {
-    this.sweeper.add({ table: 'attempt_limits', where: 'window_ends_at < now()' });
+    this.sweeper.add({ table: 'attempt_limits', time: 'window_ends_at', before: 'now()' });
   }
 
   /**

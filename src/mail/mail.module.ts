@@ -27,7 +27,7 @@ import { SmtpTransport } from './smtp-transport.js';
 })
 export class MailModule {
   constructor(sweeper: Sweeper) {
-    sweeper.add({ table: 'outgoing_mails', where: `done_at < now() - interval '7 days'` });
+    sweeper.add({ table: 'outgoing_mails', time: 'done_at', before: `now() - interval '7 days'` });
   }
 }
 

@@ -20,7 +20,7 @@ export class PasswordResetStore implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.sweeper.add({ table: 'password_resets', where: `expires_at < now() - interval '7 days'` });
+    this.sweeper.add({ table: 'password_resets', time: 'expires_at', before: `now() - interval '7 days'` });
   }
 
   /**

@@ -21,7 +21,7 @@ export class PasswordNotices implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.sweeper.add({ table: 'password_changes', where: `changed_at < now() - interval '30 days'` });
+    this.sweeper.add({ table: 'password_changes', time: 'changed_at', before: `now() - interval '30 days'` });
     this.mailQueue.register(CHANGE_MAIL, async (id) => {
       const change = await this.find(id);
       return change && passwordChangedMail(change, this.config.publicUrl);

@@ -121,9 +121,9 @@ export class SignInAttemptStore implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.sweeper.add({ table: 'sign_in_failures', where: 'ends_at < now()' });
-    const where = `seen_at < now() - interval '${ADDRESSES_KEPT} days'`;
-    this.sweeper.add({ table: 'known_addresses', where });
+    this.sweeper.add({ table: 'sign_in_failures', time: 'ends_at', before: 'now()' });
+    const before = `now() - interval '${ADDRESSES_KEPT} days'`;
+    this.sweeper.add({ table: 'known_addresses', time: 'seen_at', before });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
 import { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -7,6 +8,7 @@ import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import type { Origin } from '../http/current-request.js';
 import { networkOf } from '../http/client-address.js';
+import { Metrics } from '../metrics/metrics.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
 
@@ -37,6 +39,13 @@ interface LateShowing extends OpenSession {
   /** It was one too many. */
   isEnded: boolean;
 }
+
+/**
+ * What became of a refresh token that was shown. `replayed`: it gave the same successor again; `skipped`: it was late, and its successor
+ * was skipped; `reused`: it has ended its session.
+ */
+const OUTCOMES = ['rotated', 'replayed', 'skipped', 'reused', 'refused'] as const;
+type Outcome = (typeof OUTCOMES)[number];
 
 /** For how long the parent gives the same successor: answers get lost, and browsers have tabs. */
 const REPLAY_WINDOW = `interval '10 seconds'`;
@@ -110,6 +119,7 @@ const IS_REUSED = `s.refresh_counter > $2 AND ${PARENT} <> $2 AND s.revoked_at I
 export class SessionRefreshes {
   private readonly logger = new Logger('Sessions');
   private readonly batch: Batch<Showing, OpenSession | undefined>;
+  private readonly outcomes: Counter;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -117,8 +127,15 @@ export class SessionRefreshes {
     private readonly revocations: Revocations,
     private readonly audit: AuditLog,
     private readonly statements: Statements,
+    metrics: Metrics,
   ) {
     this.batch = new Batch((showings) => this.rotateAll(showings));
+    this.outcomes = metrics.counter(
+      'latchkey_session_refreshes_total',
+      'Total number of refresh tokens that were shown, by outcome.',
+      ['outcome'],
+      OUTCOMES,
+    );
   }
 
   /**
@@ -128,21 +145,28 @@ export class SessionRefreshes {
    */
   async show(showing: Showing): Promise<OpenSession | undefined> {
     const rotated = (await this.batch.add(showing)) ?? (await this.rotate(showing));
-    if (rotated) return rotated;
+    if (rotated) return this.counted('rotated', rotated);
     for (;;) {
       const found = await this.findByParent(showing);
       if (!found) break;
-      if (found.isReplay) return found;
+      if (found.isReplay) return this.counted('replayed', found);
       const late = await this.showLate(showing);
-      if (late) return late.isEnded ? undefined : late;
+      if (late) return late.isEnded ? this.counted('reused') : this.counted('skipped', late);
       // Another showing of the parent came first. There are only so many before the session ends.
     }
-    if (!(await this.endReused(showing))) await this.noteRefusal(await this.whyRefused(showing));
+    if (await this.endReused(showing)) return this.counted('reused');
+    await this.noteRefusal(await this.whyRefused(showing));
     return undefined;
   }
 
-  /** Records that a refresh token was refused. That it has ended its session is recorded with that. */
+  private counted(outcome: Outcome, session?: OpenSession): OpenSession | undefined {
+    this.outcomes.inc({ outcome });
+    return session;
+  }
+
+  /** Records and counts that a refresh token was refused. That it has ended its session is recorded with that. */
   async noteRefusal({ accountId, ...details }: Refusal): Promise<void> {
+    this.counted('refused');
     const subject = accountId === undefined ? {} : { subject: accountId };
     await this.audit.recordAlone({ kind: 'session.refresh_refused', outcome: 'refused', ...subject, details });
   }

@@ -69,7 +69,7 @@ export class SessionStore implements OnModuleInit {
 
   onModuleInit(): void {
     // Kept for a week, for the analysis of incidents.
-    this.sweeper.add({ table: 'sessions', where: `least(expires_at, revoked_at) < now() - interval '7 days'` });
+    this.sweeper.add({ table: 'sessions', time: 'least(expires_at, revoked_at)', before: `now() - interval '7 days'` });
   }
 
   /**

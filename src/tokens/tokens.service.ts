@@ -69,8 +69,8 @@ export class Tokens implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    const retention = `interval '${this.config.tokenRetention} seconds'`;
-    this.sweeper.add({ table: 'tokens', where: `least(expires_at, revoked_at) < now() - ${retention}` });
+    const before = `now() - interval '${this.config.tokenRetention} seconds'`;
+    this.sweeper.add({ table: 'tokens', time: 'least(expires_at, revoked_at)', before });
   }
 
   /** See {@link VerifiedTokenStore.hasGoodAppToken}. */
