@@ -1,13 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
 
 import { ConfigError, loadConfig } from './config.js';
 import { isPattern } from './secret-key.js';
 import { problemsOfUnknown } from './unknown-variables.js';
-import { variables } from './variables.js';
+import { settingNames } from './variables.js';
 
 const KEY = 'a-key-that-is-32-characters-long';
 const DATABASE = { host: 'h', port: 5432, database: 'd', ssl: 'prefer' };
@@ -358,7 +357,7 @@ describe('A random key', () => {
 });
 
 describe('A variable that is no setting', () => {
-  const SETTINGS = Object.keys(variables.shape);
+  const SETTINGS = settingNames;
 
   it.each([
     ['BCRYPT_COTS', 'BCRYPT_COST'],
@@ -439,34 +438,5 @@ describe('A variable that is no setting', () => {
   it('of a service of Kubernetes is none of them, whatever that is called', () => {
     expect(problemsOfUnknown({ ADMINS_PORT: 'tcp://10.0.0.1:80' }, SETTINGS)).toEqual([]);
     expect(problemsOfUnknown({ ADMINS_PORT: '80' }, SETTINGS)).toEqual([expect.stringContaining('ADMIN_PORT')]);
-  });
-});
-
-describe('SECRET_KEY_FILE', () => {
-  let folder: string;
-  const file = (content: string) => {
-    const path = join(folder, 'key');
-    writeFileSync(path, content);
-    return path;
-  };
-
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'latchkey-config-'));
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true });
-  });
-
-  it('holds what SECRET_KEY would, with or without a line break at its end', () => {
-    expect(loadConfig({ SECRET_KEY_FILE: file(`${KEY},${OTHER_KEY}\n`) }).secretKeys).toEqual([KEY, OTHER_KEY]);
-    expect(loadConfig({ DATABASE_URL: 'postgres://h/d', SECRET_KEY_FILE: file(KEY) }).secretKeys).toEqual([KEY]);
-  });
-
-  it('must be there and hold enough, and neither is told', () => {
-    const missing = problemsOf({ SECRET_KEY_FILE: join(folder, 'missing') });
-    expect(missing.SECRET_KEY_FILE).toBe('SECRET_KEY_FILE must be the path of a readable file');
-    const short = problemsOf({ SECRET_KEY_FILE: file('too-short') });
-    expect(short.SECRET_KEY_FILE).toMatch(/at least 32 characters/);
-    expect(short.SECRET_KEY_FILE).not.toMatch(/too-short|latchkey-config/);
   });
 });

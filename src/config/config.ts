@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { DatabaseConnection } from './database-url.js';
 import { urlOf, type DoorAddress } from './doors.js';
 import { addressAt, type MailAddress } from './mail-address.js';
-import { LEAST_CONNECTIONS, problemsBetween, type Present } from './problems-between.js';
+import { LEAST_CONNECTIONS, problemsBetween } from './problems-between.js';
+import { openSecretFiles } from './secret-files.js';
 import { problemsOfUnknown } from './unknown-variables.js';
 import {
-  secretKey,
+  FILE,
+  settingNames,
   variables,
   type logFormats,
   type logLevels,
@@ -139,7 +140,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads and checks every variable in one pass.
+ * Reads and checks every variable in one pass, and the files that hold secrets.
  *
  * @param env the process environment; an empty variable counts as absent
  * @throws ConfigError that names every invalid variable
@@ -148,34 +149,25 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const present = Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
   );
-  const parsed = variables.safeParse(present);
-  const problems = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${plainMessage(issue)}`);
-  problems.push(...problemsBetween(present), ...problemsOfUnknown(present, Object.keys(variables.shape)));
-  const secretKeys = readSecretKeys(present, problems);
+  const { values, fromFiles, problems: unread } = openSecretFiles(present);
+  const parsed = variables.safeParse(values);
+  const issues = parsed.error?.issues ?? [];
+  const problems = [...unread, ...issues.map((issue) => problemOf(issue, fromFiles))];
+  // Without what could not be read, much would seem to be missing.
+  if (unread.length === 0) problems.push(...problemsBetween(values));
+  problems.push(...problemsOfUnknown(present, settingNames));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  return assemble(parsed.data, secretKeys);
+  return assemble(parsed.data);
+}
+
+function problemOf(issue: z.core.$ZodIssue, fromFiles: Set<string>): string {
+  const name = issue.path.join('.');
+  return `${name}${fromFiles.has(name) ? `${FILE} names a file whose content` : ''} ${plainMessage(issue)}`;
 }
 
 /** For a union zod only reports "Invalid input"; the message of its last member names all choices. */
 function plainMessage(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_union' ? (issue.errors.at(-1)?.at(0)?.message ?? issue.message) : issue.message;
-}
-
-function readSecretKeys(present: Present, problems: string[]): string[] | undefined {
-  if (present.SECRET_KEY_FILE === undefined) return secretKey.safeParse(present.SECRET_KEY).data;
-  if (present.SECRET_KEY !== undefined) {
-    problems.push('SECRET_KEY_FILE must not be set together with SECRET_KEY');
-    return undefined;
-  }
-  try {
-    const parsed = secretKey.safeParse(readFileSync(present.SECRET_KEY_FILE, 'utf8').trim());
-    if (parsed.success) return parsed.data;
-    for (const { message } of parsed.error.issues)
-      problems.push(`SECRET_KEY_FILE names a file whose content ${message}`);
-  } catch {
-    problems.push('SECRET_KEY_FILE must be the path of a readable file');
-  }
-  return undefined;
 }
 
 const workersOf = (setting: Variables['WEB_CONCURRENCY'] = 1) =>
@@ -192,7 +184,7 @@ function otherDoors({ HOST, METRICS_PORT, METRICS_HOST, ADMIN_PORT, ADMIN_HOST }
   return [...at('metrics', METRICS_PORT, METRICS_HOST), ...at('admin', ADMIN_PORT, ADMIN_HOST)];
 }
 
-function assemble(values: Variables, secretKeys: string[] | undefined): Config {
+function assemble(values: Variables): Config {
   const port = values.PORT ?? 3000;
   const workers = workersOf(values.WEB_CONCURRENCY);
   const host = values.HOST;
@@ -209,7 +201,7 @@ function assemble(values: Variables, secretKeys: string[] | undefined): Config {
     workers,
     databaseConnectTimeout: 1_000,
     dataDir: resolve(values.DATA_DIR),
-    secretKeys,
+    secretKeys: values.SECRET_KEY,
     signingKeyBits: 3_072,
     sessionAlgorithm: values.SESSION_ALGORITHM,
     keyRotationDays: values.KEY_ROTATION_DAYS ?? 90,

@@ -18,7 +18,7 @@ export function problemsBetween(present: Present): string[] {
   if (Number(present.PORT) === 0 && present.PUBLIC_URL === undefined) {
     problems.push('PUBLIC_URL must be set when PORT is 0');
   }
-  if (present.DATABASE_URL !== undefined && !present.SECRET_KEY && !present.SECRET_KEY_FILE) {
+  if (present.DATABASE_URL !== undefined && present.SECRET_KEY === undefined) {
     problems.push('SECRET_KEY (or SECRET_KEY_FILE) must be set when DATABASE_URL is set');
   }
   if (present.DATABASE_DIRECT_URL !== undefined && present.DATABASE_URL === undefined) {

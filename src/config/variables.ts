@@ -72,7 +72,7 @@ function isNetwork(item: string): boolean {
 /** A StringOrURI of RFC 7519: what has a colon is a URI. */
 const isAudience = (item: string) => /^[\x21-\x7e]{1,255}$/.test(item) && (!item.includes(':') || URL.canParse(item));
 
-export const SECRET_KEY_RULE = 'must be at least 32 characters (several, separated by commas: the current one first)';
+const SECRET_KEY_RULE = 'must be at least 32 characters (several, separated by commas: the current one first)';
 const MAIL_FROM_RULE =
   'must be one mail address, with or without a name, such as Latchkey <no-reply@example.org>; ' +
   "only ASCII letters, digits and .!#$%&'*+/=?^_`{|}~- may stand before the @";
@@ -94,10 +94,13 @@ const BCRYPT_SALT = /^\$2[aby]\$(?:0[4-9]|1\d|20)\$[./A-Za-z0-9]{22}$/;
 const NO_PATTERN = 'must begin with a random key, not with a pattern: `openssl rand -base64 48` makes one';
 
 /** An older key may be a pattern, so that one can be rotated away. */
-export const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32).refine(
+const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32).refine(
   ([current = '']) => !isPattern(current),
   NO_PATTERN,
 );
+
+/** Marks what may also come from a file, and must not be shown. */
+const secret = <S extends z.ZodType>(schema: S): S => schema.meta({ isSecret: true });
 
 /** The variables. Messages say what a variable must be, and never contain its value. */
 export const variables = z.object({
@@ -111,14 +114,13 @@ export const variables = z.object({
   PUBLIC_URL: urlWith(['http:', 'https:'])
     .refine((value) => !/[?#@]/.test(value), 'must not contain a user, a query or a fragment')
     .optional(),
-  DATABASE_URL: databaseUrl.optional(),
-  DATABASE_DIRECT_URL: databaseUrl.optional(),
+  DATABASE_URL: secret(databaseUrl.optional()),
+  DATABASE_DIRECT_URL: secret(databaseUrl.optional()),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
   WEB_CONCURRENCY: z.union([wholeNumber(1, 64), z.literal('auto', WEB_CONCURRENCY_RULE)]).optional(),
   DATA_DIR: text('must be a path').default('.latchkey'),
-  SECRET_KEY: secretKey.optional(),
-  SECRET_KEY_FILE: text('must be a path').optional(),
-  SMTP_URL: urlWith(['smtp:', 'smtps:']).optional(),
+  SECRET_KEY: secret(secretKey.optional()),
+  SMTP_URL: secret(urlWith(['smtp:', 'smtps:']).optional()),
   MAIL_FROM: mailAddress.optional(),
   BCRYPT_COST: wholeNumber(4, 20).optional(),
   HASHING_THREADS: wholeNumber(1, 256).optional(),
@@ -157,11 +159,13 @@ export const variables = z.object({
   AUDIT_RETENTION: seconds(63_072_000, 86_400),
   SIGNUP: z.enum(['open', 'invite', 'closed'], 'must be open, invite or closed').default('open'),
   EMAIL_VERIFICATION: z.enum(['off', 'required'], 'must be off or required').default('off'),
-  API_TOKEN_HMAC_SECRET: z.string().max(1_024, 'must be at most 1024 characters').optional(),
-  API_TOKEN_BCRYPT_SALT: z
-    .string()
-    .regex(BCRYPT_SALT, 'must be a salt of bcrypt with its cost, such as $2a$10$ and 22 characters')
-    .optional(),
+  API_TOKEN_HMAC_SECRET: secret(z.string().max(1_024, 'must be at most 1024 characters').optional()),
+  API_TOKEN_BCRYPT_SALT: secret(
+    z
+      .string()
+      .regex(BCRYPT_SALT, 'must be a salt of bcrypt with its cost, such as $2a$10$ and 22 characters')
+      .optional(),
+  ),
   FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
   LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
   LOGIN_FAILURE_WINDOW: seconds(900),
@@ -185,25 +189,48 @@ export const variables = z.object({
   BODY_LIMIT: wholeNumber(1_024, 104_857_600).optional(),
   RUN_MIGRATIONS: z.enum(['true', 'false'], 'must be true or false').default('true'),
   BOOTSTRAP_ADMIN_EMAIL: z.email('must be an email address').max(254, 'must be an email address').optional(),
-  BOOTSTRAP_ADMIN_PASSWORD: z
-    .string()
-    .check(({ value, issues }) => {
-      const problem = problemOfPassword(value, 1);
-      if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: '' });
-    })
-    .optional(),
-  BOOTSTRAP_APP_TOKEN: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/, 'must be 32 lowercase hexadecimal characters')
-    .optional(),
+  BOOTSTRAP_ADMIN_PASSWORD: secret(
+    z
+      .string()
+      .check(({ value, issues }) => {
+        const problem = problemOfPassword(value, 1);
+        if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: '' });
+      })
+      .optional(),
+  ),
+  BOOTSTRAP_APP_TOKEN: secret(
+    z
+      .string()
+      .regex(/^[0-9a-f]{32}$/, 'must be 32 lowercase hexadecimal characters')
+      .optional(),
+  ),
   BOOTSTRAP_CLIENT_ID: z
     .string()
     .regex(/^[\w.-]{1,100}$/, 'must be 1 to 100 letters, digits, dots, hyphens and underscores')
     .optional(),
-  BOOTSTRAP_CLIENT_SECRET: z
-    .string()
-    .regex(/^[\x21-\x24\x26-\x2a\x2c-\x7e]{32,200}$/, 'must be 32 to 200 printable characters without spaces, + and %')
-    .optional(),
+  BOOTSTRAP_CLIENT_SECRET: secret(
+    z
+      .string()
+      .regex(
+        /^[\x21-\x24\x26-\x2a\x2c-\x7e]{32,200}$/,
+        'must be 32 to 200 printable characters without spaces, + and %',
+      )
+      .optional(),
+  ),
 });
 
 export type Variables = z.infer<typeof variables>;
+
+/** What follows the name of a secret in the variable that names its file. */
+export const FILE = '_FILE';
+
+/** The variables that hold secrets. For each of them, `<NAME>_FILE` may name a file that has it. */
+export const secretVariables: readonly string[] = Object.entries(variables.shape)
+  .filter(([, schema]) => schema.meta()?.isSecret === true)
+  .map(([name]) => name);
+
+/** The names of all settings, those of files with them. */
+export const settingNames: readonly string[] = [
+  ...Object.keys(variables.shape),
+  ...secretVariables.map((name) => `${name}${FILE}`),
+];
