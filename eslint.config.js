@@ -15,7 +15,7 @@ const floors = [
   ['emails', 'openapi'],
   ['metrics'],
   ['revocations'],
-  ['audit-log', 'health'],
+  ['audit-log', 'brand', 'health'],
   ['keys'],
   ['idempotency', 'limits', 'mail', 'tokens'],
   ['email-links'],

@@ -7,6 +7,7 @@ import { AppTokensModule } from './app-tokens/app-tokens.module.js';
 import { AuditLogReaderModule } from './audit-log-reader/audit-log-reader.module.js';
 import { AuditLogModule } from './audit-log/audit-log.module.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
+import { BrandModule } from './brand/brand.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import type { DatabaseAccess } from './database/connection.js';
@@ -74,6 +75,7 @@ export class AppModule {
         LimitsModule,
         RevocationsModule,
         AuditLogModule,
+        BrandModule,
         HealthModule,
         MetricsModule,
         ...FEATURES,

@@ -328,11 +328,11 @@ describeInBrowser('In a browser', () => {
     expect(await isSpent(guest)).toBe(false);
     complaints = complaints.filter((text) => !text.includes('status of 422'));
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    const body = JSON.stringify({ id: 'rate_limited', message: 'Too many <b>attempts</b>. Try again later.' });
-    await page.route('**/account/email', (route) => route.fulfill({ status: 429, body }), { times: 1 });
+    const body = JSON.stringify({ id: 'conflict', message: 'Too many <b>attempts</b>. Try again later.' });
+    await page.route('**/account/email', (route) => route.fulfill({ status: 409, body }), { times: 1 });
     await page.getByRole('button').click();
     await untilSays('Too many <b>attempts</b>. Try again later.');
-    complaints = complaints.filter((text) => !text.includes('status of 429'));
+    complaints = complaints.filter((text) => !text.includes('status of 409'));
     await page.getByRole('button').click();
     await untilSays('Your email is verified. You can sign in now.');
     const plain = await browser.newContext({ javaScriptEnabled: false });

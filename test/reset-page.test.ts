@@ -272,6 +272,41 @@ describeInBrowser('The reset page', () => {
     }
   });
 
+  it('keeps the link when it is loaded again, and in another language, until it is used', async () => {
+    const guest = await forgetful();
+    await page.goto(guest.link);
+    await page.reload();
+    await password().waitFor();
+    await page.getByRole('link', { name: 'Deutsch' }).click();
+    await page.waitForURL('**/password/reset?lang=de');
+    await page.reload();
+    await page.getByLabel('Neues Passwort').fill('kurz');
+    await page.getByRole('button', { name: 'Speichern' }).click();
+    await untilSays('Das Passwort muss mindestens 7 Zeichen haben.');
+    await page.getByLabel('Neues Passwort').fill(NEW);
+    await page.getByRole('button', { name: 'Speichern' }).click();
+    await untilSays('Ihr Passwort wurde geändert. Sie können sich jetzt damit anmelden.');
+    expect(await signIn(guest.email, NEW)).toBe(200);
+    await page.reload();
+    await untilSays('Dieser Link ist unvollständig. Öffnen Sie den Link in der E-Mail noch einmal.');
+    expect(requests.filter(({ url }) => url.includes(guest.token))).toEqual([]);
+  });
+
+  it('leads to a new link from one that is of no use any more', async () => {
+    const guest = await forgetful();
+    expect(await redeem(guest)).toBe(200);
+    await page.goto(guest.link);
+    await password().fill('yet another one');
+    await save().click();
+    await untilSays(UNUSABLE);
+    await page.getByRole('link', { name: 'Get a new link' }).click();
+    await page.getByRole('heading', { name: 'Forgot your password?' }).waitFor();
+    await page.getByLabel('Email').fill('nobody@example.org');
+    await page.getByRole('button', { name: 'Send me a link' }).click();
+    await page.getByRole('heading', { name: 'Look into your mailbox' }).waitFor();
+    expect(await done().textContent()).toContain('nobody@example.org');
+  });
+
   it('is not spent by a scanner that runs its JavaScript', async () => {
     const guest = await forgetful();
     await page.goto(guest.link, { waitUntil: 'networkidle' });
@@ -375,16 +410,22 @@ describeInBrowser('The reset page', () => {
     expect(await signIn(guest.email, NEW)).toBe(200);
   });
 
-  it('repeats what the server says when it is too busy', async () => {
+  it('says what it is that the server refuses for a while, and repeats what it has no words for, as text', async () => {
     const guest = await forgetful();
     await page.goto(guest.link);
-    const body = JSON.stringify({ id: 'rate_limited', message: 'Too many <b>attempts</b>. Try again later.' });
-    await page.route('**/account/password', (route) => route.fulfill({ status: 429, body }), { times: 1 });
+    const body = JSON.stringify({ id: 'conflict', message: 'Said <b>so</b>.' });
     await password().fill(NEW);
-    await save().click();
-    await untilSays('Too many <b>attempts</b>. Try again later.');
-    expect(await password().getAttribute('aria-invalid')).toBeNull();
-    complaints = complaints.filter((text) => !text.includes('status of 429'));
+    for (const [status, text] of [
+      [429, 'Too many attempts. Try again later.'],
+      [503, 'The service is temporarily unavailable. Try again later.'],
+      [409, 'Said <b>so</b>.'],
+    ] as const) {
+      await page.route('**/account/password', (route) => route.fulfill({ status, body }), { times: 1 });
+      await save().click();
+      await untilSays(text);
+      expect(await password().getAttribute('aria-invalid')).toBeNull();
+      complaints = complaints.filter((complaint) => !complaint.includes(`status of ${status}`));
+    }
     await save().click();
     await untilSays(CHANGED);
   });

@@ -4,7 +4,15 @@ import { OPERATORS_PATHS } from '../../dist/src/config/doors.js';
 
 const INSIDE = Object.values(OPERATORS_PATHS).flat();
 /** Pages, which OpenAPI does not describe. */
-const PAGES = ['/password/reset', '/email/verify', '/email/undo', '/wayf/{id}'];
+const PAGES = [
+  '/password/reset',
+  '/password/forgot',
+  '/email/verify',
+  '/email/verify/again',
+  '/email/undo',
+  '/brand/logo',
+  '/wayf/{id}',
+];
 
 const description = new URL('../../docs/openapi.json', import.meta.url);
 const routes = [...Object.keys(JSON.parse(readFileSync(description, 'utf8')).paths), ...PAGES];

@@ -60,6 +60,10 @@ export class AccountEntity {
   @Column({ name: 'credential_epoch', type: 'integer', default: 0 })
   credentialEpoch!: number;
 
+  /** Of its mails: a tag of BCP 47, such as `de-CH`; null: nobody said. */
+  @Column({ type: 'text', nullable: true })
+  locale!: string | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 

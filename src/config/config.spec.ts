@@ -43,6 +43,8 @@ describe('Without any variable', () => {
       keyRotationDays: 90,
       smtpUrl: undefined,
       mailFrom: { name: 'Latchkey', address: 'no-reply@[127.0.0.1]' },
+      brand: { name: undefined, logo: undefined, color: undefined, supportUrl: undefined },
+      appUrl: undefined,
       bcryptCost: 12,
       hashingThreads: Math.max(1, availableParallelism() - 1),
       passwordMinLength: 7,

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import type { Logo } from './branding.js';
 import type { DatabaseConnection } from './database-url.js';
 import { urlOf, type DoorAddress } from './doors.js';
 import { addressAt, type MailAddress } from './mail-address.js';
@@ -49,6 +50,18 @@ export interface Config {
   keyRotationDays: number;
   smtpUrl: string | undefined;
   mailFrom: MailAddress;
+  /** What visitors see of who runs this server, on pages and in mails. */
+  brand: {
+    /** Absent: the host of `publicUrl`. */
+    name: string | undefined;
+    logo: Logo | undefined;
+    /** As `#rrggbb`; white text can be read on it. */
+    color: string | undefined;
+    /** Where visitors find help: https or mailto. */
+    supportUrl: string | undefined;
+  };
+  /** Where accounts are used: where pages lead when they are done. */
+  appUrl: string | undefined;
   bcryptCost: number;
   /** How many passwords are hashed at once, each on a thread of its own; of all workers together. */
   hashingThreads: number;
@@ -207,6 +220,13 @@ function assemble(values: Variables): Config {
     keyRotationDays: values.KEY_ROTATION_DAYS ?? 90,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? { name: 'Latchkey', address: addressAt('no-reply', new URL(publicUrl).hostname) },
+    brand: {
+      name: values.BRAND_NAME,
+      logo: values.BRAND_LOGO,
+      color: values.BRAND_COLOR,
+      supportUrl: values.SUPPORT_URL,
+    },
+    appUrl: values.APP_URL,
     bcryptCost: values.BCRYPT_COST ?? 12,
     // One core is the event loop's.
     hashingThreads: values.HASHING_THREADS ?? Math.max(1, availableParallelism() - 1),

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { COLOR_RULE, LOGO_RULE, problemOfColor, readLogo } from './branding.js';
 import { DatabaseUrlError, parseDatabaseUrl } from './database-url.js';
 import { parseMailAddress } from './mail-address.js';
 import { isPattern } from './secret-key.js';
@@ -89,6 +90,21 @@ const mailAddress = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+const logo = z.string().transform((value, context) => {
+  const read = readLogo(value);
+  if (read) return read;
+  context.addIssue({ code: 'custom', message: LOGO_RULE });
+  return z.NEVER;
+});
+
+const color = z
+  .string()
+  .regex(/^#[0-9a-f]{6}$/i, COLOR_RULE)
+  .check(({ value, issues }) => {
+    const problem = /^#[0-9a-f]{6}$/i.test(value) ? problemOfColor(value) : undefined;
+    if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: '' });
+  });
+
 const BCRYPT_SALT = /^\$2[aby]\$(?:0[4-9]|1\d|20)\$[./A-Za-z0-9]{22}$/;
 
 const NO_PATTERN = 'must begin with a random key, not with a pattern: `openssl rand -base64 48` makes one';
@@ -122,6 +138,20 @@ export const variables = z.object({
   SECRET_KEY: secret(secretKey.optional()),
   SMTP_URL: secret(urlWith(['smtp:', 'smtps:']).optional()),
   MAIL_FROM: mailAddress.optional(),
+  BRAND_NAME: z
+    .string()
+    .regex(/^\P{Cc}{1,60}$/u, 'must be 1 to 60 characters on one line')
+    .optional(),
+  BRAND_LOGO: logo.optional(),
+  BRAND_COLOR: color.optional(),
+  SUPPORT_URL: z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && ['https:', 'mailto:'].includes(new URL(value).protocol),
+      'must be a URL that starts with https:// or mailto:',
+    )
+    .optional(),
+  APP_URL: urlWith(['http:', 'https:']).optional(),
   BCRYPT_COST: wholeNumber(4, 20).optional(),
   HASHING_THREADS: wholeNumber(1, 256).optional(),
   PASSWORD_MIN_LENGTH: wholeNumber(1, LONGEST_PASSWORD).optional(),

@@ -38,6 +38,10 @@ export class EmailLinkEntity {
   @Column({ name: 'password_hash', type: 'text', nullable: true })
   passwordHash!: string | null;
 
+  /** Of whoever signs up: a tag of BCP 47. The account gets it. */
+  @Column({ type: 'text', nullable: true })
+  locale!: string | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 

@@ -1,5 +1,4 @@
 import { STATUS_CODES } from 'node:http';
-import { brandOf } from '../html/brand.js';
 import { Pages } from '../html/pages.js';
 import type { ApiError, FieldErrors } from './api-error.js';
 import { unexpected } from './common-errors.js';
@@ -15,7 +14,14 @@ export type Dialect = 'account' | 'publicauth' | 'app-token' | 'connect' | 'oaut
 const barePage = (error: ApiError, requestId: string) =>
   BARE.render({ headers: {}, query: {} }, (view) => errorPage(view, error, requestId));
 
-const BARE = new Pages(brandOf({ publicUrl: 'http://localhost' }));
+const BARE = new Pages({
+  name: '',
+  base: '',
+  color: '#0b57d0',
+  logo: undefined,
+  supportUrl: undefined,
+  appUrl: undefined,
+});
 
 const bodies: Record<Dialect, (error: ApiError, requestId: string) => object | string> = {
   account: (error, requestId) => ({

@@ -1,17 +1,25 @@
 import { markup } from './html.js';
-import { linkPage } from './link-page.js';
+import { goOn, linkPage, USERNAME } from './link-page.js';
 import type { Page } from './page.js';
 import type { View } from './view.js';
 
-/** The page on which an email is verified. */
-export const verificationPage = (view: View): Page =>
+/**
+ * The page on which an email is verified.
+ *
+ * @param problems what is said of a password that is refused, by what the API says of it
+ */
+export const verificationPage = (view: View, problems: Record<string, string>): Page =>
   linkPage(view, {
     title: 'verify.title',
     endpoint: 'account/email',
     field: 'verify_email_token',
     done: 'verify.done',
     used: 'link.used',
+    problems,
+    next: goOn(view),
+    again: view.to('/email/verify/again'),
     form: markup`<p id="hint">${view.say('verify.hint')}</p>
+${USERNAME}
 <label for="password">${view.say('page.password')}</label>
 <input id="password" type="password" autocomplete="current-password" dir="auto" required aria-describedby="hint problem">
 <label><input id="show" type="checkbox"> ${view.say('page.showPassword')}</label>
@@ -26,6 +34,7 @@ export const undoPage = (view: View): Page =>
     field: 'undo_email_token',
     done: 'undo.done',
     used: 'link.used',
+    next: goOn(view),
     form: markup`<p>${view.say('undo.hint')}</p>
 <button id="press" type="submit">${view.say('undo.button')}</button>`,
   });

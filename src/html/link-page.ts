@@ -15,11 +15,24 @@ export interface LinkPage {
   /** The messages when the token was accepted, and when it has been used or has expired. */
   done: MessageId;
   used: MessageId;
+  /** What is said of a password that is refused, by what the API says of it. */
+  problems?: Record<string, string>;
+  /** The query that says what the page is for. */
+  state?: Record<string, string>;
+  /** Where to go on when it is done. */
+  next?: Way | undefined;
+  /** Where to get another link. */
+  again?: string;
+}
+
+interface Way {
+  to: string;
+  text: MessageId;
 }
 
 const SCRIPT = readFileSync(new URL('./scripts/link-page.js', import.meta.url), 'utf8');
 
-export function linkPage(view: View, { title, form, endpoint, field, done, used }: LinkPage): Page {
+export function linkPage(view: View, { title, form, endpoint, field, done, used, ...page }: LinkPage): Page {
   const attributes = Object.entries({
     endpoint,
     field,
@@ -27,9 +40,13 @@ export function linkPage(view: View, { title, form, endpoint, field, done, used 
     used: view.say(used),
     incomplete: view.say('link.incomplete'),
     unreachable: view.say('link.unreachable'),
+    unavailable: view.say('error.unavailable'),
+    limited: view.say('error.tooMany'),
+    problems: JSON.stringify(page.problems ?? {}),
   }).map(([name, text]) => markup`data-${name}="${text}"`);
   return {
     title: view.say(title),
+    state: page.state ?? {},
     script: SCRIPT,
     main: markup`<h1>${view.say(title)}</h1>
 <noscript><p>${view.say('link.needsScript')}</p></noscript>
@@ -38,6 +55,19 @@ export function linkPage(view: View, { title, form, endpoint, field, done, used 
 ${attributes}>
 ${form}
 </form>
-<p id="done" class="right" role="status" tabindex="-1"></p>`,
+<p id="done" class="right" role="status" tabindex="-1"></p>
+${way('next', page.next && { to: page.next.to, text: view.say(page.next.text) })}
+${way('again', page.again && { to: page.again, text: view.say('ways.newLink') })}`,
   };
 }
+
+/** A way on, which is shown when the form is gone. */
+const way = (id: string, target: { to: string; text: string } | '' | undefined) =>
+  target && markup`<p id="${id}" hidden><a class="button" href="${target.to}">${target.text}</a></p>`;
+
+/** @returns where accounts are used, as far as an operator has said */
+export const goOn = ({ brand }: View): Way | undefined =>
+  brand.appUrl === undefined ? undefined : { to: brand.appUrl, text: 'ways.goOn' };
+
+/** What password managers store a password under; the script fills it in when the server has said whose it is. */
+export const USERNAME = markup`<input id="username" type="text" autocomplete="username" hidden>`;

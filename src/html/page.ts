@@ -15,6 +15,7 @@ export interface Page {
 /** @returns a whole page: the operator's name, the page itself on a card, and other languages */
 export function htmlPage(view: View, { title, main, script, state = {} }: Page, style: string): string {
   const { language, direction } = view.texts;
+  const { name, logo } = view.brand;
   const dir = direction === 'rtl' && markup` dir="rtl"`;
   return markup`<!doctype html>
 <html lang="${language}"${dir}>
@@ -27,16 +28,23 @@ export function htmlPage(view: View, { title, main, script, state = {} }: Page, 
 <style>${new Html(style)}</style>
 </head>
 <body>
-<header><bdi>${view.brand.name}</bdi></header>
+<header>${logo && markup`<img src="${logo}" alt="">`}<bdi>${name}</bdi></header>
 <main>
 ${main}
 </main>
 <footer>
-${languages(view, state)}
+${support(view)}${languages(view, state)}
 </footer>${script !== undefined && markup`\n<script>${new Html(script)}</script>`}
 </body>
 </html>
 `.text;
+}
+
+function support(view: View): Html | undefined {
+  const { supportUrl } = view.brand;
+  return supportUrl === undefined
+    ? undefined
+    : markup`<p><a href="${supportUrl}">${view.say('page.support')}</a></p>\n`;
 }
 
 function languages(view: View, state: Record<string, string>): Html {
@@ -53,6 +61,8 @@ ${items}
 
 export interface Policy {
   style: string;
+  /** Whether it shows pictures, from its own origin. */
+  hasImages?: boolean;
   /** The page's script, if it has one, which may send requests to its own origin. */
   script?: string | undefined;
   /** Where its forms may lead, including redirects. */
@@ -60,11 +70,12 @@ export interface Policy {
 }
 
 /** The Content-Security-Policy of a page: only its own script and style, and no framing. */
-export function pagePolicy({ style, script, formTargets = [] }: Policy): string {
+export function pagePolicy({ style, hasImages = false, script, formTargets = [] }: Policy): string {
   return [
     "default-src 'none'",
     ...(script === undefined ? [] : [`script-src ${hash(script)}`]),
     `style-src ${hash(style)}`,
+    ...(hasImages ? ["img-src 'self'"] : []),
     ...(script === undefined ? [] : ["connect-src 'self'"]),
     "base-uri 'none'",
     `form-action ${formTargets.join(' ') || "'none'"}`,

@@ -50,7 +50,12 @@ export class Pages {
       headers: {
         'content-type': 'text/html; charset=utf-8',
         'content-language': texts.language,
-        'content-security-policy': pagePolicy({ style: this.style, script: page.script, formTargets }),
+        'content-security-policy': pagePolicy({
+          style: this.style,
+          hasImages: this.brand.logo !== undefined,
+          script: page.script,
+          formTargets,
+        }),
         vary: 'accept-language',
       },
     };

@@ -1,17 +1,33 @@
 import { markup } from './html.js';
-import { linkPage } from './link-page.js';
+import { goOn, linkPage, USERNAME } from './link-page.js';
 import type { Page } from './page.js';
 import type { View } from './view.js';
 
-/** The page on which a password is reset. */
-export function resetPage(view: View, passwordMinLength: number): Page {
+export interface ResetPage {
+  passwordMinLength: number;
+  /** Whether it is somebody's first password, to which they were invited. */
+  isInvitation: boolean;
+  /** The identification to sign in for afterwards. */
+  returnTo: string | undefined;
+  /** What is said of a password that is refused, by what the API says of it. */
+  problems: Record<string, string>;
+}
+
+/** The page on which a password is chosen, with the link of a reset or an invitation. */
+export function resetPage(view: View, { passwordMinLength, isInvitation, returnTo, problems }: ResetPage): Page {
+  const state = { ...(isInvitation && { for: 'invitation' }), ...(returnTo !== undefined && { wayf: returnTo }) };
   return linkPage(view, {
-    title: 'reset.title',
+    title: isInvitation ? 'invitation.title' : 'reset.title',
     endpoint: 'account/password',
     field: 'reset_password_token',
     done: 'reset.done',
     used: 'reset.used',
-    form: markup`<label for="password">${view.say('reset.password')}</label>
+    problems,
+    state,
+    next: returnTo === undefined ? goOn(view) : { to: view.to(`/wayf/${returnTo}`), text: 'ways.signIn' },
+    again: view.to('/password/forgot', state),
+    form: markup`${USERNAME}
+<label for="password">${view.say('reset.password')}</label>
 <input id="password" type="password" autocomplete="new-password" dir="auto" required aria-describedby="hint problem">
 <p class="hint" id="hint">${view.say('reset.hint', { count: passwordMinLength })}</p>
 <label><input id="show" type="checkbox"> ${view.say('page.showPassword')}</label>

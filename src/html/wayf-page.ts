@@ -13,6 +13,13 @@ interface Institution {
   name: string;
 }
 
+/** On whose behalf a visitor is here. */
+export interface Visit {
+  identificationId: string;
+  /** The host of the site that they return to. */
+  site: string;
+}
+
 interface Search {
   text: string;
   found: Institution[];
@@ -23,7 +30,7 @@ interface Search {
  * The page on which a visitor searches for their institution. It needs no script: the title and the focused element
  * announce the results to screen readers.
  */
-export function searchPage(view: View, search?: Search): Page {
+export function searchPage(view: View, visit: Visit, search?: Search): Page {
   const isFruitless = search?.found.length === 0;
   const focus = isFruitless ? markup` autofocus aria-describedby="found"` : !search && markup` autofocus`;
   const title = view.say('wayf.title');
@@ -31,6 +38,7 @@ export function searchPage(view: View, search?: Search): Page {
     title: search ? `${title} ${countOf(view, search)}` : title,
     ...(search && { state: { q: search.text } }),
     main: markup`<h1>${title}</h1>
+${purpose(view, visit)}
 <form method="get" role="search">${view.languageField}
 <label for="q">${view.say('wayf.institution')}</label>
 <input id="q" name="q" type="search" required maxlength="${LONGEST_SEARCH}" autocomplete="organization" dir="auto"${focus}
@@ -41,6 +49,9 @@ ${search && results(view, search)}
 <p class="ways"><a href="${view.here({ institution: NO_INSTITUTION })}">${view.say('wayf.without')}</a></p>`,
   };
 }
+
+const purpose = (view: View, { site }: Visit) =>
+  markup`<p class="hint">${view.html('wayf.for', { service: isolated(view.brand.name), site: isolated(site) })}</p>`;
 
 function results(view: View, search: Search): Html {
   const { found, more } = search;
@@ -59,24 +70,33 @@ ${items}
 const countOf = (view: View, { found, more }: Search) =>
   view.say(more ? 'wayf.first' : 'wayf.count', { count: found.length });
 
+/** A sign-in that did not succeed. */
+interface Attempt {
+  problem: string;
+  email: string;
+  /** Whether it was for what was filled in, and not for how often, or for how the server is. */
+  isRefused: boolean;
+  /** The field to mend. */
+  focus: 'email' | 'password';
+}
+
 /**
  * The page on which a visitor signs in. The email's field is not of the type `email`, for which browsers refuse letters
  * outside ASCII before the @ and rewrite those after it.
  * @param institution null: any account can sign in
  * @param attempt the problem of the last attempt, and its email
  */
-export function signInPage(
-  view: View,
-  institution: Institution | null,
-  attempt?: { problem: string; email: string },
-): Page {
-  const described = attempt && markup` aria-invalid="true" aria-describedby="problem"`;
+export function signInPage(view: View, visit: Visit, institution: Institution | null, attempt?: Attempt): Page {
+  const described = attempt && markup`${attempt.isRefused && markup` aria-invalid="true"`} aria-describedby="problem"`;
+  const focus = (at: Attempt['focus']) => at === (attempt?.focus ?? 'email') && markup` autofocus`;
+  const forgotten = view.to('/password/forgot', { wayf: visit.identificationId });
   const chosen = institution?.id ?? NO_INSTITUTION;
   const title = institution ? view.say('signIn.titleFor', { name: institution.name }) : view.say('signIn.title');
   return {
     title: attempt ? view.say('signIn.titleAgain') : title,
     state: { institution: chosen },
     main: markup`<h1>${view.say('signIn.title')}</h1>
+${purpose(view, visit)}
 <p>${institution && markup`${view.html('signIn.with', { name: markup`<strong>${isolated(institution.name)}</strong>` })} `}<a
 href="${view.here()}">${view.say(institution ? 'signIn.chooseAnother' : 'signIn.choose')}</a></p>
 <p id="problem" class="wrong" role="alert">${attempt?.problem}</p>
@@ -84,11 +104,12 @@ href="${view.here()}">${view.say(institution ? 'signIn.chooseAnother' : 'signIn.
 <input type="hidden" name="institution" value="${chosen}">
 <label for="email">${view.say('page.email')}</label>
 <input id="email" name="email" type="text" inputmode="email" required maxlength="254" autocomplete="username"
-autocapitalize="none" spellcheck="false" dir="auto" autofocus${described}
+autocapitalize="none" spellcheck="false" dir="auto"${focus('email')}${described}
 value="${attempt?.email}">
 <label for="password">${view.say('page.password')}</label>
-<input id="password" name="password" type="password" required autocomplete="current-password" dir="auto"${described}>
+<input id="password" name="password" type="password" required autocomplete="current-password" dir="auto"${focus('password')}${described}>
 <button type="submit">${view.say('signIn.button')}</button>
-</form>`,
+</form>
+<p class="ways"><a href="${forgotten}">${view.say('signIn.forgot')}</a></p>`,
   };
 }

@@ -8,13 +8,21 @@ import { ApiError, badRequest, type ErrorCode } from '../errors/api-error.js';
 import { problemOf } from '../errors/error-page.js';
 import type { Page } from '../html/page.js';
 import type { View } from '../html/view.js';
+import { refuseOtherSites } from '../http/same-site.js';
 import type { Institution } from './institutions.store.js';
-import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage } from '../html/wayf-page.js';
+import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage, type Visit } from '../html/wayf-page.js';
 import { Wayf } from './wayf.service.js';
 
 const LONGEST_USER_AGENT = 2_048;
 /** Failures that the page shows above the form. */
-const TOLD_ON_THE_PAGE: ErrorCode[] = ['unauthorized', 'forbidden', 'unverified', 'password_expired'];
+const TOLD_ON_THE_PAGE: ErrorCode[] = [
+  'unauthorized',
+  'forbidden',
+  'unverified',
+  'password_expired',
+  'rate_limited',
+  'unavailable',
+];
 
 /** The page that `_links.wayf` of an identification leads to. */
 @ApiExcludeController()
@@ -38,9 +46,9 @@ export class WayfController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const targets = targetsOf(await this.wayf.urlOf(id));
-    const page = await this.pageOf(query);
-    return request.server.pages.show(request, reply, page, targets);
+    const url = await this.wayf.urlOf(id);
+    const page = await this.pageOf(visitOf(id, url), query);
+    return request.server.pages.show(request, reply, page, targetsOf(url));
   }
 
   @Post()
@@ -57,7 +65,7 @@ export class WayfController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     refuseOtherSites(request, this.config.publicUrl);
-    const targets = targetsOf(await this.wayf.urlOf(id));
+    const url = await this.wayf.urlOf(id);
     const email = textOf(form.email, 254).trim();
     const password = textOf(form.password, 2 * LONGEST_TYPED_PASSWORD);
     const institution = await this.chosen(form.institution);
@@ -75,21 +83,25 @@ export class WayfController {
     } catch (error) {
       if (!(error instanceof ApiError) || !TOLD_ON_THE_PAGE.includes(error.code)) throw error;
       request.failure = error.code;
-      void reply.code(422);
-      const write = (view: View) => signInPage(view, institution, { problem: problemOf(view, error), email });
-      return request.server.pages.show(request, reply, write, targets);
+      const isRefused = error.status < 429;
+      void reply.code(isRefused ? 422 : error.status);
+      if (!isRefused) void reply.headers(error.details.headers ?? {});
+      const focus = error.code === 'forbidden' ? 'email' : 'password';
+      const write = (view: View) =>
+        signInPage(view, visitOf(id, url), institution, { problem: problemOf(view, error), email, isRefused, focus });
+      return request.server.pages.show(request, reply, write, targetsOf(url));
     }
   }
 
-  private async pageOf({ q, institution }: Record<string, unknown>): Promise<(view: View) => Page> {
+  private async pageOf(visit: Visit, { q, institution }: Record<string, unknown>): Promise<(view: View) => Page> {
     if (institution !== undefined) {
       const chosen = await this.chosen(institution);
-      return (view) => signInPage(view, chosen);
+      return (view) => signInPage(view, visit, chosen);
     }
-    if (q === undefined) return (view) => searchPage(view);
+    if (q === undefined) return (view) => searchPage(view, visit);
     const text = textOf(q, LONGEST_SEARCH);
     const search = { text, ...(await this.wayf.search(text)) };
-    return (view) => searchPage(view, search);
+    return (view) => searchPage(view, visit, search);
   }
 
   private async chosen(institution: unknown): Promise<Institution | null> {
@@ -97,6 +109,8 @@ export class WayfController {
     return id === NO_INSTITUTION ? null : this.wayf.institution(id);
   }
 }
+
+const visitOf = (identificationId: string, url: string): Visit => ({ identificationId, site: new URL(url).host });
 
 /**
  * Browsers apply `form-action` to redirects too, and Chromium to further ones: `url` may redirect the visitor to
@@ -109,28 +123,6 @@ function targetsOf(url: string): string[] {
   // A policy cannot express some hosts, such as IPv6 addresses and names with underscores.
   const sources = /^https?:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin) ? [origin, protocol] : [protocol];
   return ["'self'", ...sources];
-}
-
-/**
- * Prevents login CSRF. Browsers say where a form was sent from: in `Sec-Fetch-Site` on secure connections, in `Origin`
- * always.
- *
- * @throws ApiError `forbidden`
- */
-function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void {
-  const site = headers['sec-fetch-site'];
-  const ours = site === undefined ? headers.origin === new URL(publicUrl).origin : site === 'same-origin';
-  if (ours) return;
-  const from = originIn(headers.origin);
-  throw new ApiError('forbidden', 'This form was submitted from another site. Reload the page and try again.', {
-    told: { id: 'signIn.otherSite' },
-    refusal: { details: { reason: 'cross_site', ...(from !== undefined && { origin: from }) } },
-  });
-}
-
-/** Whatever is no origin is not worth keeping, and may be anything. */
-function originIn(text: string | undefined): string | undefined {
-  return text !== undefined && text.length <= 255 && URL.canParse(text) ? new URL(text).origin : undefined;
 }
 
 /** @throws ApiError `bad_request` */

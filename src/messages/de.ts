@@ -8,11 +8,18 @@ export const de: Catalogue = {
   'duration.seconds': '{count, plural, =1 {einer Sekunde} other {# Sekunden}}',
 
   'page.languages': 'Sprache',
+  'page.support': 'Hilfe',
   'page.email': 'E-Mail-Adresse',
   'page.password': 'Passwort',
   'page.showPassword': 'Passwort anzeigen',
 
+  'ways.goOn': 'Weiter',
+  'ways.signIn': 'Anmelden',
+  'ways.back': 'Zurück zur Anmeldung',
+  'ways.newLink': 'Neuen Link anfordern',
+
   'wayf.title': 'Woher kommen Sie?',
+  'wayf.for': 'Sie melden sich bei {service} an und kehren dann zu {site} zurück.',
   'wayf.institution': 'Ihre Einrichtung',
   'wayf.search': 'Suchen',
   'wayf.count': '{count, plural, =0 {Keine Einrichtung gefunden} =1 {1 Einrichtung} other {# Einrichtungen}}',
@@ -30,6 +37,7 @@ export const de: Catalogue = {
   'signIn.choose': 'Eine Einrichtung wählen',
   'signIn.chooseAnother': 'Eine andere Einrichtung wählen',
   'signIn.button': 'Anmelden',
+  'signIn.forgot': 'Passwort vergessen?',
   'signIn.wrong': 'E-Mail-Adresse oder Passwort ist falsch.',
   'signIn.otherInstitution': 'Dieses Konto gehört nicht zu {name}.',
   'signIn.unverified':
@@ -43,6 +51,34 @@ export const de: Catalogue = {
   'link.incomplete': 'Dieser Link ist unvollständig. Öffnen Sie den Link in der E-Mail noch einmal.',
   'link.used': 'Dieser Link wurde schon benutzt oder ist abgelaufen.',
   'link.unreachable': 'Der Server ist nicht erreichbar. Versuchen Sie es später noch einmal.',
+
+  'ask.reset.title': 'Passwort vergessen?',
+  'ask.reset': 'Geben Sie Ihre E-Mail-Adresse ein. Wir senden Ihnen einen Link, mit dem Sie ein neues Passwort wählen.',
+  'ask.invitation.title': 'Neue Einladung anfordern',
+  'ask.invitation':
+    'Geben Sie die E-Mail-Adresse ein, an die Ihre Einladung ging. Wir senden Ihnen einen Link, mit dem Sie ein Passwort wählen.',
+  'ask.verification.title': 'Neuen Link zur Bestätigung Ihrer E-Mail-Adresse anfordern',
+  'ask.verification': 'Geben Sie die E-Mail-Adresse ein, die Sie bestätigen möchten. Wir senden Ihnen einen Link.',
+  'ask.button': 'Link senden',
+  'ask.badEmail': 'Geben Sie eine E-Mail-Adresse ein, zum Beispiel jane@example.org.',
+  'ask.sent.title': 'Sehen Sie in Ihr Postfach',
+  'ask.sent':
+    'Wenn wir {email} kennen, ist ein Link dorthin unterwegs. Er kann einmal benutzt werden, innerhalb von {lifetime}.',
+  'ask.sent.hint':
+    'Nach einigen Minuten ist nichts da? Sehen Sie im Spam-Ordner nach, und prüfen Sie, ob Sie Ihre Adresse richtig eingegeben haben. Wir senden höchstens einen Link pro Minute.',
+  'ask.sent.other': 'Eine andere Adresse verwenden',
+
+  'password.tooShort': 'Das Passwort muss mindestens {count, plural, other {# Zeichen}} haben.',
+  'password.tooLong': 'Das Passwort darf höchstens {count, plural, other {# Zeichen}} haben.',
+  'password.control': 'Das Passwort darf keine Steuerzeichen enthalten, wie Tabulatoren und Zeilenumbrüche.',
+  'password.tooCommon':
+    'Das Passwort ist eines der häufigsten, die zuerst geraten werden. Wählen Sie ein anderes, zum Beispiel ein paar Wörter, die nichts miteinander zu tun haben.',
+  'password.tooClose':
+    'Das Passwort ist kaum mehr als Ihre E-Mail-Adresse, Ihr Name oder der Name dieses Dienstes. Wählen Sie ein anderes, zum Beispiel ein paar Wörter, die nichts miteinander zu tun haben.',
+  'password.stillInitial': 'Das Passwort darf nicht das sein, das Sie bekommen haben.',
+  'password.notTheOne': 'Das ist nicht das Passwort, mit dem Sie sich registriert haben.',
+
+  'invitation.title': 'Willkommen: wählen Sie ein Passwort',
 
   'reset.title': 'Neues Passwort wählen',
   'reset.password': 'Neues Passwort',
@@ -77,6 +113,7 @@ export const de: Catalogue = {
   'error.notFound': 'Prüfen Sie die Adresse, oder gehen Sie zurück zu der Website, von der Sie gekommen sind.',
   'error.rateLimited.title': 'Bitte warten Sie einen Moment',
   'error.rateLimited': 'Zu viele Versuche. Versuchen Sie es in {wait} noch einmal.',
+  'error.tooMany': 'Zu viele Versuche. Versuchen Sie es später noch einmal.',
   'error.locked':
     'Zu viele fehlgeschlagene Anmeldungen. Melden Sie sich dort an, wo Sie es schon einmal getan haben, oder setzen Sie Ihr Passwort zurück.',
   'error.unavailable.title': 'Wir sind gleich wieder da',

@@ -17,6 +17,10 @@ export class PasswordResetEntity {
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'password_resets_account_id_fkey' })
   account?: AccountEntity | null;
 
+  /** The identification on whose page it was asked for, and to which its page leads back. It may be gone. */
+  @Column({ name: 'identification_id', type: 'uuid', nullable: true })
+  identificationId!: string | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 

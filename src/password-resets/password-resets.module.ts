@@ -8,6 +8,7 @@ import { PasswordResetEntity } from './password-resets.entity.js';
 import { PasswordResetsController } from './password-resets.controller.js';
 import { PasswordResets } from './password-resets.service.js';
 import { PasswordResetStore } from './password-resets.store.js';
+import { ForgottenPasswordController } from './forgotten-password.controller.js';
 import { ResetPageController } from './reset-page.controller.js';
 
 /** Password resets and invitations, by links in mails. */
@@ -19,7 +20,7 @@ import { ResetPageController } from './reset-page.controller.js';
     PasswordsModule,
     SessionsModule,
   ],
-  controllers: [PasswordResetsController, ResetPageController],
+  controllers: [PasswordResetsController, ResetPageController, ForgottenPasswordController],
   providers: [PasswordResetStore, PasswordResets],
   exports: [PasswordResets],
 })

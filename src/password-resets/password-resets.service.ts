@@ -55,13 +55,13 @@ export class PasswordResets implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    for (const [kind, write] of [
-      [RESET_MAIL, resetMail],
-      [INVITATION_MAIL, invitationMail],
+    for (const [kind, write, use] of [
+      [RESET_MAIL, resetMail, undefined],
+      [INVITATION_MAIL, invitationMail, 'invitation'],
     ] as const) {
       this.mailQueue.register(kind, async (resetId) => {
         const reset = await this.store.findLive(resetId);
-        return reset && write(reset.email, this.linkOf(resetId), this.config);
+        return reset && write(reset.email, this.linkOf(resetId, { for: use, wayf: reset.returnTo }), this.config);
       });
     }
   }
@@ -85,11 +85,13 @@ export class PasswordResets implements OnModuleInit {
   /**
    * Mails a reset link to the account with this email. The answer for an unknown email looks the same; see {@link
    * AccountIds}.
+   *
+   * @param returnTo the identification that the page of the link leads back to
    */
-  async request(email: string): Promise<AccountView> {
+  async request(email: string, returnTo?: string): Promise<AccountView> {
     const digest = this.accountIds.digest(email).toString('base64url');
     const limits = [{ key: `reset ${digest}`, ...MAILS }, ...this.mailCaps.limitsFor('links', email)];
-    const queued = await this.limits.inTransaction(limits, (tx) => this.offer(tx, email));
+    const queued = await this.limits.inTransaction(limits, (tx) => this.offer(tx, email, returnTo));
     if (queued) this.mailQueue.wake();
     return { id: await this.accountIds.of(email, queued?.accountId), email };
   }
@@ -106,8 +108,8 @@ export class PasswordResets implements OnModuleInit {
    * the commit.
    * @returns the account that the mail goes to; null: none
    */
-  async offer(tx: EntityManager, email: string): Promise<{ accountId: string | null }> {
-    const reset = await this.store.open(tx, email);
+  async offer(tx: EntityManager, email: string, returnTo?: string): Promise<{ accountId: string | null }> {
+    const reset = await this.store.open(tx, email, returnTo);
     const mail = { kind: RESET_MAIL, subjectId: reset.id, recipient: reset.email ?? '' };
     await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
     const subject = reset.accountId === null ? {} : { subject: reset.accountId };
@@ -163,8 +165,11 @@ export class PasswordResets implements OnModuleInit {
     return { id: account.id, email: account.email, ...(session && (await this.tokens.issue(session))) };
   }
 
-  private linkOf(resetId: string): string {
-    return `${this.config.publicUrl}/password/reset#token=${this.secretKeys.sign('password-reset', resetId)}`;
+  /** @param query what its page is for, and the identification that it leads back to */
+  private linkOf(resetId: string, query: { for?: string | undefined; wayf?: string | null } = {}): string {
+    const known = Object.entries(query).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+    const search = new URLSearchParams(known).toString();
+    return `${this.config.publicUrl}/password/reset${search && '?'}${search}#token=${this.secretKeys.sign('password-reset', resetId)}`;
   }
 
   private async refuse(reset: string): Promise<never> {

@@ -10,6 +10,16 @@ const LIVE = 'r.ended_at IS NULL AND r.expires_at > now()';
 /** How many resets a new one ends at most, such as when fewer are allowed than before. */
 const MOST_ENDED = 10;
 
+/** A reset that can be redeemed, and the account that it is for. */
+export interface LiveReset {
+  accountId: string;
+  email: string;
+  name: string | null;
+  locale: string | null;
+  /** The identification on whose page it was asked for. */
+  returnTo: string | null;
+}
+
 /** The table of password resets. */
 @Injectable()
 export class PasswordResetStore implements OnModuleInit {
@@ -26,10 +36,13 @@ export class PasswordResetStore implements OnModuleInit {
   /**
    * Opens a reset for whoever has this email, or for nobody: the same statement either way. Ends the account's oldest, if
    * there are too many (MAX_RESETS_PER_ACCOUNT).
+   *
+   * @param returnTo the identification on whose page it is asked for
    */
   async open(
     tx: EntityManager,
     email: string,
+    returnTo?: string,
   ): Promise<{ id: string; accountId: string | null; email: string | null }> {
     const [row] = await sql<{ id: string; accountId: string | null; email: string | null }>(
       tx,
@@ -42,10 +55,10 @@ export class PasswordResetStore implements OnModuleInit {
            SELECT r.id FROM password_resets r WHERE r.account_id = (SELECT id FROM a) AND ${LIVE}
            ORDER BY r.created_at DESC, r.id OFFSET $3 LIMIT ${MOST_ENDED})
        )
-       INSERT INTO password_resets (account_id, expires_at)
-       VALUES ((SELECT id FROM a), now() + $2 * interval '1 second')
+       INSERT INTO password_resets (account_id, expires_at, identification_id)
+       VALUES ((SELECT id FROM a), now() + $2 * interval '1 second', $5)
        RETURNING id, account_id AS "accountId", (SELECT email FROM a) AS email`,
-      [email, this.config.resetTtl, this.config.maxResetsPerAccount - 1, spellingsOf(email)],
+      [email, this.config.resetTtl, this.config.maxResetsPerAccount - 1, spellingsOf(email), returnTo ?? null],
     );
     if (!row) throw new Error('The new reset was not returned.');
     return row;
@@ -79,10 +92,11 @@ export class PasswordResetStore implements OnModuleInit {
   }
 
   /** @returns the account that a live reset is for */
-  async findLive(id: string): Promise<{ accountId: string; email: string; name: string | null } | undefined> {
-    const [row] = await sql<{ accountId: string; email: string; name: string | null }>(
+  async findLive(id: string): Promise<LiveReset | undefined> {
+    const [row] = await sql<LiveReset>(
       this.manager,
-      `SELECT a.id AS "accountId", a.email, a.name FROM password_resets r JOIN accounts a ON a.id = r.account_id
+      `SELECT a.id AS "accountId", a.email, a.name, a.locale, r.identification_id AS "returnTo"
+       FROM password_resets r JOIN accounts a ON a.id = r.account_id
        WHERE r.id = $1 AND ${LIVE} AND a.disabled_at IS NULL AND a.email IS NOT NULL`,
       [id],
     );

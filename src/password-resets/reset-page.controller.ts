@@ -1,9 +1,11 @@
-import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { resetPage } from '../html/reset-page.js';
+import { returnIn } from '../http/same-site.js';
+import { passwordProblems } from '../passwords/password-problems.js';
 
 @ApiExcludeController()
 @SpeaksDialect('page')
@@ -14,7 +16,19 @@ export class ResetPageController {
 
   @Get()
   @Public()
-  show(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): string {
-    return request.server.pages.show(request, reply, (view) => resetPage(view, this.config.passwordMinLength));
+  show(
+    @Query() query: Record<string, unknown>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): string {
+    const { passwordMinLength } = this.config;
+    return request.server.pages.show(request, reply, (view) =>
+      resetPage(view, {
+        passwordMinLength,
+        isInvitation: query.for === 'invitation',
+        returnTo: returnIn(query),
+        problems: passwordProblems(view, passwordMinLength),
+      }),
+    );
   }
 }

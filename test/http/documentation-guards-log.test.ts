@@ -16,7 +16,9 @@ withRoutes();
 
 /** Those that Swagger UI serves, and the pages: no part of the API. */
 const isPage = (url: string) =>
-  /^\/docs(-json)?(\/|$)|^\/password\/reset$|^\/email\/(verify|undo)$|^\/wayf\/:id$/.test(url);
+  /^\/docs(-json)?(\/|$)|^\/password\/(reset|forgot)$|^\/email\/(verify(\/again)?|undo)$|^\/brand\/logo$|^\/wayf\/:id$/.test(
+    url,
+  );
 
 interface MediaType {
   schema?: { oneOf?: { $ref?: string }[] };
@@ -397,6 +399,11 @@ describe('Every route declares its guard', () => {
       'GET /password/reset': open,
       'GET /email/verify': open,
       'GET /email/undo': open,
+      'GET /password/forgot': open,
+      'POST /password/forgot': limited,
+      'GET /email/verify/again': open,
+      'POST /email/verify/again': limited,
+      'GET /brand/logo': open,
       'GET /wayf/:id': open,
       'POST /wayf/:id': limited,
     };

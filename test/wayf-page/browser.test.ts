@@ -179,8 +179,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     await type('wrong password');
     await page.getByText(WRONG).waitFor();
     expect(page.url()).toBe(`${link}?`);
-    await focusIsOn('Email');
-    await page.keyboard.press('Tab');
+    await focusIsOn('Password');
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press('Tab');
     await focusIsOn('Sign in');
@@ -227,7 +226,7 @@ describeInBrowser('The WAYF page in a browser', () => {
       expect(await field.getAttribute('aria-describedby')).toBe('problem');
     }
     expect([await email().inputValue(), await password().inputValue()]).toEqual(['nobody@example.org', '']);
-    await focusIsOn('Email');
+    await focusIsOn('Password');
   });
 
   it('stays at the field when nothing is found, and says so there', async () => {
@@ -272,6 +271,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     const search = [
       '- main:',
       '  - heading "Where are you from?" [level=1]',
+      '  - paragraph: You sign in at latchkey.test and then return to publisher.test.',
       '  - search:',
       '    - text: Your institution',
       '    - searchbox "Your institution"',
@@ -300,10 +300,11 @@ describeInBrowser('The WAYF page in a browser', () => {
     );
     await page.getByRole('link', { name: 'Heard twice' }).click();
     await fillIn('nobody@example.org');
-    expect(await snapshot()).toBe(
+    expect((await snapshot()).replaceAll(/[0-9a-f-]{36}/g, 'ID')).toBe(
       [
         '- main:',
         '  - heading "Sign in" [level=1]',
+        '  - paragraph: You sign in at latchkey.test and then return to publisher.test.',
         '  - paragraph:',
         '    - text: With an account of',
         '    - strong: Heard twice',
@@ -316,6 +317,9 @@ describeInBrowser('The WAYF page in a browser', () => {
         '  - text: Password',
         '  - textbox "Password" [invalid]',
         '  - button "Sign in"',
+        '  - paragraph:',
+        '    - link "Forgot your password?":',
+        '      - /url: /password/forgot?wayf=ID',
       ].join('\n'),
     );
     expect(await email().getAttribute('autocomplete')).toBe('username');

@@ -370,7 +370,8 @@ describe('The WAYF page', () => {
       expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(15);
       if (second === doors.page) {
         expectPage(refused, 429);
-        expect(policyOf(refused)).toEqual(policy());
+        expect(policyOf(refused)).toEqual(policy("'self'", 'https://publisher.example', 'https:'));
+        expect(refused.body).toContain(`value="${email}"`);
         expect(problemIn(refused)).toMatch(
           /^Too many attempts\. Try again in (one minute|[0-9]+ (minutes|seconds))\.$/,
         );

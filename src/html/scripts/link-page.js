@@ -3,17 +3,30 @@
 const form = /** @type {HTMLFormElement} */ (document.getElementById('form'));
 const button = /** @type {HTMLButtonElement} */ (form.querySelector('button[type=submit]'));
 const password = /** @type {HTMLInputElement | null} */ (document.getElementById('password'));
+const username = /** @type {HTMLInputElement | null} */ (document.getElementById('username'));
 const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
 const done = /** @type {HTMLElement} */ (document.getElementById('done'));
-const { endpoint = '', field = '', done: doneText = '', used = '', incomplete = '', unreachable = '' } = form.dataset;
+const texts = form.dataset;
+const { endpoint = '', field = '' } = texts;
+/** @type {Record<string, string | undefined>} */
+const problems = JSON.parse(texts.problems ?? '{}');
 
-// The token is in the fragment, which browsers do not send, and is removed from the address bar at once.
-const token = new URLSearchParams(location.hash.slice(1)).get('token');
-history.replaceState(null, '', location.pathname);
+// The token is in the fragment, which browsers do not send. It is removed from the address bar at once, and kept with this
+// entry of the history, for when the page is loaded again.
+const kept = /** @type {{ token?: string } | null} */ (history.state);
+let token = new URLSearchParams(location.hash.slice(1)).get('token') ?? kept?.token;
+const query = new URLSearchParams(location.search);
+query.delete('token');
+keep();
 // A second link opened in this tab differs only in its fragment, which alone would not reload the page.
 addEventListener('hashchange', () => {
   location.reload();
 });
+
+function keep() {
+  const search = query.size > 0 ? `?${query.toString()}` : '';
+  history.replaceState(token ? { token } : null, '', location.pathname + search);
+}
 
 /** @param {string} text empty: clears the message
  * @param {{ isPassword?: boolean }} [about]
@@ -24,16 +37,20 @@ function say(text, { isPassword = false } = {}) {
   else password?.removeAttribute('aria-invalid');
 }
 
-/** Replaces the form by a message.
+/** Replaces the form by a message, and shows the way on.
  *
  * @param {HTMLElement} message
- * @param {string} text
+ * @param {string | undefined} text
+ * @param {string} way
  */
-function end(message, text) {
+function end(message, text, way) {
   form.remove();
   say('');
-  message.textContent = text;
+  message.textContent = text ?? '';
   message.focus();
+  document.getElementById(way)?.removeAttribute('hidden');
+  token = undefined;
+  keep();
 }
 
 /** @typedef {{ errors?: Record<string, string[] | undefined>, message: string }} Failure */
@@ -45,17 +62,19 @@ async function send() {
     body: JSON.stringify({ account: { ...(password && { password: password.value }), [field]: token } }),
   });
   if (answer.ok) {
-    end(done, doneText);
+    const { email = '' } = /** @type {{ email?: string }} */ (await answer.json());
+    if (username) username.value = email;
+    end(done, texts.done, 'next');
     return;
   }
   const { errors = {}, message } = /** @type {Failure} */ (await answer.json());
   if (errors[field]) {
-    end(problem, used);
+    end(problem, texts.used, 'again');
     return;
   }
   const [wrong] = errors.password ?? [];
-  if (wrong === undefined) say(message);
-  else say(`The password ${wrong}.`, { isPassword: true });
+  if (wrong !== undefined) say(problems[wrong] ?? `The password ${wrong}.`, { isPassword: true });
+  else say({ 429: texts.limited, 503: texts.unavailable }[answer.status] ?? message);
   password?.focus();
 }
 
@@ -63,13 +82,15 @@ form.addEventListener('submit', (event) => {
   event.preventDefault();
   say('');
   button.disabled = true;
+  form.setAttribute('aria-busy', 'true');
   send()
     .catch(() => {
-      say(unreachable);
+      say(texts.unreachable ?? '');
       password?.focus();
     })
     .finally(() => {
       button.disabled = false;
+      form.removeAttribute('aria-busy');
     });
 });
 
@@ -77,5 +98,14 @@ document.getElementById('show')?.addEventListener('change', ({ target }) => {
   if (password) password.type = /** @type {HTMLInputElement} */ (target).checked ? 'text' : 'password';
 });
 
+for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a[hreflang]'))) {
+  link.addEventListener('click', () => {
+    if (token) link.hash = new URLSearchParams({ token }).toString();
+  });
+}
+
 if (token) form.hidden = false;
-else say(incomplete);
+else {
+  say(texts.incomplete ?? '');
+  document.getElementById('again')?.removeAttribute('hidden');
+}
