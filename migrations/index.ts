@@ -41,6 +41,7 @@ import { Seniority1764000000040 } from './1764000000040-seniority.js';
 import { Partitions1764000000041 } from './1764000000041-partitions.js';
 import { LanguagesOfMails1764000000044 } from './1764000000044-languages-of-mails.js';
 import { Storage1764000000042 } from './1764000000042-storage.js';
+import { HeldAppTokens1764000000045 } from './1764000000045-held-app-tokens.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -86,4 +87,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Partitions1764000000041,
   Storage1764000000042,
   LanguagesOfMails1764000000044,
+  HeldAppTokens1764000000045,
 ];

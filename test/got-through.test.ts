@@ -201,6 +201,17 @@ describe('A token that was got through an App-Token', () => {
   });
 });
 
+/** While no event of this kind can be inserted. Not by a lock of the table, which a statement takes before it does anything else. */
+async function whileNoEvent<T>(kind: string, during: () => Promise<T>): Promise<T> {
+  await database.query(`
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_advisory_xact_lock_shared(28); RETURN NEW; END $$;
+    CREATE TRIGGER wait BEFORE INSERT ON audit_events FOR EACH ROW WHEN (NEW.kind = '${kind}') EXECUTE FUNCTION wait()`);
+  const done = await whileLocked(database, 'SELECT pg_advisory_xact_lock(28)', [], during);
+  const dropped = database.query('DROP TRIGGER wait ON audit_events; DROP FUNCTION wait');
+  return dropped.then(() => done);
+}
+
 describe('?cascade=true', () => {
   const events = (id: string, kind: string) =>
     database.query('SELECT details FROM audit_events WHERE subject = $1 AND kind = $2', [id, kind]);
@@ -296,7 +307,7 @@ describe('?cascade=true', () => {
     const body = { username: person.email, password: person.password };
     const logInAt = (at: TestServer) => at.call('POST', '/api/v1/token/', body, { 'app-token': appToken });
     // The login has its token and waits for its event.
-    const [login, ended] = await whileLocked(database, 'LOCK TABLE audit_events IN SHARE MODE', [], async () => {
+    const [login, ended] = await whileNoEvent('sign_in', async () => {
       const early = logInAt(other);
       await waiting(database, 1);
       const end = call('DELETE', `${APPS}/${id}?cascade=true`);
@@ -308,6 +319,24 @@ describe('?cascade=true', () => {
     expect(status).toBe(200);
     expect(await statusOf(answer.token as string)).toBe(401);
     expect((await logInAt(other)).status).toBe(401);
+    const left = await database.query('SELECT 1 FROM tokens WHERE app_token_id = $1 AND revoked_at IS NULL', [id]);
+    expect(left).toEqual([]);
+  });
+
+  it('leaves none over of a login that waits for it, and learns that the App-Token has ended', async () => {
+    const { appToken, id, people } = await application();
+    const person = people[0] ?? { email: '', password: '' };
+    const body = { username: person.email, password: person.password };
+    // It has ended the App-Token and waits for its event. The login's statement has begun by then.
+    const [ended, login] = await whileNoEvent('token.deleted', async () => {
+      const end = call('DELETE', `${APPS}/${id}?cascade=true`);
+      await waiting(database, 1);
+      const late = other.call('POST', '/api/v1/token/', body, { 'app-token': appToken });
+      await waiting(database, 2);
+      return [end, late] as const;
+    });
+    expect((await ended).status).toBe(204);
+    expect((await login).status).toBe(401);
     const left = await database.query('SELECT 1 FROM tokens WHERE app_token_id = $1 AND revoked_at IS NULL', [id]);
     expect(left).toEqual([]);
   });

@@ -163,7 +163,7 @@ describe('A right password', () => {
   it('is not counted, however late it is for its request', async () => {
     const { id, email } = await signUp(server);
     const attempts = server.app.get(SignInAttempts);
-    const attempt = await attempts.begin(email, id, { address: HOME });
+    const { attempt } = await attempts.begin(email, { address: HOME });
     await withDeadline(60_000, async () => {
       extendDeadline(-Infinity);
       await attempts.succeed(attempt, id);
@@ -197,7 +197,7 @@ describe('An attempt that is under way', () => {
     const { id, email } = await signUp(server);
     const attempts = server.app.get(SignInAttempts);
     const begun = async (ago: number) => {
-      const attempt = await attempts.begin(email, id, { address: HOME });
+      const { attempt } = await attempts.begin(email, { address: HOME });
       return { ...attempt, begun: attempt.begun - ago };
     };
     await expect(attempts.succeed(await begun(61), id)).rejects.toMatchObject({ status: 503 });

@@ -39,7 +39,7 @@ export interface NewAccount<Email extends string | null = string> {
 }
 
 /** The id of the account with an email, of which a parameter has the spellings, and another what was asked for. */
-const idByEmail = (spellings: string, asked: string) => `
+export const idByEmail = (spellings: string, asked: string) => `
   SELECT a.id FROM accounts a WHERE ${isSpelt('a.email', spellings)} ORDER BY ${nearestFirst('a', asked)} LIMIT 1`;
 
 /** The account table. */

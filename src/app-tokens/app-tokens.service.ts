@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { OPERATOR, type AdminPrincipal, type AppPrincipal, type UserPrincipal } from '../access/principal.js';
-import { badAppToken } from '../access/refusals.js';
 import { spelling } from '../accounts/account-fields.js';
 import { AccountStore } from '../accounts/accounts.store.js';
 import { readNetwork } from '../accounts/networks.js';
@@ -65,16 +64,10 @@ export class AppTokens {
   async logIn({ username, password }: Login, app: AppPrincipal, address: string): Promise<string> {
     const application = { id: app.tokenId, clientAddress: app.clientAddress };
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, { address, application });
-    return this.revocations.transaction(async (tx) => {
-      if (!(await this.callers.holdAccounts(tx, [{ accountId: id, credentialEpoch }]))) throw wrongCredentials();
-      await this.issuer.shareApp(tx, app.tokenId);
-      if (!(await this.callers.isGoodApp(tx, app))) throw badAppToken();
-      const request = { accountId: id, appTokenId: app.tokenId };
-      const { secret, record, ended } = await this.issuer.issueUserToken(tx, request);
-      await this.recordEnded(tx, id, ended);
-      await this.audit.record(tx, { kind: 'sign_in', subject: id, actorId: id, details: { token: record.id } });
-      return secret;
-    });
+    const signIn = { kind: 'sign_in', subject: id, actorId: id } as const;
+    const secret = await this.issuer.issueAtLogin({ accountId: id, credentialEpoch }, app, signIn);
+    if (secret === undefined) throw wrongCredentials();
+    return secret;
   }
 
   /**
@@ -88,7 +81,7 @@ export class AppTokens {
     refuseNetworks(scopes, networks);
     await this.reauthentication.require(caller, current_password);
     const { actorId, lineage } = caller;
-    const { secret } = await this.issue(caller, 'app', {
+    const { secret } = await this.issue(caller, {
       ...requestOf(body),
       accountId,
       appTokenId: caller.appTokenId,
@@ -109,7 +102,7 @@ export class AppTokens {
     if ((body.scopes ?? []).length > 0 && account.role !== 'admin') throw scopesForbidden();
     refuseNetworks(body.scopes, body.networks);
     const request = { ...requestOf(body), accountId: account.id };
-    return this.issue(OPERATOR, 'app', request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
+    return this.issue(OPERATOR, request, [{ accountId: account.id, credentialEpoch: account.credentialEpoch }]);
   }
 
   /**
@@ -132,7 +125,8 @@ export class AppTokens {
       ...(seconds_until_expire !== undefined && { lifetime: seconds_until_expire }),
     };
     const at = { accountId: account.id, credentialEpoch: account.credentialEpoch };
-    return (await this.issue(caller, 'user', request, [at])).secret;
+    const issued = { accountId: account.id, actorId, scopes: [], networks: null };
+    return this.issuer.issueOnBehalf(caller, at, request, issuing('user', issued, caller));
   }
 
   /**
@@ -217,42 +211,20 @@ export class AppTokens {
     return known;
   }
 
-  /** @param accounts whom the token signs in, besides the caller */
-  private issue(
-    caller: AdminPrincipal,
-    kind: Kind,
-    request: OwnedTokenRequest,
-    accounts: AtEpoch[] = [],
-  ): Promise<IssuedToken> {
+  /**
+   * Issues an App-Token.
+   *
+   * @param accounts whose it is, if not the caller's
+   * @throws ApiError `conflict` when the account has too many App-Tokens
+   */
+  private issue(caller: AdminPrincipal, request: OwnedTokenRequest, accounts: AtEpoch[] = []): Promise<IssuedToken> {
     return this.revocations.transaction(async (tx) => {
-      const lock = () => this.issuer.shareApp(tx, request.appTokenId ?? '');
-      await this.callers.holdUser(tx, caller, { accounts, ...(kind === 'user' && { lock }) });
-      const issued = await this.issueIn(tx, kind, request);
-      await this.audit.record(tx, issuing(kind, issued.record, caller));
-      return issued;
-    });
-  }
-
-  /** @throws ApiError `conflict` when the account has too many App-Tokens */
-  private async issueIn(tx: EntityManager, kind: Kind, request: OwnedTokenRequest): Promise<IssuedToken> {
-    if (kind === 'app') {
+      await this.callers.holdUser(tx, caller, { accounts });
       const issued = await this.issuer.issueAppToken(tx, request);
       if (!issued) throw tooManyAppTokens();
+      await this.audit.record(tx, { ...issuing('app', issued.record, caller), subject: issued.record.id });
       return issued;
-    }
-    const issued = await this.issuer.issueUserToken(tx, request);
-    await this.recordEnded(tx, request.accountId, issued.ended);
-    return issued;
-  }
-
-  private async recordEnded(tx: EntityManager, account: string, ended: string[]): Promise<void> {
-    for (const subject of ended) {
-      await this.audit.record(tx, {
-        kind: 'token.revoked',
-        subject,
-        details: { kind: 'user', account, reason: 'too_many' },
-      });
-    }
+    });
   }
 
   private auditing(kind: AuditKind) {
@@ -287,16 +259,15 @@ function refuseNetworks(scopes: string[] = [], networks: string[] = []): void {
   if (!passesOn && networks.length > 0) throw networksUnused();
 }
 
-/** The audit event of a new token. `via`: the account that the caller was already acting for. */
+/** The audit event of a new token, but for the subject. `via`: the account that the caller was already acting for. */
 function issuing(
   kind: Kind,
-  { id, accountId, actorId, scopes, networks }: TokenRecord,
+  { accountId, actorId, scopes, networks }: Pick<TokenRecord, 'accountId' | 'actorId' | 'scopes' | 'networks'>,
   caller: AdminPrincipal,
 ): AuditEntry {
   const via = kind === 'app' || caller.actorId === null ? {} : { via: caller.accountId };
   return {
     kind: 'token.issued',
-    subject: id,
     ...(actorId !== null && accountId !== null && { onBehalfOf: accountId }),
     details: {
       kind,

@@ -132,13 +132,13 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.count(event);
   }
 
-  /** The event of an act, for a statement that notes it if it does it (see {@link insertFrom}). It `happened` when it did. */
-  expectAct(entry: AuditEntry): { row: EventRow; happened(): void } {
+  /** The event of an act, for a statement that notes it if it does it (see {@link insertFrom}). It `happened` when it did, so many times. */
+  expectAct(entry: AuditEntry): { row: EventRow; happened(times?: number): void } {
     const event = eventOf(entry);
     return {
       row: this.store.rowOf(event),
-      happened: () => {
-        this.count(event);
+      happened: (times) => {
+        this.count(event, times);
       },
     };
   }
@@ -185,8 +185,8 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     return this.store.blankEmails(tx, accountId, email);
   }
 
-  private count({ kind, outcome = 'success' }: NewAuditEvent): void {
-    this.counted.inc({ kind, outcome });
+  private count({ kind, outcome = 'success' }: NewAuditEvent, times = 1): void {
+    this.counted.inc({ kind, outcome }, times);
   }
 
   private countRead(kind: AuditKind, route: string, { principal, ip }: FastifyRequest): void {

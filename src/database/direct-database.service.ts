@@ -33,6 +33,11 @@ export class DirectDatabase implements OnModuleInit, OnApplicationShutdown {
     return poolOf(this.dataSource);
   }
 
+  /** @returns a manager of its own, whose statements are transactions by themselves */
+  newManager(): EntityManager {
+    return this.dataSource.createEntityManager();
+  }
+
   /** Runs a transaction, which commits when the work is done and is rolled back when it throws. */
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.dataSource.transaction(work);

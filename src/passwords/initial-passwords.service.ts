@@ -19,7 +19,7 @@ export class InitialPasswords {
   ) {}
 
   /** Whether the password of an account is one that is no longer good. */
-  async hasExpired({ id, initialPasswordAt }: AccountEntity): Promise<boolean> {
+  async hasExpired({ id, initialPasswordAt }: Pick<AccountEntity, 'id' | 'initialPasswordAt'>): Promise<boolean> {
     const { initialPasswordTtl: seconds } = this.config;
     if (seconds === 0 || initialPasswordAt === null) return false;
     const rows = await sql(

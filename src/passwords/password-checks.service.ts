@@ -4,7 +4,6 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { unauthorized, type ApiError } from '../errors/api-error.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
-import type { AccountEntity } from '../accounts/accounts.entity.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { readEmail } from '../emails/email-address.js';
 import { PasswordDecoys } from './password-decoys.service.js';
@@ -12,13 +11,14 @@ import { InitialPasswords } from './initial-passwords.service.js';
 import { PasswordHasher } from './password-hasher.js';
 import { readHash, type StoredHash } from './password-hashes.js';
 import { SignInAttempts } from './sign-in-attempts.service.js';
+import type { SignInAccount } from './sign-in-attempts.store.js';
 import type { SignInOrigin } from './sign-in-places.js';
 
-type SignInAccount = AccountEntity & { email: string; passwordHash: string };
+type UsableAccount = SignInAccount & { email: string; passwordHash: string };
 
 /** An account that can sign in, and what is known of its password. */
 interface Candidate {
-  account: SignInAccount;
+  account: UsableAccount;
   hash: StoredHash;
 }
 
@@ -50,8 +50,7 @@ export class PasswordChecks {
   async check(email: string, password: string, origin: SignInOrigin): Promise<AccountAtEpoch> {
     await this.hasher.requireRoom();
     this.attempts.requireNoWait(email, origin);
-    const known = await this.accounts.findByEmail(email);
-    const attempt = await this.attempts.begin(email, known?.id ?? null, origin);
+    const { attempt, account: known } = await this.attempts.begin(email, origin);
     const match = await this.match({ email, account: known, password, isKnown: attempt.isKnown });
     if (!match) {
       await this.attempts.fail(attempt, known?.id ?? null);
@@ -77,7 +76,7 @@ export class PasswordChecks {
   }
 
   /** What keeps out whoever has the right password. */
-  private async refusalOf(account: SignInAccount): Promise<ApiError | undefined> {
+  private async refusalOf(account: UsableAccount): Promise<ApiError | undefined> {
     if (this.config.emailVerification === 'required' && account.emailVerifiedAt === null) return unverified();
     return (await this.initialPasswords.hasExpired(account)) ? passwordExpired() : undefined;
   }
@@ -98,17 +97,17 @@ export class PasswordChecks {
 
   private async match(attempt: {
     email: string;
-    account: AccountEntity | null;
+    account: SignInAccount | undefined;
     password: string;
     isKnown: boolean;
   }): Promise<Candidate | undefined> {
     const decoy = await this.decoys.of(attempt.email);
     const candidate = attempt.account && this.candidateOf(attempt.account);
     const isRight = await this.hasher.matches(attempt.password, candidate?.hash ?? decoy, attempt.isKnown);
-    return isRight ? (candidate ?? undefined) : undefined;
+    return isRight ? candidate : undefined;
   }
 
-  private candidateOf(account: AccountEntity): Candidate | undefined {
+  private candidateOf(account: SignInAccount): Candidate | undefined {
     if (!isUsable(account)) return undefined;
     const hash = readHash(account.passwordHash);
     if (hash) return { account, hash };
@@ -128,6 +127,6 @@ export class PasswordChecks {
   }
 }
 
-function isUsable(account: AccountEntity): account is SignInAccount {
+function isUsable(account: SignInAccount): account is UsableAccount {
   return account.email !== null && account.passwordHash !== null && account.disabledAt === null;
 }

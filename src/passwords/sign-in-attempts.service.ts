@@ -9,7 +9,13 @@ import { withDeadline } from '../database/deadline.js';
 import { ApiError, rateLimited, unavailable } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { ReachedLimits } from '../limits/reached-limits.js';
-import { SignInAttemptStore, UNKNOWN, type Counted, type Outcome } from './sign-in-attempts.store.js';
+import {
+  SignInAttemptStore,
+  UNKNOWN,
+  type Counted,
+  type Outcome,
+  type SignInAccount,
+} from './sign-in-attempts.store.js';
 import { countedPlaces, knownAs, ownPlace, type CountedPlace, type SignInOrigin } from './sign-in-places.js';
 
 /** An attempt to sign in that is under way. */
@@ -62,25 +68,28 @@ export class SignInAttempts {
   }
 
   /**
-   * @param accountId that of the email; null: it has none
+   * @returns the attempt, and the account with the email, disabled or not
    * @throws ApiError `rate_limited` when it is too early
    */
-  async begin(email: string, accountId: string | null, origin: SignInOrigin): Promise<Attempt> {
-    const account = this.digestOf(email);
+  async begin(email: string, origin: SignInOrigin): Promise<{ attempt: Attempt; account: SignInAccount | undefined }> {
+    const digest = this.digestOf(email);
     const places = { known: this.placesOf(origin, true), unknown: this.placesOf(origin, false) };
-    const digests = accountId === null ? [] : this.addressDigests(accountId, origin);
-    const { isKnown, seconds, begun } = await this.store.admit({ accountId, digests }, account, {
+    const { account, addresses, waits, begun } = await this.store.admit(email, digest, {
       known: places.known.map(({ name }) => name),
       unknown: places.unknown.map(({ name }) => name),
     });
-    if (seconds !== null) throw this.mustWait(account, origin, seconds);
-    return { account, origin, isKnown, begun, places: isKnown ? places.known : places.unknown };
+    const own = account ? this.addressDigests(account.id, origin) : [];
+    const isKnown = own.some((one) => addresses.some((known) => known.equals(one)));
+    const which = isKnown ? 'known' : 'unknown';
+    const seconds = waits[which];
+    if (seconds !== null) throw this.mustWait(digest, origin, seconds);
+    return { attempt: { account: digest, origin, isKnown, begun, places: places[which] }, account };
   }
 
   /**
    * Counts an attempt with a wrong password.
    *
-   * @param accountId as for {@link begin}
+   * @param accountId that of the email; null: it has none
    * @throws ApiError `rate_limited`, `unavailable` when nobody may learn of it
    */
   async fail(attempt: Attempt, accountId: string | null): Promise<void> {

@@ -1,16 +1,32 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
+import { idByEmail } from '../accounts/accounts.store.js';
 import { SIGN_IN_LOCKS } from '../database/locks.js';
 import { sql } from '../database/sql.js';
+import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import { spellingsOf } from '../emails/email-address.js';
 import type { CountedPlace } from './sign-in-places.js';
+
+/** What a sign-in has to know of an account. */
+export interface SignInAccount {
+  id: string;
+  email: string | null;
+  emailVerifiedAt: Date | null;
+  passwordHash: string | null;
+  initialPasswordAt: Date | null;
+  disabledAt: Date | null;
+  credentialEpoch: number;
+}
 
 /** What decides about an attempt before it is made. */
 export interface Admission {
-  /** Whether somebody has signed in to the account from there before. */
-  isKnown: boolean;
-  /** For how many seconds nobody is admitted; Infinity: until that is lifted; null: not at all. */
-  seconds: number | null;
+  /** The account with the email, disabled or not. */
+  account: SignInAccount | undefined;
+  /** The digests of addresses from which somebody has signed in to it. */
+  addresses: Buffer[];
+  /** For how many seconds nobody is admitted whose address is among them, or is not; Infinity: until that is lifted; null: not at all. */
+  waits: { known: number | null; unknown: number | null };
   /** When it was admitted, by the database's clock. */
   begun: number;
 }
@@ -18,7 +34,7 @@ export interface Admission {
 /** What has become of an attempt. Unless it is `isTold`, nobody may learn whether the password was right. */
 export interface Outcome {
   isTold: boolean;
-  /** As in {@link Admission}; null when it is not told: the lease has ended. */
+  /** As the `waits` of {@link Admission}; null when it is not told: the lease has ended. */
   seconds: number | null;
 }
 
@@ -46,13 +62,22 @@ export const UNKNOWN = 'unknown';
 const secondsUntil = (time: string) =>
   `(extract(epoch FROM ${time}) - extract(epoch FROM statement_timestamp()))::float8`;
 
-const ADMIT = `
-  SELECT k.known AS "isKnown", extract(epoch FROM statement_timestamp())::float8 AS begun,
-    (SELECT ${secondsUntil('max(blocked_until)')} FROM sign_in_failures
-     WHERE account = $3 AND place = ANY (CASE WHEN k.known THEN $4::text[] ELSE $5::text[] END)
-       AND blocked_until > statement_timestamp()) AS seconds
-  FROM (SELECT EXISTS (SELECT FROM known_addresses WHERE account_id = $1 AND digest = ANY ($2::bytea[])
-    AND seen_at > now() - interval '${ADDRESSES_KEPT} days') AS known) k`;
+/** For how many seconds the account `$3` has to wait at the places of a parameter. */
+const waitAt = (places: string) => `(
+  SELECT ${secondsUntil('max(blocked_until)')} FROM sign_in_failures
+  WHERE account = $3 AND place = ANY (${places}::text[]) AND blocked_until > statement_timestamp())`;
+
+/** `$1` and `$2`: the spellings of an email, and the email; `$4` and `$5`: the places where its address is known, and where not. */
+const ADMIT: PreparedStatement = {
+  name: 'admit sign-in',
+  text: `
+    SELECT extract(epoch FROM statement_timestamp())::float8 AS begun, ${waitAt('$4')} AS known, ${waitAt('$5')} AS unknown,
+      ARRAY(SELECT digest FROM known_addresses
+        WHERE account_id = a.id AND seen_at > now() - interval '${ADDRESSES_KEPT} days') AS addresses,
+      a.id, a.email, a.email_verified_at AS "emailVerifiedAt", a.password_hash AS "passwordHash",
+      a.initial_password_at AS "initialPasswordAt", a.disabled_at AS "disabledAt", a.credential_epoch AS "credentialEpoch"
+    FROM (VALUES (true)) AS always LEFT JOIN accounts a ON a.id = (${idByEmail('$1', '$2')})`,
+};
 
 /** Whether an attempt of the account `$1` at the places `$2`, begun at `$3`, may be told its outcome. */
 const VERDICT = `
@@ -118,6 +143,7 @@ export class SignInAttemptStore implements OnModuleInit {
   constructor(
     private readonly manager: EntityManager,
     private readonly sweeper: Sweeper,
+    private readonly statements: Statements,
   ) {}
 
   onModuleInit(): void {
@@ -127,17 +153,14 @@ export class SignInAttemptStore implements OnModuleInit {
   }
 
   /**
-   * @param who the account's id, if there is one, and the digests of the address, any of which may be known
    * @param account the digest of the email
    * @param places those that count where the address is known, and where it is not
    */
-  async admit(
-    who: { accountId: string | null; digests: Buffer[] },
-    account: string,
-    places: { known: string[]; unknown: string[] },
-  ): Promise<Admission> {
-    const { accountId, digests } = who;
-    return only(await sql(this.manager, ADMIT, [accountId, digests, account, places.known, places.unknown]));
+  async admit(email: string, account: string, places: { known: string[]; unknown: string[] }): Promise<Admission> {
+    const values = [spellingsOf(email), email, account, places.known, places.unknown];
+    const row = only(await this.statements.run<AdmissionRow>(ADMIT, values));
+    const { begun, known, unknown, addresses, id, ...rest } = row;
+    return { account: id === null ? undefined : { id, ...rest }, addresses, waits: { known, unknown }, begun };
   }
 
   /**
@@ -195,6 +218,14 @@ export class SignInAttemptStore implements OnModuleInit {
       [accountId, digest],
     );
   }
+}
+
+interface AdmissionRow extends Omit<SignInAccount, 'id'> {
+  begun: number;
+  known: number | null;
+  unknown: number | null;
+  addresses: Buffer[];
+  id: string | null;
 }
 
 function only<Row>([row]: Row[]): Row {

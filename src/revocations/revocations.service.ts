@@ -42,6 +42,8 @@ export interface RevocationListener {
 const CHANNEL = 'latchkey_revocations';
 /** An SQL expression that announces a revocation when its transaction commits; see {@link Revocations.announcing}. */
 export const ANNOUNCE = 'pg_notify($1, $2)';
+/** An SQL expression that announces one revocation for each row. @param tag an SQL expression for what is revoked */
+export const announceEach = (tag: string) => `pg_notify('${CHANNEL}', ${tag})`;
 /** Seconds. */
 const LAGS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2];
 const ASK_EVERY = 20_000;
@@ -152,11 +154,36 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
       this.announced.set(tx, announced);
       return work(tx);
     });
-    for (const tag of announced) this.dropHere(tag);
-    if (announced.size > 0) await this.primary?.ask('revoked', [...announced]).catch(() => undefined);
-    // Meanwhile it may have turned out that it was revoked where nobody looks.
-    if (announced.size > 0) await this.access.gates?.direct.pass();
+    await this.drop(announced);
     return result;
+  }
+
+  /**
+   * Like {@link transaction}, of a single statement, which is a transaction by itself. What it announces by {@link announceEach}
+   * is known when it has been made.
+   *
+   * @param work makes one statement by the manager that it gets
+   */
+  async alone<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const announced = new Set<RevocationTag>();
+    const manager = this.database.newManager();
+    this.announced.set(manager, announced);
+    const result = await work(manager);
+    await this.drop(announced);
+    return result;
+  }
+
+  /** Notes what a statement of a {@link transaction}, or {@link alone}, has announced itself, by {@link announceEach}. */
+  hasAnnounced(tx: EntityManager, tags: RevocationTag[]): void {
+    for (const tag of tags) this.announcing(tx, tag);
+  }
+
+  private async drop(announced: Set<RevocationTag>): Promise<void> {
+    if (announced.size === 0) return;
+    for (const tag of announced) this.dropHere(tag);
+    await this.primary?.ask('revoked', [...announced]).catch(() => undefined);
+    // Meanwhile it may have turned out that it was revoked where nobody looks.
+    await this.access.gates?.direct.pass();
   }
 
   /** Announces a revocation in a {@link transaction}. */
@@ -167,7 +194,7 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
   /** Announces several revocations in a {@link transaction}, by one statement. */
   async announceAll(tx: EntityManager, tags: RevocationTag[]): Promise<void> {
     if (tags.length === 0) return;
-    for (const tag of tags) this.announcing(tx, tag);
+    this.hasAnnounced(tx, tags);
     await sql(tx, 'SELECT pg_notify($1, tag) FROM unnest($2::text[]) AS tag', [CHANNEL, tags]);
   }
 

@@ -11,6 +11,7 @@ import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.s
 import { PasswordNotices } from '../passwords/password-notices.service.js';
 import { InitialPasswords, stillInitial } from '../passwords/initial-passwords.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
+import type { EventRow } from '../audit-log/audit-events.store.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, notYours, unauthorized } from '../errors/api-error.js';
@@ -114,12 +115,9 @@ export class Sessions {
    */
   async signIn({ email, password, remember_me }: SignIn, address: string): Promise<TokenPair> {
     const account = await this.passwordChecks.check(email, password, { address });
-    const session = await this.revocations.transaction(async (tx) => {
-      const opened = await this.open(tx, account, remember_me);
-      const details = { session: opened.id };
-      await this.audit.record(tx, { kind: 'sign_in', subject: account.id, actorId: account.id, details });
-      return opened;
-    });
+    const signIn = this.audit.expectAct({ kind: 'sign_in', subject: account.id, actorId: account.id });
+    const session = await this.revocations.alone((tx) => this.open(tx, account, remember_me, { signIn: signIn.row }));
+    signIn.happened();
     return this.tokens.issue(session);
   }
 
@@ -212,17 +210,22 @@ export class Sessions {
   }
 
   /**
-   * @param continued see {@link SessionStore.open}
+   * @param options.signIn the event to insert with it, but for the session
+   * @param options.continued see {@link SessionStore.open}
    * @throws ApiError `unauthorized` when the account has changed since its credential was checked
    */
-  async open(tx: EntityManager, account: AccountAtEpoch, remember = false, continued?: string): Promise<OpenSession> {
-    const session = await this.store.open(tx, account, remember, currentOrigin(), continued);
-    if (!session) throw wrongCredentials();
-    for (const ended of await this.store.endExcess(tx, account.id)) {
-      const details = { session: ended, reason: 'too_many' };
-      await this.audit.record(tx, { kind: 'session.ended', subject: account.id, details });
-    }
-    return session;
+  async open(
+    tx: EntityManager,
+    account: AccountAtEpoch,
+    remember = false,
+    { signIn = null, continued }: { signIn?: EventRow | null; continued?: string | undefined } = {},
+  ): Promise<OpenSession> {
+    const end = this.audit.expectAct({ kind: 'session.ended', subject: account.id, details: { reason: 'too_many' } });
+    const notes = { opened: signIn, ended: end.row };
+    const opened = await this.store.open(tx, account, remember, currentOrigin(), notes, continued);
+    if (!opened) throw wrongCredentials();
+    if (opened.ended > 0) end.happened(opened.ended);
+    return opened.session;
   }
 
   private async tellOfPassword(tx: EntityManager, account: AccountView, way: 'session' | 'moved'): Promise<void> {
@@ -248,7 +251,7 @@ export class Sessions {
     continued?: string,
   ): Promise<OpenSession | AccountView> {
     if (this.config.emailVerification === 'off' || account.emailVerified) {
-      return this.open(tx, account, remember, continued);
+      return this.open(tx, account, remember, { continued });
     }
     return { id: account.id, email: account.email };
   }

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { SessionPrincipal } from '../access/principal.js';
+import { insertFrom, type EventRow } from '../audit-log/audit-events.store.js';
 import type { AccountAtEpoch } from '../accounts/accounts.store.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
@@ -9,7 +10,7 @@ import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import type { Origin } from '../http/current-request.js';
-import { Revocations } from '../revocations/revocations.service.js';
+import { announceEach, Revocations } from '../revocations/revocations.service.js';
 import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
 
 /** A session as its account and admins see it. */
@@ -49,6 +50,49 @@ interface LiveSession extends SessionPrincipal {
 /** How many sessions a sign-in ends at most, such as when fewer are allowed than before. */
 const MOST_ENDED = 10;
 
+/**
+ * Opens a session of the account `$1` at the epoch `$5`. The share lock makes this wait for a password change under way, and then
+ * see it. Ends the sessions, and announces that, which were used the longest time ago, if there are too many: of sign-ins at once,
+ * none sees the others' sessions, and the next one ends those too. `$11` and `$12`: the events, but for the session; null: none.
+ */
+const OPEN = `
+  WITH a AS (
+    SELECT id, email FROM accounts
+    WHERE id = $1 AND credential_epoch = $5 AND disabled_at IS NULL FOR SHARE
+  ), s AS (
+    INSERT INTO sessions (account_id, expires_at, refresh_expires_at, address, user_agent, password_checked_at)
+    SELECT id, now() + least(greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), ${MAX_AGE}),
+      CASE WHEN $6 THEN now() + least(${REFRESH_TTL}, ${MAX_AGE}) END, $7, $8,
+      CASE WHEN $9::uuid IS NULL THEN now() ELSE (SELECT password_checked_at FROM sessions WHERE id = $9) END
+    FROM a RETURNING *
+  ), ended AS (
+    UPDATE sessions SET revoked_at = now() WHERE id IN (
+      SELECT id FROM sessions WHERE id IN (
+        SELECT id FROM sessions WHERE account_id = (SELECT account_id FROM s) AND ${LIVE}
+        ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $10 LIMIT ${MOST_ENDED})
+      AND ${LIVE} FOR UPDATE SKIP LOCKED)
+    RETURNING id, ${announceEach(`'session ' || id`)}
+  ), noted AS (
+    ${insertFrom('jsonb_to_record($11::jsonb)', {
+      details: `r.details || jsonb_build_object('session', s.id)`,
+      among: 'CROSS JOIN s WHERE $11::jsonb IS NOT NULL',
+    })}
+  ), noted_ends AS (
+    ${insertFrom('jsonb_to_record($12::jsonb)', {
+      details: `r.details || jsonb_build_object('session', e.id)`,
+      among: 'CROSS JOIN ended e',
+    })}
+  )
+  SELECT ${OPEN_SESSION}, ARRAY(SELECT id FROM ended) AS ended FROM s JOIN a ON a.id = s.account_id`;
+
+/** Events that are inserted when a session is opened, but for its id. */
+export interface OpeningNotes {
+  /** That of the session; null: none. */
+  opened: EventRow | null;
+  /** That of each session that was one too many. */
+  ended: EventRow;
+}
+
 /** The session table. Every change of state is one conditional statement. */
 @Injectable()
 export class SessionStore implements OnModuleInit {
@@ -73,44 +117,45 @@ export class SessionStore implements OnModuleInit {
   }
 
   /**
-   * Opens a session, unless the account has been disabled or its epoch has been raised since its credential was
-   * checked. The share lock makes this wait for a password change under way, and then see it.
+   * Opens a session, unless the account has been disabled or its epoch has been raised since its credential was checked, and
+   * ends those that are too many.
    *
+   * @param tx of {@link Revocations}, unless the account is new
+   * @param notes the events to insert with it
    * @param continued the session whose check of the password counts for this one; absent: it was checked, or set, just now
+   * @returns the session, and how many others were ended
    */
   async open(
     tx: EntityManager,
     account: AccountAtEpoch,
     remember: boolean,
     { address, userAgent }: Origin,
+    notes: OpeningNotes,
     continued?: string,
-  ): Promise<OpenSession | undefined> {
-    const [row] = await sql<OpenSession>(
+  ): Promise<{ session: OpenSession; ended: number } | undefined> {
+    const { sessionTtl, sessionMaxAge, refreshTtl, maxSessionsPerAccount } = this.config;
+    const [row] = await sql<OpenSession & { ended: string[] }>(tx, OPEN, [
+      account.id,
+      sessionTtl,
+      sessionMaxAge,
+      refreshTtl,
+      account.credentialEpoch,
+      remember,
+      address,
+      userAgent,
+      continued ?? null,
+      // The new one is not seen yet.
+      maxSessionsPerAccount - 1,
+      notes.opened,
+      notes.ended,
+    ]);
+    if (!row) return undefined;
+    const { ended, ...session } = row;
+    this.revocations.hasAnnounced(
       tx,
-      `WITH a AS (
-         SELECT id, email FROM accounts
-         WHERE id = $1 AND credential_epoch = $5 AND disabled_at IS NULL FOR SHARE
-       ), s AS (
-         INSERT INTO sessions (account_id, expires_at, refresh_expires_at, address, user_agent, password_checked_at)
-         SELECT id, now() + least(greatest(${TTL}, CASE WHEN $6 THEN ${REFRESH_TTL} END), ${MAX_AGE}),
-           CASE WHEN $6 THEN now() + least(${REFRESH_TTL}, ${MAX_AGE}) END, $7, $8,
-           CASE WHEN $9::uuid IS NULL THEN now() ELSE (SELECT password_checked_at FROM sessions WHERE id = $9) END
-         FROM a RETURNING *
-       )
-       SELECT ${OPEN_SESSION} FROM s JOIN a ON a.id = s.account_id`,
-      [
-        account.id,
-        this.config.sessionTtl,
-        this.config.sessionMaxAge,
-        this.config.refreshTtl,
-        account.credentialEpoch,
-        remember,
-        address,
-        userAgent,
-        continued ?? null,
-      ],
+      ended.map((id) => `session ${id}` as const),
     );
-    return row;
+    return { session, ended: ended.length };
   }
 
   /** @returns whether the account has signed in anywhere else: by another live session, or by a user token of its own */
@@ -133,27 +178,6 @@ export class SessionStore implements OnModuleInit {
       [accountId, id],
     );
     return rows.length === 1;
-  }
-
-  /**
-   * Ends the sessions of an account, and announces that, which were used the longest time ago, if there are too many
-   * (MAX_SESSIONS_PER_ACCOUNT). Of sign-ins at once, none sees the others' sessions: the next one ends those too.
-   *
-   * @returns their ids
-   */
-  async endExcess(tx: EntityManager, accountId: string): Promise<string[]> {
-    const rows = await sql<{ id: string }>(
-      tx,
-      `UPDATE sessions SET revoked_at = now() WHERE id IN (
-         SELECT id FROM sessions WHERE id IN (
-           SELECT id FROM sessions WHERE account_id = $1 AND ${LIVE}
-           ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $2 LIMIT ${MOST_ENDED})
-         FOR UPDATE SKIP LOCKED)
-       RETURNING id`,
-      [accountId, this.config.maxSessionsPerAccount],
-    );
-    for (const { id } of rows) await this.revocations.announce(tx, `session ${id}`);
-    return rows.map(({ id }) => id);
   }
 
   /** @returns at most `limit` live sessions of an account, newest first, from behind the cursor */

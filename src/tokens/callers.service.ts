@@ -15,6 +15,27 @@ import { isGoodClient } from './good-client.js';
 import { isLineageGood } from './lineage.js';
 import { IS_GOOD_APP_TOKEN, IS_LIVE_TOKEN, LINEAGE_CHECK, SCOPES_LEFT, TOKEN_WITH_OWNERS } from './good-token.js';
 
+/** Locks the accounts of two parameters, their ids and the epochs at which they have to be, which are enabled. */
+export const holdingAccounts = (ids: string, epochs: string) => `
+  SELECT a.id FROM accounts a JOIN unnest(${ids}::uuid[], ${epochs}::int[]) AS w (id, epoch) ON w.id = a.id
+  WHERE a.credential_epoch = w.epoch AND a.disabled_at IS NULL ORDER BY a.id FOR SHARE OF a`;
+
+/**
+ * Finds the tokens `held` of a parameter, their ids.
+ *
+ * @param lock for instance `FOR SHARE OF u`
+ * @param condition another one
+ */
+export const holdingTokens = (ids: string, lock: string, condition = 'true') => `
+  SELECT u.id, u.revoked_at, u.expires_at, u.scopes, u.account_id, u.made_with FROM tokens u
+  WHERE u.id = ANY (${ids}::uuid[]) AND ${condition} ORDER BY u.id ${lock}`;
+
+/** Those of {@link holdingTokens} that are good: checked after the locks, as PostgreSQL does not re-evaluate rows that were only locked meanwhile. */
+export const GOOD_HELD = `
+  SELECT held.id FROM held JOIN accounts o ON o.id = held.account_id
+  WHERE held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > clock_timestamp())
+    AND o.disabled_at IS NULL AND (held.scopes = '{}' OR o.role = 'admin') AND ${isLineageGood('held.made_with')}`;
+
 /** An account that has to be enabled and at this epoch. */
 export interface AtEpoch {
   accountId: string;
@@ -43,14 +64,10 @@ export class Callers {
    * @returns whether each of them is enabled and still at its epoch
    */
   async holdAccounts(tx: EntityManager, accounts: AtEpoch[]): Promise<boolean> {
-    const epochs = new Map(accounts.map(({ accountId, credentialEpoch }) => [accountId, credentialEpoch]));
-    const rows = await sql(
-      tx,
-      `SELECT a.id FROM accounts a JOIN unnest($1::uuid[], $2::int[]) AS w (id, epoch) ON w.id = a.id
-       WHERE a.credential_epoch = w.epoch AND a.disabled_at IS NULL ORDER BY a.id FOR SHARE OF a`,
-      [[...epochs.keys()], [...epochs.values()]],
-    );
-    return rows.length === epochs.size && accounts.every((one) => epochs.get(one.accountId) === one.credentialEpoch);
+    const epochs = epochsOf(accounts);
+    if (!epochs) return false;
+    const rows = await sql(tx, holdingAccounts('$1', '$2'), [[...epochs.keys()], [...epochs.values()]]);
+    return rows.length === epochs.size;
   }
 
   /**
@@ -61,7 +78,7 @@ export class Callers {
    * @throws ApiError `unauthorized` when one of these has been revoked or has expired meanwhile
    */
   async holdUser<T = undefined>(tx: EntityManager, caller: AdminPrincipal, target: Target<T> = {}): Promise<T> {
-    if (!(await this.holdAccounts(tx, [...epochsOf(caller), ...(target.accounts ?? [])]))) throw revokedMeanwhile();
+    if (!(await this.holdAccounts(tx, [...accountsOf(caller), ...(target.accounts ?? [])]))) throw revokedMeanwhile();
     const locked = (await target.lock?.()) as T;
     if (target.token) await this.lockToken(tx, target.token);
     if (!('isOperator' in caller)) await this.holdTokens(tx, caller, target.token ? '' : 'FOR SHARE OF u');
@@ -142,26 +159,33 @@ export class Callers {
 
   /** @throws ApiError `unauthorized`, which names each token that is no longer valid */
   private async holdTokens(tx: EntityManager, { appTokenId, userTokenId }: UserPrincipal, lock: string): Promise<void> {
-    const rows = await sql<{ id: string }>(
-      tx,
-      // Checked again after the locks: PostgreSQL does not re-evaluate rows that were only locked meanwhile.
-      `WITH held AS (
-         SELECT u.id, u.revoked_at, u.expires_at, u.scopes, u.account_id, u.made_with FROM tokens u
-         WHERE u.id = ANY ($1::uuid[]) ORDER BY u.id ${lock}
-       )
-       SELECT held.id FROM held JOIN accounts o ON o.id = held.account_id
-       WHERE held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > clock_timestamp())
-         AND o.disabled_at IS NULL AND (held.scopes = '{}' OR o.role = 'admin') AND ${isLineageGood('held.made_with')}`,
-      [[appTokenId, userTokenId]],
+    const rows = await sql<{ id: string }>(tx, `WITH held AS (${holdingTokens('$1', lock)}) ${GOOD_HELD}`, [
+      [appTokenId, userTokenId],
+    ]);
+    requireGood(
+      { appTokenId, userTokenId },
+      rows.map(({ id }) => id),
     );
-    const isAlive = (id: string) => rows.some((row) => row.id === id);
-    const [app, user] = [!isAlive(appTokenId), !isAlive(userTokenId)];
-    if (app || user) throw revokedMeanwhile({ app, user });
   }
 }
 
+/** @throws ApiError `unauthorized`, which names each token that is not among the good ones */
+export function requireGood(
+  { appTokenId, userTokenId }: Pick<UserPrincipal, 'appTokenId' | 'userTokenId'>,
+  good: string[],
+) {
+  const [app, user] = [!good.includes(appTokenId), !good.includes(userTokenId)];
+  if (app || user) throw revokedMeanwhile({ app, user });
+}
+
+/** @returns the epochs by account; undefined when two of one account differ, so that one of them is no longer true */
+export function epochsOf(accounts: AtEpoch[]): Map<string, number> | undefined {
+  const epochs = new Map(accounts.map(({ accountId, credentialEpoch }) => [accountId, credentialEpoch]));
+  return accounts.every((one) => epochs.get(one.accountId) === one.credentialEpoch) ? epochs : undefined;
+}
+
 /** The accounts behind a user token, at the epochs at which it was checked. */
-function epochsOf(caller: AdminPrincipal): AtEpoch[] {
+export function accountsOf(caller: AdminPrincipal): AtEpoch[] {
   if ('isOperator' in caller) return [];
   const { accountId, credentialEpoch, actorId, actorEpoch } = caller;
   const actor = actorId === null ? [] : [{ accountId: actorId, credentialEpoch: actorEpoch ?? -1 }];

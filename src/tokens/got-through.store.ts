@@ -8,16 +8,17 @@ import { IS_LIVE, named, type Owner, type TokenName } from './token-records.js';
 const THROUGH = `app_token_id = $1 AND kind = 'user' AND ${IS_LIVE}`;
 
 /**
+ * The SQL expression for whether an App-Token has not ended, for a statement that gets a token through it: it shares the lock until
+ * its transaction ends, and sees also what was committed while it waited.
+ */
+export const holdApp = (id: string) => `hold_app_token(${APP_TOKEN_LOCKS}, ${id})`;
+
+/**
  * The user tokens that were got through an App-Token. Whoever gets one shares an advisory lock until it is committed, and whoever
  * ends them all has it alone: so none is left over. Taken after the accounts, and before the tokens.
  */
 @Injectable()
 export class GotThroughStore {
-  /** To be called before the App-Token is checked, by a transaction that gets one more token through it. */
-  async share(tx: EntityManager, appTokenId: string): Promise<void> {
-    await sql(tx, 'SELECT pg_advisory_xact_lock_shared($1, hashtext($2))', [APP_TOKEN_LOCKS, appTokenId]);
-  }
-
   /** Locks an App-Token, if there is one, and what was got through it, by their ids. */
   async lock(tx: EntityManager, name: TokenName, owner: Owner): Promise<void> {
     const [app] = await sql<{ id: string }>(

@@ -41,24 +41,19 @@ export interface Grant {
   resource?: string | undefined;
 }
 
-/** How many user tokens a new one ends at most, such as when fewer are allowed than before. */
-const MOST_ENDED = 10;
-
-const INSERT = `
-  INSERT INTO tokens (kind, digest, hint, account_id, gateway_account_id, description, created_by, name, app_token_id,
-    source, payment_type, service_external_id, service_mode, expires_at, actor_id, made_with, scopes, client_id,
-    client_epoch, networks, resource)`;
-
-/** What an {@link INSERT} has of `$1` to `$15`: all but scopes and what depends on a client. */
-const valuesWith = ({ actor, lineage }: { actor: string; lineage: string }) => `
-  $1::text, $2::bytea, $3::text, $4::uuid, $5::text, $6::text, $7::text, $8::text, $9::uuid, $10::text, $11::text,
-  $12::text, $13::text,
-  least(now() + $14::float8 * interval '1 second', $15::timestamptz, ${endOfLineage(lineage)}), ${actor}, ${lineage}`;
-
 /** How many seconds a token has, zero at least. PostgreSQL's greatest(NULL, 0) is 0. */
 export const lifetimeOf = ({ lifetime }: NewToken) => lifetime && Math.max(lifetime, 0);
 
-const valuesOf = (token: NewToken) => [
+/** Inserts a token of which {@link valuesOf} are `$1` to `$19`. @param from the FROM clause; by default none */
+export const insertToken = (from = '') => `
+  INSERT INTO tokens (kind, digest, hint, account_id, gateway_account_id, description, created_by, name, app_token_id,
+    source, payment_type, service_external_id, service_mode, expires_at, actor_id, made_with, scopes, networks)
+  SELECT $1::text, $2::bytea, $3::text, $4::uuid, $5::text, $6::text, $7::text, $8::text, $9::uuid, $10::text, $11::text,
+    $12::text, $13::text, least(now() + $14::float8 * interval '1 second', $15::timestamptz, ${endOfLineage('$17::uuid[]')}),
+    $16::uuid, $17::uuid[], $18::text[], $19::cidr[]
+  ${from}`;
+
+export const valuesOf = (token: NewToken) => [
   token.kind,
   token.digest,
   token.hint,
@@ -74,6 +69,10 @@ const valuesOf = (token: NewToken) => [
   token.serviceMode,
   lifetimeOf(token),
   token.expiresAt,
+  token.actorId,
+  token.madeWith,
+  token.scopes,
+  token.networks,
 ];
 
 /** The token table as those see it who issue tokens. */
@@ -81,13 +80,7 @@ const valuesOf = (token: NewToken) => [
 export class NewTokenStore {
   /** @returns the new token's record */
   async insert(tx: EntityManager, token: NewToken): Promise<TokenRecord> {
-    const [row] = await sql<TokenRecord>(
-      tx,
-      `${INSERT} SELECT ${valuesWith({ actor: '$16::uuid', lineage: '$17::uuid[]' })}, $18::text[], NULL, NULL,
-         $19::cidr[], NULL
-       RETURNING ${RECORD}`,
-      [...valuesOf(token), token.actorId, token.madeWith, token.scopes, token.networks],
-    );
+    const [row] = await sql<TokenRecord>(tx, `${insertToken()} RETURNING ${RECORD}`, valuesOf(token));
     if (!row) throw new Error('The new token was not returned.');
     return row;
   }
@@ -105,26 +98,5 @@ export class NewTokenStore {
       [accountId, kind, most - 1],
     );
     return rows.length === 0;
-  }
-
-  /**
-   * Revokes those user tokens of an account, of one actor or of none, which were used the longest time ago, if there are
-   * too many. Of tokens that are made at once, none sees the others: the next one ends those too.
-   *
-   * @returns their ids
-   */
-  async endExcess(tx: EntityManager, accountId: string, actorId: string | null, most: number): Promise<string[]> {
-    const rows = await sql<{ id: string }>(
-      tx,
-      `UPDATE tokens SET revoked_at = now() WHERE id IN (
-         SELECT id FROM tokens WHERE id IN (
-           SELECT id FROM tokens
-           WHERE account_id = $1 AND kind = 'user' AND actor_id IS NOT DISTINCT FROM $2::uuid AND ${IS_LIVE}
-           ORDER BY coalesce(last_used_at, created_at) DESC, id OFFSET $3 LIMIT ${MOST_ENDED})
-         FOR UPDATE SKIP LOCKED)
-       RETURNING id`,
-      [accountId, actorId, most],
-    );
-    return rows.map(({ id }) => id);
   }
 }

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Counter } from 'prom-client';
 import { EntityManager } from 'typeorm';
-import type { AppPrincipal, AuthenticatedClient } from '../access/principal.js';
-import { AuditLog } from '../audit-log/audit-log.service.js';
+import type { AppPrincipal, AuthenticatedClient, UserPrincipal } from '../access/principal.js';
+import { badAppToken, revokedMeanwhile } from '../access/refusals.js';
+import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Batch } from '../database/batch.js';
 import { hasToNoteActs, noteAct } from '../http/current-request.js';
@@ -10,12 +11,13 @@ import { Metrics } from '../metrics/metrics.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { ApiGrantStore, type ApiGrant, type Granted } from './api-grants.store.js';
 import { ClientGrantStore, type ClientGrant, type GrantedToken } from './client-grants.store.js';
+import { accountsOf, epochsOf, requireGood, type AtEpoch } from './callers.service.js';
 import { digestOf, hintOf } from './digest.js';
 import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
-import { GotThroughStore } from './got-through.store.js';
 import { lifetimeOf, NewTokenStore, type Grant, type NewToken } from './new-tokens.store.js';
 import { oldestOf, TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import type { TokenRecord } from './token-records.js';
+import { UserGrantStore, type UserGrant, type UserGranted } from './user-grants.store.js';
 
 /** What a new token is created with. */
 export interface TokenRequest {
@@ -69,10 +71,10 @@ export class TokenIssuer {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: NewTokenStore,
-    private readonly through: GotThroughStore,
     private readonly revocations: Revocations,
     private readonly clientGrants: ClientGrantStore,
     private readonly apiGrants: ApiGrantStore,
+    private readonly userGrants: UserGrantStore,
     private readonly audit: AuditLog,
     private readonly manager: EntityManager,
     metrics: Metrics,
@@ -105,25 +107,69 @@ export class TokenIssuer {
   }
 
   /**
-   * Like {@link issue}, for a user token, in a transaction that announces what it revokes: of too many tokens
-   * (MAX_SESSIONS_PER_ACCOUNT), those that were used the longest time ago.
+   * Issues a user token to an account that has just logged in at an application, and notes that.
    *
-   * @returns it, and the ids of those that were revoked
+   * @param signIn its event, but for the token
+   * @returns its secret; undefined when the account has changed since its credential was checked
+   * @throws ApiError `unauthorized` when the App-Token has ended meanwhile
    */
-  async issueUserToken(
-    tx: EntityManager,
-    request: TokenRequest & { accountId: string },
-  ): Promise<IssuedToken & { ended: string[] }> {
-    const issued = await this.issue(tx, 'user', request);
-    const { maxSessionsPerAccount: most } = this.config;
-    const ended = await this.store.endExcess(tx, request.accountId, request.actorId ?? null, most);
-    for (const id of ended) await this.revocations.announce(tx, `token ${id}`);
-    return { ...issued, ended };
+  async issueAtLogin(account: AtEpoch, app: AppPrincipal, signIn: AuditEntry): Promise<string | undefined> {
+    const request = { accountId: account.accountId, appTokenId: app.tokenId };
+    const made = await this.issueToUser(request, [account], signIn, (tx, grant) => this.userGrants.logIn(tx, grant));
+    if (!made.isHeld) return undefined;
+    if (made.id === null) throw badAppToken();
+    return made.secret;
   }
 
-  /** See {@link GotThroughStore.share}. */
-  shareApp(tx: EntityManager, appTokenId: string): Promise<void> {
-    return this.through.share(tx, appTokenId);
+  /**
+   * Issues a user token on behalf of somebody, and notes that.
+   *
+   * @param account for whom
+   * @param issuing its event, but for the subject, the token
+   * @returns its secret
+   * @throws ApiError `unauthorized` when one of the caller's credentials, or the account, has changed meanwhile
+   */
+  async issueOnBehalf(
+    caller: UserPrincipal,
+    account: AtEpoch,
+    request: TokenRequest & { accountId: string },
+    issuing: AuditEntry,
+  ): Promise<string> {
+    const { appTokenId, userTokenId } = caller;
+    const accounts = [...accountsOf(caller), account];
+    const made = await this.issueToUser(request, accounts, issuing, (tx, grant) =>
+      this.userGrants.actFor(tx, grant, [appTokenId, userTokenId]),
+    );
+    if (!made.isHeld) throw revokedMeanwhile();
+    requireGood(caller, made.good);
+    return made.secret;
+  }
+
+  private async issueToUser(
+    request: TokenRequest & { accountId: string },
+    accounts: AtEpoch[],
+    entry: AuditEntry,
+    grant: (tx: EntityManager, grant: UserGrant) => Promise<UserGranted>,
+  ): Promise<Pick<UserGranted, 'id' | 'isHeld' | 'good'> & { secret: string }> {
+    const { secret, token } = this.newToken('user', request);
+    const epochs = epochsOf(accounts);
+    if (!epochs) return { secret, id: null, isHeld: false, good: [] };
+    const details = { kind: 'user', account: request.accountId, reason: 'too_many' };
+    const [issued, ended] = [this.audit.expectAct(entry), this.audit.expectAct({ kind: 'token.revoked', details })];
+    const events = { issued: issued.row, ended: ended.row };
+    const wanted = { token, accounts: epochs, most: this.config.maxSessionsPerAccount, events };
+    const make = async (tx: EntityManager) => {
+      const made = await grant(tx, wanted);
+      if (made.id !== null) await noteAct(tx);
+      return made;
+    };
+    const made = await (hasToNoteActs() ? this.revocations.transaction(make) : this.revocations.alone(make));
+    if (made.id !== null) {
+      issued.happened();
+      this.issued.inc({ kind: 'user' });
+    }
+    if (made.ended.length > 0) ended.happened(made.ended.length);
+    return { secret, ...made };
   }
 
   /**

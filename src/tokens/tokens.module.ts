@@ -15,6 +15,7 @@ import { TokenReadStore } from './token-reads.store.js';
 import { TokenStore } from './tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
 import { Tokens } from './tokens.service.js';
+import { UserGrantStore } from './user-grants.store.js';
 import { VerifiedTokenStore } from './verified-tokens.store.js';
 
 /** The life of every opaque token. */
@@ -26,6 +27,7 @@ import { VerifiedTokenStore } from './verified-tokens.store.js';
     NewTokenStore,
     ApiGrantStore,
     ClientGrantStore,
+    UserGrantStore,
     VerifiedTokenStore,
     TokenIssuer,
     GatewayTokenStore,

@@ -27,6 +27,12 @@ export class Statements {
     return (await this.allDuring(act)).filter(({ text, values }) => !isBackground(text, values));
   }
 
+  /** @returns what was sent and waited for meanwhile, frames of transactions too: a prepared statement is one, also the first time */
+  async roundTripsDuring(act: () => Promise<unknown>): Promise<string[]> {
+    const sent = await this.allDuring(act);
+    return sent.filter(({ text, values }) => !isOfServers(text, values)).map(({ text }) => text.trim());
+  }
+
   /** @returns all that was sent meanwhile */
   async allDuring(act: () => Promise<unknown>): Promise<Statement[]> {
     const begun = this.all.length;
@@ -40,8 +46,11 @@ export class Statements {
 }
 
 function isBackground(text: string, values: unknown[]): boolean {
+  return /^(START TRANSACTION|BEGIN|COMMIT|ROLLBACK)/.test(text) || isOfServers(text, values);
+}
+
+function isOfServers(text: string, values: unknown[]): boolean {
   return (
-    /^(START TRANSACTION|BEGIN|COMMIT|ROLLBACK)/.test(text) ||
     String(values[1]).startsWith('heartbeat ') ||
     // Whether the connection that listens is alive.
     text === 'SELECT 1' ||
