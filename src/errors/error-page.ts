@@ -32,7 +32,8 @@ export function problemOf(view: View, { code, details }: ApiError): string {
 
 /** The page that tells of a failure. */
 export function errorPage(view: View, error: ApiError, requestId: string): Page {
-  const id: MessageId = error.details.told?.title ?? `error.${KINDS[error.code] ?? 'badRequest'}.title`;
+  const kind = KINDS[error.code] ?? 'badRequest';
+  const id: MessageId = error.details.told?.title ?? `error.${kind}.title`;
   const title = view.say(id);
   const request = view.say('error.internal.request', { id: requestId });
   return {

@@ -1,7 +1,11 @@
 import Negotiator from 'negotiator';
 import type { Catalogue } from './catalogue.js';
+import { ar } from './ar.js';
 import { de } from './de.js';
 import { en } from './en.js';
+import { es } from './es.js';
+import { fr } from './fr.js';
+import { ja } from './ja.js';
 
 export interface Language {
   /** What it calls itself. */
@@ -14,6 +18,10 @@ export interface Language {
 export const LANGUAGES = {
   en: { name: 'English', direction: 'ltr', catalogue: en },
   de: { name: 'Deutsch', direction: 'ltr', catalogue: de },
+  es: { name: 'Español', direction: 'ltr', catalogue: es },
+  fr: { name: 'Français', direction: 'ltr', catalogue: fr },
+  ar: { name: 'العربية', direction: 'rtl', catalogue: ar },
+  ja: { name: '日本語', direction: 'ltr', catalogue: ja },
 } satisfies Record<string, Language>;
 
 export type LanguageTag = keyof typeof LANGUAGES;
