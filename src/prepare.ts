@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from './config/config.js';
 import { littleRoom, openDataDir } from './config/data-dir.js';
 import type { DatabaseConnection } from './config/database-url.js';
+import { warningOfOpenWays } from './config/database-tls.js';
 import { addressOfDocs, doorsOf, urlOf, type DoorAddress } from './config/doors.js';
 import { VERSION } from './config/version.js';
 import { placeOf } from './database/connection-problems.js';
@@ -38,6 +39,8 @@ export async function lookAround(config: Config, logger: Logger): Promise<void> 
   logger.info(`Latchkey ${VERSION} is starting, on Node ${process.version.slice(1)}`);
   // The public one first: the others are on its host, unless they have one of their own.
   for (const address of doorsOf(config).reverse()) await refuseTakenPort(address);
+  const open = warningOfOpenWays(config);
+  if (open !== undefined) logger.warn(open);
   if (config.database !== undefined && config.smtpUrl === undefined) {
     logger.warn(`SMTP_URL is not set: mails are written to ${config.dataDir}/mail, and never removed`);
   }

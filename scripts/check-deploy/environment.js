@@ -53,9 +53,15 @@ export function containerProblems(container, volumes, all) {
       .map(({ name }) => `there is no volume ${name}`),
     ...missing,
     ...unknownVariables(Object.keys(values)),
+    ...(isMounted(values.DATABASE_CA_FILE, mounts) ? [] : ['DATABASE_CA_FILE is in no volume']),
   ];
+  // That file is not here.
+  delete values.DATABASE_CA_FILE;
   return problems.length > 0 ? problems : configProblems(values, ports);
 }
+
+const isMounted = (path, mounts) =>
+  path === undefined || mounts.some(({ mountPath }) => path.startsWith(`${mountPath}/`));
 
 /** Combined as by Kubernetes: `env` overrides `envFrom`. */
 function environmentOf({ envFrom = [], env = [] }, all) {

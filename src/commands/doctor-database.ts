@@ -55,17 +55,13 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
     isReadOnly: boolean;
     most: number;
     used: number;
-    ssl: boolean;
-    local: boolean;
   }>(
     client,
     `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name,
        current_setting('server_encoding') AS encoding, current_setting('TimeZone') AS zone,
        current_setting('default_transaction_isolation') AS isolation, current_setting('synchronous_commit') AS commit,
        current_setting('fsync') AS fsync, ${WRITABILITY}, current_setting('max_connections')::int AS most,
-       (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
-       coalesce((SELECT s.ssl FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()), false) AS ssl,
-       coalesce(inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1', true) AS local`,
+       (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used`,
   );
   const needed = 2 * config.databasePoolSize + 4;
   return [
@@ -97,13 +93,6 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
           'Set fsync and synchronous_commit to on.',
         )
       : ok('durability', `synchronous_commit is ${is.commit}.`),
-    is.ssl || is.local
-      ? ok('TLS to the database', is.ssl ? 'On.' : 'Off; the connection does not leave this machine.')
-      : warning(
-          'TLS to the database',
-          'Off: whoever is on the way reads and changes everything.',
-          'Add sslmode=verify-full and sslrootcert to DATABASE_URL.',
-        ),
     is.most - is.used < needed / 2
       ? warning(
           'connections',

@@ -3,6 +3,7 @@ import { createTransport } from 'nodemailer';
 import type { INestApplicationContext } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { Config } from '../config/config.js';
+import { describeOpenWay, openWays } from '../config/database-tls.js';
 import { HARDENINGS } from '../config/hardening.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { sql } from '../database/sql.js';
@@ -28,6 +29,14 @@ export function checkHardening(config: Config): Finding[] {
       `Set ${setting}=${hardened}.`,
     ),
   );
+}
+
+/** Whether the ways to a database on another machine are safe. */
+export function checkDatabaseTls(config: Config): Finding[] {
+  const check = 'TLS to the database';
+  const open = openWays(config).map(describeOpenWay);
+  if (open.length === 0) return [ok(check, 'The way to the database is verified, or does not leave this machine.')];
+  return open.map(({ problem, remedy }) => warning(check, problem, remedy));
 }
 
 /** Whether links and tokens name an address that is safe to use. */

@@ -16,6 +16,7 @@ import {
 } from './doctor-database.js';
 import {
   checkAdmins,
+  checkDatabaseTls,
   checkHardening,
   checkKeys,
   checkMail,
@@ -57,6 +58,7 @@ async function findingsOf(signal: AbortSignal, { sendTestMail }: DoctorOptions):
   return [
     ok('configuration', 'Every variable can be read.'),
     checkPublicUrl(config),
+    ...checkDatabaseTls(config),
     ...(await ofDatabase(config, signal)),
     ...mail,
     ...checkHardening(config),

@@ -202,6 +202,7 @@ describe('A bad variable', () => {
     PUBLIC_URL: ['example.org', 'ftp://example.org', '/', 'http://example.org/?a=b', 'http://example.org/#a'],
     DATABASE_URL: ['mysql://h/d', 'h/d', 'postgres', 'postgres://u:p/w@h/d'],
     DATABASE_DIRECT_URL: ['mysql://h/d'],
+    DATABASE_CA_FILE: ['/no/such/file', '/', 'package.json', '/dev/null'],
     DATABASE_POOL_SIZE: [...WHOLE, '0', '1', '1001'],
     SECRET_KEY: [
       ...['short', 'k'.repeat(31), `${KEY},short`, ','],

@@ -12,6 +12,7 @@ import {
   FILE,
   settingNames,
   variables,
+  variablesWith,
   type logFormats,
   type logLevels,
   type SessionAlgorithm,
@@ -163,7 +164,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
   );
   const { values, fromFiles, problems: unread } = openSecretFiles(present);
-  const parsed = variables.safeParse(values);
+  const authority = variables.shape.DATABASE_CA_FILE.safeParse(values.DATABASE_CA_FILE).data;
+  const parsed = variablesWith(authority).safeParse(values);
   const issues = parsed.error?.issues ?? [];
   const problems = [...unread, ...issues.map((issue) => problemOf(issue, fromFiles))];
   // Without what could not be read, much would seem to be missing.

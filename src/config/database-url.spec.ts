@@ -86,7 +86,7 @@ describe('a URL of a database', () => {
     ['postgres://h/d?target_session_attrs=standby', 'has a value of target_session_attrs that is not supported'],
     ['postgres://h/d?gssencmode=require', 'has a value of gssencmode that is not supported'],
     ['postgres://h/d?sslmode=sometimes', 'has an sslmode that does not exist'],
-    ['postgres://h/d?sslmode=verify-ca', 'has sslmode=verify-ca, which needs sslrootcert'],
+    ['postgres://h/d?sslmode=verify-ca', 'has sslmode=verify-ca, which needs DATABASE_CA_FILE or sslrootcert'],
     ['postgres://h/d?sslrootcert=/nowhere/ca.pem', 'has a file in sslrootcert that cannot be read'],
   ])('is refused for the right reason: %s', (url, problem) => {
     expect(() => parseDatabaseUrl(url)).toThrow(new DatabaseUrlError(problem));

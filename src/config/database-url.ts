@@ -48,9 +48,11 @@ const IMPOSSIBLE: Partial<Record<string, RegExp>> = {
  * Reads a connection URL as libpq does: several hosts, Unix sockets, `sslmode`, `sslrootcert` and what else can be meant
  * for a client: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
  *
+ * @param authority certificates of those that may vouch for the server, in PEM, where the URL has no `sslrootcert`. With one, the
+ *   default of `sslmode` is `verify-full`
  * @throws DatabaseUrlError
  */
-export function parseDatabaseUrl(url: string): DatabaseConnection {
+export function parseDatabaseUrl(url: string, authority?: string): DatabaseConnection {
   const { userinfo, hosts = '', database, query = '' } = PATTERN.exec(url)?.groups ?? fail(FORM);
   // The rest of a password that has a question mark.
   if (userinfo === undefined && query.includes('@')) fail(FORM);
@@ -61,7 +63,7 @@ export function parseDatabaseUrl(url: string): DatabaseConnection {
   const name = decode(database ?? '') || parameters.get('dbname');
   const options = parameters.get('options');
   const applicationName = parameters.get('application_name');
-  const ssl = first.host.startsWith('/') ? undefined : tlsOptions(parameters);
+  const ssl = first.host.startsWith('/') ? undefined : tlsOptions(parameters, authority);
   const sockets = [first, ...otherHosts].filter(({ host }) => host.startsWith('/')).length;
   // One setting cannot hold for both: PostgreSQL has no TLS on a socket.
   if (sockets > 0 && sockets <= otherHosts.length) fail('mixes Unix sockets and names of hosts');
@@ -148,11 +150,17 @@ function portOf(text: string): number {
 }
 
 /** The meaning of `sslmode` is libpq's, and so is its default; pg's own `no-verify` and `ssl=true` are taken too. */
-function tlsOptions(parameters: Map<string, string>): ConnectionOptions | 'prefer' | undefined {
-  const rootCertificate = parameters.get('sslrootcert') ?? process.env.PGSSLROOTCERT;
+function tlsOptions(parameters: Map<string, string>, authority?: string): ConnectionOptions | 'prefer' | undefined {
+  const rootCertificate =
+    parameters.get('sslrootcert') ?? (authority === undefined ? process.env.PGSSLROOTCERT : undefined);
+  const ca =
+    rootCertificate === undefined
+      ? authority
+      : rootCertificate === 'system'
+        ? undefined
+        : fileOf('sslrootcert', rootCertificate);
   const given = {
-    ...(rootCertificate !== undefined &&
-      rootCertificate !== 'system' && { ca: fileOf('sslrootcert', rootCertificate) }),
+    ...(ca !== undefined && { ca }),
     ...(parameters.has('sslcert') && { cert: fileOf('sslcert', parameters.get('sslcert')) }),
     ...(parameters.has('sslkey') && { key: fileOf('sslkey', parameters.get('sslkey')) }),
   };
@@ -171,7 +179,7 @@ function tlsOptions(parameters: Map<string, string>): ConnectionOptions | 'prefe
     parameters.get('sslmode') ??
     (ssl === undefined ? undefined : fallback[ssl as keyof typeof fallback]) ??
     process.env.PGSSLMODE ??
-    'prefer';
+    (authority === undefined ? 'prefer' : 'verify-full');
   switch (mode) {
     case 'disable':
       return undefined;
@@ -184,8 +192,10 @@ function tlsOptions(parameters: Map<string, string>): ConnectionOptions | 'prefe
       if (rootCertificate === 'system') return given;
       return 'ca' in given ? checkedButTheName : unchecked;
     case 'verify-ca':
-      if (rootCertificate === undefined) return fail('has sslmode=verify-ca, which needs sslrootcert');
-      return rootCertificate === 'system' ? given : checkedButTheName;
+      if (rootCertificate === 'system') return given;
+      return ca === undefined
+        ? fail('has sslmode=verify-ca, which needs DATABASE_CA_FILE or sslrootcert')
+        : checkedButTheName;
     case 'verify-full':
       return given;
     default:

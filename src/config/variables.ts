@@ -1,4 +1,5 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { COLOR_RULE, LOGO_RULE, problemOfColor, readLogo } from './branding.js';
@@ -32,14 +33,34 @@ function urlWith(protocols: string[]) {
   return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), what);
 }
 
-const databaseUrl = z.string().transform((value, context) => {
+const databaseUrl = (authority?: string) =>
+  z.string().transform((value, context) => {
+    try {
+      return parseDatabaseUrl(value, authority);
+    } catch (error) {
+      if (!(error instanceof DatabaseUrlError)) throw error;
+      context.addIssue(error.message);
+      return z.NEVER;
+    }
+  });
+
+/** @returns the certificates that a file has, in PEM */
+const certificates = z.string().transform((path, context) => {
   try {
-    return parseDatabaseUrl(value);
+    const text = readFileSync(path, 'utf8');
+    const found = text.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? [];
+    for (const one of found) new X509Certificate(one);
+    if (found.length > 0) return text;
+    context.addIssue('must be the path of a file with certificates in PEM (-----BEGIN CERTIFICATE-----)');
   } catch (error) {
-    if (!(error instanceof DatabaseUrlError)) throw error;
-    context.addIssue(error.message);
-    return z.NEVER;
+    const isRead = (error as NodeJS.ErrnoException).syscall === undefined;
+    context.addIssue(
+      isRead
+        ? 'names a file with a certificate that cannot be read'
+        : 'must be the path of a readable file with certificates',
+    );
   }
+  return z.NEVER;
 });
 
 const list = (what: string, isValid: (item: string) => boolean) =>
@@ -118,6 +139,11 @@ const secretKey = list(SECRET_KEY_RULE, (key) => key.length >= 32).refine(
 /** Marks what may also come from a file, and must not be shown. */
 const secret = <S extends z.ZodType>(schema: S): S => schema.meta({ isSecret: true });
 
+const databaseUrls = (authority?: string) => ({
+  DATABASE_URL: secret(databaseUrl(authority).optional()),
+  DATABASE_DIRECT_URL: secret(databaseUrl(authority).optional()),
+});
+
 /** The variables. Messages say what a variable must be, and never contain its value. */
 export const variables = z.object({
   HOST: hostName.default('127.0.0.1'),
@@ -130,8 +156,8 @@ export const variables = z.object({
   PUBLIC_URL: urlWith(['http:', 'https:'])
     .refine((value) => !/[?#@]/.test(value), 'must not contain a user, a query or a fragment')
     .optional(),
-  DATABASE_URL: secret(databaseUrl.optional()),
-  DATABASE_DIRECT_URL: secret(databaseUrl.optional()),
+  ...databaseUrls(),
+  DATABASE_CA_FILE: certificates.optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
   WEB_CONCURRENCY: z.union([wholeNumber(1, 64), z.literal('auto', WEB_CONCURRENCY_RULE)]).optional(),
   DATA_DIR: text('must be a path').default('.latchkey'),
@@ -248,6 +274,9 @@ export const variables = z.object({
       .optional(),
   ),
 });
+
+/** The same, where URLs of databases mean these authorities if they name none. */
+export const variablesWith = (authority: string | undefined) => variables.extend(databaseUrls(authority));
 
 export type Variables = z.infer<typeof variables>;
 

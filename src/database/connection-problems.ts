@@ -1,4 +1,5 @@
 import type { DatabaseConnection } from '../config/database-url.js';
+import { NO_TLS } from '../errors/database-errors.js';
 
 /** The variable whose URL leads to a database. */
 export type DatabaseVariable = 'DATABASE_URL' | 'DATABASE_DIRECT_URL';
@@ -20,6 +21,29 @@ const REMEDIES: [code: RegExp, remedy: (variable: DatabaseVariable, connection: 
     /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/,
     (variable) => `Is the host in ${variable} right, and is a firewall in between?`,
   ],
+  [
+    /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?))$/,
+    (variable) =>
+      'Its certificate is from no authority that is trusted here: set DATABASE_CA_FILE to the certificate of that authority ' +
+      `(or sslrootcert in ${variable}).`,
+  ],
+  [
+    /^CERT_SIGNATURE_FAILURE$/,
+    () =>
+      'Its certificate is not from the authority in DATABASE_CA_FILE, although that has the same name: set the right one.',
+  ],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    (variable) =>
+      `Its certificate is for another name: use one that it is for in ${variable}, or have one issued for this host.`,
+  ],
+  [/^CERT_HAS_EXPIRED$/, () => 'Renew the certificate of the server, or of the authority if that is the one.'],
+  [/^CERT_NOT_YET_VALID$/, () => 'Is the clock of this machine right?'],
+  [
+    NO_TLS,
+    (variable) =>
+      `Turn TLS on there (ssl = on in postgresql.conf), or set sslmode=disable in ${variable} if the way is safe.`,
+  ],
   [/^53300$/, () => 'The server has no connection left: raise max_connections, or lower DATABASE_POOL_SIZE.'],
 ];
 
@@ -33,7 +57,7 @@ export function explainConnectionFailure(
   variable: DatabaseVariable | undefined,
 ): Error {
   const { code = '', message }: Failure = error;
-  const remedy = variable && REMEDIES.find(([pattern]) => pattern.test(code))?.[1](variable, connection);
+  const remedy = variable && REMEDIES.find(([pattern]) => pattern.test(code || message))?.[1](variable, connection);
   if (!remedy) return error;
   // An error of several addresses has no message of its own.
   return Object.assign(new Error(`${message || code} (${placeOf(connection)}). ${remedy}`, { cause: error }), { code });

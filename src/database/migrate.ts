@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AbstractLogger, DataSource, type Migration, type MigrationInterface } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseConnection } from '../config/database-url.js';
-import { isDatabaseUnavailable, isLockTimeout } from '../errors/database-errors.js';
+import { isDatabaseUnavailable, isLockTimeout, isTlsRefusal } from '../errors/database-errors.js';
 import { DatabaseClient, notWritable, sessionSettings } from './clients.js';
 import { explainConnectionFailure, explainRefusedMigration, type DatabaseVariable } from './connection-problems.js';
 import { ormOptions } from './connection.js';
@@ -217,7 +217,9 @@ const REFUSALS = /^(28...|3D000|42501)$/;
 function isWorthWaiting(failure: Error): boolean {
   return (
     failure instanceof NotMigratedError ||
-    (isDatabaseUnavailable(failure) && !REFUSALS.test((failure as { code?: string }).code ?? '')) ||
+    (isDatabaseUnavailable(failure) &&
+      !isTlsRefusal(failure) &&
+      !REFUSALS.test((failure as { code?: string }).code ?? '')) ||
     // The error of a client outside a pool when the server accepts the connection and then does not respond.
     failure.message === 'timeout expired'
   );

@@ -24,6 +24,18 @@ const UNAVAILABLE_SYSTEM_CODES = new Set([
 const UNAVAILABLE_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable|after calling end on the pool|Connection ended/;
 
+/** OpenSSL's and Node's codes of a certificate that does not do. */
+const CERTIFICATE_CODES =
+  /^(CERT_.*|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_.*|ERR_TLS_CERT_ALTNAME_INVALID)$/;
+/** `pg` has no code for it. */
+export const NO_TLS = /^The server does not support SSL connections$/;
+
+/** Whether the database's certificate does not do, or there is no TLS. */
+export function isTlsRefusal(error: unknown): boolean {
+  const { code, message } = driverError(error) ?? {};
+  return CERTIFICATE_CODES.test(code ?? '') || NO_TLS.test(message ?? '');
+}
+
 /**
  * Whether an error means that PostgreSQL is unreachable, starting, stopping or too busy, so that a retry may succeed.
  */
@@ -41,7 +53,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
     UNAVAILABLE_STATES.test(cause.code ?? '') ||
     // Only with the name of a system call: an HTTP client that hangs up is an ECONNRESET without one.
     (cause.syscall !== undefined && UNAVAILABLE_SYSTEM_CODES.has(cause.code ?? '')) ||
-    UNAVAILABLE_MESSAGES.test(cause.message ?? '')
+    UNAVAILABLE_MESSAGES.test(cause.message ?? '') ||
+    isTlsRefusal(cause)
   );
 }
 
