@@ -39,8 +39,9 @@ import { ImportedTokens1764000000037 } from './1764000000037-imported-tokens.js'
 import { DeletedAccounts1764000000039 } from './1764000000039-deleted-accounts.js';
 import { Seniority1764000000040 } from './1764000000040-seniority.js';
 import { Partitions1764000000041 } from './1764000000041-partitions.js';
-import { LanguagesOfMails1764000000044 } from './1764000000044-languages-of-mails.js';
 import { Storage1764000000042 } from './1764000000042-storage.js';
+import { InstitutionSearch1764000000043 } from './1764000000043-institution-search.js';
+import { LanguagesOfMails1764000000044 } from './1764000000044-languages-of-mails.js';
 import { HeldAppTokens1764000000045 } from './1764000000045-held-app-tokens.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
@@ -86,6 +87,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   Seniority1764000000040,
   Partitions1764000000041,
   Storage1764000000042,
+  InstitutionSearch1764000000043,
   LanguagesOfMails1764000000044,
   HeldAppTokens1764000000045,
 ];

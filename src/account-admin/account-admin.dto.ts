@@ -3,6 +3,7 @@ import { IsIn } from 'class-validator';
 import type { Role } from '../accounts/accounts.entity.js';
 import { EXAMPLE_EMAIL, EXAMPLE_ID, LegacyId } from '../accounts/accounts.dto.js';
 import {
+  ALIASES,
   CANNOT_BE_CHANGED,
   Email,
   EMAIL_DOMAINS,
@@ -187,6 +188,9 @@ export class AdminAccountView {
   @ApiProperty({ description: 'Whether the account has a password, without which it cannot sign in', example: true })
   has_password!: boolean;
 
+  @ApiProperty({ description: 'Other names of an organisation', type: [String], example: ALIASES })
+  aliases!: string[];
+
   @ApiProperty({ type: [String], example: NETWORKS })
   networks!: string[];
 
@@ -230,6 +234,7 @@ export function toAdminAccountView(account: AdminAccount): AdminAccountView {
     individual: account.individual,
     role: account.role,
     has_password: account.hasPassword,
+    aliases: account.aliases,
     networks: account.networks,
     email_domains: account.emailDomains,
     created_at: account.createdAt,

@@ -21,6 +21,7 @@ export interface AdminAccount {
   individual: boolean;
   role: Role;
   hasPassword: boolean;
+  aliases: string[];
   networks: string[];
   emailDomains: string[];
   createdAt: Date;

@@ -2,15 +2,24 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString, Matches, ValidateBy, type ValidationArguments } from 'class-validator';
 import { Field, Flag, Text, type FieldOptions } from '../http/fields.js';
-import { HasAtMostCharacters, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
+import { HasAtMostCharacters, LONGEST_NAME, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
 import { LONGEST_EMAIL, readEmail } from '../emails/email-address.js';
 import { EXAMPLE_EMAIL } from './accounts.dto.js';
 import { LONGEST_DOMAIN } from '../emails/email-domains.js';
-import { LONGEST_LIST, MOST_DOMAINS, readDomainList, readNetworkList, type ListReading } from './institution-lists.js';
+import {
+  LONGEST_LIST,
+  MOST_ALIASES,
+  MOST_DOMAINS,
+  readAliasList,
+  readDomainList,
+  readNetworkList,
+  type ListReading,
+} from './institution-lists.js';
 import { LONGEST_ENTRY, MOST_NETWORKS } from './network-lists.js';
 
 export const NETWORKS = ['192.0.2.0/24', '2001:db8::/32'];
 export const CANNOT_BE_CHANGED = 'cannot be changed';
+export const ALIASES = ['EX', 'Example College'];
 export const EMAIL_DOMAINS = ['example.org', '*.example.org'];
 
 /** The text is an email address. */
@@ -50,6 +59,20 @@ export class InstitutionFields {
   @Matches(ONE_LINE, { message: 'must be one line' })
   @Text({ nullable: true, maxLength: 255, example: 'example' })
   publisher_reference?: string | null;
+
+  @ApiPropertyOptional({
+    description:
+      'Other names of an organisation, such as its acronym and its name in other languages, under which visitors find it: ' +
+      'a list, or one text with a name in each line. They need not be unique. Replaces those that it had',
+    oneOf: [
+      { type: 'array', items: { type: 'string', maxLength: LONGEST_NAME }, maxItems: MOST_ALIASES },
+      { type: 'string', maxLength: LONGEST_LIST },
+    ],
+    example: ALIASES,
+  })
+  @Optional()
+  @IsAliases()
+  aliases?: string[] | string;
 
   @ApiPropertyOptional({
     description:
@@ -103,6 +126,17 @@ function IsNetworks(): PropertyDecorator {
 
 const problemOfNetworks = (value: unknown, args?: ValidationArguments) =>
   problemIn(readNetworkList(value, (args?.object as InstitutionFields | undefined)?.allow_wide === true));
+
+/** The value is a list of names, or a text of lines. */
+function IsAliases(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isAliases',
+    validator: {
+      validate: (value) => problemIn(readAliasList(value)) === undefined,
+      defaultMessage: (args) => problemIn(readAliasList(args?.value)) ?? '',
+    },
+  });
+}
 
 /** The value is a list of domains, or a text of lines. */
 function IsEmailDomains(): PropertyDecorator {

@@ -1,10 +1,11 @@
-import type { Reading } from '../http/validation.js';
-import { readDomainList, readNetworkList, type ListReading } from './institution-lists.js';
+import { tidy, type Reading } from '../http/validation.js';
+import { readAliasList, readDomainList, readNetworkList, type ListReading } from './institution-lists.js';
 
 /** The fields of an account that no sign-in depends on; absent ones stay as they are. */
 export interface AccountFields {
   name?: string | null;
   publisherReference?: string | null;
+  aliases?: string[];
   networks?: string[];
   emailDomains?: string[];
 }
@@ -13,15 +14,18 @@ export interface AccountFields {
 export interface AccountFieldsBody {
   name?: string | null | undefined;
   publisher_reference?: string | null | undefined;
+  aliases?: string[] | string | undefined;
   networks?: string[] | string | undefined;
   email_domains?: string[] | string | undefined;
 }
 
 /** @returns the fields as they are stored, in one spelling. They have been validated. */
-export function readFields({ name, publisher_reference, networks, email_domains }: AccountFieldsBody): AccountFields {
+export function readFields(body: AccountFieldsBody): AccountFields {
+  const { name, publisher_reference, aliases, networks, email_domains } = body;
   return {
     ...(name !== undefined && { name: name === null ? null : tidy(name) }),
     ...(publisher_reference !== undefined && { publisherReference: publisher_reference }),
+    ...(aliases !== undefined && { aliases: valuesOf(readAliasList(aliases)) }),
     ...(networks !== undefined && { networks: valuesOf(readNetworkList(networks, true)) }),
     ...(email_domains !== undefined && { emailDomains: valuesOf(readDomainList(email_domains)) }),
   };
@@ -33,19 +37,18 @@ export function auditedFields({
   emailDomains,
   name,
   publisherReference,
+  aliases,
 }: AccountFields): Record<string, unknown> {
   return {
     fields: [
       ...(name === undefined ? [] : ['name']),
       ...(publisherReference === undefined ? [] : ['publisher_reference']),
+      ...(aliases === undefined ? [] : ['aliases']),
     ],
     ...(networks && { networks }),
     ...(emailDomains && { email_domains: emailDomains }),
   };
 }
-
-/** One spelling for what looks the same. */
-export const tidy = (name: string) => name.normalize('NFC').trim();
 
 export function spelling(reading: Reading): string {
   if ('problem' in reading) throw new Error(`An entry that was not validated ${reading.problem}.`);

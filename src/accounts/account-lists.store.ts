@@ -3,16 +3,18 @@ import type { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { AccountFields } from './account-fields.js';
 
-/** Columns with the networks and the domains of the account `a`. */
+/** Columns with the other names, the networks and the domains of the account `a`. */
 export const LISTS = `
+  a.aliases,
   ARRAY(SELECT n.network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY n.network) AS networks,
   ARRAY(SELECT d.domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY d.domain) AS "emailDomains"`;
 
-/** The networks and the email domains of accounts. */
+/** The other names, the networks and the email domains of accounts. */
 @Injectable()
 export class AccountLists {
   /** Replaces the given lists of an account; absent ones stay. The caller holds a lock on the account. */
-  async replace(tx: EntityManager, id: string, { networks, emailDomains }: AccountFields): Promise<void> {
+  async replace(tx: EntityManager, id: string, { aliases, networks, emailDomains }: AccountFields): Promise<void> {
+    if (aliases) await sql(tx, 'UPDATE accounts SET aliases = $2 WHERE id = $1 RETURNING id', [id, aliases]);
     if (networks) await this.replaceNetworks(tx, id, networks);
     if (emailDomains) await this.replaceEmailDomains(tx, id, emailDomains);
   }

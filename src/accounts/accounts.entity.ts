@@ -37,6 +37,10 @@ export class AccountEntity {
   @Column({ type: 'text', nullable: true })
   name!: string | null;
 
+  /** Other names of an organisation, under which visitors look for it. */
+  @Column({ type: 'text', array: true, default: '{}' })
+  aliases!: string[];
+
   /** What the publisher calls the account. */
   @Column({ name: 'publisher_reference', type: 'text', nullable: true })
   publisherReference!: string | null;

@@ -4,10 +4,9 @@ import { PageCursor } from '../http/cursor.js';
 import { LONGEST_DOMAIN, readEmailDomain } from '../emails/email-domains.js';
 import { Name, Text } from '../http/fields.js';
 import { ChecksBySettings } from '../http/request-validation.js';
-import { IsReadBy, IsRefused, IsWholeNumber, MUST_BE_STRING, Optional } from '../http/validation.js';
+import { IsReadBy, IsRefused, IsWholeNumber, MUST_BE_STRING, Optional, tidy } from '../http/validation.js';
 import { EXAMPLE_ID, LegacyId } from './accounts.dto.js';
-import { tidy } from './account-fields.js';
-import { CANNOT_BE_CHANGED, EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
+import { ALIASES, CANNOT_BE_CHANGED, EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
 import { LONGEST_NETWORK, readNetwork } from './networks.js';
 
@@ -159,6 +158,9 @@ export class ClientAccountView {
   @ApiProperty({ description: 'Whether the account is a person; otherwise an organisation', example: false })
   individual!: boolean;
 
+  @ApiProperty({ description: 'Other names', type: [String], example: ALIASES })
+  aliases!: string[];
+
   @ApiProperty({ type: [String], example: NETWORKS })
   networks!: string[];
 
@@ -234,6 +236,7 @@ function viewOf(account: ClientAccount, publicUrl: string) {
     publisher_reference: account.publisherReference,
     updated_at: updated,
     individual: account.individual,
+    aliases: account.aliases,
     networks: account.networks,
     email_domains: account.emailDomains,
     account_name: account.name,

@@ -6,11 +6,11 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { readEmailDomain } from '../emails/email-domains.js';
 import { pageOf, readCursor, type Page } from '../http/cursor.js';
-import { isUuid } from '../http/validation.js';
+import { isUuid, tidy } from '../http/validation.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
-import { auditedFields, readFields, spelling, tidy, type AccountFieldsBody } from './account-fields.js';
+import { auditedFields, readFields, spelling, type AccountFieldsBody } from './account-fields.js';
 import { AccountLists } from './account-lists.store.js';
 import { takenName } from './account-conflicts.js';
 import {

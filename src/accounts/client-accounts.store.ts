@@ -13,6 +13,7 @@ export interface ClientAccount {
   name: string | null;
   publisherReference: string | null;
   individual: boolean;
+  aliases: string[];
   networks: string[];
   emailDomains: string[];
   createdAt: Date;

@@ -1,14 +1,20 @@
 import { readEmailDomain } from '../emails/email-domains.js';
-import { isTooLong, MUST_BE_STRING, ofEntry, type Reading } from '../http/validation.js';
+import { isTooLong, MUST_BE_STRING, ofEntry, problemOfName, tidy, type Reading } from '../http/validation.js';
 import { MOST_NETWORKS, problemOfWide, readNetworks, type EntryReading } from './network-lists.js';
 
 /** How many domains an account can have. */
 export const MOST_DOMAINS = 400;
 
+/** How many other names an account can have. */
+export const MOST_ALIASES = 40;
+
 /** In characters, of a list as one text: as many entries as there may be, with room around them. */
 export const LONGEST_LIST = 65_536;
 
 const MUST_BE_LIST = 'must be a list, or a text of lines';
+
+/** What is pasted may also have commas or semicolons between its entries. */
+const SEPARATOR = /[\r\n,;]+/;
 
 /** What a list stands for, in canonical form; or what is wrong with it, in words that name the entry. */
 export type ListReading = { values: string[] } | { problem: string };
@@ -28,13 +34,27 @@ export function readDomainList(value: unknown): ListReading {
   return readList(value, MOST_DOMAINS, (text) => asList(readEmailDomain(text)));
 }
 
+/** Names contain commas and semicolons, so only lines part them. */
+export function readAliasList(value: unknown): ListReading {
+  const read = (text: string): EntryReading => {
+    const problem = problemOfName(text);
+    return problem === undefined ? { values: [tidy(text)] } : { problem };
+  };
+  return readList(value, MOST_ALIASES, read, /[\r\n]+/);
+}
+
 const asList = (reading: Reading): EntryReading => ('value' in reading ? { values: [reading.value] } : reading);
 
 /** A list of texts, or one text of lines. In a list nothing is repeated; in lines, which are pasted, it may be. */
-function readList(value: unknown, most: number, read: (text: string) => EntryReading): ListReading {
+function readList(
+  value: unknown,
+  most: number,
+  read: (text: string) => EntryReading,
+  separator = SEPARATOR,
+): ListReading {
   const isText = typeof value === 'string';
   if (isText && isTooLong(value, LONGEST_LIST)) return { problem: MUST_BE_LIST };
-  const entries: unknown = isText ? linesOf(value) : value;
+  const entries: unknown = isText ? linesOf(value, separator) : value;
   if (!Array.isArray(entries)) return { problem: MUST_BE_LIST };
   if (entries.length > most) return { problem: tooMany(most) };
   const places = new Map<string, number>();
@@ -54,10 +74,9 @@ function readList(value: unknown, most: number, read: (text: string) => EntryRea
 
 const tooMany = (most: number) => `must have at most ${most} entries`;
 
-/** What is pasted may also have commas or semicolons between its entries. */
-function linesOf(text: string): string[] {
+function linesOf(text: string, separator: RegExp): string[] {
   return text
-    .split(/[\r\n,;]+/)
+    .split(separator)
     .map((line) => line.trim())
     .filter((line) => line !== '');
 }

@@ -35,6 +35,7 @@ export interface NewAccountOptions extends Answer {
   role?: 'admin' | 'user';
   organisation?: boolean;
   publisherReference?: string;
+  alias?: string[];
   network?: string[];
   emailDomain?: string[];
   allowWide?: boolean;
@@ -90,6 +91,7 @@ export async function createAccount(
       ...(options.name !== undefined && { name: options.name }),
       ...(options.role && { role: options.role }),
       ...(options.publisherReference !== undefined && { publisher_reference: options.publisherReference }),
+      ...(options.alias && { aliases: options.alias }),
       ...(options.network && { networks: options.network }),
       ...(options.emailDomain && { email_domains: options.emailDomain }),
       ...(options.allowWide && { allow_wide: true }),

@@ -37,6 +37,7 @@ function addMaking(account: Command): void {
     .addOption(ROLE().default('user'))
     .option('--organisation', 'not a person')
     .option('--publisher-reference <text>')
+    .option('--alias <name>', 'another name of an organisation; may be given several times', each)
     .option('--network <network>', 'whose visitors belong to it; may be given several times', each)
     .option('--email-domain <domain>', 'the same', each)
     .option('--allow-wide', 'networks may be private, or a large part of the internet')

@@ -15,6 +15,8 @@ export const SIGNING_KEY_LOCK = [NAMESPACE, 3] as const;
 export const SWEEP_LOCK = [NAMESPACE, 2] as const;
 /** Held by the replica that makes or drops a partition. */
 export const PARTITION_LOCK = [NAMESPACE, 5] as const;
+/** Held by whoever brings up to date what organisations are found by. */
+export const INSTITUTION_LOCK = [NAMESPACE, 6] as const;
 
 /** Held by admins who change accounts, one at a time, so that no two of them remove the last two admins. */
 export const ADMINISTRATION_LOCK = [NAMESPACE, 4] as const;

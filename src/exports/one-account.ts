@@ -34,7 +34,7 @@ export const ONE_ACCOUNT: ExportedPart[] = [
     name: 'account',
     isOne: true,
     statement: `
-      SELECT a.id, a.legacy_id, a.email, a.email_verified_at, a.name, a.publisher_reference, a.individual, a.role,
+      SELECT a.id, a.legacy_id, a.email, a.email_verified_at, a.name, a.aliases, a.publisher_reference, a.individual, a.role,
         a.password_hash IS NOT NULL AS has_password, a.initial_password_at, a.created_at, a.updated_at, a.disabled_at,
         a.imported_at
       FROM accounts a WHERE a.id = $1`,

@@ -20,10 +20,20 @@ export interface Visit {
   site: string;
 }
 
+/** An organisation that the search has found. */
+interface FoundInstitution extends Institution {
+  /** Whether anybody can sign in for it; otherwise it may still be recognised by its network. */
+  canSignIn: boolean;
+  /** Its other name by which it was found; null: its name says it. */
+  alias: string | null;
+}
+
 interface Search {
   text: string;
-  found: Institution[];
+  found: FoundInstitution[];
   more: boolean;
+  /** Whether nothing is called what was asked for, and these are called something like it. */
+  similar: boolean;
 }
 
 /**
@@ -54,17 +64,24 @@ const purpose = (view: View, { site }: Visit) =>
   markup`<p class="hint">${view.html('wayf.for', { service: isolated(view.brand.name), site: isolated(site) })}</p>`;
 
 function results(view: View, search: Search): Html {
-  const { found, more } = search;
+  const { found, more, similar } = search;
   if (found.length === 0) return markup`<p id="found" role="status">${view.say('wayf.nothing')}</p>`;
-  const items = found.map(
-    ({ id, name }) => markup`<li dir="auto"><a href="${view.here({ institution: id })}">${name}</a></li>`,
-  );
   const hint = more && ` ${view.say('wayf.narrow')}`;
+  const count = similar ? view.say('wayf.similar') : `${countOf(view, search)}:`;
+  const byNetwork =
+    found.some(({ canSignIn }) => !canSignIn) && markup`<p class="hint">${view.say('wayf.byNetwork')}</p>`;
   // The role is for Safari, to which a list without markers is not a list.
-  return markup`<p id="found" role="status" tabindex="-1" autofocus>${countOf(view, search)}:${hint}</p>
+  return markup`<p id="found" role="status" tabindex="-1" autofocus>${count}${hint}</p>
 <ul role="list">
-${items}
-</ul>`;
+${found.map((institution) => item(view, institution))}
+</ul>
+${byNetwork}`;
+}
+
+function item(view: View, { id, name, alias, canSignIn }: FoundInstitution): Html {
+  const text = markup`${name}${alias !== null && markup` (${isolated(alias)})`}`;
+  if (!canSignIn) return markup`<li dir="auto"><span>${text}</span></li>`;
+  return markup`<li dir="auto"><a href="${view.here({ institution: id })}">${text}</a></li>`;
 }
 
 const countOf = (view: View, { found, more }: Search) =>

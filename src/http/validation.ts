@@ -170,6 +170,9 @@ export function IsName(): PropertyDecorator {
 
 export const LONGEST_NAME = 255;
 
+/** One spelling for what looks the same. */
+export const tidy = (name: string) => name.normalize('NFC').trim();
+
 export function problemOfName(value: unknown): string | undefined {
   if (typeof value !== 'string') return MUST_BE_STRING.message;
   if (isTooLong(value, LONGEST_NAME) || isTooLong(value.normalize('NFC'), LONGEST_NAME))

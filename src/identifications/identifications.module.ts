@@ -7,6 +7,8 @@ import { IdentificationEntity } from './identifications.entity.js';
 import { IdentificationStore } from './identifications.store.js';
 import { IdentificationsController } from './identifications.controller.js';
 import { Identifications } from './identifications.service.js';
+import { InstitutionIndex } from './institution-index.service.js';
+import { InstitutionChangeEntity, InstitutionSearchEntity, InstitutionWordEntity } from './institutions.entity.js';
 import { InstitutionStore } from './institutions.store.js';
 import { WayfController } from './wayf.controller.js';
 import { Wayf } from './wayf.service.js';
@@ -16,13 +18,18 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 @Module({
   imports: [
     IdempotencyModule,
-    TypeOrmModule.forFeature([IdentificationEntity]),
+    TypeOrmModule.forFeature([
+      IdentificationEntity,
+      InstitutionSearchEntity,
+      InstitutionWordEntity,
+      InstitutionChangeEntity,
+    ]),
     AccountsModule,
     PasswordsModule,
     TokensModule,
   ],
   controllers: [IdentificationsController, WayfController],
   exports: [Identifications],
-  providers: [Identifications, IdentificationStore, InstitutionStore, Wayf],
+  providers: [Identifications, IdentificationStore, InstitutionIndex, InstitutionStore, Wayf],
 })
 export class IdentificationsModule {}

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import { foldName, wordsOf, wordsSought } from './name-folding.js';
+import { differenceOf, errorsIn, keysOf } from './similar-words.js';
 
 /** An organisation that visitors can choose. */
 export interface Institution {
@@ -8,45 +10,154 @@ export interface Institution {
   name: string;
 }
 
+/** An organisation that a search has found. */
+export interface FoundInstitution extends Institution {
+  /** Whether anybody can sign in for it here: by an email in its domains, or by its own email. */
+  canSignIn: boolean;
+  /** Its other name by which it was found; null: its name says it. */
+  alias: string | null;
+}
+
+/** What a search has found, best first. */
+export interface FoundInstitutions {
+  found: FoundInstitution[];
+  /** Whether there are more. */
+  more: boolean;
+  /** Whether nothing is called what was asked for, and these are called something like it. */
+  similar: boolean;
+}
+
 const MOST_FOUND = 20;
+/** How many words of a text are looked for; the others narrow it no further. */
+const MOST_WORDS = 10;
+/** How many of them, the longest, the index is asked for. Short ones stand in most names. */
+const MOST_INDEXED = 4;
+/** How many are sorted; of more, visitors see those that begin with the text, and have to type more of it. */
+const MOST_SORTED = 1_000;
+/** How many are compared to find the most similar. */
+const MOST_COMPARED = 200;
+const MOST_SIMILAR_WORDS = 2_000;
+/** Shorter words, such as `of` and `the`, are often others than those in the name. */
+const SHORTEST_NEEDED = 4;
 
-/** Organisations with a name for which somebody can sign in: by an email in their domains, or by their own email. */
-const CHOOSABLE = `
-  NOT a.individual AND a.name IS NOT NULL AND a.disabled_at IS NULL
-  AND (a.email IS NOT NULL OR (SELECT true FROM account_email_domains d WHERE d.account_id = a.id LIMIT 1))`;
+const CAN_SIGN_IN =
+  '(a.email IS NOT NULL OR EXISTS (SELECT FROM account_email_domains d WHERE d.account_id = a.id LIMIT 1))';
+const HAS_NAME = 'NOT a.individual AND a.name IS NOT NULL AND a.disabled_at IS NULL';
 
-/** Replaced by spaces, so that PostgreSQL's parser sees no paths, hosts, emails, tags and signed numbers in names. */
-const SEPARATORS = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~‐‑‒–—‘’‚“”„…«·»';
+/** Found by the index on names, in their order. */
+const byName = (rank: number, condition: string) => `
+  (SELECT account_id, folded, ${rank} AS rank FROM institution_search
+   WHERE ${condition} ORDER BY folded, account_id LIMIT ${MOST_FOUND + 1})`;
 
-/** The words of a text, as in the index on names. */
-const wordsOf = (text: string) =>
-  `to_tsvector('simple', translate(${text}, '${SEPARATORS.replace("'", "''")}', '${' '.repeat(SEPARATORS.length)}'))`;
+/**
+ * Found by an index without an order, so a few of those that there are: to sort all would take the longer the less is asked for.
+ * PostgreSQL takes them as they lie in the table, so the same ones each time.
+ */
+const few = (condition: string, most: number) =>
+  `(SELECT account_id, folded, words FROM institution_search WHERE ${condition} LIMIT ${most}) AS few`;
 
-/** The account table as the WAYF page sees it. */
+/** `$1`: the folded text; `$2`: some of its words, `$3`: all of them, `$4`: in names. */
+const SEARCH = `
+  SELECT a.id, a.name, a.aliases, ${CAN_SIGN_IN} AS "canSignIn"
+  FROM (
+    SELECT account_id, folded, min(rank) AS rank FROM (
+      ${byName(0, 'folded = $1')}
+      UNION ALL SELECT account_id, folded, 1 FROM ${few('aliases @> ARRAY[$1::text]', MOST_SORTED)}
+      UNION ALL ${byName(2, `folded LIKE $1 || '%'`)}
+      UNION ALL SELECT account_id, folded, CASE WHEN words @@ $4::tsquery THEN 3 ELSE 4 END
+        FROM ${few('words @@ $2::tsquery', MOST_SORTED)} WHERE words @@ $3::tsquery
+    ) AS ranked GROUP BY account_id, folded
+  ) AS s JOIN accounts a ON a.id = s.account_id AND ${HAS_NAME}
+  ORDER BY s.rank, s.folded, s.account_id LIMIT ${MOST_FOUND + 1}`;
+
+const SIMILAR_WORDS = `
+  SELECT word FROM institution_words WHERE keys && $1::text[] LIMIT ${MOST_SIMILAR_WORDS}`;
+
+const SIMILAR = `
+  SELECT a.id, a.name, a.aliases, ${CAN_SIGN_IN} AS "canSignIn"
+  FROM ${few('words @@ $1::tsquery', MOST_COMPARED)} JOIN accounts a ON a.id = few.account_id AND ${HAS_NAME}
+  ORDER BY few.folded, few.account_id`;
+
+interface Row extends Institution {
+  aliases: string[];
+  canSignIn: boolean;
+}
+
+/** The organisations that visitors search and choose. */
 @Injectable()
 export class InstitutionStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns institutions whose names contain words that begin with the given ones, and whether there are more */
-  async search(text: string): Promise<{ found: Institution[]; more: boolean }> {
-    const rows = await sql<Institution>(
-      this.manager,
-      `SELECT a.id, a.name FROM accounts a
-       WHERE ${wordsOf('a.name')} @@ (
-           SELECT string_agg(quote_literal(lexeme) || ':*', ' & ')::tsquery FROM unnest(${wordsOf('$1::text')})
-         ) AND ${CHOOSABLE}
-       ORDER BY a.name, a.id LIMIT ${MOST_FOUND + 1}`,
-      [text.normalize('NFC')],
-    );
-    return { found: rows.slice(0, MOST_FOUND), more: rows.length > MOST_FOUND };
+  /**
+   * Those that are called like the text, else those that have words which begin like its own, in names before aliases;
+   * if there are none, those in whose words a letter or two are wrong.
+   */
+  async search(text: string): Promise<FoundInstitutions> {
+    const words = wordsSought(text).slice(0, MOST_WORDS);
+    if (words.length === 0) return { found: [], more: false, similar: false };
+    const longest = words.toSorted((one, other) => other.length - one.length).slice(0, MOST_INDEXED);
+    return this.manager.transaction(async (tx) => {
+      // For words that stand in many names, the planner would read the table instead, where they may stand at its end.
+      await sql(tx, 'SET LOCAL enable_seqscan = off');
+      const parameters = [foldName(text), queryOf(longest), queryOf(words), queryOf(words, 'A')];
+      const rows = await sql<Row>(tx, SEARCH, parameters);
+      return rows.length > 0 ? shown(rows, words) : similarTo(tx, words);
+    });
   }
 
   async find(id: string): Promise<Institution | undefined> {
     const [row] = await sql<Institution>(
       this.manager,
-      `SELECT a.id, a.name FROM accounts a WHERE a.id = $1 AND ${CHOOSABLE}`,
+      `SELECT a.id, a.name FROM accounts a WHERE a.id = $1 AND ${HAS_NAME} AND ${CAN_SIGN_IN}`,
       [id],
     );
     return row;
   }
+}
+
+async function similarTo(tx: EntityManager, all: string[]): Promise<FoundInstitutions> {
+  const words = all.filter((word) => Array.from(word).length >= SHORTEST_NEEDED);
+  if (words.length === 0) return { found: [], more: false, similar: false };
+  const keys = words.filter((word) => errorsIn(word) > 0).flatMap(keysOf);
+  const known = (await sql<{ word: string }>(tx, SIMILAR_WORDS, [keys])).map(({ word }) => word);
+  const choices = words.map((word) => [
+    `${quoted(word)}:*`,
+    ...known.filter((other) => differenceOf(word, other) !== undefined).map(quoted),
+  ]);
+  const query = choices.map((choice) => `(${choice.join(' | ')})`).join(' & ');
+  const rows = await sql<Row>(tx, SIMILAR, [query]);
+  const nearest = rows
+    .map((row, order) => ({ row, order, difference: differenceFrom(words, row) }))
+    .sort((one, other) => one.difference - other.difference || one.order - other.order)
+    .map(({ row }) => row);
+  return { ...shown(nearest, words), similar: true };
+}
+
+/** Words consist of letters, marks and numbers only. */
+const quoted = (word: string) => `'${word}'`;
+
+const queryOf = (words: string[], weight = '') => words.map((word) => `${quoted(word)}:*${weight}`).join(' & ');
+
+function shown(rows: Row[], words: string[]): FoundInstitutions {
+  const found = rows.slice(0, MOST_FOUND).map(({ id, name, aliases, canSignIn }) => ({
+    id,
+    name,
+    canSignIn,
+    alias: saysAll(name, words) ? null : (aliases.find((alias) => saysAll(alias, words)) ?? null),
+  }));
+  return { found, more: rows.length > MOST_FOUND, similar: false };
+}
+
+function saysAll(name: string, words: string[]): boolean {
+  const own = wordsOf(name);
+  return words.every((word) => own.some((one) => one.startsWith(word)));
+}
+
+/** @returns how many letters of the words are others in the names of the row */
+function differenceFrom(words: string[], { name, aliases }: Row): number {
+  const own = [...new Set([name, ...aliases].flatMap(wordsOf))];
+  const least = words.map((word) =>
+    Math.min(...own.map((one) => (one.startsWith(word) ? 0 : (differenceOf(word, one) ?? Infinity)))),
+  );
+  return least.reduce((sum, difference) => sum + difference, 0);
 }

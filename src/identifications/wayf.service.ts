@@ -7,7 +7,8 @@ import { accountIdOf } from '../http/account-ids.js';
 import { canonicalAddress } from '../http/client-address.js';
 import { isUuid } from '../http/validation.js';
 import { IdentificationStore } from './identifications.store.js';
-import { InstitutionStore, type Institution } from './institutions.store.js';
+import { InstitutionIndex } from './institution-index.service.js';
+import { InstitutionStore, type FoundInstitutions, type Institution } from './institutions.store.js';
 import { isReturnUrl, withIdentification, withoutIdentification } from './return-urls.js';
 
 /** What a visitor filled in, and the origin of the request. */
@@ -26,6 +27,7 @@ export class Wayf {
     private readonly manager: EntityManager,
     private readonly identifications: IdentificationStore,
     private readonly institutions: InstitutionStore,
+    private readonly index: InstitutionIndex,
     private readonly passwordChecks: PasswordChecks,
     private readonly audit: AuditLog,
   ) {}
@@ -40,7 +42,8 @@ export class Wayf {
     return url;
   }
 
-  search(text: string): Promise<{ found: Institution[]; more: boolean }> {
+  async search(text: string): Promise<FoundInstitutions> {
+    await this.index.catchUp();
     return this.institutions.search(text);
   }
 

@@ -23,6 +23,7 @@ export const EXAMPLE_RECORDS = [
     type: 'organisation',
     id: '1dc3567e-afd5-4819-acd4-21d0ef677dcd',
     name: 'Example University',
+    aliases: ['EXU'],
     networks: ['203.0.113.0/24'],
     email_domains: ['example.edu'],
   },

@@ -142,6 +142,7 @@ export class AccountImports {
     const { id } = stored;
     if (!(await this.store.update(tx, id, this.rowOf(entry)))) return refused(line, { [keyOf(record)]: CHANGED_HERE });
     await this.lists.replace(tx, id, {
+      ...(record.aliases && { aliases: record.aliases }),
       ...(record.networks && { networks: record.networks }),
       ...(record.emailDomains && { emailDomains: record.emailDomains }),
     });

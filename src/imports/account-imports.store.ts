@@ -62,13 +62,13 @@ const timeOf = (column: string) => `CASE WHEN ${column} = 'now' THEN now() ELSE 
 const digestOf = (column: string) => `sha256(convert_to(${column}, 'UTF8'))`;
 
 const INSERT = `
-  INSERT INTO accounts (id, legacy_id, email, email_verified_at, name, publisher_reference, individual, role,
+  INSERT INTO accounts (id, legacy_id, email, email_verified_at, name, publisher_reference, individual, role, aliases,
     password_hash, imported_password, created_at, disabled_at, imported_at, imported_digest, imported_as)
   SELECT r.id, r."legacyId", r.email, ${timeOf('r."emailVerifiedAt"')}, r.name, r."publisherReference", r.individual,
-    coalesce(r.role, 'user'), r."passwordHash", ${digestOf('r."passwordHash"')}, coalesce(r."createdAt"::timestamptz, now()),
+    coalesce(r.role, 'user'), coalesce(r.aliases, '{}'), r."passwordHash", ${digestOf('r."passwordHash"')}, coalesce(r."createdAt"::timestamptz, now()),
     ${timeOf('r."disabledAt"')}, now(), decode(r.digest, 'hex'), decode(r."importedAs", 'hex')
   FROM json_to_recordset($1::json) AS r (id uuid, "legacyId" text, email text, "emailVerifiedAt" text, name text,
-    "publisherReference" text, individual boolean, role text, "passwordHash" text, "createdAt" text, "disabledAt" text,
+    "publisherReference" text, individual boolean, role text, aliases text[], "passwordHash" text, "createdAt" text, "disabledAt" text,
     digest text, "importedAs" text)
   ON CONFLICT DO NOTHING RETURNING id`;
 

@@ -1,5 +1,5 @@
 import { readEmail } from '../emails/email-address.js';
-import { isUuid, problemOfName } from '../http/validation.js';
+import { isUuid, problemOfName, tidy } from '../http/validation.js';
 import { text, type Read } from './fields.js';
 
 const LEGACY_ID = /^[0-9a-f]{24}$/i;
@@ -38,7 +38,7 @@ export const uuid = (value: unknown): Read<string> =>
 
 export function name(value: unknown): Read<string> {
   const problem = problemOfName(value);
-  return problem === undefined ? { value: (value as string).normalize('NFC').trim() } : { problem };
+  return problem === undefined ? { value: tidy(value as string) } : { problem };
 }
 
 export const line =

@@ -1,5 +1,5 @@
 import type { Role } from '../accounts/accounts.entity.js';
-import { readDomainList, readNetworkList, type ListReading } from '../accounts/institution-lists.js';
+import { readAliasList, readDomainList, readNetworkList, type ListReading } from '../accounts/institution-lists.js';
 import { readEmail } from '../emails/email-address.js';
 import { readImportedHash } from '../passwords/password-hashes.js';
 import { readClient, type ClientRecord } from './client-reading.js';
@@ -19,6 +19,7 @@ export interface AccountRecord {
   name?: string;
   publisherReference?: string;
   role?: Role;
+  aliases?: string[];
   networks?: string[];
   emailDomains?: string[];
   createdAt?: string;
@@ -92,6 +93,7 @@ export class RecordReader {
       name: fields.take('name', name),
       publisherReference: fields.take('publisher_reference', line(255)),
       role: fields.take('role', choice<Role>(['admin', 'user'])),
+      aliases: fields.take('aliases', (value) => listOf(readAliasList(value))),
       networks: networksOf(fields),
       emailDomains: fields.take('email_domains', (value) => listOf(readDomainList(value))),
       createdAt: fields.take('created_at', time),

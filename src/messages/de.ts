@@ -26,6 +26,9 @@ export const de: Catalogue = {
   'wayf.first': 'Die ersten {count, plural, other {# Einrichtungen}}',
   'wayf.narrow': 'Geben Sie mehr vom Namen ein, um die Suche einzugrenzen.',
   'wayf.nothing': 'Keine Einrichtung passt zu diesem Namen.',
+  'wayf.similar': 'Keine Einrichtung heißt so. Diese heißen ähnlich:',
+  'wayf.byNetwork':
+    'Für eine Einrichtung ohne Link meldet sich hier niemand an. Wenn Ihre den Zugang über ihr Netz gibt, verbinden Sie sich mit diesem und öffnen Sie die Seite noch einmal.',
   'wayf.without': 'Ohne Einrichtung anmelden',
   'wayf.expired': 'Diese Seite ist abgelaufen. Gehen Sie zurück zu der Website, von der Sie gekommen sind.',
   'wayf.absent': 'Diese Einrichtung steht nicht zur Verfügung. Gehen Sie zurück und wählen Sie eine andere.',

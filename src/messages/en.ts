@@ -24,6 +24,9 @@ export const en = {
   'wayf.first': 'The first {count, plural, other {# institutions}}',
   'wayf.narrow': 'Type more of the name to narrow the search.',
   'wayf.nothing': 'No institution matches this name.',
+  'wayf.similar': 'No institution has this name. These have a similar one:',
+  'wayf.byNetwork':
+    'For an institution without a link nobody signs in here. If yours gives access by its network, connect to it and open the page again.',
   'wayf.without': 'Sign in without an institution',
   'wayf.expired': 'This page has expired. Go back to the site that sent you here.',
   'wayf.absent': 'This institution is not available. Go back and choose another.',

@@ -26,6 +26,9 @@ export const es: Catalogue = {
   'wayf.first': 'Las primeras {count, plural, one {# institución} other {# instituciones}}',
   'wayf.narrow': 'Escriba más del nombre para acotar la búsqueda.',
   'wayf.nothing': 'Ninguna institución coincide con este nombre.',
+  'wayf.similar': 'Ninguna institución se llama así. Estas tienen un nombre parecido:',
+  'wayf.byNetwork':
+    'Nadie inicia sesión aquí para una institución sin enlace. Si la suya da acceso por su red, conéctese a ella y abra la página de nuevo.',
   'wayf.without': 'Iniciar sesión sin institución',
   'wayf.expired': 'Esta página ha caducado. Vuelva al sitio del que vino.',
   'wayf.absent': 'Esta institución no está disponible. Vuelva atrás y elija otra.',

@@ -26,6 +26,9 @@ export const fr: Catalogue = {
   'wayf.first': 'Les {count, plural, one {# premier établissement} other {# premiers établissements}}',
   'wayf.narrow': 'Saisissez davantage du nom pour affiner la recherche.',
   'wayf.nothing': 'Aucun établissement ne correspond à ce nom.',
+  'wayf.similar': 'Aucun établissement ne porte ce nom. Ceux-ci portent un nom semblable :',
+  'wayf.byNetwork':
+    'Pour un établissement sans lien, personne ne se connecte ici. Si le vôtre donne accès par son réseau, rejoignez ce réseau et ouvrez la page à nouveau.',
   'wayf.without': 'Se connecter sans établissement',
   'wayf.expired': 'Cette page a expiré. Retournez au site d’où vous venez.',
   'wayf.absent': 'Cet établissement n’est pas disponible. Revenez en arrière et choisissez-en un autre.',

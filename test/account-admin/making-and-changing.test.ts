@@ -60,6 +60,7 @@ const seen = (fields: object) => ({
   role: 'user',
   legacy_id: null,
   has_password: true,
+  aliases: [],
   networks: [],
   email_domains: [],
   created_at: TIME,
@@ -87,6 +88,8 @@ const BAD_FIELDS: [field: string, message: string, values: unknown[]][] = [
   ['publisher_reference', 'must be a string', [5, true, ['a'], { a: 1 }]],
   ['publisher_reference', 'must be one line', ['a\nb', '\u001b[1m']],
   ['publisher_reference', 'must be at most 255 characters', LONG_TEXTS],
+  ['aliases', 'must be a list, or a text of lines', NO_LISTS],
+  ['aliases', 'entry 2 must be one line of text', [['EX', '\u202e']]],
   ['networks', 'must be a list, or a text of lines', NO_LISTS],
   ['networks', 'entry 1 must be a string', [[null], [5], [['192.0.2.0/24']]]],
   ['networks', 'entry 2 repeats entry 1', [['192.0.2.0/24', '::ffff:192.0.2.0/120']]],
@@ -329,6 +332,8 @@ describe('An account is changed:', () => {
       { name: null },
       { publisher_reference: 'first' },
       { publisher_reference: null },
+      { aliases: ['EX', 'مثال', 'Example, the'] },
+      { aliases: [] },
       { networks: ['192.0.2.0/24', '2001:db8::/32'] },
       { email_domains: ['example.org'] },
       { networks: ['192.0.2.0/25'] },
@@ -344,6 +349,7 @@ describe('An account is changed:', () => {
         ...{
           name: newName(),
           publisher_reference: 'all',
+          aliases: ['ALL'],
           networks: ['198.51.100.0/24'],
           email_domains: ['example.com'],
         },
@@ -414,7 +420,13 @@ describe('An account is changed:', () => {
   it.each<[what: string, body: () => object, left: Partial<Opened>]>([
     [
       'what it is called, and whom it stands for, end nothing',
-      () => ({ name: newName(), publisher_reference: 'x', networks: ['192.0.2.0/24'], email_domains: ['example.org'] }),
+      () => ({
+        name: newName(),
+        publisher_reference: 'x',
+        aliases: ['x'],
+        networks: ['192.0.2.0/24'],
+        email_domains: ['example.org'],
+      }),
       ALL,
     ],
     ['what it is already ends nothing', () => ({ role: 'admin', disabled: false }), ALL],

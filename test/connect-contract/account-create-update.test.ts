@@ -52,6 +52,7 @@ describe('Account Update', () => {
     const expected = {
       name: newName(),
       publisher_reference: 'first' as string | null,
+      aliases: [] as string[],
       networks: [] as string[],
       email_domains: [] as string[],
     };
@@ -59,8 +60,9 @@ describe('Account Update', () => {
       Object.assign(expected, fields);
       const before = await rowOf(id);
       expect(await patch(`${path}/${id}`, fields)).toMatchObject({ status: 200, body: expected });
-      const { created_at, updated_at, name, publisher_reference, networks, domains, ...rest } = await rowOf(id);
-      expect({ name, publisher_reference, networks, email_domains: domains }).toEqual(expected);
+      const { created_at, updated_at, name, publisher_reference, aliases, networks, domains, ...rest } =
+        await rowOf(id);
+      expect({ name, publisher_reference, aliases, networks, email_domains: domains }).toEqual(expected);
       expect(before).toMatchObject({ created_at, ...rest });
       expect(updated_at.getTime()).toBeGreaterThan(before.updated_at.getTime());
       expect(await get(`/accounts/${id}`)).toMatchObject({ status: 200, body: expected });
@@ -68,11 +70,12 @@ describe('Account Update', () => {
     await change({ name: expected.name, publisher_reference: 'first' });
     await change({ networks: [`${ipv4}.0.0/16`, `${ipv6}::/32`] });
     await change({ email_domains: ['*.example.org', 'example.org'] });
+    await change({ aliases: ['EX', '例大学', 'Example, the'] });
     await change({ name: newName() });
     await change({ publisher_reference: '' });
     await change({ publisher_reference: null });
     await change({ networks: [`${ipv4}.4.0/24`] });
-    await change({ email_domains: ['example.com'], networks: [] });
+    await change({ email_domains: ['example.com'], networks: [], aliases: [] });
     await change({ name: newName().padEnd(255, 'x'), publisher_reference: '😀'.repeat(255), email_domains: [] });
   });
 
@@ -121,6 +124,19 @@ describe('Account Update', () => {
     ['publisher_reference', 'must be a string', [5, true, ['a'], { a: 1 }]],
     ['publisher_reference', 'must be one line', ['a\nb', '\n', '\u001b[1m']],
     ['publisher_reference', 'must be at most 255 characters', LONG_TEXTS],
+    ['aliases', 'must be a list, or a text of lines', NO_LISTS],
+    ['aliases', 'entry 1 must be a string', NO_TEXT_ENTRIES],
+    [
+      'aliases',
+      'entry 2 must be one line of text',
+      [
+        ['EX', ' '],
+        ['EX', 'a\nb'],
+      ],
+    ],
+    ['aliases', 'entry 1 must be at most 255 characters', [['x'.repeat(256)]]],
+    ['aliases', 'entry 2 repeats entry 1', [['É', ' E\u0301']]],
+    ['aliases', 'must have at most 40 entries', [Array.from({ length: 41 }, (_, index) => `${index}`)]],
     ['networks', 'must be a list, or a text of lines', NO_LISTS],
     ['networks', 'entry 1 must be a string', NO_TEXT_ENTRIES],
     ['networks', 'must have at most 400 entries', [Array(401).fill('192.0.2.0/24')]],
@@ -250,6 +266,7 @@ describe('Account Create', () => {
         created_at: SECOND,
         id: UUID,
         updated_at: SECOND,
+        aliases: [],
         ...body,
         ...besides({ ...body, id: answer.body.id as string }),
         overlaps: [],

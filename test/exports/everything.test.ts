@@ -62,6 +62,7 @@ async function inhabit(): Promise<{ people: { email: string; password: string; i
   const organisation = {
     name: `Organisation ${randomUUID()}`,
     publisher_reference: 'ref "1"',
+    aliases: ['"O"', 'Ünternehmen, das'],
     networks: ['10.0.0.0/8', '192.0.2.0/24', '2001:db8::/32'],
     allow_wide: true,
     email_domains: ['example.org', '*.bücher.example'],

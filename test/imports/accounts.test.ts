@@ -69,12 +69,13 @@ it('An organisation has its networks and domains, in their one form, and no emai
     type: 'organisation',
     name,
     publisher_reference: 'ref',
+    aliases: 'EX\nExample, the',
     networks: ['192.0.2.7', '2001:DB8::/32'],
   };
   const { counts } = await importRecords(server, [{ ...organisation, email_domains: 'Example.ORG, *.bücher.example' }]);
   expect(counts).toMatchObject({ made: 1, refused: 0 });
   const rows = await database.query(
-    `SELECT a.individual, a.publisher_reference AS reference,
+    `SELECT a.individual, a.publisher_reference AS reference, a.aliases,
        ARRAY(SELECT network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY 1) AS networks,
        ARRAY(SELECT domain FROM account_email_domains d WHERE d.account_id = a.id ORDER BY 1) AS domains
      FROM accounts a WHERE name = $1`,
@@ -83,6 +84,7 @@ it('An organisation has its networks and domains, in their one form, and no emai
   expect(rows).toEqual([
     {
       individual: false,
+      aliases: ['EX', 'Example, the'],
       reference: 'ref',
       networks: ['192.0.2.7/32', '2001:db8::/32'],
       domains: ['*.xn--bcher-kva.example', 'example.org'],

@@ -63,6 +63,7 @@ export interface Account {
   [field: string]: unknown;
   id: string;
   name: string;
+  aliases: string[];
   networks: string[];
   email_domains: string[];
   overlaps: { network: string; account_id: string; overlaps_with: string }[];
@@ -100,6 +101,7 @@ interface AccountRow {
   id: string;
   email: string | null;
   name: string | null;
+  aliases: string[];
   created_at: Date;
   updated_at: Date;
 }

@@ -17,6 +17,7 @@ import {
   PASSWORD,
   policy,
   policyOf,
+  publisher,
   problemIn,
   PUBLIC_URL,
   server,
@@ -59,7 +60,7 @@ describe('The WAYF page, in each of its states,', () => {
     const { id: institution } = await newInstitution({ name: 'Title & <Sons>' });
     expect(titleOf(await show(id))).toBe('Where are you from?');
     expect(titleOf(await show(id, '?q=title'))).toBe('Where are you from? 1 institution');
-    expect(titleOf(await show(id, '?q=titles'))).toBe('Where are you from? No institution found');
+    expect(titleOf(await show(id, '?q=entitled'))).toBe('Where are you from? No institution found');
     expect(titleOf(await show(id, '?institution=none'))).toBe('Sign in');
     expect(titleOf(await show(id, `?institution=${institution}`))).toBe('Sign in: Title &#38; &#60;Sons&#62;');
     expect(titleOf(await submit(id, { email: newEmail() }))).toBe('Sign in: try again');
@@ -223,7 +224,7 @@ describe('The search on the WAYF page', () => {
     for (const q of ['quantum', 'obs qua', 'kelvin quantum observatory', 'KEL-quan', 'q k o']) {
       expect([q, (await find(q)).names]).toEqual([q, [name]]);
     }
-    for (const q of ['uantum', 'quantumx', 'quantum absent', 'kelvins']) {
+    for (const q of ['uant', 'quantumxyz', 'quantum absent', 'kelvinite']) {
       expect([q, await find(q)]).toEqual([q, expect.objectContaining({ names: [], summary: NONE })]);
     }
   });
@@ -234,7 +235,7 @@ describe('The search on the WAYF page', () => {
     '!quark',
     'quark | lepton',
     'quark <-> lepton',
-    'quark:*A',
+    'quark:*ABCD',
     'quark &',
     '((',
     '\\',
@@ -245,6 +246,26 @@ describe('The search on the WAYF page', () => {
     const { names: found } = await find(q);
     const isWord = /^\W*quark\W*$/.test(q);
     expect(found.length > 0).toBe(isWord);
+  });
+
+  it('says so when nothing is called that, and offers what is called something like it', async () => {
+    const { name } = await newInstitution({ name: 'Pentaquark Laboratory' });
+    const { names: found, summary } = await find('Pentakwark');
+    expect({ found, summary }).toEqual({
+      found: [name],
+      summary: 'No institution has this name. These have a similar one:',
+    });
+  });
+
+  it('finds by other names that a client or an admin has given, and shows them', async () => {
+    const { id } = await newInstitution({ name: 'Mesonic Institute of Technology' });
+    const { status } = await server.call('PATCH', `/api/accounts/${id}`, { aliases: ['MesIT', 'מזון'] }, publisher);
+    expect(status).toBe(200);
+    for (const [q, alias] of [
+      ['mesit', 'MesIT'],
+      ['מזון', 'מזון'],
+    ])
+      expect((await find(q ?? '')).answer.body).toContain(`>Mesonic Institute of Technology (<bdi>${alias}</bdi>)</a>`);
   });
 
   it('says how many there are, and repeats what was asked for without running it', async () => {
@@ -271,7 +292,7 @@ describe('The search on the WAYF page', () => {
     expect((await find('crowded 21')).names).toEqual(['Crowded 21']);
   });
 
-  it('offers organisations only that have a name, are enabled, and that somebody can sign in for', async () => {
+  it('offers organisations only that have a name and are enabled; and says of which nobody can sign in for them', async () => {
     const offered = await newInstitution({ name: 'Boson with a domain' });
     const insert = async (name: string, more: Record<string, unknown> = {}) => {
       const values = { name, email: null, individual: false, disabled_at: null, ...more };
@@ -290,7 +311,12 @@ describe('The search on the WAYF page', () => {
     ];
     const { id: nameless } = await newInstitution({ name: 'Boson once' });
     await database.query('UPDATE accounts SET name = NULL WHERE id = $1', [nameless]);
-    expect((await find('boson')).names).toEqual(['Boson with a domain', 'Boson with an email']);
+    const { names: offeredNames, answer, summary } = await find('boson');
+    expect(offeredNames).toEqual(['Boson with a domain', 'Boson with an email']);
+    expect(summary).toBe('3 institutions:');
+    expect(answer.body).toContain('<li dir="auto"><span>Boson without anything</span></li>');
+    expect(answer.body).toContain('connect to it and open the page again');
+    expect((await find('boson with a domain')).answer.body).not.toContain('connect to it');
     for (const id of [offered.id, withEmail]) expectPage(await show(page, `?institution=${id}`), 200);
     for (const id of [domainless, person, disabled, nameless]) {
       expectPage(await show(page, `?institution=${id}`), 404);
