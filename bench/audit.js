@@ -1,11 +1,8 @@
-// The audit log with ten million events (or EVENTS=…; each million takes about a gigabyte of disk): the first page and
-// a late
-// page for each filter, with the indexes that serve it; then retention by the server's own sweeper, of one and of ten
-// days,
-// and of half of the log.
-// Times of pages are execution times of EXPLAIN ANALYZE with a single client, for the first request of each page and
-// for
-// later ones. Times of batches are those of whole transactions.
+// The audit log with ten million events (or EVENTS=…; each million takes about a gigabyte of disk), in one partition as after the
+// upgrade of a large table: the first page and a late page for each filter, with the indexes that serve it; then retention by the
+// server's own sweeper, of one and of ten days, and of half of the log.
+// Times of pages are execution times of EXPLAIN ANALYZE with a single client, for the first request of each page and for later
+// ones. Times of batches are those of whole transactions.
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
@@ -13,6 +10,7 @@ import { listStatement } from '../dist/src/audit-log-reader/audit-log-reader.sto
 import { AuditEventStore } from '../dist/src/audit-log/audit-events.store.js';
 import { startEmbeddedPostgres } from '../dist/src/database/embedded-postgres.js';
 import { migrate, migrationDataSource } from '../dist/src/database/migrate.js';
+import { Partitions } from '../dist/src/database/partitions.service.js';
 import { Sweeper } from '../dist/src/database/sweeper.service.js';
 import { inDataDir } from './support/start.js';
 import { ms, quantile } from './support/statistics.js';
@@ -28,6 +26,8 @@ const ROUNDS = 20;
 /** How many batches of a backlog are measured. */
 const BACKLOG = 400;
 const TABLES = ['audit_events', 'audit_emails'];
+/** Where all of them are: they are older than the other partitions. */
+const PARTITION = 'audit_events_old';
 
 /** The id of one of `count` accounts, tokens and the like; number 0 is by far the busiest. */
 const id = (prefix, count) => `md5('${prefix}' || floor(${count} * pow(random(), 3)))::uuid`;
@@ -74,7 +74,7 @@ async function fill(client) {
   for (const { table, name } of keys) await client.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`);
   const { rows: indexes } = await client.query(
     'SELECT indexname AS name, indexdef AS definition FROM pg_indexes WHERE tablename = ANY ($1)',
-    [TABLES],
+    [[...TABLES, PARTITION]],
   );
   for (const { name } of indexes) await client.query(`DROP INDEX ${name}`);
   await client.query('SELECT setseed(0.5)');
@@ -178,11 +178,11 @@ async function deepCursor(client) {
 
 /** Runs the server's sweeper, and prints how long the batches took. */
 async function sweep(client, postgres, name, days, most = Infinity) {
-  const chosen = `SELECT ctid FROM audit_events WHERE at < now() - interval '${days} days' LIMIT 500`;
+  const chosen = `SELECT ctid FROM ${PARTITION} WHERE at < now() - interval '${days} days' ORDER BY at LIMIT 500`;
   await show(client, `before ${name}, the search for a batch`, { statement: chosen, values: [] });
   const dataSource = await migrationDataSource(postgres.connection).initialize();
   try {
-    const sweeper = new Sweeper(dataSource);
+    const sweeper = new Sweeper(false, dataSource, new Partitions(dataSource));
     new AuditEventStore({ auditRetention: days * 86_400 }, sweeper).onModuleInit();
     const times = [];
     const transaction = dataSource.transaction.bind(dataSource);
@@ -194,7 +194,7 @@ async function sweep(client, postgres, name, days, most = Infinity) {
       return deleted;
     };
     const begun = performance.now();
-    const deleted = await sweeper.sweep();
+    const deleted = await sweeper.sweep(undefined, { keepsPartitions: false });
     const seconds = (performance.now() - begun) / 1_000;
     const tenth = Math.ceil(times.length / 10);
     const row = (some) => `median ${ms(quantile(some, 0.5))}, p99 ${ms(quantile(some, 0.99))}`;
@@ -218,7 +218,7 @@ await inDataDir(async (dataDir) => {
     await fill(client);
     const took = Math.round((performance.now() - begun) / 1_000);
     const { rows } = await client.query(
-      `SELECT pg_size_pretty(pg_table_size('audit_events')) AS "table", pg_size_pretty(pg_indexes_size('audit_events')) AS indexes`,
+      `SELECT pg_size_pretty(pg_table_size('${PARTITION}')) AS "table", pg_size_pretty(pg_indexes_size('${PARTITION}')) AS indexes`,
     );
     console.log(
       `${EVENTS.toLocaleString('en')} audit events: ${rows[0].table}, indexes ${rows[0].indexes}; made in ${took} s`,
