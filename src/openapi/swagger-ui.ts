@@ -104,8 +104,15 @@ const page = (base: string) => `<!doctype html>
 </html>
 `;
 
-const initScript = (description: string) => `window.ui = SwaggerUIBundle({
-  spec: ${description},
+/** The page calls where it was opened, whatever name or path it was reached by: browsers let it call nothing else. */
+const initScript = (description: string) => `const spec = ${description};
+const base = new URL('..', document.currentScript.src).href.replace(/\\/$/, '');
+spec.servers = [{ url: base }];
+for (const { flows = {} } of Object.values(spec.components.securitySchemes)) {
+  if (flows.clientCredentials) flows.clientCredentials.tokenUrl = base + '/oauth/token';
+}
+window.ui = SwaggerUIBundle({
+  spec,
   dom_id: '#swagger-ui',
   deepLinking: true,
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
