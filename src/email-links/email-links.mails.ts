@@ -1,10 +1,11 @@
+import type { Brand } from '../html/brand.js';
 import { inWords, linkMail } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 
 /** The mail with a link that verifies an email. */
-export function verificationMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function verificationMail(email: string, link: string, brand: Brand, lifetime: number): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `Verify your email for ${host}`,
     before: [
       `An account at ${host} was created with, or changed to, the email ${email}.`,
@@ -17,9 +18,9 @@ export function verificationMail(email: string, link: string, publicUrl: string,
 }
 
 /** The mail with a link that makes an account. */
-export function signUpMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function signUpMail(email: string, link: string, brand: Brand, lifetime: number): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `Verify your email for ${host}`,
     before: [
       `Somebody is creating an account at ${host} with the email ${email}.`,
@@ -32,9 +33,9 @@ export function signUpMail(email: string, link: string, publicUrl: string, lifet
 }
 
 /** The mail with a link that gives an account a new email. */
-export function changeConfirmationMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function changeConfirmationMail(email: string, link: string, brand: Brand, lifetime: number): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `Confirm your new email for ${host}`,
     before: [
       `The email of an account at ${host} is to be changed to ${email}.`,
@@ -47,9 +48,9 @@ export function changeConfirmationMail(email: string, link: string, publicUrl: s
 }
 
 /** The mail to whoever has an account already, when somebody asked for another one with their email. */
-export function takenEmailMail(email: string, publicUrl: string): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function takenEmailMail(email: string, brand: Brand): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `You already have an account at ${host}`,
     before: [
       `Somebody asked for an account at ${host} with the email ${email}, which already has one.`,
@@ -61,9 +62,9 @@ export function takenEmailMail(email: string, publicUrl: string): MailContent {
 }
 
 /** {@link emailChangedMail} without a link, for an address that cannot undo the change. */
-export function emailGoneMail(email: string, publicUrl: string): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function emailGoneMail(email: string, brand: Brand): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `The email of your account at ${host} was changed`,
     before: [
       `The email of an account at ${host} was changed from ${email} to another one. If you did not expect this, contact the operator of ${host}.`,
@@ -73,9 +74,9 @@ export function emailGoneMail(email: string, publicUrl: string): MailContent {
 }
 
 /** The mail that notifies the old address of a change of email, with a link that undoes the change. */
-export function emailChangedMail(email: string, link: string, publicUrl: string, lifetime: number): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function emailChangedMail(email: string, link: string, brand: Brand, lifetime: number): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `The email of your account at ${host} was changed`,
     before: [
       `The email of your account at ${host} was changed from ${email} to another one. If this was you, no action is needed.`,

@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { storedEmail } from '../emails/email-address.js';
+import { brandOf, type Brand } from '../html/brand.js';
 import { SecretKeys, type KeyPurpose } from '../keys/secret-keys.js';
 import type { MailContent } from '../mail/mail-message.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
@@ -43,9 +44,10 @@ export class EmailLinks implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const { publicUrl, resetTtl } = this.config;
+    const { resetTtl } = this.config;
+    const brand = brandOf(this.config);
     this.mailQueue.register(VERIFICATION_MAIL, (id) =>
-      this.render('verify', id, (email, link) => verificationMail(email, link, publicUrl, resetTtl)),
+      this.render('verify', id, (email, link) => verificationMail(email, link, brand, resetTtl)),
     );
     for (const [kind, write] of [
       [SIGN_UP_MAIL, signUpMail],
@@ -54,11 +56,11 @@ export class EmailLinks implements OnModuleInit {
       this.mailQueue.register(kind, (id) => this.renderClaim(id, write));
     }
     this.mailQueue.register(CHANGE_MAIL, (id) =>
-      this.render('undo', id, (email, link) => emailChangedMail(email, link, publicUrl, UNDO_TTL)),
+      this.render('undo', id, (email, link) => emailChangedMail(email, link, brand, UNDO_TTL)),
     );
     this.mailQueue.register(GONE_MAIL, async (id) => {
       const email = await this.store.findEmail(id);
-      return email === undefined ? undefined : emailGoneMail(email, publicUrl);
+      return email === undefined ? undefined : emailGoneMail(email, brand);
     });
   }
 
@@ -126,13 +128,13 @@ export class EmailLinks implements OnModuleInit {
 
   private async renderClaim(
     id: string,
-    write: (email: string, link: string, publicUrl: string, lifetime: number) => MailContent,
+    write: (email: string, link: string, brand: Brand, lifetime: number) => MailContent,
   ): Promise<MailContent | undefined> {
-    const { publicUrl, resetTtl } = this.config;
+    const brand = brandOf(this.config);
     const claim = await this.store.findClaim(id);
     if (!claim) return undefined;
-    if (await this.store.isProved(claim.email)) return takenEmailMail(claim.email, publicUrl);
-    return write(claim.email, this.linkTo('verify', id), publicUrl, resetTtl);
+    if (await this.store.isProved(claim.email)) return takenEmailMail(claim.email, brand);
+    return write(claim.email, this.linkTo('verify', id), brand, this.config.resetTtl);
   }
 
   private linkTo(purpose: LinkedPurpose, id: string): string {

@@ -17,8 +17,9 @@ function placeholdersOf(message: string): string[] {
   const found = new Set<string>();
   const visit = (elements: MessageFormatElement[]) => {
     for (const element of elements) {
-      if (element.type === LITERAL || element.type === POUND || !('value' in element)) continue;
-      found.add(`${element.value} ${element.type === PLURAL ? 'plural' : element.type}`);
+      const type: number = element.type;
+      if (type === LITERAL || type === POUND || !('value' in element)) continue;
+      found.add(`${element.value} ${type === PLURAL ? 'plural' : type}`);
       if ('options' in element) for (const { value } of Object.values(element.options)) visit(value);
     }
   };

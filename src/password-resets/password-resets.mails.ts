@@ -1,16 +1,17 @@
+import type { Brand } from '../html/brand.js';
 import { inWords, linkMail } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 
 interface Settings {
-  publicUrl: string;
+  brand: Brand;
   resetTtl: number;
   invitationTtl: number;
 }
 
 /** The mail that carries a reset link. */
-export function resetMail(email: string, link: string, { publicUrl, resetTtl }: Settings): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function resetMail(email: string, link: string, { brand, resetTtl }: Settings): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `Choose a new password for ${host}`,
     before: [
       `We received a request to reset the password for ${email} at ${host}.`,
@@ -23,9 +24,9 @@ export function resetMail(email: string, link: string, { publicUrl, resetTtl }: 
 }
 
 /** The mail that invites the holder of a new account to choose a password. */
-export function invitationMail(email: string, link: string, { publicUrl, invitationTtl }: Settings): MailContent {
-  const { host } = new URL(publicUrl);
-  return linkMail({
+export function invitationMail(email: string, link: string, { brand, invitationTtl }: Settings): MailContent {
+  const host = brand.name;
+  return linkMail(brand, {
     subject: `You are invited to ${host}`,
     before: [
       `An account has been created for ${email} at ${host}.`,

@@ -11,6 +11,7 @@ import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams } from '../errors/api-error.js';
+import { brandOf } from '../html/brand.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
@@ -61,7 +62,13 @@ export class PasswordResets implements OnModuleInit {
     ] as const) {
       this.mailQueue.register(kind, async (resetId) => {
         const reset = await this.store.findLive(resetId);
-        return reset && write(reset.email, this.linkOf(resetId, { for: use, wayf: reset.returnTo }), this.config);
+        return (
+          reset &&
+          write(reset.email, this.linkOf(resetId, { for: use, wayf: reset.returnTo }), {
+            ...this.config,
+            brand: brandOf(this.config),
+          })
+        );
       });
     }
   }

@@ -1,3 +1,4 @@
+import type { Brand } from '../html/brand.js';
 import { linkMail } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 import type { PasswordChangeEntity, PasswordChangeWay } from './password-changes.entity.js';
@@ -7,12 +8,12 @@ export type PasswordChange = Pick<PasswordChangeEntity, 'way' | 'address' | 'use
 const LONGEST_USER_AGENT = 200;
 
 /** The mail that tells the holder of an account that its password was changed. It has no link, so that none need be trusted. */
-export function passwordChangedMail(change: PasswordChange, publicUrl: string): MailContent {
-  const { host } = new URL(publicUrl);
+export function passwordChangedMail(change: PasswordChange, brand: Brand): MailContent {
+  const host = brand.name;
   const { way, changedAt } = change;
   const isRemoved = way === 'admin' || way === 'undo';
   const subject = `Your password for ${host} was ${isRemoved ? 'removed' : 'changed'}`;
-  return linkMail({
+  return linkMail(brand, {
     subject,
     before: [WHAT[way](host), `When: ${inUtc(changedAt)}`, ...whereFrom(change)],
     after: NEXT[way](host),

@@ -4,6 +4,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { currentOrigin } from '../http/current-request.js';
+import { brandOf } from '../html/brand.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import type { PasswordChangeWay } from './password-changes.entity.js';
 import { passwordChangedMail, type PasswordChange } from './password-notices.mails.js';
@@ -24,7 +25,7 @@ export class PasswordNotices implements OnModuleInit {
     this.sweeper.add({ table: 'password_changes', time: 'changed_at', before: `now() - interval '30 days'` });
     this.mailQueue.register(CHANGE_MAIL, async (id) => {
       const change = await this.find(id);
-      return change && passwordChangedMail(change, this.config.publicUrl);
+      return change && passwordChangedMail(change, brandOf(this.config));
     });
   }
 

@@ -108,13 +108,17 @@ export const KEYS: Record<Purpose, KeyPurpose> = {
   reset: 'password-reset',
 };
 
+/** The link of a purpose on a line of its own in a mail, and its token. */
+const linkIn = (text: string, purpose: Purpose): RegExpExecArray | undefined =>
+  new RegExp(`^${PUBLIC_URL}/${PATHS[purpose]}(?:\\?for=invitation)?#token=(\\S+)$`, 'm').exec(text) ?? undefined;
+
 /** @returns the mails of a purpose that have come to an address, oldest first, as they are read */
 function mailsTo(email: string, purpose: Purpose): string[] {
   return mailServer.mails
     .filter(({ to }) => to.includes(email))
     .map(({ raw }) => raw.replace(/=\r\n/g, '').replaceAll('\r\n', '\n'))
     .map((raw) => raw.replace(/=([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16))))
-    .filter((text) => text.includes(`${PUBLIC_URL}/${PATHS[purpose]}#token=`));
+    .filter((text) => linkIn(text, purpose) !== undefined);
 }
 
 /** @returns the kinds of all mails about emails that were ever queued for an address, in whatever case */
@@ -139,7 +143,7 @@ export async function mails(email: string, purpose: Purpose, count = 1): Promise
 /** @returns the token in the last of as many mails */
 export async function mailedToken(email: string, purpose: Purpose, count = 1): Promise<string> {
   const text = (await mails(email, purpose, count)).at(-1) ?? '';
-  const link = new RegExp(`^${PUBLIC_URL}/${PATHS[purpose]}#token=(\\S+)$`, 'm').exec(text);
+  const link = linkIn(text, purpose);
   if (link?.[1] === undefined) throw new Error(`There is no link on a line of its own in ${text}`);
   return link[1];
 }
