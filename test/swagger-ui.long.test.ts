@@ -142,6 +142,10 @@ describeInBrowser('Swagger UI', () => {
     const entryPoint = await tryOut('get', '/api');
     expect(entryPoint.sent.authorization).toMatch(/^Bearer [0-9a-f]{32}$/);
     expect(entryPoint).toMatchObject({ status: 200, body: { _links: { self: { href: `${PUBLIC_URL}/api` } } } });
+    const calls = requests.length;
+    expect(await tryOut('get', '/api/accounts')).toMatchObject({ status: 200 });
+    // Defaults, and no filter.
+    expect(requests.slice(calls)).toEqual([`${origin}/api/accounts?page=1&perpage=100`]);
     const made = await tryOut('post', '/api/identifications');
     expect(made).toMatchObject({ status: 201, body: { status: 'wayf' } });
 

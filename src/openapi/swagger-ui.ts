@@ -111,6 +111,13 @@ spec.servers = [{ url: base }];
 for (const { flows = {} } of Object.values(spec.components.securitySchemes)) {
   if (flows.clientCredentials) flows.clientCredentials.tokenUrl = base + '/oauth/token';
 }
+// Swagger UI fills in every example, also of filters that nobody needs: with all of them, lists are empty.
+const operations = Object.values(spec.paths).flatMap((path) => Object.values(path));
+for (const parameter of operations.flatMap(({ parameters = [] }) => parameters)) {
+  if (parameter.required) continue;
+  delete parameter.example;
+  delete parameter.schema?.example;
+}
 window.ui = SwaggerUIBundle({
   spec,
   dom_id: '#swagger-ui',
