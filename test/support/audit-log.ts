@@ -275,7 +275,10 @@ export const asked = (method: string, path: string, body?: object, headers = adm
   ...(body && { body }),
 });
 
-/** All that is stored but the audit log: limits count requests, mails that are queued go out, and uses are noted. */
+/**
+ * All that is stored but the audit log: limits count requests, mails that are queued go out, uses are noted, and the index of the search
+ * follows on its own.
+ */
 let selectEverything: string | undefined;
 
 export async function everything(): Promise<unknown> {
@@ -286,7 +289,8 @@ export async function everything(): Promise<unknown> {
          string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position), table_name) AS statement
        FROM information_schema.columns
        WHERE table_schema = 'public' AND table_name NOT IN (
-         'attempt_limits', 'sign_in_failures', 'known_addresses', 'audit_events', 'audit_emails')
+         'attempt_limits', 'sign_in_failures', 'known_addresses', 'audit_events', 'audit_emails', 'institution_changes',
+         'institution_search', 'institution_words')
          AND column_name <> 'last_used_at'
          AND (table_name <> 'outgoing_mails' OR column_name IN ('id', 'kind', 'subject_id', 'recipient'))
        GROUP BY table_name`,

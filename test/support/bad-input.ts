@@ -48,7 +48,8 @@ export async function makeHolder(): Promise<Holder> {
 }
 
 /**
- * Gets ready to ask for all that is stored. Limits count requests, the audit log has what failed, mails go out, and uses are noted:
+ * Gets ready to ask for all that is stored. Limits count requests, the audit log has what failed, mails go out, uses are noted, and the
+ * index of the search follows on its own:
  * that is no harm done.
  */
 async function watch(): Promise<void> {
@@ -58,7 +59,8 @@ async function watch(): Promise<void> {
     `SELECT table_name AS table, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) AS columns
      FROM information_schema.columns
      WHERE table_schema = 'public' AND table_name NOT IN (
-         'attempt_limits', 'sign_in_failures', 'known_addresses', 'audit_events', 'audit_emails')
+         'attempt_limits', 'sign_in_failures', 'known_addresses', 'audit_events', 'audit_emails', 'institution_changes',
+         'institution_search', 'institution_words')
        AND NOT (SELECT relispartition FROM pg_class WHERE oid = quote_ident(table_name)::regclass)
        AND column_name <> 'last_used_at'
        AND (table_name <> 'outgoing_mails' OR column_name IN ('id', 'kind', 'subject_id', 'recipient'))
