@@ -217,13 +217,18 @@ const OF_NOBODY = [
   'signing_keys',
 ];
 
+/** The index of the search for organisations: it repeats names and aliases, which are exported. */
+const REPEATED = ['institution_changes', 'institution_search', 'institution_words'];
+
 it('Every table that has something of an account is exported', async () => {
   const tables = await database.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`,
   );
   const statements = ONE_ACCOUNT.map(({ statement }) => statement).join('\n');
-  const missing = tables.map(({ name }) => name).filter((name) => !new RegExp(`\\b${name}\\b`).test(statements));
+  const missing = tables
+    .map(({ name }) => name)
+    .filter((name) => !REPEATED.includes(name) && !new RegExp(`\\b${name}\\b`).test(statements));
   expect(missing).toEqual(OF_NOBODY);
   const columns = await database.query<{ name: string }>(
     `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
