@@ -110,14 +110,12 @@ describe('on the embedded database', () => {
   });
 
   it('a start says at once what it does, then where it listens and where the credentials are', async () => {
-    const told = (await theServer()).log.map(({ msg }) => msg);
+    const told = (await theServer()).log.filter(({ level }) => level === 'info').map(({ msg }) => msg);
     expect(told[0]).toMatch(/^Latchkey \d+\.\d+\.\d+ is starting, on Node \d+\.\d+\.\d+$/);
     expect(told[1]).toBe(`making a database in ${dataDir}`);
     expect(told[2]).toMatch(/^migrating the database: (\d+) of \1 migrations to apply$/);
-    expect(told.slice(-2)).toEqual([
-      expect.stringMatching(/^ready at http:\/\/127\.0\.0\.1:\d+ /),
-      `the first credentials are in ${join(dataDir, 'bootstrap.txt')}`,
-    ]);
+    const ready = told.findIndex((line) => /^ready at http:\/\/127\.0\.0\.1:\d+ /.test(line));
+    expect(told[ready + 1]).toBe(`the first credentials are in ${join(dataDir, 'bootstrap.txt')}`);
   });
 
   it('a later start says so too, and keeps the addresses of today beside the credentials', async () => {
@@ -127,7 +125,7 @@ describe('on the embedded database', () => {
     await running.ready();
     const told = running.log.map(({ msg }) => msg);
     expect(told).toContain(`starting the database in ${dataDir}`);
-    expect(told.at(-1)).toBe(`the first credentials are in ${join(dataDir, 'bootstrap.txt')}`);
+    expect(told).toContain(`the first credentials are in ${join(dataDir, 'bootstrap.txt')}`);
     const kept = readFileSync(join(dataDir, 'bootstrap.txt'), 'utf8');
     expect(kept).toMatch(/^Swagger UI +http:\/\/accounts\.example\.org\/docs$/m);
     expect(credentialsIn(kept)).toEqual(credentialsIn(first.stdout));
