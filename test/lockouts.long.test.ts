@@ -41,7 +41,7 @@ describe('A process that is killed while it checks passwords', () => {
     const underWay = async () =>
       (
         await database.query(
-          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%"isKnown"%'
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%AS addresses,%'
              AND pid <> pg_backend_pid()`,
         )
       ).length;

@@ -9,7 +9,9 @@ it('LOG_FORMAT=pretty has requests and a failed start in one line each, and a st
   const id = String(headers.get('x-request-id')).slice(0, 8);
   const taken = await ServerProcess.start({ LOG_FORMAT: 'pretty', LOG_LEVEL: 'info', PORT: String(server.port) });
   expect(await taken.exited).toEqual({ code: 1, signal: null });
-  expect(taken.output).toMatch(/^\d\d:\d\d:\d\d FATAL could not start: .*\n$/);
+  expect(taken.output).toMatch(
+    /^\d\d:\d\d:\d\d INFO  Latchkey .*\n\d\d:\d\d:\d\d FATAL could not start: .* or set PORT\.\n$/,
+  );
   server.kill('SIGTERM');
   await server.exited;
   expect(server.stdout).toMatch(

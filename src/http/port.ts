@@ -23,11 +23,16 @@ const PROBLEMS: Partial<Record<string, (at: DoorAddress, variables: { port: stri
     `${set.host} ${host} is a name that cannot be looked up now. Set ${set.host} to an address, such as 127.0.0.1.`,
 };
 
+/** @returns why a door cannot be opened, and what to do; undefined: the code says nothing of that */
+function problemOf(code: string, address: DoorAddress): string | undefined {
+  const port = PORT_OF[address.door];
+  return PROBLEMS[code]?.(address, { port, host: port.replace('PORT', 'HOST') });
+}
+
 /** @returns the same failure as a sentence that says what to do; any other failure as it is */
 function whyNotListening(error: unknown, address: DoorAddress): unknown {
-  const problem = PROBLEMS[(error as { code?: string }).code ?? ''];
-  const port = PORT_OF[address.door];
-  return problem ? new Error(problem(address, { port, host: port.replace('PORT', 'HOST') }), { cause: error }) : error;
+  const problem = problemOf((error as { code?: string }).code ?? '', address);
+  return problem === undefined ? error : new Error(problem, { cause: error });
 }
 
 /**
@@ -44,7 +49,7 @@ export async function refuseTakenPort(address: DoorAddress): Promise<void> {
     if (port === 0) return;
     const addresses = await addressesOf(host);
     const taken = await Promise.all(addresses.map((one) => answers(one, port)));
-    if (taken.includes(true)) throw Object.assign(new Error('taken'), { code: 'EADDRINUSE' });
+    if (taken.includes(true)) throw new Error(problemOf('EADDRINUSE', address));
   });
 }
 
