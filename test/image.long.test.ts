@@ -2,17 +2,19 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { canRunSteps, makeImage, type Image } from '../scripts/image-steps/index.js';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { Line } from './support/line.js';
 import { cleanUp, freePort, ServerProcess } from './support/process.js';
+import { describeWhere } from './support/where.js';
 
 const ADMIN = { email: 'admin@example.org', password: 'a password of the first admin' };
 
-const withBubblewrap = canRunSteps() ? describe : describe.skip;
-
-withBubblewrap('The steps of the Dockerfile, in a clean folder,', () => {
+describeWhere({
+  has: canRunSteps(),
+  otherwise: 'bubblewrap is not installed, or may not make namespaces (on Debian: apt-get install bubblewrap)',
+})('The steps of the Dockerfile, in a clean folder,', () => {
   let image: Image;
   let database: TestDatabase;
   let line: Line;

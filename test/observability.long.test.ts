@@ -8,6 +8,7 @@ import { dashboard } from '../scripts/write-dashboard/index.js';
 import { childrenOf, cleanUp, eventually, newFolder, postmasterOf, ServerProcess } from './support/process.js';
 import { hasPrometheus, Prometheus } from './support/prometheus.js';
 import { partsOf } from './support/promql.js';
+import { describeWhere, itWhere } from './support/where.js';
 
 interface Alert {
   alert: string;
@@ -36,86 +37,95 @@ const queries = model.panels.flatMap(({ title, targets = [] }) =>
 
 afterAll(cleanUp);
 
-const withPrometheus = hasPrometheus ? describe : describe.skip;
+/** What `describeWhere` and `itWhere` say where there is none. */
+const withPrometheus = {
+  has: hasPrometheus,
+  otherwise: 'Prometheus is not installed (on Debian: apt-get install prometheus)',
+};
 
-withPrometheus('With a Prometheus, and a server that was driven through the walk-through and an outage,', () => {
-  let server: ServerProcess;
-  let prometheus: Prometheus;
+describeWhere(withPrometheus)(
+  'With a Prometheus, and a server that was driven through the walk-through and an outage,',
+  () => {
+    let server: ServerProcess;
+    let prometheus: Prometheus;
 
-  beforeAll(async () => {
-    const cwd = newFolder();
-    server = await (await ServerProcess.start({}, { cwd })).ready();
-    prometheus = await Prometheus.start(new URL(server.url).host, join(folder, 'alerts.yaml'));
-    for (const page of ['docs/walkthrough.md', 'docs/operations.md']) await walkThrough(page, server.url, cwd);
-    await whileDatabaseHangs(join(cwd, '.latchkey'), async () => {
-      await eventually(async () => {
-        expect((await server.call('POST', '/account/session', { account: NOBODY })).status).toBe(503);
+    beforeAll(async () => {
+      const cwd = newFolder();
+      server = await (await ServerProcess.start({}, { cwd })).ready();
+      prometheus = await Prometheus.start(new URL(server.url).host, join(folder, 'alerts.yaml'));
+      for (const page of ['docs/walkthrough.md', 'docs/operations.md']) await walkThrough(page, server.url, cwd);
+      await whileDatabaseHangs(join(cwd, '.latchkey'), async () => {
+        await eventually(async () => {
+          expect((await server.call('POST', '/account/session', { account: NOBODY })).status).toBe(503);
+        });
+        await eventually(async () => {
+          expect(await prometheus.alerts()).toEqual(
+            expect.arrayContaining(['LatchkeyNotReady', 'LatchkeyDatabaseAway']),
+          );
+        }, 60_000);
       });
+      // The runbook has asked once, before its series were there: a second time, or they have no rate.
+      await server.call('GET', '/v1/api/auth');
       await eventually(async () => {
-        expect(await prometheus.alerts()).toEqual(expect.arrayContaining(['LatchkeyNotReady', 'LatchkeyDatabaseAway']));
+        expect((await server.call('GET', '/readyz')).status).toBe(200);
+        expect(await prometheus.alerts()).not.toContain('LatchkeyNotReady');
       }, 60_000);
-    });
-    // The runbook has asked once, before its series were there: a second time, or they have no rate.
-    await server.call('GET', '/v1/api/auth');
-    await eventually(async () => {
-      expect((await server.call('GET', '/readyz')).status).toBe(200);
-      expect(await prometheus.alerts()).not.toContain('LatchkeyNotReady');
-    }, 60_000);
-    // A sweep each minute; none may have been finished yet.
-    await eventually(async () => {
-      expect(await prometheus.query('rate(latchkey_sweeper_seconds_count[10m]) > 0')).toHaveLength(1);
-    }, 180_000);
-  }, 600_000);
-
-  afterAll(() => prometheus.stop());
-
-  /** @returns whether an expression has a number */
-  const hasNumber = async (expression: string) =>
-    (await prometheus.query(expression)).some(({ value: [, value] }) => !['NaN', '+Inf', '-Inf'].includes(value));
-
-  it.each(queries)('the dashboard shows something: $title, $expr', async ({ expr }) => {
-    await eventually(async () => {
-      expect(await hasNumber(expr)).toBe(true);
-    });
-  });
-
-  it.each(alerts)('$alert looks at series that there are', async ({ expr }) => {
-    const { selectors, comparisons } = partsOf(expr);
-    expect(selectors.length).toBeGreaterThan(0);
-    for (const selector of selectors) {
-      expect([selector, (await prometheus.query(`last_over_time(${selector}[10m])`)).length > 0]).toEqual([
-        selector,
-        true,
-      ]);
-    }
-    for (const [left, right] of comparisons) {
-      const difference = `(${left}) - (${right})`;
+      // A sweep each minute; none may have been finished yet.
       await eventually(async () => {
-        expect([difference, await hasNumber(difference)]).toEqual([difference, true]);
+        expect(await prometheus.query('rate(latchkey_sweeper_seconds_count[10m]) > 0')).toHaveLength(1);
+      }, 180_000);
+    }, 600_000);
+
+    afterAll(() => prometheus.stop());
+
+    /** @returns whether an expression has a number */
+    const hasNumber = async (expression: string) =>
+      (await prometheus.query(expression)).some(({ value: [, value] }) => !['NaN', '+Inf', '-Inf'].includes(value));
+
+    it.each(queries)('the dashboard shows something: $title, $expr', async ({ expr }) => {
+      await eventually(async () => {
+        expect(await hasNumber(expr)).toBe(true);
       });
-    }
-  });
-
-  it('an alert about something that there is not would be noticed', async () => {
-    expect(partsOf('sum(rate(nothing{a="b"}[5m])) / x > 1 and y')).toEqual({
-      selectors: ['nothing{a="b"}', 'x', 'y'],
-      comparisons: [['sum(rate(nothing{a="b"}[5m])) / x', '1']],
     });
-    expect(await prometheus.query('last_over_time(nothing{a="b"}[10m])')).toEqual([]);
-  });
 
-  it('promtool finds nothing wrong with the alerts, and they fire when they should and not before', () => {
-    for (const args of [
-      ['check', 'rules', '--lint=all', '--lint-fatal', 'alerts.yaml'],
-      ['test', 'rules', 'alerts.test.yaml'],
-    ]) {
-      const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: folder, encoding: 'utf8' });
-      expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('SUCCESS')]);
-    }
-  });
-});
+    it.each(alerts)('$alert looks at series that there are', async ({ expr }) => {
+      const { selectors, comparisons } = partsOf(expr);
+      expect(selectors.length).toBeGreaterThan(0);
+      for (const selector of selectors) {
+        expect([selector, (await prometheus.query(`last_over_time(${selector}[10m])`)).length > 0]).toEqual([
+          selector,
+          true,
+        ]);
+      }
+      for (const [left, right] of comparisons) {
+        const difference = `(${left}) - (${right})`;
+        await eventually(async () => {
+          expect([difference, await hasNumber(difference)]).toEqual([difference, true]);
+        });
+      }
+    });
 
-(hasPrometheus ? it : it.skip)('promtool finds nothing wrong with the Prometheus of compose.yaml', () => {
+    it('an alert about something that there is not would be noticed', async () => {
+      expect(partsOf('sum(rate(nothing{a="b"}[5m])) / x > 1 and y')).toEqual({
+        selectors: ['nothing{a="b"}', 'x', 'y'],
+        comparisons: [['sum(rate(nothing{a="b"}[5m])) / x', '1']],
+      });
+      expect(await prometheus.query('last_over_time(nothing{a="b"}[10m])')).toEqual([]);
+    });
+
+    it('promtool finds nothing wrong with the alerts, and they fire when they should and not before', () => {
+      for (const args of [
+        ['check', 'rules', '--lint=all', '--lint-fatal', 'alerts.yaml'],
+        ['test', 'rules', 'alerts.test.yaml'],
+      ]) {
+        const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: folder, encoding: 'utf8' });
+        expect([status, stdout + stderr]).toEqual([0, expect.stringContaining('SUCCESS')]);
+      }
+    });
+  },
+);
+
+itWhere(withPrometheus)('promtool finds nothing wrong with the Prometheus of compose.yaml', () => {
   const cwd = newFolder();
   const { services } = parse(text('compose.yaml')) as { services: { prometheus: { volumes: string[] } } };
   for (const volume of services.prometheus.volumes.filter((one) => one.startsWith('./'))) {

@@ -11,7 +11,7 @@ import { bubblewrap, inSandbox, makeBase, makeStage, NODE_USER, roomFor } from '
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Of node:24-bookworm-slim, compressed, as Docker Hub lists it for amd64 and arm64; rounded up. */
+/** An estimate of node:24-bookworm-slim, compressed: it cannot be measured without a registry of images. */
 const BASE_MEGABYTES = 82;
 
 /** How this machine reaches the registry: no part of the image. */

@@ -38,7 +38,10 @@ export class Prometheus {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const started = new Prometheus(`http://127.0.0.1:${port}`, child);
-    await eventually(() => started.query('up'));
+    // What happens before the first scrape has no rate.
+    await eventually(async () => {
+      if ((await started.query('up == 1')).length === 0) throw new Error('Prometheus has not scraped the server yet.');
+    });
     return started;
   }
 
