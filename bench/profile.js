@@ -1,9 +1,10 @@
-// Where the CPU of a hot check goes: the top ten by self time of Node.js's own profiler. BEFORE=… names the dist/src/main.js
-// of an earlier build, which is measured instead, and has a section of its own in bench/RESULTS.md.
+// Where the CPU of a request goes, for each path of the table: the top ten by self time of Node.js's own profiler. Arguments
+// name rows of the table to profile only those. BEFORE=… names the dist/src/main.js of an earlier build, whose hot check is
+// measured instead, and has a section of its own in bench/RESULTS.md.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hotCheck } from './rows/hot-check.js';
+import { ROWS } from './rows/index.js';
 import { again } from './support/again.js';
 import { inDatabase } from './support/database.js';
 import { makePeers, startLatchkey } from './support/fixtures.js';
@@ -17,6 +18,9 @@ import { figure } from './support/statistics.js';
 
 const SECONDS = Number(process.env.SECONDS ?? 5);
 const TOP = 10;
+/** These compare something else than requests of one kind, or need more than a minute of things stored. */
+const LEFT_OUT = ['new-check', 'identifications', 'sign-in', 'memory', 'workers'];
+const PROFILED = ROWS.filter(({ id }) => !LEFT_OUT.includes(id));
 const MAIN = process.env.BEFORE ?? fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
 
 /** Where a function is, without the folders of this machine. */
@@ -43,14 +47,23 @@ function selfTimes({ nodes, samples, timeDeltas, startTime, endTime }, { root, g
   return times;
 }
 
-/** @returns the top ten of a server under load: function, place, and share of what is not idle */
-async function profile(database, node, folder) {
-  const args = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=500'];
-  const server = await startLatchkey(database, {}, { node, main: MAIN, args });
-  const { requests, status, contains } = await hotCheck.prepare(database);
-  const take = (seconds) => again(() => slice(server, requests(), { status, body: contains }, { seconds }));
+/** Puts a row's requests to a server, first to warm it up. @returns what was measured */
+async function load(server, row, database) {
+  const { requests, status, contains } = await row.prepare(database, [server]);
+  const take = (seconds) =>
+    again(async () => slice(server, await requests(server), { status, body: contains }, { seconds, database }));
   await take(2);
-  await take(SECONDS);
+  return take(SECONDS);
+}
+
+const startSubject = async (database, options) =>
+  Object.assign(await startLatchkey(database, {}, { ...options, main: MAIN }), { kind: 'latchkey' });
+
+/** @returns the top ten of a server under load: function, place, and share of what is not idle */
+async function profile(row, database, node, folder) {
+  const args = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=500'];
+  const server = await startSubject(database, { node, args });
+  await load(server, row, database);
   const ended = performance.now();
   await stopProcess(server);
   const gap = (performance.now() - ended) / 1_000;
@@ -62,41 +75,46 @@ async function profile(database, node, folder) {
   return times.slice(0, TOP).map(([key, time]) => [...key.split('|'), (100 * time) / all]);
 }
 
-/** The CPU of a check without the profiler. */
-async function plainCpu(database, node) {
-  const server = await startLatchkey(database, {}, { node, main: MAIN });
-  const { requests, status, contains } = await hotCheck.prepare(database);
-  const take = (seconds) => again(() => slice(server, requests(), { status, body: contains }, { seconds }));
-  await take(2);
-  const { cpu } = await take(SECONDS);
+/** The CPU of a request without the profiler. */
+async function plainCpu(row, database, node) {
+  const server = await startSubject(database, { node });
+  const { cpu, databaseCpu } = await load(server, row, database);
   await stopProcess(server);
-  return cpu;
+  return { cpu, databaseCpu };
 }
 
-async function measure(database, folder, nodes) {
+async function measure(rows, database, nodes) {
   // Makes the tables.
-  await stopProcess(await startLatchkey(database, {}, { node: nodes[0].node, main: MAIN }));
+  await stopProcess(await startSubject(database, { node: nodes[0].node }));
   await makePeers(database.client);
   const parts = [];
-  for (const { node, version } of nodes) {
-    const cpu = await plainCpu(database, node);
-    const top = await inDataDir((own) => profile(database, node, own));
-    const rows = top.map(([what, where, share]) => [`\`${what}\``, where && `\`${where}\``, figure(share)]);
-    parts.push(`### Node.js ${version}${process.env.BEFORE ? ', before' : ''}: ${figure(cpu)} µs a check`);
-    parts.push(tableOf(['function', 'where', '%'], rows));
+  for (const row of rows) {
+    for (const { node, version } of nodes) {
+      const { cpu, databaseCpu } = await plainCpu(row, database, node);
+      const top = await inDataDir((own) => profile(row, database, node, own));
+      const cells = top.map(([what, where, share]) => [`\`${what}\``, where && `\`${where}\``, figure(share)]);
+      const spent = `${figure(cpu)} µs of the server and ${figure(databaseCpu)} µs of PostgreSQL each`;
+      parts.push(`### ${row.name}, Node.js ${version}${process.env.BEFORE ? ', before' : ''}: ${spent}`);
+      parts.push(tableOf(['function', 'where', '%'], cells));
+    }
   }
   return parts;
 }
 
+const chosen = process.argv.slice(2);
+const named = process.env.BEFORE ? ['hot-check'] : chosen;
+const rows = PROFILED.filter(({ id }) => named.length === 0 || named.includes(id));
+if (rows.length === 0) throw new Error(`The rows are ${PROFILED.map(({ id }) => id).join(', ')}.`);
+
 await inDataDir(async (folder) => {
   const nodes = findNodes(folder);
   await inDatabase(async (database) => {
-    const title = process.env.BEFORE ? 'before issue 15' : '`npm run bench:profile`';
-    const parts = await measure(database, folder, nodes);
-    const text = [`## The profile of a hot check: ${title}`, describeMachine(database, nodes, MAIN), ...parts].join(
-      '\n\n',
-    );
+    const title = process.env.BEFORE
+      ? 'The profile of a hot check, before issue 15'
+      : 'Profiles: `npm run bench:profile`';
+    const parts = await measure(rows, database, nodes);
+    const text = [`## ${title}`, describeMachine(database, nodes, MAIN), ...parts].join('\n\n');
     console.log(text);
-    await writeSection(process.env.BEFORE ? 'profile before' : 'profile', text);
+    if (chosen.length === 0) await writeSection(process.env.BEFORE ? 'profile before' : 'profile', text);
   });
 });
