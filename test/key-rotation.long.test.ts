@@ -52,6 +52,9 @@ const kids = async () =>
     ({ kid }) => kid,
   );
 
+const kidOf = (token: string) =>
+  (JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid;
+
 async function statusAt(url: string, token: string): Promise<number> {
   return (await call(`${url}/accounts/${claimsOf(token).data.id}`, 'GET', undefined, bearer(token))).status;
 }
@@ -136,6 +139,8 @@ describe('Rotating on two servers of one process', () => {
 /** Clients that sign up at one replica and show their token at the other, at once. */
 class Load {
   readonly statuses = new Map<string, number>();
+  /** The keys that had signed what was refused. */
+  readonly refusedKids = new Set<string>();
   private stopped = false;
   private readonly loops: Promise<unknown>;
 
@@ -157,12 +162,18 @@ class Load {
       this.note(`sign-up ${status}`);
       const { token = '', refresh_token = '' } = body as { token?: string; refresh_token?: string };
       if (status !== 201) continue;
-      this.note(`check ${await statusAt(there, token)}`);
+      await this.check(there, token);
       const shown = { account: { refresh_token, remember_me: true } };
       const refreshed = await call(`${there}/account/session`, 'PUT', shown);
       this.note(`refresh ${refreshed.status}`);
-      this.note(`check ${await statusAt(here, (refreshed.body as { token: string }).token)}`);
+      if (refreshed.status === 200) await this.check(here, (refreshed.body as { token: string }).token);
     }
+  }
+
+  private async check(url: string, token: string): Promise<void> {
+    const status = await statusAt(url, token);
+    this.note(`check ${status}`);
+    if (status !== 200) this.refusedKids.add(kidOf(token));
   }
 
   private note(what: string): void {
@@ -235,6 +246,26 @@ describe('The commands, beside two replicas', () => {
     for (const { url } of [one, two])
       expect(await statusAt(url, (refreshed.body as { token: string }).token)).toBe(200);
   }, 120_000);
+
+  it('end compromised keys under load, and refuse nothing but the JWTs that those keys have signed', async () => {
+    const load = new Load([one.url, two.url]);
+    const ended: string[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const { code, stdout } = await latchkey(['keys', 'rotate', '--compromised', '--json']);
+      expect(code).toBe(0);
+      ended.push(...(JSON.parse(stdout) as { ended: string[] }).ended);
+    }
+    await sleep(2_000);
+    const { statuses, refusedKids } = load;
+    await load.stop();
+    const seen = [...statuses.keys()].filter((status) => status !== 'check 401').sort();
+    expect(seen).toEqual(['check 200', 'refresh 200', 'sign-up 201']);
+    expect([...refusedKids].filter((kid) => !ended.includes(kid))).toEqual([]);
+    // And nothing more is refused once every replica knows.
+    const after = new Load([one.url, two.url]);
+    await sleep(1_000);
+    expect([...(await after.stop()).keys()].sort()).toEqual(['check 200', 'refresh 200', 'sign-up 201']);
+  }, 180_000);
 
   it('leave one key that signs, whenever they are killed', async () => {
     for (const after of [0, 300, 600, 900, 1_200, 1_500, 1_800, 2_100]) {
