@@ -4,6 +4,7 @@ import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { BATCH, deleteBatch, type ExpiredRows } from './expired-rows.js';
 import { Partitions, type PartitionedTable } from './partitions.service.js';
+import { RepeatedWork } from './repeated-work.js';
 
 /** A table of which whole partitions are dropped, and rows deleted where there is no partition of their time. */
 export interface ExpiredPartitions extends PartitionedTable {
@@ -28,9 +29,8 @@ interface Due {
   from?: number | undefined;
 }
 
-const FIRST_AFTER = 60_000;
-/** From the beginning of a sweep to that of the next one, and from its end at least, in milliseconds. */
-const PERIOD = 60_000;
+/** In milliseconds. */
+const MINUTE = 60_000;
 const REST = 1_000;
 /** How many sweeps there are for each time that partitions are looked after. */
 const SWEEPS_PER_KEEPING = 10;
@@ -45,10 +45,17 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly expiredRows: ExpiredRows[] = [];
   private readonly expiredPartitions: ExpiredPartitions[] = [];
   private readonly watchers: SweepWatcher[] = [];
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> = Promise.resolve();
+  private readonly inBackground = new RepeatedWork(
+    {
+      firstAfter: MINUTE,
+      every: MINUTE,
+      rest: REST,
+      logger: this.logger,
+      failed: 'sweeping failed; it is tried again',
+    },
+    () => this.sweepAgain(),
+  );
   private sweeps = 0;
-  private stopping = false;
 
   constructor(
     @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
@@ -75,13 +82,11 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (this.doesWhatIsDue) this.schedule(FIRST_AFTER);
+    if (this.doesWhatIsDue) this.inBackground.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.stopping = true;
-    clearTimeout(this.timer);
-    await this.running;
+  onModuleDestroy(): Promise<void> {
+    return this.inBackground.stop();
   }
 
   /**
@@ -116,7 +121,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     for (let due = await this.due(); due.length > 0 && isOurs;) {
       const more: Due[] = [];
       for (const { name, rows, from } of due) {
-        if (this.stopping) break;
+        if (this.inBackground.isStopping) break;
         try {
           const batch = await this.dataSource.transaction((tx) => deleteBatch(tx, rows, from));
           isOurs = batch !== undefined;
@@ -148,21 +153,9 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     return [...loose.flat(), ...this.expiredRows.map((rows) => ({ name: rows.table, rows }))];
   }
 
-  private schedule(after: number): void {
-    this.timer = setTimeout(() => {
-      this.running = this.sweepAndGoOn();
-    }, after).unref();
-  }
-
-  private async sweepAndGoOn(): Promise<void> {
-    const begun = performance.now();
+  private async sweepAgain(): Promise<void> {
     const keepsPartitions = this.sweeps % SWEEPS_PER_KEEPING === 0;
     this.sweeps += 1;
-    try {
-      await this.sweep(undefined, { keepsPartitions });
-    } catch (error) {
-      this.logger.warn('sweeping failed; it is tried again', isDatabaseUnavailable(error) ? undefined : error);
-    }
-    if (!this.stopping) this.schedule(Math.max(REST, PERIOD - (performance.now() - begun)));
+    await this.sweep(undefined, { keepsPartitions });
   }
 }

@@ -1,19 +1,27 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
-import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { RepeatedWork } from '../database/repeated-work.js';
 import { indexAllChangedInstitutions, indexChangedInstitutions } from './institution-index.js';
 
+/** In milliseconds. */
 const FIRST_AFTER = 5_000;
-const PERIOD = 60_000;
+const MINUTE = 60_000;
 
 /** Keeps what organisations are found by up to date, whoever has changed them: this release, the previous one, an import. */
 @Injectable()
 export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('InstitutionIndex');
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> = Promise.resolve();
-  private stopping = false;
+  private readonly inBackground: RepeatedWork = new RepeatedWork(
+    {
+      firstAfter: FIRST_AFTER,
+      every: MINUTE,
+      rest: MINUTE,
+      logger: this.logger,
+      failed: 'the search for institutions was not brought up to date; it is tried again',
+    },
+    () => indexAllChangedInstitutions(this.manager, () => this.inBackground.isStopping),
+  );
 
   constructor(
     @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
@@ -21,33 +29,15 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
   ) {}
 
   onApplicationBootstrap(): void {
-    if (this.doesWhatIsDue) this.schedule(FIRST_AFTER);
+    if (this.doesWhatIsDue) this.inBackground.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.stopping = true;
-    clearTimeout(this.timer);
-    await this.running;
+  onModuleDestroy(): Promise<void> {
+    return this.inBackground.stop();
   }
 
   /** So that what has just been changed is found. A bounded piece of work: what is left is done in the background. */
   async catchUp(): Promise<void> {
     await indexChangedInstitutions(this.manager);
-  }
-
-  private schedule(after: number): void {
-    this.timer = setTimeout(() => {
-      this.running = this.catchUpAndGoOn();
-    }, after).unref();
-  }
-
-  private async catchUpAndGoOn(): Promise<void> {
-    try {
-      await indexAllChangedInstitutions(this.manager, () => this.stopping);
-    } catch (error) {
-      const cause = isDatabaseUnavailable(error) ? undefined : error;
-      this.logger.warn('the search for institutions was not brought up to date; it is tried again', cause);
-    }
-    if (!this.stopping) this.schedule(PERIOD);
   }
 }

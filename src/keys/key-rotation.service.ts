@@ -4,7 +4,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
-import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { RepeatedWork } from '../database/repeated-work.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { bitsOf, PUBLISHED_FOR, type SigningKey } from './key-ring.js';
@@ -32,7 +32,7 @@ interface Why {
 }
 
 /** How often it is looked whether something is due, in milliseconds. */
-const PERIOD = 60_000;
+const MINUTE = 60_000;
 const DAY = 86_400;
 
 /**
@@ -42,8 +42,16 @@ const DAY = 86_400;
 @Injectable()
 export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('KeyRotation');
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> = Promise.resolve();
+  private readonly inBackground = new RepeatedWork(
+    {
+      firstAfter: MINUTE,
+      every: MINUTE,
+      rest: 0,
+      logger: this.logger,
+      failed: 'looking after the keys failed; it is tried again',
+    },
+    () => this.look(),
+  );
 
   constructor(
     @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
@@ -71,15 +79,11 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (!this.doesWhatIsDue) return;
-    this.timer = setInterval(() => {
-      this.running = this.running.then(() => this.lookAndGoOn());
-    }, PERIOD).unref();
+    if (this.doesWhatIsDue) this.inBackground.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
-    await this.running;
+  onModuleDestroy(): Promise<void> {
+    return this.inBackground.stop();
   }
 
   /** Does what is due by the database's clock. */
@@ -189,16 +193,5 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
     const { last } = await this.keys.ring();
     if (!last) throw new Error('There is no signing key.');
     return { outcome, key: last, ended };
-  }
-
-  private async lookAndGoOn(): Promise<void> {
-    try {
-      await this.look();
-    } catch (error) {
-      this.logger.warn(
-        'looking after the keys failed; it is tried again',
-        isDatabaseUnavailable(error) ? undefined : error,
-      );
-    }
   }
 }
