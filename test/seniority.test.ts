@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { BY_DOMAIN, BY_NETWORK } from '../src/identifications/identifications.store.js';
+import { BY_DOMAIN, BY_NETWORK } from '../src/identifications/identify-visitors.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { waiting, whileLocked } from './support/locks.js';
 

@@ -7,7 +7,7 @@ import { readAddress } from '../accounts/networks.js';
 import { foldEmail } from '../emails/email-address.js';
 import { Text } from '../http/fields.js';
 import { OptionalOrNull } from '../http/validation.js';
-import type { FoundAccount, IdentificationRecord } from './identifications.store.js';
+import type { FoundAccount, IdentificationRecord } from './identification-records.js';
 import { isRelativeReference, isReturnUrl } from './return-urls.js';
 
 const LONGEST = 2_048;

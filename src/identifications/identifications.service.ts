@@ -10,12 +10,8 @@ import { hasToNoteActs, noteAct } from '../http/current-request.js';
 import { idIn, isUuid } from '../http/validation.js';
 import { Callers } from '../tokens/callers.service.js';
 import type { NewIdentification } from './identifications.dto.js';
-import {
-  IdentificationStore,
-  type AskedFor,
-  type IdentificationRecord,
-  type Visitor,
-} from './identifications.store.js';
+import type { AskedFor, IdentificationRecord, Visitor } from './identification-records.js';
+import { IdentificationStore } from './identifications.store.js';
 import { readReturned, type ReturnedUrl } from './return-urls.js';
 
 /** Identifies for clients the accounts that visitors belong to. */

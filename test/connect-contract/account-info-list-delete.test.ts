@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
-import { IDENTIFY_MANY, valuesOf } from '../../src/identifications/identifications.store.js';
+import { IDENTIFY_MANY, valuesOf } from '../../src/identifications/identify-visitors.js';
 import { PasswordHasher } from '../../src/passwords/password-hasher.js';
 import { TokenIssuer } from '../../src/tokens/token-issuer.service.js';
 import {
