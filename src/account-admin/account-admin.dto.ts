@@ -47,6 +47,8 @@ export class NewAccountBody extends InstitutionFields {
   )
   @Email({
     description: 'Required for a person. Without a password, an invitation is sent to it',
+    // Not that of a sign-up, which may have been tried before.
+    example: 'wilma@bedrockisp.com',
     required: false,
   })
   email?: string;
@@ -61,7 +63,7 @@ export class NewAccountBody extends InstitutionFields {
   @ChecksBySettings((name, body) =>
     name === undefined && (body as NewAccountBody).individual === false ? NEEDED_BY_ORGANISATION : undefined,
   )
-  @Name({ description: 'Unique; required for an organisation', required: false })
+  @Name({ description: 'Unique; required for an organisation', example: 'Wilma', required: false })
   name?: string;
 
   @RoleName({ default: 'user' })

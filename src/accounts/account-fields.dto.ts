@@ -37,7 +37,12 @@ export const IsEmailAddress = (): PropertyDecorator =>
   );
 
 /** The email of an account. */
-export function Email({ description, nullable, required }: FieldOptions = {}): PropertyDecorator {
+export function Email({
+  description,
+  nullable,
+  required,
+  example = EXAMPLE_EMAIL,
+}: FieldOptions = {}): PropertyDecorator {
   return Field(
     {
       ...(description !== undefined && { description }),
@@ -46,7 +51,7 @@ export function Email({ description, nullable, required }: FieldOptions = {}): P
       maxLength: LONGEST_EMAIL,
       ...(nullable && { nullable }),
       ...(required === false && { required }),
-      example: EXAMPLE_EMAIL,
+      example,
     },
     IsEmailAddress(),
   );

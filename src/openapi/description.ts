@@ -24,6 +24,7 @@ export interface Schema {
   nullable?: boolean;
   example?: unknown;
   properties?: Schemas;
+  required?: string[];
   additionalProperties?: boolean;
   items?: Schema;
   allOf?: Schema[];

@@ -5,6 +5,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.js';
 import { etagOf } from '../http/etag.js';
+import { suitReaders } from './for-readers.js';
 
 /** What the page loads of Swagger UI. Nothing else of its package is served: maps and logs are none of the page's. */
 const ASSETS: Record<string, string> = {
@@ -16,6 +17,8 @@ const ASSETS: Record<string, string> = {
 };
 
 const INIT = 'swagger-ui-init.js';
+
+const SCRIPT = readFileSync(new URL('../html/scripts/swagger-ui.js', import.meta.url), 'utf8');
 
 /** Open to anyone, like all that only describes the API. */
 const OPEN: Access = { scheme: 'public', limited: false };
@@ -39,7 +42,7 @@ export function serveSwaggerUi(
     const known = made.get(baseUrl);
     if (known) return known;
     const json = JSON.stringify(describe(baseUrl));
-    const described = { json, init: initScript(json) };
+    const described = { json, init: initScript(JSON.parse(json) as OpenAPIObject) };
     made.set(baseUrl, described);
     return described;
   };
@@ -104,28 +107,5 @@ const page = (base: string) => `<!doctype html>
 </html>
 `;
 
-/** The page calls where it was opened, whatever name or path it was reached by: browsers let it call nothing else. */
-const initScript = (description: string) => `const spec = ${description};
-const base = new URL('..', document.currentScript.src).href.replace(/\\/$/, '');
-spec.servers = [{ url: base }];
-for (const { flows = {} } of Object.values(spec.components.securitySchemes)) {
-  if (flows.clientCredentials) flows.clientCredentials.tokenUrl = base + '/oauth/token';
-}
-// Swagger UI fills in every example, also of filters that nobody needs: with all of them, lists are empty.
-const operations = Object.values(spec.paths).flatMap((path) => Object.values(path));
-for (const parameter of operations.flatMap(({ parameters = [] }) => parameters)) {
-  if (parameter.required) continue;
-  delete parameter.example;
-  delete parameter.schema?.example;
-}
-window.ui = SwaggerUIBundle({
-  spec,
-  dom_id: '#swagger-ui',
-  deepLinking: true,
-  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
-  plugins: [SwaggerUIBundle.plugins.DownloadUrl],
-  layout: 'StandaloneLayout',
-  persistAuthorization: false,
-  displayRequestDuration: true,
-});
-`;
+/** @returns what the page loads last: the description as its readers want it, and the script that shows it */
+const initScript = (document: OpenAPIObject) => `window.spec = ${JSON.stringify(suitReaders(document))};\n${SCRIPT}`;
