@@ -10,6 +10,9 @@ import { describeWhere } from './support/where.js';
 
 jest.setTimeout(240_000);
 
+/** Leads to 127.0.0.1, and does not look like it: as the name of any other machine, to Latchkey. */
+const ANOTHER_NAME = '127.1';
+
 const describeWithTls = describeWhere({
   has: hasPostgres && hasOpenssl,
   otherwise: 'there is no PostgreSQL or no openssl (apt-get install postgresql openssl)',
@@ -84,6 +87,20 @@ describeWithTls('A PostgreSQL with a certificate of a private authority', () => 
     return stdout + stderr;
   }
 
+  /** @returns what `doctor` finds of the database and of TLS on the way to it: `ok`, or what is wrong */
+  function doctor(env: Record<string, string>): { reached?: string; tls: string[] } {
+    const { stdout } = command(['doctor', '--json'], env);
+    const { findings } = JSON.parse(stdout) as {
+      findings: { check: string; state: string; message: string; advice?: string }[];
+    };
+    const of = (name: string) =>
+      findings
+        .filter(({ check }) => check === name)
+        .map(({ state, message, advice }) => (state === 'ok' ? state : `${message} ${advice ?? ''}`));
+    const [reached] = of('database');
+    return { ...(reached !== undefined && { reached }), tls: of('TLS to the database') };
+  }
+
   it('is served by a server that knows the authority: migrations, requests and what listens; and by commands', async () => {
     const url = join(newFolder(), 'database-url');
     writeFileSync(url, `${urlOf()}\n`);
@@ -135,6 +152,34 @@ describeWithTls('A PostgreSQL with a certificate of a private authority', () => 
     for (const query of ['', 'sslmode=prefer', 'sslmode=require'])
       expect(command(['migrate'], { DATABASE_URL: urlOf(query) })).toMatchObject({ status: 0 });
     expect(refusal(urlOf('sslmode=disable'), { DATABASE_CA_FILE: authority.path })).toContain('pg_hba.conf');
+  });
+
+  it('is told of by `doctor`, whatever the way to it is', () => {
+    const ca = { DATABASE_CA_FILE: authority.path };
+    const verified = urlOf('sslmode=verify-full');
+    expect(doctor({ DATABASE_URL: verified, ...ca })).toEqual({ reached: 'ok', tls: ['ok'] });
+    const elsewhere = (query: string, at = cluster) => urlOf(query, ANOTHER_NAME, at);
+    const open = (variable: string) =>
+      expect.stringMatching(new RegExp(`${variable} leads to .* without verified TLS`));
+    expect(doctor({ DATABASE_URL: elsewhere('sslmode=require') })).toEqual({
+      reached: 'ok',
+      tls: [open('DATABASE_URL')],
+    });
+    expect(doctor({ DATABASE_URL: elsewhere('sslmode=disable', plain) })).toEqual({
+      reached: 'ok',
+      tls: [open('DATABASE_URL')],
+    });
+    const direct = { DATABASE_URL: verified, DATABASE_DIRECT_URL: elsewhere('sslmode=require'), ...ca };
+    expect(doctor(direct)).toMatchObject({ tls: [open('DATABASE_DIRECT_URL')] });
+    // What is verified and does not do is no way at all.
+    expect(doctor({ DATABASE_URL: elsewhere('sslmode=verify-full'), ...ca })).toEqual({
+      reached: expect.stringContaining('Its certificate is for another name'),
+      tls: ['ok'],
+    });
+    expect(doctor({ DATABASE_URL: verified, DATABASE_CA_FILE: other.path })).toEqual({
+      reached: expect.stringContaining('set DATABASE_CA_FILE'),
+      tls: ['ok'],
+    });
   });
 
   it('is refused where DATABASE_DIRECT_URL is the one that is wrong, by its name', async () => {

@@ -181,12 +181,12 @@ export async function checkAdmins(context: INestApplicationContext): Promise<Fin
 export async function guarded(
   check: string,
   work: () => Promise<Finding | Finding[]>,
-  advice: string,
+  advice: string | ((error: unknown) => string),
 ): Promise<Finding[]> {
   try {
     return [await work()].flat();
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    return [failure(check, messageOf(error), advice)];
+    return [failure(check, messageOf(error), typeof advice === 'string' ? advice : advice(error))];
   }
 }

@@ -1,6 +1,7 @@
 import { ConfigError, loadConfig, type Config } from '../config/config.js';
 import type { DatabaseAccess } from '../database/connection.js';
 import { withoutPooler } from '../database/connection.js';
+import { remedyOf } from '../database/connection-problems.js';
 import { inspectAccess } from '../database/pooler.js';
 import { createLogger } from '../logging/logger.js';
 import type { Database } from '../start.js';
@@ -80,7 +81,15 @@ async function ofDatabase(config: Config, signal: AbortSignal): Promise<Finding[
   }
 }
 
+const LOOK_AT_THE_URL =
+  'Look at the host, the user and the password in DATABASE_URL, and whether the database lets this machine in.';
+
 async function examineDatabase(config: Config, { connection }: Database, signal: AbortSignal): Promise<Finding[]> {
+  const adviceOn = (error: unknown) => {
+    const variable = config.directDatabase ? 'DATABASE_DIRECT_URL' : config.database && 'DATABASE_URL';
+    const known = error instanceof Error ? remedyOf(error, config.directDatabase ?? connection, variable) : undefined;
+    return known ?? LOOK_AT_THE_URL;
+  };
   const reached = await guarded(
     'database',
     () =>
@@ -92,7 +101,7 @@ async function examineDatabase(config: Config, { connection }: Database, signal:
         await checkClock(client),
         await checkDisk(client, config),
       ]),
-    'Look at the host, the user and the password in DATABASE_URL, and whether the database lets this machine in.',
+    adviceOn,
   );
   signal.throwIfAborted();
   if (reached.some(({ check, state }) => check === 'database' && state === 'failure')) return reached;

@@ -57,10 +57,19 @@ export function explainConnectionFailure(
   variable: DatabaseVariable | undefined,
 ): Error {
   const { code = '', message }: Failure = error;
-  const remedy = variable && REMEDIES.find(([pattern]) => pattern.test(code || message))?.[1](variable, connection);
+  const remedy = remedyOf(error, connection, variable);
   if (!remedy) return error;
   // An error of several addresses has no message of its own.
   return Object.assign(new Error(`${message || code} (${placeOf(connection)}). ${remedy}`, { cause: error }), { code });
+}
+
+/** @returns what to do about a failure to connect, in a sentence; undefined: that is not known */
+export function remedyOf(
+  { code = '', message }: Failure,
+  connection: DatabaseConnection,
+  variable: DatabaseVariable | undefined,
+): string | undefined {
+  return variable && REMEDIES.find(([pattern]) => pattern.test(code || message))?.[1](variable, connection);
 }
 
 /** Where a database is, without anything secret. */
