@@ -1,13 +1,14 @@
 // Runs the commands in a document against a new server, or, in its folder, against the one that LATCHKEY leads to, and
-// compares their output with the document. Blocks that begin with npm or docker are skipped.
+// compares their output with the document. Blocks that begin with npm or docker are skipped. `latchkey` is the built one.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 const START_LIMIT = 60_000;
 const main = resolve('dist/src/main.js');
+const program = resolve('dist/src/commands/latchkey.js');
 const running = process.env.LATCHKEY;
 const url = running ?? `http://127.0.0.1:${await freePort()}`;
 const document = readFileSync(process.argv[2] ?? 'docs/walkthrough.md', 'utf8');
@@ -46,11 +47,19 @@ function run() {
   const script = steps()
     .map(({ commands }) => `${commands}printf '%s' '${mark}'\n`)
     .join('');
+  const bin = mkdtempSync(join(tmpdir(), 'latchkey-walkthrough-bin-'));
+  writeFileSync(join(bin, 'latchkey'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 });
   const { stdout, stderr, status } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
     cwd: folder,
-    env: { ...process.env, LATCHKEY: url },
+    env: {
+      ...process.env,
+      PATH: `${bin}${delimiter}${process.env.PATH}`,
+      PORT: new URL(url).port,
+      LATCHKEY: url,
+    },
     encoding: 'utf8',
   });
+  rmSync(bin, { recursive: true });
   if (status !== 0) process.stderr.write(stderr);
   return stdout.split(mark);
 }

@@ -104,6 +104,8 @@ describe('npm run seed', () => {
     const second = await seed({ DATA_DIR: dataDir });
     expect(second).toMatchObject({ code: 0, stderr: '' });
     expect(second.stdout).toMatch(/^The database is already seeded\. Nothing was changed\. .*seed\.txt\.\n$/);
+    const inJson = await seed({ DATA_DIR: dataDir }, '--json');
+    expect(JSON.parse(inJson.stdout)).toEqual({ created: false, file: join(dataDir, 'seed.txt') });
     expect({ rows: await rows(), file: readFileSync(join(dataDir, 'seed.txt'), 'utf8') }).toEqual(before);
   });
 

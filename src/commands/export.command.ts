@@ -3,6 +3,7 @@ import { Exports, type ExportCounts } from '../exports/exports.service.js';
 import { withContext } from './command-context.js';
 import { openTarget } from './export-target.js';
 import { ProgressBar } from './progress-bar.js';
+import { json } from './running.js';
 import { orStopped } from './stoppable.js';
 
 /** What `latchkey export` can be told: either of the first two. */
@@ -10,10 +11,11 @@ export interface ExportArguments {
   all?: boolean;
   account?: string;
   output?: string;
+  json?: boolean;
 }
 
 /** The command that writes what the database has. It says on standard error what it was, as the other one may be the export. */
-export async function exportTo(signal: AbortSignal, { account, output }: ExportArguments): Promise<void> {
+export async function exportTo(signal: AbortSignal, { account, output, json: inJson }: ExportArguments): Promise<void> {
   const target = await openTarget(output);
   const bar = new ProgressBar(undefined);
   try {
@@ -31,7 +33,7 @@ export async function exportTo(signal: AbortSignal, { account, output }: ExportA
     });
     await target.finish();
     bar.end();
-    process.stderr.write(`Exported ${textOf(counts)}.\n`);
+    process.stderr.write(inJson ? json(counts) : `Exported ${textOf(counts)}.\n`);
   } catch (error) {
     await target.discard();
     throw error;

@@ -7,6 +7,7 @@ import { Imports, type ImportSource } from '../imports/imports.service.js';
 import type { RecordType } from '../imports/records.js';
 import { withContext } from './command-context.js';
 import { ProgressBar } from './progress-bar.js';
+import { json } from './running.js';
 
 /** What `latchkey import` can be told. */
 export interface ImportArguments {
@@ -16,6 +17,7 @@ export interface ImportArguments {
   dryRun?: boolean;
   report?: string;
   restart?: boolean;
+  json?: boolean;
 }
 
 /** The command that imports what another service has. @returns what came of it, and whether some records were refused */
@@ -47,11 +49,16 @@ export async function importFile(
     bar.end();
   });
   const { records, made, changed, unchanged, refused } = counts;
+  const anyRefused = refused > 0;
+  if (options.json) {
+    const shown = { records, made, changed, unchanged, refused, dry_run: source.isDryRun };
+    return { text: json({ ...shown, report: anyRefused ? report : null }), anyRefused };
+  }
   const would = source.isDryRun ? 'Nothing was changed. It would be: ' : '';
   const text =
     `${would}${number(records)} records: ${number(made)} made, ${number(changed)} changed, ` +
-    `${number(unchanged)} unchanged, ${number(refused)} refused.\n${refused > 0 ? `Why, is in ${report}.\n` : ''}`;
-  return { text, anyRefused: refused > 0 };
+    `${number(unchanged)} unchanged, ${number(refused)} refused.\n${anyRefused ? `Why, is in ${report}.\n` : ''}`;
+  return { text, anyRefused };
 }
 
 /** @throws when there is none, or it cannot be read */

@@ -1,11 +1,14 @@
 import { SecretKeyUses, type SecretKeyReport } from '../keys/secret-key-uses.service.js';
 import { withContext } from './command-context.js';
+import { json as jsonText } from './running.js';
 
+const STEPS = [
+  'restart every replica with SECRET_KEY=old,new',
+  'restart every replica with SECRET_KEY=new,old',
+  'when "latchkey secret rotate --check" says so, restart them with SECRET_KEY=new',
+];
 const HOW = `To replace SECRET_KEY:
-  1. restart every replica with SECRET_KEY=old,new
-  2. restart every replica with SECRET_KEY=new,old
-  3. when "latchkey secret rotate --check" says so, restart them with SECRET_KEY=new
-Run with --check to see what still needs an old one.
+${STEPS.map((step, index) => `  ${index + 1}. ${step}\n`).join('')}Run with --check to see what still needs an old one.
 `;
 
 /**
@@ -17,11 +20,11 @@ export async function checkSecret(
   signal: AbortSignal,
   { check, json }: { check?: boolean; json?: boolean },
 ): Promise<{ text: string; isDone: boolean }> {
-  if (!check) return { text: HOW, isDone: true };
+  if (!check) return { text: json ? jsonText({ steps: STEPS }) : HOW, isDone: true };
   return withContext(signal, [], async (context) => {
     const reports = await context.get(SecretKeyUses).check();
     const isDone = reports.every(({ canBeDropped }) => canBeDropped);
-    const text = json ? `${JSON.stringify(reports, null, 2)}\n` : textOf(reports);
+    const text = json ? jsonText(reports) : textOf(reports);
     return { text, isDone };
   });
 }

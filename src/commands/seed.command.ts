@@ -10,10 +10,11 @@ import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
 import { PasswordsModule } from '../passwords/passwords.module.js';
 import { bootstrap } from '../start.js';
 import { withContext, type CommandWork } from './command-context.js';
+import { json } from './running.js';
 import { orStopped } from './stoppable.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { countSeed, describeSeed } from './seed-text.js';
-import { Seeder } from './seeder.js';
+import { Seeder, type Seeded } from './seeder.js';
 
 @Module({
   imports: [BootstrapModule, AccountsModule, PasswordsModule, TokensModule, OauthClientsModule, IdentificationsModule],
@@ -27,15 +28,15 @@ const CONNECTIONS = 4;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** The command that fills a database with sample data. A second run changes nothing. */
-export async function seedDatabase(signal: AbortSignal, options: { yes?: boolean }): Promise<void> {
+export async function seedDatabase(signal: AbortSignal, options: { yes?: boolean; json?: boolean }): Promise<void> {
   const config = loadConfig(process.env);
   if (!options.yes) refuseWhereUnsafe(config);
   await withContext(signal, [SeedModule], fill, { connections: CONNECTIONS });
 
   async function fill(context: INestApplicationContext, { logger, isAlone }: CommandWork): Promise<void> {
     // A running server and an outside database have seen to their first credentials.
-    if (isAlone) await orStopped(signal, bootstrap(context, config, logger, print));
-    await orStopped(signal, seed(context, config));
+    if (isAlone) await orStopped(signal, bootstrap(context, config, logger, options.json ? tell : print));
+    await orStopped(signal, seed(context, config, options));
   }
 }
 
@@ -54,11 +55,15 @@ function refuseWhereUnsafe({ database, publicUrl }: Config): void {
   );
 }
 
-async function seed(context: INestApplicationContext, config: Config): Promise<void> {
+async function seed(context: INestApplicationContext, config: Config, options: { json?: boolean }): Promise<void> {
   const path = config.database === undefined ? join(config.dataDir, 'seed.txt') : undefined;
   const made = await context.get(Seeder).run((seeded) => {
     if (path !== undefined) writePrivateFile(path, describeSeed(config, seeded));
   });
+  if (options.json) {
+    print(json({ created: made !== undefined, ...(made && fieldsOf(made)), file: path ?? null }));
+    return;
+  }
   if (!made) {
     const where = path === undefined ? '' : ` Its credentials are in ${path}.`;
     print(`The database is already seeded. Nothing was changed.${where}\n`);
@@ -66,6 +71,20 @@ async function seed(context: INestApplicationContext, config: Config): Promise<v
   }
   const where = path === undefined ? 'These credentials are only shown once' : `These credentials are also in ${path}`;
   print(`\nCreated ${countSeed()}.\n${where}:\n\n${describeSeed(config, made)}\n`);
+}
+
+const fieldsOf = (made: Seeded) => ({
+  password: made.password,
+  app_token: made.appToken,
+  token: made.userToken,
+  frontend_app_token: made.frontendAppToken,
+  api_token: made.apiToken,
+  clients: made.clients,
+});
+
+/** What is no answer to the command. */
+function tell(text: string): void {
+  process.stderr.write(text);
 }
 
 function print(text: string): void {
