@@ -1,15 +1,11 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Counter } from 'prom-client';
+import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Batch } from '../database/batch.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import type { Origin } from '../http/current-request.js';
 import { networkOf } from '../http/client-address.js';
-import { Metrics } from '../metrics/metrics.service.js';
-import { Revocations } from '../revocations/revocations.service.js';
 import { MAX_AGE, OPEN_SESSION, REFRESH_TTL, TTL, type OpenSession } from './open-session.js';
 
 /** A refresh token that somebody shows. */
@@ -25,13 +21,13 @@ export interface Showing {
 }
 
 /** Why a refresh token was refused, and of which session it is, if it is genuine. */
-interface Refusal {
+export interface Refusal {
   reason: string;
   session?: string;
   accountId?: string;
 }
 
-interface LateShowing extends OpenSession {
+export interface LateShowing extends OpenSession {
   /** From where the showing before it came. */
   earlierAddress: string | null;
   /** How many of this parent there were, with this one. */
@@ -39,13 +35,6 @@ interface LateShowing extends OpenSession {
   /** It was one too many. */
   isEnded: boolean;
 }
-
-/**
- * What became of a refresh token that was shown. `replayed`: it gave the same successor again; `skipped`: it was late, and its successor
- * was skipped; `reused`: it has ended its session.
- */
-const OUTCOMES = ['rotated', 'replayed', 'skipped', 'reused', 'refused'] as const;
-type Outcome = (typeof OUTCOMES)[number];
 
 /** For how long the parent gives the same successor: answers get lost, and browsers have tabs. */
 const REPLAY_WINDOW = `interval '10 seconds'`;
@@ -111,67 +100,26 @@ export const ROTATE_MANY: PreparedStatement = {
 /** The condition that `$2` is a skipped or an older counter of a session that lives. */
 const IS_REUSED = `s.refresh_counter > $2 AND ${PARENT} <> $2 AND s.revoked_at IS NULL`;
 
-/**
- * Which refresh tokens of a session are good (docs/decisions/refresh-tokens.md). Every change of state is one conditional
- * statement, so servers need not know of each other.
- */
+/** What the session table knows of refresh tokens. Every change of state is one conditional statement. */
 @Injectable()
-export class SessionRefreshes {
-  private readonly logger = new Logger('Sessions');
+export class SessionRefreshStore {
   private readonly batch: Batch<Showing, OpenSession | undefined>;
-  private readonly outcomes: Counter;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly manager: EntityManager,
-    private readonly revocations: Revocations,
-    private readonly audit: AuditLog,
     private readonly statements: Statements,
-    metrics: Metrics,
   ) {
     this.batch = new Batch((showings) => this.rotateAll(showings));
-    this.outcomes = metrics.counter(
-      'latchkey_session_refreshes_total',
-      'Total number of refresh tokens that were shown, by outcome.',
-      ['outcome'],
-      OUTCOMES,
-    );
   }
 
-  /**
-   * Takes a refresh token. Its session moves on, gives the same successor as before, stays as it is, or ends.
-   *
-   * @returns the session with its current counter; undefined: the token is refused
-   */
-  async show(showing: Showing): Promise<OpenSession | undefined> {
-    const rotated = (await this.batch.add(showing)) ?? (await this.rotate(showing));
-    if (rotated) return this.counted('rotated', rotated);
-    for (;;) {
-      const found = await this.findByParent(showing);
-      if (!found) break;
-      if (found.isReplay) return this.counted('replayed', found);
-      const late = await this.showLate(showing);
-      if (late) return late.isEnded ? this.counted('reused') : this.counted('skipped', late);
-      // Another showing of the parent came first. There are only so many before the session ends.
-    }
-    if (await this.endReused(showing)) return this.counted('reused');
-    await this.noteRefusal(await this.whyRefused(showing));
-    return undefined;
+  /** Moves a session on from its current refresh token to the next one. @returns undefined: the token is not the current one */
+  async moveOn(showing: Showing): Promise<OpenSession | undefined> {
+    return (await this.batch.add(showing)) ?? (await this.rotate(showing));
   }
 
-  private counted(outcome: Outcome, session?: OpenSession): OpenSession | undefined {
-    this.outcomes.inc({ outcome });
-    return session;
-  }
-
-  /** Records and counts that a refresh token was refused. That it has ended its session is recorded with that. */
-  async noteRefusal({ accountId, ...details }: Refusal): Promise<void> {
-    this.counted('refused');
-    const subject = accountId === undefined ? {} : { subject: accountId };
-    await this.audit.recordAlone({ kind: 'session.refresh_refused', outcome: 'refused', ...subject, details });
-  }
-
-  private async whyRefused({ id }: Showing): Promise<Refusal> {
+  /** @returns why a token was refused, as the session is now */
+  async whyRefused({ id }: Showing): Promise<Refusal> {
     const [found] = await sql<Required<Refusal>>(
       this.manager,
       `SELECT s.id AS session, s.account_id AS "accountId", CASE
@@ -183,6 +131,63 @@ export class SessionRefreshes {
       [id],
     );
     return found ?? { reason: 'gone', session: id };
+  }
+
+  /** @returns the session whose parent this is, if it answers it; and whether by the successor that it gave before */
+  async findByParent(showing: Showing): Promise<(OpenSession & { isReplay: boolean }) | undefined> {
+    const { id, counter, origin } = showing;
+    const [row] = await sql<OpenSession & { isReplay: boolean }>(
+      this.manager,
+      `SELECT ${OPEN_SESSION}, ${isReplay('$4', '$5')} AS "isReplay" FROM sessions s, accounts a
+       WHERE s.id = $1 AND ${PARENT} = $3 AND ${ANSWERS_PARENT}`,
+      [id, this.config.sessionTtl, counter, networkOf(origin.address ?? ''), origin.userAgent],
+    );
+    return row;
+  }
+
+  /**
+   * Moves a session past a successor of its parent that was never shown, or ends it, when that has happened too often.
+   *
+   * @returns undefined when another showing has come first
+   */
+  async skip(tx: EntityManager, { id, counter, remember, origin }: Showing): Promise<LateShowing | undefined> {
+    const [shown] = await sql<LateShowing>(
+      tx,
+      // What is locked first is what the UPDATE finds: it can tell of the showing before this one.
+      `WITH earlier AS (
+         SELECT s.id, s.address, CASE WHEN ${IS_LATE} THEN s.late_showings ELSE 0 END AS late_showings
+         FROM sessions s, accounts a
+         WHERE s.id = $1 AND ${PARENT} = $8 AND NOT ${isReplay('$9', '$7')} AND ${ANSWERS_PARENT}
+         FOR NO KEY UPDATE OF s
+       )
+       UPDATE sessions s SET ${REFRESH},
+         refresh_counter = s.refresh_counter + ${LATE_STEP}, late_counter = s.refresh_counter + ${LATE_STEP},
+         late_parent = $8, late_showings = earlier.late_showings + 1, late_network = $9,
+         revoked_at = CASE WHEN earlier.late_showings >= ${MOST_LATE_SHOWINGS} THEN now() END
+       FROM earlier, accounts a WHERE s.id = earlier.id AND a.id = s.account_id
+       RETURNING ${OPEN_SESSION}, earlier.address AS "earlierAddress", s.late_showings AS "lateShowings",
+         s.revoked_at IS NOT NULL AS "isEnded"`,
+      [id, ...this.durations(), remember, origin.address, origin.userAgent, counter, networkOf(origin.address ?? '')],
+    );
+    return shown;
+  }
+
+  /** @returns whether the token is a skipped or an older one of a session that lives */
+  async isReused({ id, counter }: Showing): Promise<boolean> {
+    const found = await sql(this.manager, `SELECT 1 FROM sessions s WHERE s.id = $1 AND ${IS_REUSED}`, [id, counter]);
+    return found.length > 0;
+  }
+
+  /** Ends a session of which such a token was shown. @returns its account; undefined: it was not ended now */
+  async endReused(tx: EntityManager, { id, counter }: Showing): Promise<string | undefined> {
+    const [ended] = await sql<{ accountId: string }>(
+      tx,
+      `UPDATE sessions s SET revoked_at = now()
+       WHERE s.id = $1 AND ${IS_REUSED}
+       RETURNING s.account_id AS "accountId"`,
+      [id, counter],
+    );
+    return ended?.accountId;
   }
 
   /** Like {@link rotate}, for all that are shown at the moment. @returns undefined also where somebody else holds the session */
@@ -209,104 +214,6 @@ export class SessionRefreshes {
       [id, ...this.durations(), remember, origin.address, origin.userAgent, counter],
     );
     return row;
-  }
-
-  /** @returns the session whose parent this is, if it answers it; and whether by the successor that it gave before */
-  private async findByParent(showing: Showing): Promise<(OpenSession & { isReplay: boolean }) | undefined> {
-    const { id, counter, origin } = showing;
-    const [row] = await sql<OpenSession & { isReplay: boolean }>(
-      this.manager,
-      `SELECT ${OPEN_SESSION}, ${isReplay('$4', '$5')} AS "isReplay" FROM sessions s, accounts a
-       WHERE s.id = $1 AND ${PARENT} = $3 AND ${ANSWERS_PARENT}`,
-      [id, this.config.sessionTtl, counter, networkOf(origin.address ?? ''), origin.userAgent],
-    );
-    return row;
-  }
-
-  /**
-   * Moves a session past a successor of its parent that was never shown, as its answer was lost; or ends it, when that has
-   * happened too often.
-   *
-   * @returns undefined when another showing has come first
-   */
-  private async showLate({ id, counter, remember, origin }: Showing): Promise<LateShowing | undefined> {
-    const late = await this.revocations.during<LateShowing | undefined>(
-      (shown) => (shown?.isEnded ? `session ${id}` : undefined),
-      async (tx) => {
-        const [shown] = await sql<LateShowing>(
-          tx,
-          // What is locked first is what the UPDATE finds: it can tell of the showing before this one.
-          `WITH earlier AS (
-             SELECT s.id, s.address, CASE WHEN ${IS_LATE} THEN s.late_showings ELSE 0 END AS late_showings
-             FROM sessions s, accounts a
-             WHERE s.id = $1 AND ${PARENT} = $8 AND NOT ${isReplay('$9', '$7')} AND ${ANSWERS_PARENT}
-             FOR NO KEY UPDATE OF s
-           )
-           UPDATE sessions s SET ${REFRESH},
-             refresh_counter = s.refresh_counter + ${LATE_STEP}, late_counter = s.refresh_counter + ${LATE_STEP},
-             late_parent = $8, late_showings = earlier.late_showings + 1, late_network = $9,
-             revoked_at = CASE WHEN earlier.late_showings >= ${MOST_LATE_SHOWINGS} THEN now() END
-           FROM earlier, accounts a WHERE s.id = earlier.id AND a.id = s.account_id
-           RETURNING ${OPEN_SESSION}, earlier.address AS "earlierAddress", s.late_showings AS "lateShowings",
-             s.revoked_at IS NOT NULL AS "isEnded"`,
-          [
-            id,
-            ...this.durations(),
-            remember,
-            origin.address,
-            origin.userAgent,
-            counter,
-            networkOf(origin.address ?? ''),
-          ],
-        );
-        if (!shown) return undefined;
-        const { accountId, earlierAddress, lateShowings } = shown;
-        const details = { session: id, earlier_address: earlierAddress, late_showings: lateShowings };
-        if (shown.isEnded) await this.noteEnd(tx, accountId, details);
-        else await this.audit.record(tx, { kind: 'session.refreshed_late', subject: accountId, details });
-        return shown;
-      },
-    );
-    if (late?.isEnded) this.reportEnd(id);
-    return late;
-  }
-
-  /** Ends a session of which a skipped or an older refresh token was shown: one of its two users is a thief.
-   *
-   * @returns whether it was ended now
-   */
-  private async endReused({ id, counter }: Showing): Promise<boolean> {
-    // Looked at first: whoever shows an old one again and again is not to use up the connections that revoke.
-    if (!(await this.isReused(id, counter))) return false;
-    const isEnded = await this.revocations.during<boolean>(
-      (isEnded) => (isEnded ? `session ${id}` : undefined),
-      async (tx) => {
-        const [ended] = await sql<{ accountId: string }>(
-          tx,
-          `UPDATE sessions s SET revoked_at = now()
-           WHERE s.id = $1 AND ${IS_REUSED}
-           RETURNING s.account_id AS "accountId"`,
-          [id, counter],
-        );
-        if (ended) await this.noteEnd(tx, ended.accountId, { session: id });
-        return ended !== undefined;
-      },
-    );
-    if (isEnded) this.reportEnd(id);
-    return isEnded;
-  }
-
-  private async isReused(id: string, counter: number): Promise<boolean> {
-    const found = await sql(this.manager, `SELECT 1 FROM sessions s WHERE s.id = $1 AND ${IS_REUSED}`, [id, counter]);
-    return found.length > 0;
-  }
-
-  private async noteEnd(tx: EntityManager, accountId: string, details: { session: string }): Promise<void> {
-    await this.audit.record(tx, { kind: 'session.reused', subject: accountId, outcome: 'refused', details });
-  }
-
-  private reportEnd(id: string): void {
-    this.logger.warn(`session ${id} was ended: one of its refresh tokens was used again`);
   }
 
   /** `$2` to `$4` of what makes a session last. */

@@ -9,7 +9,8 @@ import { AccountSessions } from './account-sessions.service.js';
 import { Reauthentication } from './reauthentication.service.js';
 import { SessionChecks } from './session-checks.service.js';
 import { SessionEntity } from './sessions.entity.js';
-import { SessionRefreshes } from './session-refreshes.store.js';
+import { SessionRefreshes } from './session-refreshes.service.js';
+import { SessionRefreshStore } from './session-refreshes.store.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionLastUsed } from './session-last-used.service.js';
 import { SessionTokens } from './session-tokens.service.js';
@@ -30,6 +31,7 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
   controllers: [SessionsController, AccountSessionsController],
   providers: [
     SessionStore,
+    SessionRefreshStore,
     SessionRefreshes,
     SessionTokens,
     SessionLastUsed,

@@ -23,7 +23,7 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
 import type { OpenSession } from './open-session.js';
 import { Reauthentication } from './reauthentication.service.js';
-import { SessionRefreshes } from './session-refreshes.store.js';
+import { SessionRefreshes } from './session-refreshes.service.js';
 import { SessionStore } from './sessions.store.js';
 import { SessionTokens, type TokenPair } from './session-tokens.service.js';
 import type { ChangedCredentials, Credentials, RefreshGrant, SignIn } from './sessions.dto.js';
