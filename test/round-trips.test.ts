@@ -56,6 +56,13 @@ const refresh = async (at: TestServer) => {
 
 type Ask = (at: TestServer) => Promise<Answer>;
 
+/** Tried again where the background, which has its own times, has asked something meanwhile. */
+async function expectRoundTrips(times: number, ask: Ask, at = server): Promise<void> {
+  let asked: string[] = [];
+  for (let tries = 0; tries < 3 && asked.length !== times; tries += 1) asked = await roundTripsOf(ask, at);
+  expect(asked).toHaveLength(times);
+}
+
 /** The second time: what a process remembers of credentials, keys and decoys is not asked for again. */
 async function roundTripsOf(ask: Ask, at = server): Promise<string[]> {
   expect((await ask(at)).status).toBeLessThan(300);
@@ -101,8 +108,8 @@ describe('A request asks PostgreSQL', () => {
       0,
     ],
   ])('for %s %i times, and for its limit once', async (_, times, ask, limits) => {
-    expect(await roundTripsOf(ask)).toHaveLength(times);
-    expect(await roundTripsOf(ask, limited)).toHaveLength(times + limits);
+    await expectRoundTrips(times, ask);
+    await expectRoundTrips(times + limits, ask, limited);
   });
 });
 
