@@ -1,63 +1,33 @@
-import { appendFileSync, chmodSync, mkdirSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, it } from '@jest/globals';
-import { describeWhere } from './support/where.js';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import {
+  adminAt,
+  checkApiToken,
+  clusterWith,
+  dump,
+  isUsed,
+  latchkey,
+  look,
+  newApiToken,
+  restore,
+  revokeApiTokens,
+  serve,
+  signIn,
+  signOut,
+  signUp,
+  stopClusters,
+} from './support/backup.js';
 import { hasPostgres, PostgresCluster, postgresFolder, runPostgres } from './support/postgres-cluster.js';
-import { cleanUp, newFolder, ServerProcess } from './support/process.js';
-import { bearer, claimsOf, newEmail, TEST_SECRET_KEY } from './support/server.js';
-
-const PASSWORD = 'an example of a password';
-
-const clusters: PostgresCluster[] = [];
+import { cleanUp, newFolder, type ServerProcess } from './support/process.js';
+import { describeWhere } from './support/where.js';
 
 afterEach(async () => {
-  for (const cluster of clusters.splice(0)) await cluster.stop();
+  await stopClusters();
   await cleanUp();
 });
 
 afterAll(cleanUp);
-
-const settingsOf = (url: string) => ({
-  DATABASE_URL: url,
-  SECRET_KEY: TEST_SECRET_KEY,
-  PUBLIC_URL: 'http://latchkey.test',
-  BCRYPT_COST: '4',
-  RATE_LIMIT_PER_MINUTE: '0',
-  FRONTEND_AUTH: 'none',
-  DATA_DIR: newFolder(),
-});
-
-const serve = async (url: string) => (await ServerProcess.start(settingsOf(url))).ready();
-
-async function clusterWith(database: string, settings: string[] = []): Promise<PostgresCluster> {
-  const cluster = await (await PostgresCluster.create(settings)).start();
-  clusters.push(cluster);
-  cluster.query('postgres', `CREATE DATABASE ${database}`);
-  return cluster;
-}
-
-interface Person {
-  email: string;
-  id: string;
-  token: string;
-}
-
-async function signUp(server: ServerProcess): Promise<Person> {
-  const email = newEmail();
-  const { status, body } = await server.call('POST', '/accounts', { account: { email, password: PASSWORD } });
-  expect(status).toBe(201);
-  const { token } = body as { token: string };
-  return { email, token, id: claimsOf(token).data.id };
-}
-
-const look = async (server: ServerProcess, { id, token }: Person) =>
-  (await server.call('GET', `/accounts/${id}`, undefined, bearer(token))).status;
-
-const signOut = async (server: ServerProcess, { token }: Person) =>
-  (await server.call('DELETE', '/account/session', undefined, bearer(token))).status;
-
-const signIn = async (server: ServerProcess, { email }: Person) =>
-  (await server.call('POST', '/account/session', { account: { email, password: PASSWORD } })).status;
 
 const describeBackup = describeWhere({
   has: hasPostgres,
@@ -65,24 +35,79 @@ const describeBackup = describeWhere({
 });
 
 describeBackup('A restore', () => {
-  it('of a dump serves whoever was there, and revives what was revoked since', async () => {
-    const cluster = await clusterWith('latchkey');
-    const before = await serve(cluster.urlOf('latchkey'));
-    const [kept, revoked] = [await signUp(before), await signUp(before)];
-    const dump = join(postgresFolder(), 'latchkey.dump');
-    runPostgres('pg_dump', ['--format=custom', `--file=${dump}`, cluster.urlOf('latchkey')]);
-    expect(await signOut(before, revoked)).toBe(200);
-    const late = await signUp(before);
-    expect((await before.stop()).code).toBe(0);
+  describe('of a dump', () => {
+    /** A database that was dumped, where some of what people had was ended after that, and is restored. */
+    async function ofThePast() {
+      const cluster = await clusterWith('latchkey');
+      const before = await serve(cluster.urlOf('latchkey'));
+      const admin = await adminAt(before);
+      const [kept, signedOut, disabled, deleted] = [
+        await signUp(before),
+        await signUp(before),
+        await signUp(before),
+        await signUp(before),
+      ];
+      const api = { kept: await newApiToken(before, 'KEPT'), revoked: await newApiToken(before, 'REVOKED') };
+      const path = dump(cluster.urlOf('latchkey'));
+      expect(await signOut(before, signedOut)).toBe(200);
+      const change = { disabled: true };
+      const changed = await before.call('PATCH', `/api/v1/accounts/${disabled.id}`, change, admin);
+      expect(changed.status).toBe(200);
+      const gone = await before.call('DELETE', `/api/v1/accounts/${deleted.id}`, undefined, admin);
+      expect(gone.status).toBe(204);
+      await revokeApiTokens(before, 'REVOKED');
+      const late = await signUp(before);
+      const log = await before.call('GET', '/api/v1/audit_events/', undefined, {
+        ...admin,
+        accept: 'application/x-ndjson',
+      });
+      expect(log.status).toBe(200);
+      const events = join(newFolder(), 'audit-log.ndjson');
+      writeFileSync(events, log.body as string);
+      expect((await before.stop()).code).toBe(0);
 
-    cluster.query('postgres', 'CREATE DATABASE restored');
-    const url = cluster.urlOf('restored');
-    runPostgres('pg_restore', ['--exit-on-error', '--no-owner', '--single-transaction', `--dbname=${url}`, dump]);
-    const after = await serve(url);
-    expect(await look(after, kept)).toBe(200);
-    expect(await signIn(after, late)).toBe(401);
-    expect(await look(after, revoked)).toBe(200);
-  }, 180_000);
+      const url = restore(cluster, path);
+      await latchkey(url, 'migrate');
+      const statuses = async (server: ServerProcess) => ({
+        kept: await look(server, kept),
+        signedOut: await look(server, signedOut),
+        disabled: await look(server, disabled),
+        deleted: await look(server, deleted),
+        admin: (await server.call('GET', '/api/v1/tokens/', undefined, admin)).status,
+        keptApi: await checkApiToken(server, api.kept),
+        revokedApi: await checkApiToken(server, api.revoked),
+        late: await signIn(server, late),
+      });
+      return { url, events, statuses, kept, signedOut, disabled, deleted };
+    }
+
+    const REVIVED = {
+      ...{ kept: 200, signedOut: 200, disabled: 200, deleted: 200, admin: 200, keptApi: 200, revokedApi: 200 },
+      late: 401,
+    };
+
+    it('serves whoever was there, and revives what was ended since, until revoke-everything ends it all', async () => {
+      const { url, statuses, kept, signedOut } = await ofThePast();
+      const server = await serve(url);
+      expect(await statuses(server)).toEqual(REVIVED);
+      await latchkey(url, 'revoke-everything', '--yes');
+      expect(await statuses(server)).toEqual(Object.fromEntries(Object.keys(REVIVED).map((what) => [what, 401])));
+      for (const person of [kept, signedOut]) expect(await signIn(server, person)).toBe(200);
+    }, 240_000);
+
+    it('revives, after revoke-everything --events, nothing that the audit log says was ended, and leaves the rest', async () => {
+      const { url, events, statuses, signedOut, disabled, deleted } = await ofThePast();
+      const told = await latchkey(url, 'revoke-everything', '--events', events, '--yes');
+      expect(told).toContain(deleted.id);
+      const server = await serve(url);
+      expect(await statuses(server)).toEqual({
+        ...REVIVED,
+        ...{ signedOut: 401, disabled: 401, deleted: 401, revokedApi: 401 },
+      });
+      expect(await signIn(server, signedOut)).toBe(200);
+      for (const person of [disabled, deleted]) expect(await signIn(server, person)).toBe(401);
+    }, 240_000);
+  });
 
   it('to a point in time has what was done before it, and nothing of later', async () => {
     const archive = join(postgresFolder(), 'archive');
@@ -117,7 +142,7 @@ describeBackup('A restore', () => {
       'recovery_target_action = promote',
     ];
     const restored = await PostgresCluster.at(base, settings);
-    clusters.push(restored);
+    isUsed(restored);
     appendFileSync(join(base, 'recovery.signal'), '');
     await restored.start();
     const after = await serve(restored.urlOf('latchkey'));
