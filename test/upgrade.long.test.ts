@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { migrate, migrationNames } from '../src/database/migrate.js';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { describeWhere } from './support/where.js';
+import { FIRST, Visitor } from './support/four-documents.js';
 import { cleanUp, newFolder, ServerProcess } from './support/process.js';
 import { bearer, claimsOf, newEmail, TEST_SECRET_KEY } from './support/server.js';
 
@@ -44,6 +45,7 @@ function start(root: string): Promise<ServerProcess> {
     BCRYPT_COST: '4',
     RATE_LIMIT_PER_MINUTE: '0',
     FRONTEND_AUTH: 'none',
+    ...FIRST,
     RUN_MIGRATIONS: root === previous ? 'true' : 'false',
   };
   const command = [process.execPath, join(root, 'dist/src/main.js')];
@@ -136,8 +138,15 @@ describeUpgrade('an upgrade from the previous release', () => {
 
     const current = await start(resolve('.'));
     const both = new Load([old, current]);
-    await sleep(3_000);
+    // What the four documents describe: each request at the build that the one before it was not at, beginning with either.
+    const visitors = [0, 1].map((start) => {
+      let turn = start;
+      return new Visitor(() => ((turn += 1) % 2 === 0 ? old : current));
+    });
+    for (let round = 0; round < 3; round += 1) await Promise.all(visitors.map((visitor) => visitor.visit()));
     await both.stop();
+    expect(visitors.flatMap(({ failures }) => failures)).toEqual([]);
+    for (const { requests } of visitors) expect(requests).toBeGreaterThan(100);
     expect([...both.statuses].sort()).toEqual([200, 201]);
     expect(both.requests).toBeGreaterThan(0);
     for (const server of [old, current]) {
