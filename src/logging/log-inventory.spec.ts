@@ -12,15 +12,15 @@ interface LogCall {
 }
 
 const FOLDERS = ['src', 'packages/supervised-postgres/src'];
-/** It passes on what others write. */
-const FORWARDS = 'src/logging/logger.ts';
+/** They pass on what others write. */
+const FORWARDS = ['src/logging/logger.ts', 'src/database/repeated-work.ts'];
 const LEVELS: Record<string, string> = { log: 'info', verbose: 'trace' };
 
 const sources = FOLDERS.flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
     .map((name) => join(folder, name)),
-).filter((path) => path !== FORWARDS);
+).filter((path) => !FORWARDS.includes(path));
 
 function literal(node: ts.Expression | undefined): string {
   if (!node) return '…';
@@ -49,11 +49,20 @@ function callOf(node: ts.Node, path: string): LogCall | undefined {
   return { level, message, from: basename(path, '.ts') };
 }
 
+/** What `RepeatedWork` logs for whoever has it done. */
+function failedCallOf(node: ts.Node, path: string): LogCall | undefined {
+  const isIt =
+    ts.isPropertyAssignment(node) && node.name.getText() === 'failed' && isOfRepeatedWork(node.parent.parent);
+  return isIt ? { level: 'warn', message: literal(node.initializer), from: basename(path, '.ts') } : undefined;
+}
+
+const isOfRepeatedWork = (node: ts.Node) => ts.isNewExpression(node) && node.expression.getText() === 'RepeatedWork';
+
 function callsIn(path: string): LogCall[] {
   const file = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true);
   const found: LogCall[] = [];
   const visit = (node: ts.Node) => {
-    const call = callOf(node, path);
+    const call = callOf(node, path) ?? failedCallOf(node, path);
     if (call) found.push(call);
     ts.forEachChild(node, visit);
   };
