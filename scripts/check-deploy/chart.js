@@ -29,8 +29,8 @@ const MISTAKES = [
 ];
 
 /** @returns the objects of the chart with a file of values */
-export function renderChart({ helm }, chart, values) {
-  const text = run(helm, ['template', 'latchkey', chart, '--namespace', 'latchkey', '--values', values]);
+export function renderChart({ helm }, chart, values, more = []) {
+  const text = run(helm, ['template', 'latchkey', chart, '--namespace', 'latchkey', '--values', values, ...more]);
   return parseAllDocuments(text)
     .map((document) => document.toJS())
     .filter((object) => object !== null);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parse, parseAllDocuments } from 'yaml';
 import { chartProblems, driftProblems, renderChart } from './chart.js';
 import { composeProblems } from './compose.js';
+import { restored } from './cloudnative-pg.js';
 import { leftPlaceholders } from './environment.js';
 import { linkProblems } from './links.js';
 import { schemaProblems } from './schemas.js';
@@ -24,6 +25,14 @@ for (const folder of ['base', ...overlays]) failed += await check(folder, kustom
 const monitor = parse(readFileSync(`${deploy}/observability/service-monitor.yaml`, 'utf8'));
 const monitorProblems = await schemaProblems(monitor);
 failed += report('observability', monitor, [...monitorProblems, ...linkProblems(monitor, kustomize('base'))]);
+const database = kustomize('cloudnative-pg');
+failed += await check('cloudnative-pg', database);
+failed += await check('cloudnative-pg/restore.yaml', restored(), database);
+const withDatabase = ['--values', `${deploy}/cloudnative-pg/values.yaml`];
+failed += await check(
+  'chart, cloudnative-pg/values.yaml',
+  renderChart(programs, chart, `${chart}/ci/example-values.yaml`, withDatabase),
+);
 for (const file of readdirSync(`${chart}/ci`)) {
   failed += await check(`chart, ${file}`, renderChart(programs, chart, `${chart}/ci/${file}`));
 }
@@ -35,13 +44,13 @@ failed += report('compose.yaml', { kind: 'Compose', metadata: { name: 'latchkey'
 console.log(failed === 0 ? 'The manifests are valid.' : `${failed} object(s) with problems.`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** @returns how many objects have problems */
-async function check(place, objects) {
+/** @param others what is there besides. @returns how many objects have problems */
+async function check(place, objects, others = []) {
   let failures = 0;
   for (const object of objects) {
     const problems = await schemaProblems(object);
     // These checks rely on the schema.
-    if (problems.length === 0) problems.push(...linkProblems(object, [...objects, secret]));
+    if (problems.length === 0) problems.push(...linkProblems(object, [...objects, ...others, secret]));
     if (place !== 'base') problems.push(...leftPlaceholders(object));
     if (place === 'overlays/example') problems.push(...otherVersions(object));
     failures += report(place, object, problems);

@@ -1,4 +1,5 @@
 // References between the objects of one rendering.
+import { LINKS } from './cloudnative-pg.js';
 import { containerProblems, hasPort, unknownVariables } from './environment.js';
 import { dashboardProblems, isDashboard, ruleProblems } from './observability.js';
 import { publicPathProblems } from './public-paths.js';
@@ -10,6 +11,7 @@ export function linkProblems(object, all) {
 }
 
 const CHECKS = {
+  ...LINKS,
   ConfigMap: (object) =>
     isDashboard(object) ? dashboardProblems(object) : unknownVariables(Object.keys(object.data ?? {})),
   PrometheusRule: ruleProblems,

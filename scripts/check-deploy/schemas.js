@@ -1,4 +1,5 @@
-// Checks an object against the schemas of Kubernetes.
+// Checks an object against the schemas of Kubernetes, and against our own knowledge of kinds that have none.
+import { fieldProblems, isOfCloudNativePg } from './cloudnative-pg.js';
 
 export async function schemaProblems(object) {
   const problems = await validate(object);
@@ -13,6 +14,7 @@ export async function schemaProblems(object) {
  * kubernetes-models accepts unknown fields, but reads every field that it knows: those that it never reads are unknown.
  */
 async function validate(object) {
+  if (isOfCloudNativePg(object)) return fieldProblems(object);
   const model = await modelOf(object);
   if (!model) return [`there is no schema for ${object.kind} in ${object.apiVersion}`];
   const unread = new Set();
