@@ -259,7 +259,7 @@ describe('Whoever asks for a new password', () => {
       .replace(/=\n/g, '')
       .replace(/=([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
     expect(html).toContain(`<a href="http://latchkey.test/password/reset#token=${token}" `);
-    expect(html).toContain('for o&#39;neil&#38;co.');
+    expect(html).toContain('for <bdi>o&#39;neil&#38;co.');
     expect(mail).toContain(`Open this link within one hour to choose a new password:`);
   });
 

@@ -31,6 +31,8 @@ export const invited = () =>
 /** How many passwords can be tried with one link. */
 const MOST_TRIES = 10;
 
+const WHOEVER_SIGNS_UP = { role: 'user', verified: true } as const;
+
 type SignUp = Claim & { purpose: 'sign_up' };
 type OfAccount = Claim & { purpose: 'verify' | 'change' };
 
@@ -104,7 +106,7 @@ export class EmailProofs {
       if (passwordHash === null || !(await this.store.redeem(tx, claim.id))) return undefined;
       if (await this.inviteAgain(tx, holders)) return INVITED;
       await this.takeFrom(tx, holders);
-      const account = { email: claim.email, passwordHash, role: 'user', verified: true } as const;
+      const account = { ...WHOEVER_SIGNS_UP, email: claim.email, passwordHash, locale: claim.locale };
       const { id, email } = await this.accounts.create(tx, account);
       await this.store.endClaims(tx, email);
       await this.audit.record(tx, { kind: 'account.created', subject: id, actorId: id, email });

@@ -36,6 +36,8 @@ export interface NewAccount<Email extends string | null = string> {
   verified?: boolean;
   /** Whether the password is somebody else's choice than the holder's. */
   isPasswordInitial?: boolean;
+  /** Of its mails: a tag of BCP 47. */
+  locale?: string | null;
 }
 
 /** The id of the account with an email, of which a parameter has the spellings, and another what was asked for. */
@@ -97,8 +99,8 @@ export class AccountStore {
       tx,
       `INSERT INTO accounts
          (email, password_hash, role, name, publisher_reference, individual, email_verified_at,
-          initial_password_at)
-       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END, CASE WHEN $8 THEN now() END)
+          initial_password_at, locale)
+       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END, CASE WHEN $8 THEN now() END, $9)
        ON CONFLICT DO NOTHING
        RETURNING id, email, credential_epoch AS "credentialEpoch"`,
       [
@@ -110,6 +112,7 @@ export class AccountStore {
         individual,
         account.verified ?? false,
         account.isPasswordInitial ?? false,
+        account.locale ?? null,
       ],
     );
     if (created) return created;

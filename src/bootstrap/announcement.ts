@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
 import { addressOfDocs } from '../config/doors.js';
-import { inWords } from '../mail/link-mail.js';
+import { textsIn } from '../messages/texts.js';
 import type { FirstCredentials } from './bootstrap.service.js';
 
 const LABEL = 22;
@@ -14,7 +14,10 @@ export function announce(config: Config, credentials: FirstCredentials): string 
     ['Swagger UI', addressOfDocs(config)],
     ['Admin email', adminEmail],
     ['Admin password', adminPassword],
-    ['Password is good for', adminPassword && lifetime > 0 ? `${inWords(lifetime)}, to choose another one` : undefined],
+    [
+      'Password is good for',
+      adminPassword && lifetime > 0 ? `${textsIn('en').duration(lifetime)}, to choose another one` : undefined,
+    ],
     ['App-Token', appToken],
     ['OAuth2 client id', clientId],
     ['OAuth2 client secret', clientSecret],

@@ -2,8 +2,8 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { storedEmail } from '../emails/email-address.js';
-import { brandOf, type Brand } from '../html/brand.js';
 import { SecretKeys, type KeyPurpose } from '../keys/secret-keys.js';
+import { MailWriter } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import {
@@ -13,6 +13,7 @@ import {
   signUpMail,
   takenEmailMail,
   verificationMail,
+  type Linked,
 } from './email-links.mails.js';
 import { EmailLinkStore } from './email-links.store.js';
 
@@ -33,6 +34,8 @@ const CLAIM_MAILS = { verify: VERIFICATION_MAIL, sign_up: SIGN_UP_MAIL, change: 
 
 const KEYS = { verify: 'email-verification', undo: 'email-undo' } as const satisfies Record<LinkedPurpose, KeyPurpose>;
 
+type WriteLinked = (writer: MailWriter, about: Linked) => MailContent;
+
 /** Mails links that verify an email or undo a change of email. */
 @Injectable()
 export class EmailLinks implements OnModuleInit {
@@ -45,22 +48,17 @@ export class EmailLinks implements OnModuleInit {
 
   onModuleInit(): void {
     const { resetTtl } = this.config;
-    const brand = brandOf(this.config);
-    this.mailQueue.register(VERIFICATION_MAIL, (id) =>
-      this.render('verify', id, (email, link) => verificationMail(email, link, brand, resetTtl)),
-    );
+    this.mailQueue.register(VERIFICATION_MAIL, (id) => this.render('verify', id, resetTtl, verificationMail));
     for (const [kind, write] of [
       [SIGN_UP_MAIL, signUpMail],
       [CONFIRMATION_MAIL, changeConfirmationMail],
     ] as const) {
       this.mailQueue.register(kind, (id) => this.renderClaim(id, write));
     }
-    this.mailQueue.register(CHANGE_MAIL, (id) =>
-      this.render('undo', id, (email, link) => emailChangedMail(email, link, brand, UNDO_TTL)),
-    );
+    this.mailQueue.register(CHANGE_MAIL, (id) => this.render('undo', id, UNDO_TTL, emailChangedMail));
     this.mailQueue.register(GONE_MAIL, async (id) => {
-      const email = await this.store.findEmail(id);
-      return email === undefined ? undefined : emailGoneMail(email, brand);
+      const told = await this.store.findTold(id);
+      return told && emailGoneMail(this.writerFor(told), told.email);
     });
   }
 
@@ -74,9 +72,11 @@ export class EmailLinks implements OnModuleInit {
   /**
    * Mails a link that makes an account with this email and password, or, if an account has proved the email, tells its
    * holder so. Which of these is decided when the mail is sent, so that the request does the same work.
+   *
+   * @param locale of whoever signs up
    */
-  async askToSignUp(tx: EntityManager, email: string, passwordHash: string): Promise<void> {
-    const attempt = { purpose: 'sign_up', accountId: null, email, passwordHash } as const;
+  async askToSignUp(tx: EntityManager, email: string, passwordHash: string, locale: string | null): Promise<void> {
+    const attempt = { purpose: 'sign_up', accountId: null, email, passwordHash, locale } as const;
     const id = await this.store.open(tx, attempt, this.config.resetTtl);
     await this.mailQueue.add(tx, { kind: SIGN_UP_MAIL, subjectId: id, recipient: storedEmail(email) });
   }
@@ -126,15 +126,17 @@ export class EmailLinks implements OnModuleInit {
     return this.secretKeys.verify(KEYS[purpose], token);
   }
 
-  private async renderClaim(
-    id: string,
-    write: (email: string, link: string, brand: Brand, lifetime: number) => MailContent,
-  ): Promise<MailContent | undefined> {
-    const brand = brandOf(this.config);
+  private async renderClaim(id: string, write: WriteLinked): Promise<MailContent | undefined> {
     const claim = await this.store.findClaim(id);
     if (!claim) return undefined;
-    if (await this.store.isProved(claim.email)) return takenEmailMail(claim.email, brand);
-    return write(claim.email, this.linkTo('verify', id), brand, this.config.resetTtl);
+    const { email } = claim;
+    const holder = await this.store.findProved(email);
+    if (holder) return takenEmailMail(this.writerFor(holder), email);
+    return write(this.writerFor(claim), { email, link: this.linkTo('verify', id), lifetime: this.config.resetTtl });
+  }
+
+  private writerFor({ locale }: { locale: string | null }): MailWriter {
+    return new MailWriter(this.config, locale);
   }
 
   private linkTo(purpose: LinkedPurpose, id: string): string {
@@ -144,9 +146,10 @@ export class EmailLinks implements OnModuleInit {
   private async render(
     purpose: LinkedPurpose,
     id: string,
-    write: (email: string, link: string) => MailContent,
+    lifetime: number,
+    write: WriteLinked,
   ): Promise<MailContent | undefined> {
     const live = await this.store.findLive(purpose, id);
-    return live && write(live.email, this.linkTo(purpose, id));
+    return live && write(this.writerFor(live), { email: live.email, link: this.linkTo(purpose, id), lifetime });
   }
 }

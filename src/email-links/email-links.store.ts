@@ -11,12 +11,16 @@ import { lockEmails } from './email-locks.js';
 export interface LiveEmailLink {
   accountId: string;
   email: string;
+  /** Of the account's mails; null: nobody said. */
+  locale: string | null;
 }
 
 /** A link by which somebody says that an email is theirs. */
 export type Claim = {
   id: string;
   email: string;
+  /** Of whoever signs up, or of the account. */
+  locale: string | null;
   /** The hash of the password that redeems it. */ passwordHash: string | null;
 } & ({ purpose: 'sign_up'; accountId: null } | { purpose: 'verify' | 'change'; accountId: string });
 
@@ -81,16 +85,26 @@ export class EmailLinkStore implements OnModuleInit {
     return row;
   }
 
-  /** @returns the email of a link, live or not */
-  async findEmail(id: string): Promise<string | undefined> {
-    const [row] = await sql<{ email: string }>(this.manager, 'SELECT email FROM email_links WHERE id = $1', [id]);
-    return row?.email;
+  /** @returns the email of a link, live or not, and the locale of its account */
+  async findTold(id: string): Promise<{ email: string; locale: string | null } | undefined> {
+    const [row] = await sql<{ email: string; locale: string | null }>(
+      this.manager,
+      'SELECT l.email, a.locale FROM email_links l LEFT JOIN accounts a ON a.id = l.account_id WHERE l.id = $1',
+      [id],
+    );
+    return row;
   }
 
   /** @param lifetime in seconds */
   async open(
     tx: EntityManager,
-    link: { purpose: EmailLinkPurpose; accountId: string | null; email: string; passwordHash?: string },
+    link: {
+      purpose: EmailLinkPurpose;
+      accountId: string | null;
+      email: string;
+      passwordHash?: string;
+      locale?: string | null;
+    },
     lifetime: number,
   ): Promise<string> {
     // An account may have its email in a spelling of its own.
@@ -98,9 +112,9 @@ export class EmailLinkStore implements OnModuleInit {
     const email = isClaim ? storedEmail(link.email) : link.email;
     const [row] = await sql<{ id: string }>(
       tx,
-      `INSERT INTO email_links (purpose, account_id, email, password_hash, expires_at)
-       VALUES ($1, $2, $3, $5, now() + $4 * interval '1 second') RETURNING id`,
-      [link.purpose, link.accountId, email, lifetime, link.passwordHash ?? null],
+      `INSERT INTO email_links (purpose, account_id, email, password_hash, locale, expires_at)
+       VALUES ($1, $2, $3, $5, $6, now() + $4 * interval '1 second') RETURNING id`,
+      [link.purpose, link.accountId, email, lifetime, link.passwordHash ?? null, link.locale ?? null],
     );
     if (!row) throw new Error('The new link was not returned.');
     return row.id;
@@ -139,7 +153,7 @@ export class EmailLinkStore implements OnModuleInit {
   async findLive(purpose: EmailLinkPurpose, id: string): Promise<LiveEmailLink | undefined> {
     const [row] = await sql<LiveEmailLink>(
       this.manager,
-      `SELECT l.account_id AS "accountId", l.email FROM email_links l JOIN accounts a ON a.id = l.account_id
+      `SELECT l.account_id AS "accountId", l.email, a.locale FROM email_links l JOIN accounts a ON a.id = l.account_id
        WHERE l.id = $2 AND l.purpose = $1 AND ${LIVE} AND a.disabled_at IS NULL
          AND ($1 = 'undo' OR lower(a.email) = lower(l.email))`,
       [purpose, id],
@@ -151,7 +165,7 @@ export class EmailLinkStore implements OnModuleInit {
   async findClaim(id: string, manager = this.manager): Promise<Claim | undefined> {
     const [row] = await sql<Claim>(
       manager,
-      `SELECT l.id, l.purpose, l.account_id AS "accountId", l.email,
+      `SELECT l.id, l.purpose, l.account_id AS "accountId", l.email, coalesce(l.locale, a.locale) AS locale,
          CASE WHEN l.purpose = 'sign_up' THEN l.password_hash ELSE a.password_hash END AS "passwordHash"
        FROM email_links l LEFT JOIN accounts a ON a.id = l.account_id
        WHERE l.id = $1 AND ${LIVE} AND (
@@ -183,14 +197,14 @@ export class EmailLinkStore implements OnModuleInit {
     );
   }
 
-  /** @returns whether an account has this email and has proved it */
-  async isProved(email: string): Promise<boolean> {
-    const rows = await sql(
+  /** @returns the account that has this email and has proved it */
+  async findProved(email: string): Promise<{ locale: string | null } | undefined> {
+    const [row] = await sql<{ locale: string | null }>(
       this.manager,
-      `SELECT id FROM accounts WHERE ${isSpelt('email', '$1')} AND email_verified_at IS NOT NULL LIMIT 1`,
+      `SELECT locale FROM accounts WHERE ${isSpelt('email', '$1')} AND email_verified_at IS NOT NULL LIMIT 1`,
       [spellingsOf(email)],
     );
-    return rows.length > 0;
+    return row;
   }
 
   /**
@@ -198,7 +212,11 @@ export class EmailLinkStore implements OnModuleInit {
    * credential does.
    * @returns undefined when the link has been used, ended or has expired, or the account is disabled
    */
-  async spend(tx: EntityManager, purpose: EmailLinkPurpose, id: string): Promise<LiveEmailLink | undefined> {
+  async spend(
+    tx: EntityManager,
+    purpose: EmailLinkPurpose,
+    id: string,
+  ): Promise<Omit<LiveEmailLink, 'locale'> | undefined> {
     const enabled = await sql(
       tx,
       `SELECT a.id FROM accounts a JOIN email_links l ON l.account_id = a.id
@@ -206,7 +224,7 @@ export class EmailLinkStore implements OnModuleInit {
       [id],
     );
     if (enabled.length === 0) return undefined;
-    const [row] = await sql<LiveEmailLink>(
+    const [row] = await sql<Omit<LiveEmailLink, 'locale'>>(
       tx,
       `UPDATE email_links l SET ended_at = now() WHERE l.id = $2 AND l.purpose = $1 AND ${LIVE}
        RETURNING l.account_id AS "accountId", l.email`,

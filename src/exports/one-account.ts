@@ -36,7 +36,7 @@ export const ONE_ACCOUNT: ExportedPart[] = [
     statement: `
       SELECT a.id, a.legacy_id, a.email, a.email_verified_at, a.name, a.aliases, a.publisher_reference, a.individual, a.role,
         a.password_hash IS NOT NULL AS has_password, a.initial_password_at, a.created_at, a.updated_at, a.disabled_at,
-        a.imported_at
+        a.imported_at, a.locale
       FROM accounts a WHERE a.id = $1`,
   },
   {
@@ -83,7 +83,7 @@ export const ONE_ACCOUNT: ExportedPart[] = [
   },
   {
     name: 'email_links',
-    statement: `SELECT purpose, email, created_at, expires_at, ended_at FROM ${OWN_LINKS} ORDER BY created_at`,
+    statement: `SELECT purpose, email, locale, created_at, expires_at, ended_at FROM ${OWN_LINKS} ORDER BY created_at`,
   },
   {
     name: 'mails',

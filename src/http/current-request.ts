@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { EntityManager } from 'typeorm';
 import { currentPurpose, withDeadline } from '../database/deadline.js';
+import { acceptedLocale } from '../messages/languages.js';
 import { canonicalAddress } from './client-address.js';
 
 declare module 'fastify' {
@@ -60,3 +61,6 @@ export function currentOrigin(): Origin {
     userAgent: request?.headers['user-agent']?.slice(0, LONGEST_USER_AGENT) ?? null,
   };
 }
+
+/** @returns the locale that whoever makes the current request likes best, of those for whose language there are texts */
+export const currentLocale = (): string | null => acceptedLocale(currentRequest()?.headers['accept-language']);

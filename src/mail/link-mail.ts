@@ -1,24 +1,40 @@
 import { ON_BRAND_COLOR } from '../config/branding.js';
-import type { Brand } from '../html/brand.js';
-import { markup } from '../html/html.js';
+import { brandOf, type Brand } from '../html/brand.js';
+import { isolated, markup } from '../html/html.js';
+import { View } from '../html/view.js';
+import type { MessageId } from '../messages/catalogue.js';
+import { languageOf } from '../messages/languages.js';
+import { textsIn } from '../messages/texts.js';
 import type { MailContent } from './mail-message.js';
 
 /** The message for the token of a link that cannot be used. */
 export const UNUSABLE_LINK = 'is invalid, has expired or has already been used';
 
+/** Words of others that stand in a message; `lifetime` is in seconds, `time` a moment. */
+export interface MailValues {
+  email?: string;
+  origin?: string;
+  address?: string;
+  lifetime?: number;
+  time?: Date;
+}
+
+/** A paragraph: a message of the catalogues, and what is put into it beside the operator's name. */
+export type Paragraph = MessageId | readonly [MessageId, MailValues];
+
 /** A mail of a few paragraphs, usually with a link. */
 export interface LinkMail {
-  subject: string;
-  /** Paragraphs of plain text. */
-  before: string[];
+  subject: MessageId;
+  before: Paragraph[];
   link?: string;
   /** The text of the link in HTML. */
-  label?: string;
-  after: string[];
+  label?: MessageId;
+  after?: Paragraph[];
 }
 
 /** Colours that mail programs replace in the dark as they see fit, told by `color-scheme` that they may. */
 const STYLE = {
+  root: ':root{color-scheme:light dark;supported-color-schemes:light dark}',
   body: 'margin:0;padding:24px 16px;font:16px/1.5 system-ui,sans-serif',
   letter: 'max-width:32rem;margin:0 auto',
   name: 'margin:0 0 24px;font-weight:600',
@@ -28,35 +44,90 @@ const STYLE = {
   foot: 'margin-top:32px;font-size:14px',
 };
 
-/** @returns the mail in plain text and in HTML, with the operator's name, and where there is help */
-export function linkMail(brand: Brand, { subject, before, link, label = '', after }: LinkMail): MailContent {
-  const help = brand.supportUrl === undefined ? [] : [`Help: ${brand.supportUrl.replace(/^mailto:/, '')}`];
-  const paragraphs = (texts: string[]) => texts.map((text) => markup`<p>${text}</p>`);
-  const action = markup`<p><a href="${link}" style="${STYLE.button(brand.color)}">${label}</a></p>
-<p style="${STYLE.address}">${link}</p>`;
-  const html = markup`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>${subject}</title></head>
-<body style="${STYLE.body}"><div style="${STYLE.letter}">
-<p style="${STYLE.name}">${brand.name}</p>
+/** How the mails to one recipient are written: in their language, and with the operator's name. */
+export class MailWriter {
+  private readonly view: View;
+
+  /** @param locale the recipient's, a tag of BCP 47; null: not known */
+  constructor(config: Parameters<typeof brandOf>[0], locale: string | null) {
+    this.view = new View(brandOf(config), textsIn(languageOf(locale)));
+  }
+
+  /** @returns the mail in plain text and in HTML, with the operator's name, and where there is help */
+  write({ subject, before, link, label, after = [] }: LinkMail): MailContent {
+    const { supportUrl } = this.brand;
+    const help: Paragraph[] =
+      supportUrl === undefined ? [] : [['mail.help', { address: supportUrl.replace(/^mailto:/, '') }]];
+    const lines = (paragraphs: Paragraph[]) => paragraphs.map((paragraph) => this.text(paragraph));
+    const text = [...lines(before), ...(link === undefined ? [] : [link]), ...lines(after), ...lines(help)].join(
+      '\n\n',
+    );
+    return {
+      subject: this.text(subject),
+      text: `${text}\n`,
+      html: this.html({ subject, before, link, label, after }, help),
+    };
+  }
+
+  private get brand(): Brand {
+    return this.view.brand;
+  }
+
+  private html(
+    mail: Omit<LinkMail, 'link' | 'label'> & { link: string | undefined; label: MessageId | undefined },
+    help: Paragraph[],
+  ): string {
+    const { subject, before, link, label, after = [] } = mail;
+    const { language, direction } = this.view.texts;
+    const action = markup`<p><a href="${link}" style="${STYLE.button(this.brand.color)}">${label && this.text(label)}</a></p>
+<p dir="ltr" style="${STYLE.address}">${link}</p>`;
+    const paragraphs = (all: Paragraph[]) => all.map((one) => markup`<p>${this.marked(one)}</p>`);
+    return markup`<!doctype html>
+<html lang="${language}" dir="${direction}"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark"><title>${this.text(subject)}</title><style>${STYLE.root}</style></head>
+<body dir="${direction}" style="${STYLE.body}"><div lang="${language}" dir="${direction}" style="${STYLE.letter}">
+<p style="${STYLE.name}">${isolated(this.brand.name)}</p>
 ${paragraphs(before)}
 ${link !== undefined && action}
 ${paragraphs(after)}
-${help.map((text) => markup`<p style="${STYLE.foot}">${text}</p>`)}
+${help.map((one) => markup`<p style="${STYLE.foot}">${this.marked(one)}</p>`)}
 </div></body></html>
-`;
-  const text = [...before, ...(link === undefined ? [] : [link]), ...after, ...help].join('\n\n');
-  return { subject, text: `${text}\n`, html: html.text };
+`.text;
+  }
+
+  private text(paragraph: Paragraph): string {
+    const [id, { known, foreign }] = this.read(paragraph);
+    const isolate = (word: string) => (this.meetsOtherDirection(word) ? `\u2068${word}\u2069` : word);
+    return this.view.say(id, { ...known, ...mapped(foreign, isolate) });
+  }
+
+  private marked(paragraph: Paragraph) {
+    const [id, { known, foreign }] = this.read(paragraph);
+    return this.view.html(id, { ...known, ...mapped(foreign, isolated) });
+  }
+
+  /** @returns the message, what is put into it in the language of the mail, and the words of others */
+  private read(paragraph: Paragraph) {
+    const [id, { lifetime, time, ...words }] = typeof paragraph === 'string' ? ([paragraph, {}] as const) : paragraph;
+    const known: Record<string, string> = {
+      ...(lifetime !== undefined && { lifetime: this.view.texts.duration(lifetime) }),
+      ...(time && { time: inUtc(time, this.view.texts.language) }),
+    };
+    const foreign: Record<string, string> = { service: this.brand.name, ...words };
+    return [id, { known, foreign }] as const;
+  }
+
+  /** Whether plain text shows a word out of place, unless it is isolated (Unicode Bidirectional Algorithm, UAX #9). */
+  private meetsOtherDirection(word: string): boolean {
+    return this.view.texts.direction === 'rtl' || /[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(word);
+  }
 }
 
-/** @returns a duration in words, in its largest unit */
-export function inWords(seconds: number): string {
-  for (const [unit, size] of [
-    ['day', 86_400],
-    ['hour', 3_600],
-    ['minute', 60],
-  ] as const) {
-    const count = Math.floor(seconds / size);
-    if (count > 0) return count === 1 ? `one ${unit}` : `${count} ${unit}s`;
-  }
-  return `${seconds} seconds`;
+const mapped = <T>(words: Record<string, string>, change: (word: string) => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(words).map(([name, word]) => [name, change(word)]));
+
+/** Such as `28 November 2026, 10:21 UTC`. */
+function inUtc(time: Date, language: string): string {
+  const locale = language === 'en' ? 'en-GB' : `${language}-u-ca-gregory-nu-latn`;
+  const date = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(time);
+  return `${date}, ${time.toISOString().slice(11, 16)} UTC`;
 }

@@ -121,4 +121,74 @@ export const de: Catalogue = {
     'Zu viele fehlgeschlagene Anmeldungen. Melden Sie sich dort an, wo Sie es schon einmal getan haben, oder setzen Sie Ihr Passwort zurück.',
   'error.unavailable.title': 'Wir sind gleich wieder da',
   'error.unavailable': 'Der Dienst ist vorübergehend nicht erreichbar. Versuchen Sie es später noch einmal.',
+
+  'mail.help': 'Hilfe: {address}',
+  'mail.when': 'Wann: {time}',
+  'mail.from': 'Von: {origin}',
+  'mail.reset.subject': 'Neues Passwort für {service} wählen',
+  'mail.reset.text': 'Jemand möchte das Passwort für {email} bei {service} zurücksetzen.',
+  'mail.reset.link': 'Öffnen Sie diesen Link innerhalb von {lifetime}, um ein neues Passwort zu wählen:',
+  'mail.reset.button': 'Neues Passwort wählen',
+  'mail.reset.ignore': 'Wenn Sie das nicht waren, brauchen Sie nichts zu tun. Ihr Passwort ist unverändert.',
+  'mail.invitation.subject': 'Einladung zu {service}',
+  'mail.invitation.text': 'Für {email} wurde bei {service} ein Konto angelegt.',
+  'mail.invitation.link': 'Öffnen Sie diesen Link innerhalb von {lifetime}, um ein Passwort zu wählen:',
+  'mail.invitation.button': 'Passwort wählen',
+  'mail.invitation.ignore':
+    'Wenn Sie keine Einladung erwarten, brauchen Sie nichts zu tun. Ohne Passwort kann sich niemand anmelden.',
+  'mail.verify.subject': 'E-Mail-Adresse für {service} bestätigen',
+  'mail.verify.text': 'Ein Konto bei {service} wurde mit der E-Mail-Adresse {email} angelegt oder auf sie geändert.',
+  'mail.verify.link':
+    'Wenn Sie das waren, öffnen Sie diesen Link innerhalb von {lifetime}, um Ihre E-Mail-Adresse zu bestätigen:',
+  'mail.verify.button': 'Adresse bestätigen',
+  'mail.verify.ignore': 'Wenn Sie das nicht waren, brauchen Sie nichts zu tun.',
+  'mail.signUp.text': 'Jemand legt bei {service} ein Konto mit der E-Mail-Adresse {email} an.',
+  'mail.signUp.link':
+    'Wenn Sie das sind, öffnen Sie diesen Link innerhalb von {lifetime} und geben Sie das Passwort ein, mit dem Sie sich registriert haben:',
+  'mail.signUp.ignore':
+    'Wenn Sie das nicht sind, brauchen Sie nichts zu tun. Ohne den Link und das Passwort wird kein Konto angelegt.',
+  'mail.change.subject': 'Neue E-Mail-Adresse für {service} bestätigen',
+  'mail.change.text': 'Die E-Mail-Adresse eines Kontos bei {service} soll zu {email} geändert werden.',
+  'mail.change.link':
+    'Wenn Sie das sind, öffnen Sie diesen Link innerhalb von {lifetime} und geben Sie das Passwort Ihres Kontos ein:',
+  'mail.change.button': 'Adresse bestätigen',
+  'mail.change.ignore':
+    'Wenn Sie das nicht sind, brauchen Sie nichts zu tun. Ohne den Link und das Passwort ändert sich nichts.',
+  'mail.taken.subject': 'Sie haben schon ein Konto bei {service}',
+  'mail.taken.text':
+    'Jemand wollte bei {service} ein Konto mit der E-Mail-Adresse {email} anlegen, für die es schon eines gibt.',
+  'mail.taken.signIn':
+    'Wenn Sie das waren, melden Sie sich damit an. Wenn Sie das Passwort nicht mehr wissen, fordern Sie ein neues an.',
+  'mail.taken.ignore': 'Wenn Sie das nicht waren, brauchen Sie nichts zu tun. Es hat sich nichts geändert.',
+  'mail.moved.subject': 'Die E-Mail-Adresse Ihres Kontos bei {service} wurde geändert',
+  'mail.moved.text':
+    'Die E-Mail-Adresse Ihres Kontos bei {service} wurde von {email} zu einer anderen geändert. Wenn Sie das waren, brauchen Sie nichts zu tun.',
+  'mail.moved.link':
+    'Wenn Sie das nicht waren, öffnen Sie diesen Link innerhalb von {lifetime}. Damit stellen Sie Ihre E-Mail-Adresse wieder her, beenden alle Sitzungen und wählen ein neues Passwort:',
+  'mail.moved.button': 'Rückgängig machen',
+  'mail.moved.gone':
+    'Die E-Mail-Adresse eines Kontos bei {service} wurde von {email} zu einer anderen geändert. Wenn Sie das nicht erwartet haben, wenden Sie sich an den Betreiber von {service}.',
+  'mail.password.changed': 'Ihr Passwort für {service} wurde geändert',
+  'mail.password.removed': 'Ihr Passwort für {service} wurde entfernt',
+  'mail.password.way.session':
+    'Das Passwort Ihres Kontos bei {service} wurde von jemandem geändert, der dort angemeldet war.',
+  'mail.password.way.moved':
+    'Die E-Mail-Adresse und das Passwort Ihres Kontos bei {service} wurden von jemandem geändert, der dort angemeldet war.',
+  'mail.password.way.link':
+    'Das Passwort Ihres Kontos bei {service} wurde mit einem Link gesetzt, der an diese Adresse gesendet wurde.',
+  'mail.password.way.admin':
+    'Das Passwort Ihres Kontos bei {service} wurde von der Verwaltung entfernt. Alle Anmeldungen wurden beendet.',
+  'mail.password.way.undo':
+    'Die Änderung der E-Mail-Adresse Ihres Kontos bei {service} wurde mit einem Link rückgängig gemacht, der an diese Adresse gesendet wurde. Das Passwort wurde entfernt, da jemand anders es kennen könnte, und alle Anmeldungen wurden beendet.',
+  'mail.password.mine': 'Wenn Sie das waren, brauchen Sie nichts zu tun.',
+  'mail.password.notMine':
+    'Wenn Sie das nicht waren, wählen Sie ein neues Passwort: Fordern Sie dort, wo Sie sich anmelden, einen Link zum Zurücksetzen an. Damit werden alle anderen abgemeldet. Wenden Sie sich dann an den Betreiber von {service}, und ändern Sie das Passwort Ihres Postfachs, falls jemand anders es gelesen haben könnte.',
+  'mail.password.notMineMoved':
+    'Wenn Sie das nicht waren, öffnen Sie den Link in unserer E-Mail über die Änderung Ihrer E-Mail-Adresse, falls sie einen hat. Damit werden alle anderen abgemeldet. Wenden Sie sich dann an den Betreiber von {service}, und ändern Sie das Passwort Ihres Postfachs, falls jemand anders es gelesen haben könnte.',
+  'mail.password.afterAdmin':
+    'Um sich wieder anzumelden, wählen Sie ein neues Passwort: Fordern Sie dort, wo Sie sich anmelden, einen Link zum Zurücksetzen an. Wenn Sie das nicht erwartet haben, wenden Sie sich an den Betreiber von {service}.',
+  'mail.password.afterUndo':
+    'Um sich wieder anzumelden, wählen Sie ein neues Passwort mit dem Link, den wir Ihnen in einer anderen E-Mail gesendet haben.',
+  'mail.password.mailbox':
+    'Wenn Sie das nicht erwartet haben, wenden Sie sich an den Betreiber von {service}, und ändern Sie das Passwort Ihres Postfachs: Jemand anders könnte es gelesen haben.',
 };

@@ -114,4 +114,70 @@ export const en = {
   'error.locked': 'Too many failed sign-ins. Sign in from where you have signed in before, or reset your password.',
   'error.unavailable.title': 'We will be right back',
   'error.unavailable': 'The service is temporarily unavailable. Try again later.',
+
+  'mail.help': 'Help: {address}',
+  'mail.when': 'When: {time}',
+  'mail.from': 'From: {origin}',
+  'mail.reset.subject': 'Choose a new password for {service}',
+  'mail.reset.text': 'We received a request to reset the password for {email} at {service}.',
+  'mail.reset.link': 'Open this link within {lifetime} to choose a new password:',
+  'mail.reset.button': 'Choose a new password',
+  'mail.reset.ignore': 'If you did not request this, you can ignore this mail. Your password has not changed.',
+  'mail.invitation.subject': 'You are invited to {service}',
+  'mail.invitation.text': 'An account has been created for {email} at {service}.',
+  'mail.invitation.link': 'Open this link within {lifetime} to choose a password:',
+  'mail.invitation.button': 'Choose a password',
+  'mail.invitation.ignore':
+    'If you were not expecting an invitation, you can ignore this mail. Nobody can sign in without a password.',
+  'mail.verify.subject': 'Verify your email for {service}',
+  'mail.verify.text': 'An account at {service} was created with, or changed to, the email {email}.',
+  'mail.verify.link': 'If this was you, open this link within {lifetime} to verify your email:',
+  'mail.verify.button': 'Verify email',
+  'mail.verify.ignore': 'If this was not you, you can ignore this mail.',
+  'mail.signUp.text': 'Somebody is creating an account at {service} with the email {email}.',
+  'mail.signUp.link':
+    'If this is you, open this link within {lifetime} and enter the password that you signed up with:',
+  'mail.signUp.ignore':
+    'If this is not you, you can ignore this mail. No account is created without the link and the password.',
+  'mail.change.subject': 'Confirm your new email for {service}',
+  'mail.change.text': 'The email of an account at {service} is to be changed to {email}.',
+  'mail.change.link': 'If this is you, open this link within {lifetime} and enter the password of your account:',
+  'mail.change.button': 'Confirm email',
+  'mail.change.ignore':
+    'If this is not you, you can ignore this mail. Nothing changes without the link and the password.',
+  'mail.taken.subject': 'You already have an account at {service}',
+  'mail.taken.text': 'Somebody asked for an account at {service} with the email {email}, which already has one.',
+  'mail.taken.signIn': 'If this was you, sign in to it. If you do not remember its password, ask for a new one.',
+  'mail.taken.ignore': 'If this was not you, you can ignore this mail. Nothing has changed.',
+  'mail.moved.subject': 'The email of your account at {service} was changed',
+  'mail.moved.text':
+    'The email of your account at {service} was changed from {email} to another one. If this was you, no action is needed.',
+  'mail.moved.link':
+    'If this was not you, open this link within {lifetime} to restore your email, end every session and choose a new password:',
+  'mail.moved.button': 'Undo the change',
+  'mail.moved.gone':
+    'The email of an account at {service} was changed from {email} to another one. If you did not expect this, contact the operator of {service}.',
+  'mail.password.changed': 'Your password for {service} was changed',
+  'mail.password.removed': 'Your password for {service} was removed',
+  'mail.password.way.session':
+    'The password of your account at {service} was changed by somebody who was signed in to it.',
+  'mail.password.way.moved':
+    'The email and the password of your account at {service} were changed by somebody who was signed in to it.',
+  'mail.password.way.link':
+    'The password of your account at {service} was set with a link that was sent to this address.',
+  'mail.password.way.admin':
+    'An administrator removed the password of your account at {service}. Everybody was signed out of it.',
+  'mail.password.way.undo':
+    'The change of the email of your account at {service} was undone, with a link that was sent to this address. The password was removed, as somebody else may know it, and everybody was signed out.',
+  'mail.password.mine': 'If this was you, no action is needed.',
+  'mail.password.notMine':
+    'If this was not you, choose a new password: where you sign in, ask for a link to reset it. That signs everybody else out. Then contact the operator of {service}, and change the password of your mailbox if somebody else may have read it.',
+  'mail.password.notMineMoved':
+    'If this was not you, open the link in our mail about the change of your email, if it has one. That signs everybody else out. Then contact the operator of {service}, and change the password of your mailbox if somebody else may have read it.',
+  'mail.password.afterAdmin':
+    'To sign in again, choose a new password: where you sign in, ask for a link to reset it. If you did not expect this, contact the operator of {service}.',
+  'mail.password.afterUndo':
+    'To sign in again, choose a new password with the link that we have sent you in another mail.',
+  'mail.password.mailbox':
+    'If you did not expect this, contact the operator of {service}, and change the password of your mailbox: somebody else may have read it.',
 } as const;

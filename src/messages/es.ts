@@ -116,4 +116,69 @@ export const es: Catalogue = {
     'Demasiados inicios de sesión fallidos. Inicie sesión desde donde ya lo hizo antes o restablezca su contraseña.',
   'error.unavailable.title': 'Volvemos enseguida',
   'error.unavailable': 'El servicio no está disponible por el momento. Inténtelo más tarde.',
+
+  'mail.help': 'Ayuda: {address}',
+  'mail.when': 'Cuándo: {time}',
+  'mail.from': 'Desde: {origin}',
+  'mail.reset.subject': 'Elija una contraseña nueva para {service}',
+  'mail.reset.text': 'Hemos recibido una solicitud para restablecer la contraseña de {email} en {service}.',
+  'mail.reset.link': 'Abra este enlace en un plazo de {lifetime} para elegir una contraseña nueva:',
+  'mail.reset.button': 'Elegir una contraseña nueva',
+  'mail.reset.ignore': 'Si no la ha solicitado, puede ignorar este mensaje. Su contraseña no ha cambiado.',
+  'mail.invitation.subject': 'Invitación a {service}',
+  'mail.invitation.text': 'Se ha creado una cuenta para {email} en {service}.',
+  'mail.invitation.link': 'Abra este enlace en un plazo de {lifetime} para elegir una contraseña:',
+  'mail.invitation.button': 'Elegir una contraseña',
+  'mail.invitation.ignore':
+    'Si no esperaba una invitación, puede ignorar este mensaje. Sin contraseña, nadie puede iniciar sesión.',
+  'mail.verify.subject': 'Confirme su correo electrónico para {service}',
+  'mail.verify.text': 'Se ha creado una cuenta en {service} con el correo {email}, o se ha cambiado a él.',
+  'mail.verify.link': 'Si ha sido usted, abra este enlace en un plazo de {lifetime} para confirmar su correo:',
+  'mail.verify.button': 'Confirmar el correo',
+  'mail.verify.ignore': 'Si no ha sido usted, puede ignorar este mensaje.',
+  'mail.signUp.text': 'Alguien está creando una cuenta en {service} con el correo {email}.',
+  'mail.signUp.link':
+    'Si es usted, abra este enlace en un plazo de {lifetime} e introduzca la contraseña con la que se registró:',
+  'mail.signUp.ignore':
+    'Si no es usted, puede ignorar este mensaje. No se crea ninguna cuenta sin el enlace y la contraseña.',
+  'mail.change.subject': 'Confirme su nuevo correo electrónico para {service}',
+  'mail.change.text': 'El correo de una cuenta en {service} se va a cambiar a {email}.',
+  'mail.change.link':
+    'Si es usted, abra este enlace en un plazo de {lifetime} e introduzca la contraseña de su cuenta:',
+  'mail.change.button': 'Confirmar el correo',
+  'mail.change.ignore': 'Si no es usted, puede ignorar este mensaje. Nada cambia sin el enlace y la contraseña.',
+  'mail.taken.subject': 'Ya tiene una cuenta en {service}',
+  'mail.taken.text': 'Alguien ha pedido una cuenta en {service} con el correo {email}, que ya tiene una.',
+  'mail.taken.signIn': 'Si ha sido usted, inicie sesión en ella. Si no recuerda la contraseña, pida una nueva.',
+  'mail.taken.ignore': 'Si no ha sido usted, puede ignorar este mensaje. Nada ha cambiado.',
+  'mail.moved.subject': 'Se ha cambiado el correo de su cuenta en {service}',
+  'mail.moved.text':
+    'El correo de su cuenta en {service} ha dejado de ser {email} y ahora es otro. Si ha sido usted, no tiene que hacer nada.',
+  'mail.moved.link':
+    'Si no ha sido usted, abra este enlace en un plazo de {lifetime} para recuperar su correo, cerrar todas las sesiones y elegir una contraseña nueva:',
+  'mail.moved.button': 'Deshacer el cambio',
+  'mail.moved.gone':
+    'El correo de una cuenta en {service} ha dejado de ser {email} y ahora es otro. Si no lo esperaba, póngase en contacto con el responsable de {service}.',
+  'mail.password.changed': 'Se ha cambiado su contraseña de {service}',
+  'mail.password.removed': 'Se ha eliminado su contraseña de {service}',
+  'mail.password.way.session': 'Alguien que había iniciado sesión en su cuenta de {service} ha cambiado la contraseña.',
+  'mail.password.way.moved':
+    'Alguien que había iniciado sesión en su cuenta de {service} ha cambiado el correo y la contraseña.',
+  'mail.password.way.link':
+    'La contraseña de su cuenta en {service} se ha establecido con un enlace enviado a esta dirección.',
+  'mail.password.way.admin':
+    'Un administrador ha eliminado la contraseña de su cuenta en {service}. Se han cerrado todas las sesiones.',
+  'mail.password.way.undo':
+    'El cambio de correo de su cuenta en {service} se ha deshecho con un enlace enviado a esta dirección. Se ha eliminado la contraseña, porque otra persona puede conocerla, y se han cerrado todas las sesiones.',
+  'mail.password.mine': 'Si ha sido usted, no tiene que hacer nada.',
+  'mail.password.notMine':
+    'Si no ha sido usted, elija una contraseña nueva: donde inicia sesión, pida un enlace para restablecerla. Con ello se cierran todas las demás sesiones. Después, póngase en contacto con el responsable de {service} y cambie la contraseña de su buzón si otra persona ha podido leerlo.',
+  'mail.password.notMineMoved':
+    'Si no ha sido usted, abra el enlace de nuestro mensaje sobre el cambio de su correo, si lo tiene. Con ello se cierran todas las demás sesiones. Después, póngase en contacto con el responsable de {service} y cambie la contraseña de su buzón si otra persona ha podido leerlo.',
+  'mail.password.afterAdmin':
+    'Para volver a iniciar sesión, elija una contraseña nueva: donde inicia sesión, pida un enlace para restablecerla. Si no lo esperaba, póngase en contacto con el responsable de {service}.',
+  'mail.password.afterUndo':
+    'Para volver a iniciar sesión, elija una contraseña nueva con el enlace que le hemos enviado en otro mensaje.',
+  'mail.password.mailbox':
+    'Si no lo esperaba, póngase en contacto con el responsable de {service} y cambie la contraseña de su buzón: otra persona ha podido leerlo.',
 };

@@ -119,4 +119,73 @@ export const fr: Catalogue = {
     'Trop d’échecs de connexion. Connectez-vous d’un endroit où vous l’avez déjà fait, ou réinitialisez votre mot de passe.',
   'error.unavailable.title': 'Nous revenons tout de suite',
   'error.unavailable': 'Le service est momentanément indisponible. Réessayez plus tard.',
+
+  'mail.help': 'Aide : {address}',
+  'mail.when': 'Quand : {time}',
+  'mail.from': 'Depuis : {origin}',
+  'mail.reset.subject': 'Choisissez un nouveau mot de passe pour {service}',
+  'mail.reset.text': 'Nous avons reçu une demande de réinitialisation du mot de passe de {email} sur {service}.',
+  'mail.reset.link': 'Ouvrez ce lien dans un délai de {lifetime} pour choisir un nouveau mot de passe :',
+  'mail.reset.button': 'Choisir un nouveau mot de passe',
+  'mail.reset.ignore':
+    'Si vous n’avez rien demandé, vous pouvez ignorer ce message. Votre mot de passe n’a pas changé.',
+  'mail.invitation.subject': 'Vous êtes invité à rejoindre {service}',
+  'mail.invitation.text': 'Un compte a été créé pour {email} sur {service}.',
+  'mail.invitation.link': 'Ouvrez ce lien dans un délai de {lifetime} pour choisir un mot de passe :',
+  'mail.invitation.button': 'Choisir un mot de passe',
+  'mail.invitation.ignore':
+    'Si vous n’attendiez pas d’invitation, vous pouvez ignorer ce message. Sans mot de passe, personne ne peut se connecter.',
+  'mail.verify.subject': 'Confirmez votre adresse e-mail pour {service}',
+  'mail.verify.text': 'Un compte sur {service} a été créé avec l’adresse {email}, ou l’a reçue.',
+  'mail.verify.link': 'Si c’était vous, ouvrez ce lien dans un délai de {lifetime} pour confirmer votre adresse :',
+  'mail.verify.button': 'Confirmer l’adresse',
+  'mail.verify.ignore': 'Si ce n’était pas vous, vous pouvez ignorer ce message.',
+  'mail.signUp.text': 'Quelqu’un crée un compte sur {service} avec l’adresse {email}.',
+  'mail.signUp.link':
+    'Si c’est vous, ouvrez ce lien dans un délai de {lifetime} et saisissez le mot de passe choisi à l’inscription :',
+  'mail.signUp.ignore':
+    'Si ce n’est pas vous, vous pouvez ignorer ce message. Aucun compte n’est créé sans le lien et le mot de passe.',
+  'mail.change.subject': 'Confirmez votre nouvelle adresse e-mail pour {service}',
+  'mail.change.text': 'L’adresse e-mail d’un compte sur {service} doit être remplacée par {email}.',
+  'mail.change.link':
+    'Si c’est vous, ouvrez ce lien dans un délai de {lifetime} et saisissez le mot de passe de votre compte :',
+  'mail.change.button': 'Confirmer l’adresse',
+  'mail.change.ignore':
+    'Si ce n’est pas vous, vous pouvez ignorer ce message. Rien ne change sans le lien et le mot de passe.',
+  'mail.taken.subject': 'Vous avez déjà un compte sur {service}',
+  'mail.taken.text': 'Quelqu’un a demandé un compte sur {service} avec l’adresse {email}, qui en a déjà un.',
+  'mail.taken.signIn':
+    'Si c’était vous, connectez-vous à ce compte. Si vous avez oublié le mot de passe, demandez-en un nouveau.',
+  'mail.taken.ignore': 'Si ce n’était pas vous, vous pouvez ignorer ce message. Rien n’a changé.',
+  'mail.moved.subject': 'L’adresse e-mail de votre compte sur {service} a changé',
+  'mail.moved.text':
+    'L’adresse e-mail de votre compte sur {service} n’est plus {email}, mais une autre. Si c’était vous, vous n’avez rien à faire.',
+  'mail.moved.link':
+    'Si ce n’était pas vous, ouvrez ce lien dans un délai de {lifetime} pour rétablir votre adresse, fermer toutes les sessions et choisir un nouveau mot de passe :',
+  'mail.moved.button': 'Annuler le changement',
+  'mail.moved.gone':
+    'L’adresse e-mail d’un compte sur {service} n’est plus {email}, mais une autre. Si vous ne vous y attendiez pas, contactez l’exploitant de {service}.',
+  'mail.password.changed': 'Votre mot de passe pour {service} a été changé',
+  'mail.password.removed': 'Votre mot de passe pour {service} a été supprimé',
+  'mail.password.way.session':
+    'Le mot de passe de votre compte sur {service} a été changé par une personne qui y était connectée.',
+  'mail.password.way.moved':
+    'L’adresse e-mail et le mot de passe de votre compte sur {service} ont été changés par une personne qui y était connectée.',
+  'mail.password.way.link':
+    'Le mot de passe de votre compte sur {service} a été défini avec un lien envoyé à cette adresse.',
+  'mail.password.way.admin':
+    'Un administrateur a supprimé le mot de passe de votre compte sur {service}. Toutes les sessions ont été fermées.',
+  'mail.password.way.undo':
+    'Le changement d’adresse e-mail de votre compte sur {service} a été annulé avec un lien envoyé à cette adresse. Le mot de passe a été supprimé, car quelqu’un d’autre peut le connaître, et toutes les sessions ont été fermées.',
+  'mail.password.mine': 'Si c’était vous, vous n’avez rien à faire.',
+  'mail.password.notMine':
+    'Si ce n’était pas vous, choisissez un nouveau mot de passe : là où vous vous connectez, demandez un lien de réinitialisation. Toutes les autres sessions seront fermées. Contactez ensuite l’exploitant de {service}, et changez le mot de passe de votre messagerie si quelqu’un d’autre a pu la lire.',
+  'mail.password.notMineMoved':
+    'Si ce n’était pas vous, ouvrez le lien de notre message sur le changement de votre adresse, s’il en a un. Toutes les autres sessions seront fermées. Contactez ensuite l’exploitant de {service}, et changez le mot de passe de votre messagerie si quelqu’un d’autre a pu la lire.',
+  'mail.password.afterAdmin':
+    'Pour vous reconnecter, choisissez un nouveau mot de passe : là où vous vous connectez, demandez un lien de réinitialisation. Si vous ne vous y attendiez pas, contactez l’exploitant de {service}.',
+  'mail.password.afterUndo':
+    'Pour vous reconnecter, choisissez un nouveau mot de passe avec le lien que nous vous avons envoyé dans un autre message.',
+  'mail.password.mailbox':
+    'Si vous ne vous y attendiez pas, contactez l’exploitant de {service}, et changez le mot de passe de votre messagerie : quelqu’un d’autre a pu la lire.',
 };

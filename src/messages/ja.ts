@@ -116,4 +116,69 @@ export const ja: Catalogue = {
     'ログインの失敗が多すぎます。以前ログインした場所からログインするか、パスワードを再設定してください。',
   'error.unavailable.title': 'まもなく再開します',
   'error.unavailable': 'サービスは一時的に利用できません。後でもう一度お試しください。',
+
+  'mail.help': 'ヘルプ: {address}',
+  'mail.when': '日時: {time}',
+  'mail.from': '送信元: {origin}',
+  'mail.reset.subject': '{service} の新しいパスワードを決めてください',
+  'mail.reset.text': '{service} の {email} について、パスワード再設定の依頼がありました。',
+  'mail.reset.link': '{lifetime}以内にこのリンクを開き、新しいパスワードを決めてください:',
+  'mail.reset.button': '新しいパスワードを決める',
+  'mail.reset.ignore': 'お心当たりがない場合は、このメールを無視してください。パスワードは変わっていません。',
+  'mail.invitation.subject': '{service} への招待',
+  'mail.invitation.text': '{service} に {email} のアカウントが作成されました。',
+  'mail.invitation.link': '{lifetime}以内にこのリンクを開き、パスワードを決めてください:',
+  'mail.invitation.button': 'パスワードを決める',
+  'mail.invitation.ignore':
+    '招待にお心当たりがない場合は、このメールを無視してください。パスワードがなければ誰もログインできません。',
+  'mail.verify.subject': '{service} のメールアドレスを確認してください',
+  'mail.verify.text': '{service} のアカウントがメールアドレス {email} で作成されたか、このアドレスに変更されました。',
+  'mail.verify.link': 'ご本人の場合は、{lifetime}以内にこのリンクを開いてメールアドレスを確認してください:',
+  'mail.verify.button': 'メールアドレスを確認する',
+  'mail.verify.ignore': 'お心当たりがない場合は、このメールを無視してください。',
+  'mail.signUp.text': '{service} でメールアドレス {email} を使ってアカウントが作成されようとしています。',
+  'mail.signUp.link': 'ご本人の場合は、{lifetime}以内にこのリンクを開き、登録時のパスワードを入力してください:',
+  'mail.signUp.ignore':
+    'お心当たりがない場合は、このメールを無視してください。リンクとパスワードがなければアカウントは作成されません。',
+  'mail.change.subject': '{service} の新しいメールアドレスを確認してください',
+  'mail.change.text': '{service} のアカウントのメールアドレスが {email} に変更されようとしています。',
+  'mail.change.link': 'ご本人の場合は、{lifetime}以内にこのリンクを開き、アカウントのパスワードを入力してください:',
+  'mail.change.button': 'メールアドレスを確認する',
+  'mail.change.ignore':
+    'お心当たりがない場合は、このメールを無視してください。リンクとパスワードがなければ何も変わりません。',
+  'mail.taken.subject': '{service} のアカウントはすでにあります',
+  'mail.taken.text':
+    '{service} でメールアドレス {email} のアカウントが申し込まれましたが、すでにアカウントがあります。',
+  'mail.taken.signIn':
+    'ご本人の場合は、そのアカウントでログインしてください。パスワードをお忘れの場合は、再設定を依頼してください。',
+  'mail.taken.ignore': 'お心当たりがない場合は、このメールを無視してください。何も変わっていません。',
+  'mail.moved.subject': '{service} のアカウントのメールアドレスが変更されました',
+  'mail.moved.text':
+    '{service} のアカウントのメールアドレスが {email} から別のアドレスに変更されました。ご本人による変更の場合は、何もする必要はありません。',
+  'mail.moved.link':
+    'お心当たりがない場合は、{lifetime}以内にこのリンクを開くと、メールアドレスを元に戻し、すべてのセッションを終了し、新しいパスワードを決められます:',
+  'mail.moved.button': '変更を取り消す',
+  'mail.moved.gone':
+    '{service} のアカウントのメールアドレスが {email} から別のアドレスに変更されました。お心当たりがない場合は、{service} の運営者にご連絡ください。',
+  'mail.password.changed': '{service} のパスワードが変更されました',
+  'mail.password.removed': '{service} のパスワードが削除されました',
+  'mail.password.way.session': '{service} のアカウントのパスワードが、ログイン中の人によって変更されました。',
+  'mail.password.way.moved':
+    '{service} のアカウントのメールアドレスとパスワードが、ログイン中の人によって変更されました。',
+  'mail.password.way.link': '{service} のアカウントのパスワードが、このアドレスに送られたリンクで設定されました。',
+  'mail.password.way.admin':
+    '管理者が {service} のアカウントのパスワードを削除しました。すべてのセッションが終了しました。',
+  'mail.password.way.undo':
+    '{service} のアカウントのメールアドレスの変更が、このアドレスに送られたリンクで取り消されました。他の人が知っている可能性があるため、パスワードは削除され、すべてのセッションが終了しました。',
+  'mail.password.mine': 'ご本人による操作の場合は、何もする必要はありません。',
+  'mail.password.notMine':
+    'お心当たりがない場合は、新しいパスワードを決めてください。ログイン画面で再設定のリンクを依頼できます。これにより他の人は全員ログアウトされます。その後、{service} の運営者にご連絡ください。他の人がメールを読んだ可能性がある場合は、メールボックスのパスワードも変更してください。',
+  'mail.password.notMineMoved':
+    'お心当たりがない場合は、メールアドレスの変更をお知らせしたメールにリンクがあれば、それを開いてください。これにより他の人は全員ログアウトされます。その後、{service} の運営者にご連絡ください。他の人がメールを読んだ可能性がある場合は、メールボックスのパスワードも変更してください。',
+  'mail.password.afterAdmin':
+    'もう一度ログインするには、新しいパスワードを決めてください。ログイン画面で再設定のリンクを依頼できます。お心当たりがない場合は、{service} の運営者にご連絡ください。',
+  'mail.password.afterUndo':
+    'もう一度ログインするには、別のメールでお送りしたリンクで新しいパスワードを決めてください。',
+  'mail.password.mailbox':
+    'お心当たりがない場合は、{service} の運営者に連絡し、メールボックスのパスワードを変更してください。他の人がメールを読んだ可能性があります。',
 };

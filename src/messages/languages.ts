@@ -41,8 +41,32 @@ export function acceptedLanguage(header: string | undefined): LanguageTag {
   return isLanguageTag(tag) ? tag : DEFAULT_LANGUAGE;
 }
 
+/** As long as tags are that are in use (RFC 5646 section 4.4.1). */
+const LONGEST_LOCALE = 35;
+
+/**
+ * @returns the locale that a header `Accept-Language` likes best, of those for whose language there is a catalogue, as a
+ *   canonical tag of BCP 47; null: none, or any
+ */
+export function acceptedLocale(header: string | undefined): string | null {
+  if (header === undefined) return null;
+  const liked = new Negotiator({ headers: { 'accept-language': header } }).languages();
+  const tag = liked.find((one) => one.length <= LONGEST_LOCALE && isLanguageTag(primaryOf(one)) && isLocale(one));
+  return tag === undefined ? null : (Intl.getCanonicalLocales(tag)[0] ?? null);
+}
+
+const primaryOf = (locale: string) => locale.toLowerCase().split('-')[0];
+
+function isLocale(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false;
+  }
+}
+
 /** @returns the language for a locale such as `de-CH`; the default one where there is none or no catalogue for it */
 export function languageOf(locale: string | null): LanguageTag {
-  const [tag = ''] = (locale ?? '').toLowerCase().split('-');
+  const tag = primaryOf(locale ?? '');
   return isLanguageTag(tag) ? tag : DEFAULT_LANGUAGE;
 }

@@ -1,41 +1,38 @@
-import type { Brand } from '../html/brand.js';
-import { inWords, linkMail } from '../mail/link-mail.js';
+import type { MailWriter } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 
-interface Settings {
-  brand: Brand;
+/** What the mail is about; the lifetimes are in seconds. */
+interface Reset {
+  email: string;
+  link: string;
   resetTtl: number;
   invitationTtl: number;
 }
 
 /** The mail that carries a reset link. */
-export function resetMail(email: string, link: string, { brand, resetTtl }: Settings): MailContent {
-  const host = brand.name;
-  return linkMail(brand, {
-    subject: `Choose a new password for ${host}`,
+export function resetMail(writer: MailWriter, { email, link, resetTtl }: Reset): MailContent {
+  return writer.write({
+    subject: 'mail.reset.subject',
     before: [
-      `We received a request to reset the password for ${email} at ${host}.`,
-      `Open this link within ${inWords(resetTtl)} to choose a new password:`,
+      ['mail.reset.text', { email }],
+      ['mail.reset.link', { lifetime: resetTtl }],
     ],
     link,
-    label: 'Choose a new password',
-    after: ['If you did not request this, you can ignore this mail. Your password has not changed.'],
+    label: 'mail.reset.button',
+    after: ['mail.reset.ignore'],
   });
 }
 
 /** The mail that invites the holder of a new account to choose a password. */
-export function invitationMail(email: string, link: string, { brand, invitationTtl }: Settings): MailContent {
-  const host = brand.name;
-  return linkMail(brand, {
-    subject: `You are invited to ${host}`,
+export function invitationMail(writer: MailWriter, { email, link, invitationTtl }: Reset): MailContent {
+  return writer.write({
+    subject: 'mail.invitation.subject',
     before: [
-      `An account has been created for ${email} at ${host}.`,
-      `Open this link within ${inWords(invitationTtl)} to choose a password:`,
+      ['mail.invitation.text', { email }],
+      ['mail.invitation.link', { lifetime: invitationTtl }],
     ],
     link,
-    label: 'Choose a password',
-    after: [
-      'If you were not expecting an invitation, you can ignore this mail. Nobody can sign in without a password.',
-    ],
+    label: 'mail.invitation.button',
+    after: ['mail.invitation.ignore'],
   });
 }

@@ -11,12 +11,11 @@ import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams } from '../errors/api-error.js';
-import { brandOf } from '../html/brand.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import { AccountRevocation, CREDENTIALS, EVERYTHING } from '../revocations/account-revocation.store.js';
-import { UNUSABLE_LINK } from '../mail/link-mail.js';
+import { MailWriter, UNUSABLE_LINK } from '../mail/link-mail.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { invitationMail, resetMail } from './password-resets.mails.js';
 import { PasswordResetStore } from './password-resets.store.js';
@@ -64,9 +63,10 @@ export class PasswordResets implements OnModuleInit {
         const reset = await this.store.findLive(resetId);
         return (
           reset &&
-          write(reset.email, this.linkOf(resetId, { for: use, wayf: reset.returnTo }), {
+          write(new MailWriter(this.config, reset.locale), {
             ...this.config,
-            brand: brandOf(this.config),
+            email: reset.email,
+            link: this.linkOf(resetId, { for: use, wayf: reset.returnTo }),
           })
         );
       });

@@ -4,7 +4,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { currentOrigin } from '../http/current-request.js';
-import { brandOf } from '../html/brand.js';
+import { MailWriter } from '../mail/link-mail.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
 import type { PasswordChangeWay } from './password-changes.entity.js';
 import { passwordChangedMail, type PasswordChange } from './password-notices.mails.js';
@@ -25,7 +25,7 @@ export class PasswordNotices implements OnModuleInit {
     this.sweeper.add({ table: 'password_changes', time: 'changed_at', before: `now() - interval '30 days'` });
     this.mailQueue.register(CHANGE_MAIL, async (id) => {
       const change = await this.find(id);
-      return change && passwordChangedMail(change, brandOf(this.config));
+      return change && passwordChangedMail(change, new MailWriter(this.config, change.locale));
     });
   }
 
@@ -51,10 +51,11 @@ export class PasswordNotices implements OnModuleInit {
     this.mailQueue.wake();
   }
 
-  private async find(id: string): Promise<PasswordChange | undefined> {
-    const [change] = await sql<PasswordChange>(
+  private async find(id: string): Promise<(PasswordChange & { locale: string | null }) | undefined> {
+    const [change] = await sql<PasswordChange & { locale: string | null }>(
       this.manager,
-      `SELECT way, address, user_agent AS "userAgent", changed_at AS "changedAt" FROM password_changes WHERE id = $1`,
+      `SELECT c.way, c.address, c.user_agent AS "userAgent", c.changed_at AS "changedAt", a.locale
+       FROM password_changes c LEFT JOIN accounts a ON a.id = c.account_id WHERE c.id = $1`,
       [id],
     );
     return change;

@@ -16,7 +16,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, notYours, unauthorized } from '../errors/api-error.js';
 import { idIn } from '../http/validation.js';
-import { currentOrigin } from '../http/current-request.js';
+import { currentLocale, currentOrigin } from '../http/current-request.js';
 import { Limits } from '../limits/limits.service.js';
 import { AccountRevocation, CREDENTIALS, SIGN_INS } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
@@ -82,7 +82,12 @@ export class Sessions {
     try {
       return await this.answer(
         await this.manager.transaction(async (tx) => {
-          const account = await this.accounts.create(tx, { email, passwordHash, role: 'user' });
+          const account = await this.accounts.create(tx, {
+            email,
+            passwordHash,
+            role: 'user',
+            locale: currentLocale(),
+          });
           await this.audit.record(tx, { kind: 'account.created', subject: account.id, actorId: account.id, email });
           return this.open(tx, account, remember_me);
         }),
@@ -102,7 +107,7 @@ export class Sessions {
   private async attemptToSignUp(email: string, passwordHash: string): Promise<AccountView> {
     await this.manager.transaction(async (tx) => {
       await this.mailCaps.take(tx, 'claims', email);
-      await this.emailLinks.askToSignUp(tx, email, passwordHash);
+      await this.emailLinks.askToSignUp(tx, email, passwordHash, currentLocale());
       await this.audit.record(tx, { kind: 'account.sign_up_requested', email });
     });
     this.emailLinks.wake();
