@@ -48,6 +48,12 @@ async function openPage(): Promise<OpenAPIObject> {
   let given: { spec?: OpenAPIObject } = {};
   const Bundle = Object.assign((options: typeof given) => (given = options), { presets: {}, plugins: {} });
   const page = {
+    sessionStorage: {},
+    MutationObserver: class {
+      observe() {
+        return undefined;
+      }
+    },
     SwaggerUIBundle: Bundle,
     window: {},
     URL,

@@ -1,4 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { AxeResults } from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { describeInBrowser, launchChromium, listenForComplaints } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -9,10 +12,18 @@ import { makeAdmin } from './support/tokens.js';
 
 jest.setTimeout(120_000);
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
 /** Not where the page is opened: it calls where it is. */
 const PUBLIC_URL = 'https://accounts.example.com/latchkey';
 /** What the examples of the documents have, made nobody's. */
 const EXAMPLE_EMAIL = /^fred\.\w+@bedrockisp\.com$/;
+
+/** What axe finds in the markup of Swagger UI itself, which a style sheet cannot mend, and why it stays. */
+const OF_SWAGGER_UI = {
+  'nested-interactive': 'the head of an operation is a button around its link and the one that copies it',
+  'label-content-name-mismatch': 'Authorize is called Apply credentials by its aria-label',
+};
 
 /** What an operation was called with, and what came back. */
 interface Outcome {
@@ -37,12 +48,16 @@ describeInBrowser('Swagger UI', () => {
     server = await startServer(database.connection, { port, publicUrl: PUBLIC_URL });
     origin = `http://localhost:${port}`;
     browser = await launchChromium({});
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    await openTab(1280);
+  });
+
+  async function openTab(width: number): Promise<void> {
+    page = await browser.newPage({ viewport: { width, height: 800 } });
     page.setDefaultTimeout(30_000);
     page.on('request', (request) => requests.push(request.url()));
     page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
     await listenForComplaints(page, (text) => complaints.push(text));
-  });
+  }
 
   afterAll(async () => {
     await browser.close();
@@ -188,4 +203,55 @@ describeInBrowser('Swagger UI', () => {
       await other.close();
     }
   });
+
+  describe.each([1280, 390, 320])('%s pixels wide', (width) => {
+    beforeAll(() => openTab(width));
+
+    it('fits, begins the dialog at its beginning, keeps what was authorised in this tab, and axe finds nothing', async () => {
+      origin = `http://localhost:${new URL(server.url).port}`;
+      const { appToken } = await makeAdmin(server);
+      const tooWide = `[...document.querySelectorAll('body *')].filter((one) => document.documentElement.scrollWidth > ${width} && one.getBoundingClientRect().right > ${width}).map((one) => one.className)`;
+      const fits = async () => {
+        expect(await page.evaluate<string[]>(tooWide)).toEqual([]);
+      };
+      await page.goto(`${origin}/docs`);
+      await page.getByRole('heading', { name: 'Get started' }).waitFor();
+      await fits();
+      await page.locator('.auth-wrapper > .authorize').click();
+      const dialog = page.locator('.modal-ux-content');
+      expect(await page.evaluate<number>("document.querySelector('.modal-ux-content').scrollTop")).toBe(0);
+      expect(await dialog.locator('input:enabled').first().and(page.locator(':focus')).count()).toBe(1);
+      await fits();
+      expect(await violations()).toEqual([]);
+      await page.locator('.modal-ux .close-modal').click();
+      await authorise('app-token', appToken);
+      await page.reload();
+      const issued = await tryOut('post', '/v1/frontend/auth');
+      expect(issued).toMatchObject({ status: 200, sent: { 'app-token': appToken } });
+      expect(await page.evaluate('localStorage.length')).toBe(0);
+      await page.getByPlaceholder('Filter by tag').fill('publicauth');
+      expect(await page.locator('.opblock-tag').count()).toBe(1);
+      await page
+        .locator('.opblock-post', { hasText: '/v1/frontend/auth' })
+        .first()
+        .locator('.opblock-summary-control')
+        .click();
+      await page.getByRole('button', { name: 'Execute' }).waitFor();
+      await fits();
+      expect(await violations()).toEqual([]);
+      await forget('app-token');
+    });
+  });
+
+  /** What axe finds that keeps people out, each kind with where it is first. */
+  async function violations(): Promise<string[]> {
+    await page.evaluate(AXE);
+    const { violations: found } = await page.evaluate<AxeResults>('axe.run()');
+    return found
+      .filter(({ id, impact }) => (impact === 'serious' || impact === 'critical') && !(id in OF_SWAGGER_UI))
+      .map(
+        ({ id, nodes }) =>
+          `${id}: ${[...new Set(nodes.map(({ target }) => target.join(' ').replace(/.*>/, '')))].join(', ')}`,
+      );
+  }
 });

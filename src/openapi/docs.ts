@@ -22,15 +22,16 @@ export function describeApi(app: INestApplication, publicUrl: string): OpenAPIOb
     .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer(publicUrl || '/')
+    // In the order in which one needs them: Swagger UI shows them in it.
     .addTag('account', 'Sign-up, sign-in, refresh, sign-out and password reset (seed account)')
-    .addTag('connect', 'Accounts for clients, identifications (seed connect)')
-    .addTag('oauth', 'OAuth2 client credentials, introspection, revocation, metadata')
     .addTag(
       'app-token',
       'App-Token and Token headers: login, application tokens, tokens on behalf of other users (seed app-token)',
     )
-    .addTag('admin', 'Accounts, sessions and the audit log, for admins (App-Token and Token headers)')
     .addTag('publicauth', 'API tokens of gateway accounts (seed publicauth)')
+    .addTag('oauth', 'OAuth2 client credentials, introspection, revocation, metadata')
+    .addTag('connect', 'Accounts for clients, identifications (seed connect)')
+    .addTag('admin', 'Accounts, sessions and the audit log, for admins (App-Token and Token headers)')
     .addTag('keys', 'Public keys of session tokens')
     .addTag('operations', 'Probes and Prometheus metrics')
     .addSecurity('session', {

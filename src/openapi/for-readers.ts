@@ -5,6 +5,16 @@ import type { MediaType, Operation, Schema, Schemas } from './description.js';
 const ISSUED =
   /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.|$)|[0-9a-f]{32}$|api_(?:live_|test_)?[a-z2-7]{26,}$)/;
 
+/** In Markdown. */
+const GET_STARTED = `## Get started
+
+1. Have the credentials of the first start at hand. It shows them, and keeps them in \`bootstrap.txt\`, in the folder of its data.
+2. Press **Authorize**. Give the App-Token to \`app-token\`, and the client's id and secret to \`oauth2\`. They stay in this tab until it is closed.
+3. Execute \`POST /api/v1/token\` with the email and the password of the admin, and give its \`token\` to \`token\` under **Authorize**; that of \`POST /account/session\` is for \`session\`.
+4. Open any operation, press **Try it out** and **Execute**. Its example works as it stands; fields that are blank want an id or a token of your own.
+
+## Good to know`;
+
 interface Parameter {
   required?: boolean;
   example?: unknown;
@@ -29,6 +39,7 @@ interface Blank {
  */
 export function suitReaders(document: OpenAPIObject): OpenAPIObject {
   const schemas = (document.components?.schemas ?? {}) as Schemas;
+  document.info.description = `${GET_STARTED}\n\n${document.info.description ?? ''}`;
   for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[])) {
     for (const parameter of (operation.parameters ?? []) as Parameter[]) if (!parameter.required) forget(parameter);
     for (const { clear } of blanksOf(operation, schemas)) clear();

@@ -1,4 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, type DynamicModule } from '@nestjs/common';
 import type { Access } from '../../src/access/access.js';
@@ -120,6 +123,16 @@ function requestExamples({ paths }: Description): { name: string; type: string; 
   );
 }
 
+/** @returns an answer as it is sent, in this content coding */
+function bytesOf(url: string, coding: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    get(url, { headers: { 'accept-encoding': coding } }, (answer) => {
+      expect(answer.headers['content-encoding']).toBe(coding);
+      buffer(answer).then(resolve, reject);
+    }).on('error', reject);
+  });
+}
+
 describe('The documentation', () => {
   it('is served as a page that loads its own scripts', async () => {
     for (const path of ['/docs', '/docs/']) {
@@ -131,6 +144,30 @@ describe('The documentation', () => {
         const { pathname } = new URL(script, `http://latchkey.test${path}`);
         expect([path, pathname, (await server.call('GET', pathname)).status]).toEqual([path, pathname, 200]);
       }
+    }
+  });
+
+  it('is sent compressed to whoever takes that, and its files are kept for good under an address that has their version', async () => {
+    const page = (await server.call('GET', '/docs')).body as string;
+    const files = [...page.matchAll(/(?:src|href)="\.\/(docs\/[^"]+\?v=[^"]+)"/g)].map(([, path]) => `/${path ?? ''}`);
+    expect(files.length).toBeGreaterThanOrEqual(4);
+    for (const file of files) {
+      const plain = await server.call('GET', file);
+      expect([file, plain.status, plain.headers.get('content-encoding')]).toEqual([file, 200, null]);
+      expect(plain.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+      const other = await server.call('GET', file.replace(/v=.*/, 'v=other'));
+      expect(other.headers.get('cache-control')).toBe('public, no-cache');
+    }
+    for (const [path, coding, decode] of [
+      ['/docs-json', 'br', brotliDecompressSync],
+      ['/docs-json', 'gzip', gunzipSync],
+      ['/docs/swagger-ui-bundle.js', 'br', brotliDecompressSync],
+      ['/docs/swagger-ui-init.js', 'gzip', gunzipSync],
+    ] as const) {
+      const plain = await fetch(`${server.url}${path}`, { headers: { 'accept-encoding': 'identity' } });
+      expect(plain.headers.get('vary')).toBe('Accept-Encoding');
+      const bytes = await bytesOf(`${server.url}${path}`, coding);
+      expect([path, coding, decode(bytes).toString()]).toEqual([path, coding, await plain.text()]);
     }
   });
 
