@@ -1,5 +1,4 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { indexAllChangedInstitutions } from '../src/identifications/institution-index.js';
 
 /** What an organisation is found by depends on these. */
 const TRIGGERS = {
@@ -12,7 +11,7 @@ const TRIGGERS = {
 
 /**
  * Other names of organisations, and what they are found by. A trigger notes which have changed, also when the previous release
- * changes them; whoever searches next brings them up to date. The previous release searches by accounts_institution_idx, which a later
+ * changes them, and all that there are are noted here; a server brings them up to date as it starts. The previous release searches by accounts_institution_idx, which a later
  * one can drop.
  */
 export class InstitutionSearch1764000000043 implements MigrationInterface {
@@ -56,8 +55,6 @@ export class InstitutionSearch1764000000043 implements MigrationInterface {
     await runner.query(`
       INSERT INTO institution_changes (account_id)
       SELECT id FROM accounts WHERE NOT individual AND name IS NOT NULL AND disabled_at IS NULL`);
-    await indexAllChangedInstitutions(runner.manager);
-    await runner.query('ANALYZE institution_search, institution_words');
   }
 
   async down(runner: QueryRunner): Promise<void> {

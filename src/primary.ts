@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from './config/config.js';
+import { withSecrets, type Config } from './config/config.js';
 import { doorsOf, type DoorAddress } from './config/doors.js';
 import { DRAIN_LIMIT, graceAfter } from './http/drain.js';
 import { stopAccepting } from './http/connections.js';
@@ -40,7 +40,7 @@ export async function startWorkers(config: Config, logger: Logger, signal: Abort
     await prepareSchema(config, database.connection, logger, signal);
     const secretKeys = config.secretKeys ?? [keptSecretKey(config.dataDir)];
     const connection = config.database ? undefined : database.connection;
-    crew = new Crew(config, logger, { secretKeys, connection });
+    crew = new Crew(config, logger, { settings: withSecrets(process.env), secretKeys, connection });
     announceReady(config, await crew.start(signal), logger);
     return { stop, failed: crew.failed };
   } catch (error) {

@@ -15,8 +15,8 @@ const ORPHAN_LIMIT = 5_000;
 const primary = new Peer<AskedByWorkers, AskedOfWorkers>(process);
 let app: NestFastifyApplication | undefined;
 
-async function start({ number, secretKeys, connection, isFirst }: Start): Promise<undefined> {
-  const whole = loadConfig(process.env);
+async function start({ number, settings, secretKeys, connection, isFirst }: Start): Promise<undefined> {
+  const whole = loadConfig(settings);
   const config: Config = {
     ...whole,
     databasePoolSize: shareOf(whole.databasePoolSize, whole.workers, number),

@@ -1,8 +1,10 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
-import { childrenOf, cleanUp, eventually, isAlive, ServerProcess } from './support/process.js';
+import { childrenOf, cleanUp, eventually, isAlive, newFolder, ServerProcess } from './support/process.js';
 import { send } from './support/raw-http.js';
 import { TEST_SECRET_KEY } from './support/server.js';
 
@@ -259,6 +261,28 @@ describe('A server with two workers', () => {
     expect(linesWith(other, 'could not start: ')[0]?.msg).toMatch(/SECRET_KEY/);
     await expect(other.call('GET', '/healthz')).rejects.toThrow();
   });
+});
+
+it('A worker that ends is replaced with the secrets of the start, whatever has become of their files', async () => {
+  const file = join(newFolder(), 'admin-password');
+  writeFileSync(file, PASSWORD);
+  // An empty variable counts as absent.
+  const one = await start({ BOOTSTRAP_ADMIN_PASSWORD: '', BOOTSTRAP_ADMIN_PASSWORD_FILE: file });
+  rmSync(file);
+  const [victim = NaN] = childrenOf(one.pid);
+  process.kill(victim, 'SIGKILL');
+  await eventually(async () => {
+    const now = childrenOf(one.pid);
+    expect([now.length, now.includes(victim)]).toEqual([2, false]);
+    const before = one.log.length;
+    for (let asked = 0; asked < 4; asked += 1) await one.call('GET', '/readyz');
+    const serving = logOf(one)
+      .slice(before)
+      .filter(({ route }) => route === '/readyz');
+    expect(new Set(serving.map(({ worker }) => worker)).size).toBe(2);
+  });
+  expect(linesWith(one, 'cannot start')).toEqual([]);
+  expect((await one.stop()).code).toBe(0);
 });
 
 describe('The end of a server with two workers', () => {

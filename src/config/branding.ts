@@ -25,7 +25,7 @@ export function readLogo(path: string): Logo | undefined {
 /** By its content, whatever the file is called. */
 function typeOf(content: Buffer): Logo['type'] | undefined {
   if (content.subarray(0, 8).equals(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))) return 'image/png';
-  const isSvg = /^\uFEFF?\s*(<\?xml[^>]*\?>\s*)?((<!--[^]*?-->|<!DOCTYPE[^>]*>)\s*)*<svg[\s>]/i;
+  const isSvg = /^\uFEFF?\s*(<\?xml[^>]*\?>\s*)?((<!--[^]*?-->|<!DOCTYPE[^>[]*(\[[^\]]*\]\s*)?>)\s*)*<svg[\s>]/i;
   return isSvg.test(content.toString('utf8')) ? 'image/svg+xml' : undefined;
 }
 

@@ -88,9 +88,9 @@ export interface Config {
   userTokenMaxTtl: number | null;
   appTokenTtl: number;
   oauthTokenTtl: number;
-  /** How long expired and revoked tokens are kept. */
   /** How many tokens, and how many sessions, a process remembers as valid. */
   cacheSize: number;
+  /** How long expired and revoked tokens are kept. */
   tokenRetention: number;
   identificationTtl: number;
   /** How long after a sign-in on the WAYF page its visitor may come back. */
@@ -153,16 +153,25 @@ export class ConfigError extends Error {
   }
 }
 
+type Environment = Record<string, string | undefined>;
+
+/** The variables that are set; an empty one counts as absent. */
+const presentIn = (env: Environment): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+
+/** @returns the variables with the secrets of today in them, in place of the files that have them: these may change */
+export const withSecrets = (env: Environment): Record<string, string> => openSecretFiles(presentIn(env)).values;
+
 /**
  * Reads and checks every variable in one pass, and the files that hold secrets.
  *
  * @param env the process environment; an empty variable counts as absent
  * @throws ConfigError that names every invalid variable
  */
-export function loadConfig(env: Record<string, string | undefined>): Config {
-  const present = Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
-  );
+export function loadConfig(env: Environment): Config {
+  const present = presentIn(env);
   const { values, fromFiles, problems: unread } = openSecretFiles(present);
   const authority = variables.shape.DATABASE_CA_FILE.safeParse(values.DATABASE_CA_FILE).data;
   const parsed = variablesWith(authority).safeParse(values);

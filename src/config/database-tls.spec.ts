@@ -41,6 +41,17 @@ describe('DATABASE_CA_FILE', () => {
     expect(load('postgres://h/d?sslmode=disable', direct).directDatabase?.ssl).toEqual({ ca: PEM });
   });
 
+  it('is not weakened by an environment that was made for libpq', () => {
+    for (const mode of ['prefer', 'disable', 'require']) {
+      process.env.PGSSLMODE = mode;
+      try {
+        expect(ssl('postgres://h/d')).toEqual({ ca: PEM });
+      } finally {
+        delete process.env.PGSSLMODE;
+      }
+    }
+  });
+
   it('gives way to sslrootcert', () => {
     const other = join(folder, 'other.crt');
     writeFileSync(other, new X509Certificate(rootCertificates[5] ?? '').toString());

@@ -178,8 +178,8 @@ function tlsOptions(parameters: Map<string, string>, authority?: string): Connec
   const mode =
     parameters.get('sslmode') ??
     (ssl === undefined ? undefined : fallback[ssl as keyof typeof fallback]) ??
-    process.env.PGSSLMODE ??
-    (authority === undefined ? 'prefer' : 'verify-full');
+    // An environment that was made for libpq does not weaken what was set for Latchkey.
+    (authority === undefined ? (process.env.PGSSLMODE ?? 'prefer') : 'verify-full');
   switch (mode) {
     case 'disable':
       return undefined;

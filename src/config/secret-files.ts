@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { NotAFile, readRegularFile } from './regular-file.js';
 import { FILE, secretVariables } from './variables.js';
 
 /** The largest file that may hold a secret, in bytes. */
@@ -33,6 +33,7 @@ export function openSecretFiles(present: Record<string, string>): Opened {
     const read = contentOf(path);
     if ('problem' in read) opened.problems.push(`${variable} ${read.problem}`);
     else opened.values[name] = read.content;
+    Reflect.deleteProperty(opened.values, variable);
     opened.fromFiles.add(name);
   }
   return opened;
@@ -41,7 +42,7 @@ export function openSecretFiles(present: Record<string, string>): Opened {
 function contentOf(path: string): { content: string } | { problem: string } {
   let bytes: Buffer;
   try {
-    bytes = readBounded(path);
+    bytes = readRegularFile(path, { largest: LARGEST, otherwise: 'which is no secret' });
   } catch (error) {
     return { problem: error instanceof NotAFile ? error.message : 'must be the path of a readable file' };
   }
@@ -53,21 +54,4 @@ function contentOf(path: string): { content: string } | { problem: string } {
   }
   const content = text.replace(/\r?\n$/, '');
   return content === '' ? { problem: 'names an empty file' } : { content };
-}
-
-/** Says why a path names no file that can be read, as the end of a sentence. */
-class NotAFile extends Error {}
-
-function readBounded(path: string): Buffer {
-  // A pipe that nobody writes to would be waited for.
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = fstatSync(file);
-    if (stat.isDirectory()) throw new NotAFile('names a folder; it must be the path of a file');
-    if (!stat.isFile()) throw new NotAFile('must be the path of a regular file');
-    if (stat.size > LARGEST) throw new NotAFile('names a file of more than 64 KiB, which is no secret');
-    return readFileSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { COLOR_RULE, LOGO_RULE, problemOfColor, readLogo } from './branding.js';
@@ -7,6 +7,7 @@ import { DatabaseUrlError, parseDatabaseUrl } from './database-url.js';
 import { parseMailAddress } from './mail-address.js';
 import { isPattern } from './secret-key.js';
 import { LONGEST_PASSWORD, problemOfPassword } from './password-text.js';
+import { NotAFile, readRegularFile } from './regular-file.js';
 
 /** What session JWTs can be signed with (RFC 7518 section 3.1): RSA keys do for each. */
 export const sessionAlgorithms = ['RS512', 'PS512'] as const;
@@ -44,20 +45,26 @@ const databaseUrl = (authority?: string) =>
     }
   });
 
+/** A file with the authorities of a whole operating system has a quarter of that, in bytes. */
+const LARGEST_BUNDLE = 1_048_576;
+
 /** @returns the certificates that a file has, in PEM */
 const certificates = z.string().transform((path, context) => {
   try {
-    const text = readFileSync(path, 'utf8');
+    const text = readRegularFile(path, {
+      largest: LARGEST_BUNDLE,
+      otherwise: 'more than any authority',
+    }).toString();
     const found = text.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? [];
     for (const one of found) new X509Certificate(one);
     if (found.length > 0) return text;
     context.addIssue('must be the path of a file with certificates in PEM (-----BEGIN CERTIFICATE-----)');
   } catch (error) {
-    const isRead = (error as NodeJS.ErrnoException).syscall === undefined;
+    const isRead = !(error instanceof NotAFile) && (error as NodeJS.ErrnoException).syscall === undefined;
     context.addIssue(
       isRead
         ? 'names a file with a certificate that cannot be read'
-        : 'must be the path of a readable file with certificates',
+        : 'must be the path of a readable, regular file with certificates, of at most a mebibyte',
     );
   }
   return z.NEVER;

@@ -83,6 +83,6 @@ export function explainRefusedMigration(error: unknown, { user = '', database = 
   if ((error as Failure).code !== '42501') return error;
   const remedy =
     `Make "${user}" the owner of the database "${database}" (ALTER DATABASE "${database}" OWNER TO "${user}"), ` +
-    'or migrate as another role and set RUN_MIGRATIONS=false.';
+    'or make it a member of the role that owns the tables, migrate as that role, and set RUN_MIGRATIONS=false.';
   return new Error(`${(error as Failure).message}. ${remedy}`, { cause: error });
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AbstractLogger, DataSource, type Migration, type MigrationInterface } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseConnection } from '../config/database-url.js';
-import { isDatabaseUnavailable, isLockTimeout, isTlsRefusal } from '../errors/database-errors.js';
+import { isDatabaseUnavailable, isDeadlock, isLockTimeout, isTlsRefusal } from '../errors/database-errors.js';
 import { DatabaseClient, notWritable, sessionSettings } from './clients.js';
 import { explainConnectionFailure, explainRefusedMigration, type DatabaseVariable } from './connection-problems.js';
 import { ormOptions } from './connection.js';
@@ -163,7 +163,7 @@ async function hasMigrated(dataSource: DataSource): Promise<boolean> {
     await dataSource.runMigrations();
     return true;
   } catch (error) {
-    if (!isLockTimeout(error)) throw error;
+    if (!isLockTimeout(error) && !isDeadlock(error)) throw error;
     return false;
   }
 }

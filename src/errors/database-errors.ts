@@ -75,6 +75,11 @@ export function isLockTimeout(error: unknown): boolean {
   return driverError(error)?.code === '55P03';
 }
 
+/** Whether PostgreSQL ended a transaction so that others, which waited for it as it for them, could go on. */
+export function isDeadlock(error: unknown): boolean {
+  return driverError(error)?.code === '40P01';
+}
+
 /** Whether a statement failed because of what it was to store: a value, a constraint, or a size. */
 export function isBadData(error: unknown): boolean {
   return /^(22|23|54)...$/.test(driverError(error)?.code ?? '');

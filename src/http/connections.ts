@@ -48,8 +48,6 @@ interface Exchange {
 }
 
 interface Connection {
-  /** By which it came in. */
-  door: Door;
   /** Whether something is being done on it. */
   isBusy: boolean;
   current: Exchange | undefined;
@@ -65,6 +63,8 @@ export class Connections {
   private readonly servers: { door: Door; server: Server }[] = [];
   private handle: RequestListener | undefined;
   private readonly open = new Map<Socket, Connection>();
+  /** Also of those that have closed: what is left of their requests is behind the same door. */
+  private readonly doors = new WeakMap<Socket, Door>();
   private phase: 'serving' | 'leaving' | 'closing' = 'serving';
 
   /** @param bareHeaders those of an answer that no hook has seen */
@@ -85,7 +85,7 @@ export class Connections {
 
   /** By which a connection came in. */
   doorOf(socket: Socket): Door {
-    return this.open.get(socket)?.door ?? 'public';
+    return this.doors.get(socket) ?? 'public';
   }
 
   /** Serves a connection that another process has accepted. */
@@ -130,7 +130,8 @@ export class Connections {
     server.maxHeadersCount = 0;
     server.setTimeout(silence);
     server.on('connection', (socket) => {
-      this.open.set(socket, { door, isBusy: false, current: undefined, waiting: [] });
+      this.doors.set(socket, door);
+      this.open.set(socket, { isBusy: false, current: undefined, waiting: [] });
       socket.once('close', () => this.open.delete(socket));
     });
     const serve: RequestListener = (incoming, response) => {

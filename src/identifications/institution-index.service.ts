@@ -1,9 +1,11 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
+import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { RepeatedWork } from '../database/repeated-work.js';
 import { indexAllChangedInstitutions, indexChangedInstitutions } from './institution-index.js';
 
+const NOT_UP_TO_DATE = 'the search for institutions was not brought up to date; it is tried again';
 /** In milliseconds. */
 const FIRST_AFTER = 5_000;
 const MINUTE = 60_000;
@@ -18,7 +20,7 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
       every: MINUTE,
       rest: MINUTE,
       logger: this.logger,
-      failed: 'the search for institutions was not brought up to date; it is tried again',
+      failed: NOT_UP_TO_DATE,
     },
     () => indexAllChangedInstitutions(this.manager, () => this.inBackground.isStopping),
   );
@@ -38,6 +40,12 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
 
   /** So that what has just been changed is found. A bounded piece of work: what is left is done in the background. */
   async catchUp(): Promise<void> {
-    await indexChangedInstitutions(this.manager);
+    try {
+      await indexChangedInstitutions(this.manager);
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      // What cannot be found by its new name does not keep the others from being found.
+      this.logger.error(NOT_UP_TO_DATE, error);
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { INSTITUTION_LOCK } from '../database/locks.js';
 import { sql } from '../database/sql.js';
@@ -6,7 +7,12 @@ import { errorsIn, keysOf } from './similar-words.js';
 
 /** How many changed accounts are looked at in one transaction while a visitor waits, and otherwise. */
 const SMALL_BATCH = 100;
-const LARGE_BATCH = 1_000;
+const LARGE_BATCH = 500;
+/** For how long names are looked at before others have their turn, in milliseconds. */
+const TURN = 10;
+
+/** Of all words of one organisation, those of its name first: a tsvector takes a megabyte. */
+const MOST_BYTES = 262_144;
 
 interface Named {
   id: string;
@@ -66,7 +72,7 @@ export function indexChangedInstitutions(manager: EntityManager, batch = SMALL_B
     // A later statement, so it sees whatever the changes it has taken are about.
     const named = await sql<Named>(tx, NAMED, [changed]);
     const before = await sql<{ word: string }>(tx, REMOVE, [changed]);
-    const rows = named.map(rowOf);
+    const rows = await inTurns(named, rowOf);
     if (rows.length > 0) await sql(tx, INSERT, [JSON.stringify(rows.map(({ row }) => row))]);
     const words = new Set(rows.flatMap((row) => row.all).filter((word) => errorsIn(word) > 0));
     const known = await sql<{ word: string }>(tx, KNOWN_WORDS, [[...words]]);
@@ -89,14 +95,36 @@ export async function indexAllChangedInstitutions(
 
 /** @returns what is stored of it, and all its words */
 function rowOf({ id, name, aliases }: Named) {
-  const [inName, inAliases] = [wordsOf(name), aliases.flatMap(wordsOf)];
+  const all = within(MOST_BYTES, [...new Set([...wordsOf(name), ...aliases.flatMap(wordsOf)])]);
+  const ofName = new Set(wordsOf(name));
+  const [inName, inAliases] = [all.filter((word) => ofName.has(word)), all.filter((word) => !ofName.has(word))];
   const row = {
     id,
     folded: foldName(name),
     aliases: [...new Set(aliases.map(foldName))],
     words: [...weighed(inName, 'A'), ...weighed(inAliases, 'B')].join(' '),
   };
-  return { row, all: [...inName, ...inAliases] };
+  return { row, all };
+}
+
+/** Does a piece of work for each of many, while others go on. */
+async function inTurns<T, R>(all: T[], work: (one: T) => R): Promise<R[]> {
+  const done: R[] = [];
+  let begun = performance.now();
+  for (const one of all) {
+    if (performance.now() - begun > TURN) {
+      await nextTurn();
+      begun = performance.now();
+    }
+    done.push(work(one));
+  }
+  return done;
+}
+
+/** @returns the first words that have so many bytes together */
+function within(most: number, words: string[]): string[] {
+  let bytes = 0;
+  return words.filter((word) => (bytes += Buffer.byteLength(word)) <= most);
 }
 
 /** Words consist of letters, marks and numbers only. */

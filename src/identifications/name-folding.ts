@@ -32,15 +32,16 @@ const LONGEST_FOLDED = 255;
 
 /** A name as it is searched for: texts with the same one differ only in how they are written. */
 export function foldName(name: string): string {
-  const folded = tidy(basic(name).replaceAll(APOSTROPHE, '').replace(POINT_OF_INITIAL, '$1'));
-  return Array.from(folded).slice(0, LONGEST_FOLDED).join('').trim();
+  return cut(tidy(basic(name).replaceAll(APOSTROPHE, '').replace(POINT_OF_INITIAL, '$1')));
 }
+
+const cut = (folded: string) => Array.from(folded).slice(0, LONGEST_FOLDED).join('').trim();
 
 /** The words that a name is found by, each from its beginning: more than it has where it can be read in several ways. */
 export function wordsOf(name: string): string[] {
   const text = basic(name);
   const joined = text.replaceAll(APOSTROPHE, '').replace(HYPHENS, '');
-  const readings = [foldName(name), tidy(text.replaceAll(APOSTROPHE, ' ')), tidy(joined)];
+  const readings = [foldName(name), cut(tidy(text.replaceAll(APOSTROPHE, ' '))), cut(tidy(joined))];
   const words = readings.flatMap((reading) => reading.split(' ')).flatMap(partsOf);
   return [
     ...new Set(words.flatMap((word) => [word, ...withoutArticle(word), ...(SAINTS[word] ? [SAINTS[word]] : [])])),

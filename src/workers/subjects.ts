@@ -13,10 +13,12 @@ export interface Turn {
   isKnown?: boolean;
 }
 
-/** What a worker is started with, beside the environment. */
+/** What a worker is started with. */
 export interface Start {
   /** From 1 on. The first one also does what only one is to do. */
   number: number;
+  /** The variables as the server was started with, with the secrets that were in files then. */
+  settings: Record<string, string>;
   secretKeys: string[];
   /** To the embedded database. */
   connection: DatabaseConnection | undefined;

@@ -264,6 +264,20 @@ describe('The search knows every change, whoever makes it:', () => {
   });
 });
 
+it('An organisation with more words than an index takes keeps nobody from being found, and is found by its name', async () => {
+  // Of each such character Unicode makes several letters of a script without spaces.
+  const squared = (shift: number) =>
+    Array.from({ length: 255 }, (_, at) => String.fromCodePoint(0x3300 + ((at * (shift + 1) + shift) % 88))).join('');
+  await store(
+    'Squared Society',
+    Array.from({ length: 40 }, (_, shift) => squared(shift)),
+  );
+  await store('Round Society');
+  expect(await namesFor('round society')).toEqual(['Round Society']);
+  expect(await namesFor('squared society')).toEqual(['Squared Society']);
+  expect(await database.query('SELECT id FROM institution_changes')).toEqual([]);
+});
+
 it('The search takes the longest, the most and the strangest words', async () => {
   const odd = ['ﷺ'.repeat(255), '漢'.repeat(255), '\u{20000}'.repeat(255), 'x'.repeat(255), 'a\u0300'.repeat(120)];
   for (const [index, name] of odd.entries()) {
