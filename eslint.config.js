@@ -15,7 +15,7 @@ const floors = [
   ['emails', 'openapi'],
   ['metrics'],
   ['revocations'],
-  ['audit-log', 'brand', 'health'],
+  ['audit-log', 'brand', 'health', 'root'],
   ['keys'],
   ['idempotency', 'limits', 'mail', 'tokens'],
   ['email-links'],

@@ -25,6 +25,7 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { OauthModule } from './oauth/oauth.module.js';
 import { PasswordResetsModule } from './password-resets/password-resets.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
+import { RootModule } from './root/root.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 import type { Primary } from './workers/subjects.js';
@@ -76,6 +77,7 @@ export class AppModule {
         RevocationsModule,
         AuditLogModule,
         BrandModule,
+        RootModule,
         HealthModule,
         MetricsModule,
         ...FEATURES,

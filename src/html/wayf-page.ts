@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isolated, markup, type Html } from './html.js';
 import type { Page } from './page.js';
 import type { View } from './view.js';
@@ -6,6 +7,8 @@ import type { View } from './view.js';
 export const NO_INSTITUTION = 'none';
 
 export const LONGEST_SEARCH = 100;
+
+const SCRIPT = readFileSync(new URL('./scripts/last-choice.js', import.meta.url), 'utf8');
 
 /** An organisation that visitors can choose. */
 interface Institution {
@@ -36,19 +39,27 @@ interface Search {
   similar: boolean;
 }
 
+/** What a visitor has searched for, or is offered before that. */
+interface Shown {
+  search?: Search;
+  /** What this browser remembers. */
+  last?: Institution | undefined;
+}
+
 /**
- * The page on which a visitor searches for their institution. It needs no script: the title and the focused element
- * announce the results to screen readers.
+ * The page on which a visitor searches for their institution. It needs no script, which only offers the last choice: the title and
+ * the focused element announce the results to screen readers.
  */
-export function searchPage(view: View, visit: Visit, search?: Search): Page {
+export function searchPage(view: View, visit: Visit, { search, last }: Shown = {}): Page {
   const isFruitless = search?.found.length === 0;
   const focus = isFruitless ? markup` autofocus aria-describedby="found"` : !search && markup` autofocus`;
   const title = view.say('wayf.title');
   return {
     title: search ? `${title} ${countOf(view, search)}` : title,
-    ...(search && { state: { q: search.text } }),
+    ...(search ? { state: { q: search.text } } : { script: SCRIPT }),
     main: markup`<h1>${title}</h1>
 ${purpose(view, visit)}
+${!search && lastChoice(view, last)}
 <form method="get" role="search">${view.languageField}
 <label for="q">${view.say('wayf.institution')}</label>
 <input id="q" name="q" type="search" required maxlength="${LONGEST_SEARCH}" autocomplete="organization" dir="auto"${focus}
@@ -59,6 +70,15 @@ ${search && results(view, search)}
 <p class="ways"><a href="${view.here({ institution: NO_INSTITUTION })}">${view.say('wayf.without')}</a></p>`,
   };
 }
+
+/** The institution that was chosen last. The script asks for the page with it, and puts it in here. */
+const lastChoice = (view: View, last: Institution | undefined) =>
+  markup`<div id="last" role="status">${
+    last &&
+    markup`<p class="hint">${view.say('wayf.last')}</p>
+<ul role="list"><li dir="auto"><a href="${view.here({ institution: last.id })}">${last.name}</a></li></ul>
+<p><button type="button" class="plain">${view.say('wayf.forget')}</button></p>`
+  }</div>`;
 
 const purpose = (view: View, { site }: Visit) =>
   markup`<p class="hint">${view.html('wayf.for', { service: isolated(view.brand.name), site: isolated(site) })}</p>`;
@@ -112,12 +132,13 @@ export function signInPage(view: View, visit: Visit, institution: Institution | 
   return {
     title: attempt ? view.say('signIn.titleAgain') : title,
     state: { institution: chosen },
+    ...(institution && { script: SCRIPT }),
     main: markup`<h1>${view.say('signIn.title')}</h1>
 ${purpose(view, visit)}
 <p>${institution && markup`${view.html('signIn.with', { name: markup`<strong>${isolated(institution.name)}</strong>` })} `}<a
 href="${view.here()}">${view.say(institution ? 'signIn.chooseAnother' : 'signIn.choose')}</a></p>
 <p id="problem" class="wrong" role="alert">${attempt?.problem}</p>
-<form method="post" action="${view.here()}">
+<form method="post" action="${view.here()}"${institution && markup` data-institution="${institution.id}"`}>
 <input type="hidden" name="institution" value="${chosen}">
 <label for="email">${view.say('page.email')}</label>
 <input id="email" name="email" type="text" inputmode="email" required maxlength="254" autocomplete="username"
@@ -125,8 +146,13 @@ autocapitalize="none" spellcheck="false" dir="auto"${focus('email')}${described}
 value="${attempt?.email}">
 <label for="password">${view.say('page.password')}</label>
 <input id="password" name="password" type="password" required autocomplete="current-password" dir="auto"${focus('password')}${described}>
+${institution && rememberChoice(view)}
 <button type="submit">${view.say('signIn.button')}</button>
 </form>
 <p class="ways"><a href="${forgotten}">${view.say('signIn.forgot')}</a></p>`,
   };
 }
+
+/** Shown by the script. It has no name, so that it is not sent. */
+const rememberChoice = (view: View) => markup`<p hidden>
+<label><input id="remember" type="checkbox" checked> ${view.say('signIn.remember')}</label></p>`;

@@ -93,15 +93,18 @@ export class WayfController {
     }
   }
 
-  private async pageOf(visit: Visit, { q, institution }: Record<string, unknown>): Promise<(view: View) => Page> {
+  private async pageOf(visit: Visit, { q, institution, last }: Record<string, unknown>): Promise<(view: View) => Page> {
     if (institution !== undefined) {
       const chosen = await this.chosen(institution);
       return (view) => signInPage(view, visit, chosen);
     }
-    if (q === undefined) return (view) => searchPage(view, visit);
+    if (q === undefined) {
+      const remembered = last === undefined ? undefined : await this.wayf.find(textOf(last, 100));
+      return (view) => searchPage(view, visit, { last: remembered });
+    }
     const text = textOf(q, LONGEST_SEARCH);
     const search = { text, ...(await this.wayf.search(text)) };
-    return (view) => searchPage(view, visit, search);
+    return (view) => searchPage(view, visit, { search });
   }
 
   private async chosen(institution: unknown): Promise<Institution | null> {

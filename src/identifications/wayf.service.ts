@@ -47,10 +47,15 @@ export class Wayf {
     return this.institutions.search(text);
   }
 
-  /** @throws ApiError `not_found` */
-  async institution(given: string): Promise<Institution> {
+  /** @returns an institution that visitors can sign in for */
+  async find(given: string): Promise<Institution | undefined> {
     const id = await accountIdOf(this.manager, given);
-    const institution = isUuid(id) ? await this.institutions.find(id) : undefined;
+    return isUuid(id) ? this.institutions.find(id) : undefined;
+  }
+
+  /** The same. @throws ApiError `not_found` */
+  async institution(given: string): Promise<Institution> {
+    const institution = await this.find(given);
     if (!institution)
       throw new ApiError('not_found', 'This institution is not available. Go back and choose another.', {
         told: { id: 'wayf.absent' },

@@ -18,7 +18,7 @@ export const de: Catalogue = {
   'ways.back': 'Zurück zur Anmeldung',
   'ways.newLink': 'Neuen Link anfordern',
 
-  'wayf.title': 'Woher kommen Sie?',
+  'wayf.title': 'Von welcher Einrichtung kommen Sie?',
   'wayf.for': 'Sie melden sich bei {service} an und kehren dann zu {site} zurück.',
   'wayf.institution': 'Ihre Einrichtung',
   'wayf.search': 'Suchen',
@@ -28,8 +28,10 @@ export const de: Catalogue = {
   'wayf.nothing': 'Keine Einrichtung passt zu diesem Namen.',
   'wayf.similar': 'Keine Einrichtung heißt so. Diese heißen ähnlich:',
   'wayf.byNetwork':
-    'Für eine Einrichtung ohne Link meldet sich hier niemand an. Wenn Ihre den Zugang über ihr Netz gibt, verbinden Sie sich mit diesem und öffnen Sie die Seite noch einmal.',
+    'Bei Einrichtungen ohne Link ist hier keine Anmeldung möglich. Bietet Ihre Einrichtung den Zugang über ihr Netz an, verbinden Sie sich damit und öffnen Sie die Seite noch einmal.',
   'wayf.without': 'Ohne Einrichtung anmelden',
+  'wayf.last': 'Sie haben sich angemeldet mit:',
+  'wayf.forget': 'Diese Auswahl vergessen',
   'wayf.expired': 'Diese Seite ist abgelaufen. Gehen Sie zurück zu der Website, von der Sie gekommen sind.',
   'wayf.absent': 'Diese Einrichtung steht nicht zur Verfügung. Gehen Sie zurück und wählen Sie eine andere.',
 
@@ -39,6 +41,7 @@ export const de: Catalogue = {
   'signIn.with': 'Mit einem Konto von {name}.',
   'signIn.choose': 'Eine Einrichtung wählen',
   'signIn.chooseAnother': 'Eine andere Einrichtung wählen',
+  'signIn.remember': 'Diese Einrichtung in diesem Browser merken',
   'signIn.button': 'Anmelden',
   'signIn.forgot': 'Passwort vergessen?',
   'signIn.wrong': 'E-Mail-Adresse oder Passwort ist falsch.',
@@ -46,9 +49,14 @@ export const de: Catalogue = {
   'signIn.unverified':
     'Bestätigen Sie zuerst Ihre E-Mail-Adresse. Öffnen Sie den Link, den wir Ihnen dorthin gesendet haben.',
   'signIn.passwordExpired':
-    'Dieses Passwort war nur für den Anfang und ist abgelaufen. Fordern Sie einen Link an, um ein neues zu wählen.',
+    'Dieses Passwort war nur vorläufig und ist abgelaufen. Fordern Sie einen Link an, um ein neues zu wählen.',
   'signIn.otherSite':
     'Dieses Formular wurde von einer anderen Website gesendet. Laden Sie die Seite neu und versuchen Sie es noch einmal.',
+
+  'root.text':
+    'Hier meldet {service} Personen an, und hier sprechen Programme mit dem Dienst. Wenn ein Link Sie hierher geführt hat, gehen Sie zurück zu der Website, von der er kam.',
+  'root.docs': 'API-Dokumentation',
+  'root.ready': 'Ob der Dienst bereit ist',
 
   'link.needsScript': 'Diese Seite braucht JavaScript, um den Link aus Ihrer E-Mail zu lesen.',
   'link.incomplete': 'Dieser Link ist unvollständig. Öffnen Sie den Link in der E-Mail noch einmal.',
@@ -107,7 +115,7 @@ export const de: Catalogue = {
   'error.badRequest': 'Die Anfrage war nicht verständlich. Gehen Sie zurück und versuchen Sie es noch einmal.',
   'error.expired.title': 'Diese Seite ist abgelaufen',
   'error.forbidden.title': 'Das ist hier nicht erlaubt',
-  'error.forbidden': 'Dazu haben Sie kein Recht.',
+  'error.forbidden': 'Dazu sind Sie nicht berechtigt.',
   'error.internal.title': 'Etwas ist schiefgegangen',
   'error.internal':
     'Ein interner Fehler ist aufgetreten. Das liegt nicht an Ihnen. Versuchen Sie es später noch einmal.',
@@ -118,13 +126,13 @@ export const de: Catalogue = {
   'error.rateLimited': 'Zu viele Versuche. Versuchen Sie es in {wait} noch einmal.',
   'error.tooMany': 'Zu viele Versuche. Versuchen Sie es später noch einmal.',
   'error.locked':
-    'Zu viele fehlgeschlagene Anmeldungen. Melden Sie sich dort an, wo Sie es schon einmal getan haben, oder setzen Sie Ihr Passwort zurück.',
+    'Zu viele fehlgeschlagene Anmeldungen. Melden Sie sich von einem Ort aus an, von dem Sie sich schon einmal angemeldet haben, oder setzen Sie Ihr Passwort zurück.',
   'error.unavailable.title': 'Wir sind gleich wieder da',
   'error.unavailable': 'Der Dienst ist vorübergehend nicht erreichbar. Versuchen Sie es später noch einmal.',
 
   'mail.help': 'Hilfe: {address}',
   'mail.when': 'Wann: {time}',
-  'mail.from': 'Von: {origin}',
+  'mail.from': 'Herkunft: {origin}',
   'mail.reset.subject': 'Neues Passwort für {service} wählen',
   'mail.reset.text': 'Jemand möchte das Passwort für {email} bei {service} zurücksetzen.',
   'mail.reset.link': 'Öffnen Sie diesen Link innerhalb von {lifetime}, um ein neues Passwort zu wählen:',
@@ -137,7 +145,7 @@ export const de: Catalogue = {
   'mail.invitation.ignore':
     'Wenn Sie keine Einladung erwarten, brauchen Sie nichts zu tun. Ohne Passwort kann sich niemand anmelden.',
   'mail.verify.subject': 'E-Mail-Adresse für {service} bestätigen',
-  'mail.verify.text': 'Ein Konto bei {service} wurde mit der E-Mail-Adresse {email} angelegt oder auf sie geändert.',
+  'mail.verify.text': 'Für ein Konto bei {service} wurde {email} als E-Mail-Adresse angegeben.',
   'mail.verify.link':
     'Wenn Sie das waren, öffnen Sie diesen Link innerhalb von {lifetime}, um Ihre E-Mail-Adresse zu bestätigen:',
   'mail.verify.button': 'Adresse bestätigen',
@@ -148,7 +156,7 @@ export const de: Catalogue = {
   'mail.signUp.ignore':
     'Wenn Sie das nicht sind, brauchen Sie nichts zu tun. Ohne den Link und das Passwort wird kein Konto angelegt.',
   'mail.change.subject': 'Neue E-Mail-Adresse für {service} bestätigen',
-  'mail.change.text': 'Die E-Mail-Adresse eines Kontos bei {service} soll zu {email} geändert werden.',
+  'mail.change.text': 'Die E-Mail-Adresse eines Kontos bei {service} soll in {email} geändert werden.',
   'mail.change.link':
     'Wenn Sie das sind, öffnen Sie diesen Link innerhalb von {lifetime} und geben Sie das Passwort Ihres Kontos ein:',
   'mail.change.button': 'Adresse bestätigen',
@@ -158,16 +166,16 @@ export const de: Catalogue = {
   'mail.taken.text':
     'Jemand wollte bei {service} ein Konto mit der E-Mail-Adresse {email} anlegen, für die es schon eines gibt.',
   'mail.taken.signIn':
-    'Wenn Sie das waren, melden Sie sich damit an. Wenn Sie das Passwort nicht mehr wissen, fordern Sie ein neues an.',
+    'Wenn Sie das waren, melden Sie sich mit diesem Konto an. Wenn Sie das Passwort nicht mehr wissen, fordern Sie ein neues an.',
   'mail.taken.ignore': 'Wenn Sie das nicht waren, brauchen Sie nichts zu tun. Es hat sich nichts geändert.',
   'mail.moved.subject': 'Die E-Mail-Adresse Ihres Kontos bei {service} wurde geändert',
   'mail.moved.text':
-    'Die E-Mail-Adresse Ihres Kontos bei {service} wurde von {email} zu einer anderen geändert. Wenn Sie das waren, brauchen Sie nichts zu tun.',
+    'Die E-Mail-Adresse Ihres Kontos bei {service} wurde von {email} in eine andere geändert. Wenn Sie das waren, brauchen Sie nichts zu tun.',
   'mail.moved.link':
     'Wenn Sie das nicht waren, öffnen Sie diesen Link innerhalb von {lifetime}. Damit stellen Sie Ihre E-Mail-Adresse wieder her, beenden alle Sitzungen und wählen ein neues Passwort:',
   'mail.moved.button': 'Rückgängig machen',
   'mail.moved.gone':
-    'Die E-Mail-Adresse eines Kontos bei {service} wurde von {email} zu einer anderen geändert. Wenn Sie das nicht erwartet haben, wenden Sie sich an den Betreiber von {service}.',
+    'Die E-Mail-Adresse eines Kontos bei {service} wurde von {email} in eine andere geändert. Wenn Sie das nicht erwartet haben, wenden Sie sich an den Betreiber von {service}.',
   'mail.password.changed': 'Ihr Passwort für {service} wurde geändert',
   'mail.password.removed': 'Ihr Passwort für {service} wurde entfernt',
   'mail.password.way.session':

@@ -28,6 +28,8 @@ export const en = {
   'wayf.byNetwork':
     'For an institution without a link nobody signs in here. If yours gives access by its network, connect to it and open the page again.',
   'wayf.without': 'Sign in without an institution',
+  'wayf.last': 'You signed in with:',
+  'wayf.forget': 'Forget this choice',
   'wayf.expired': 'This page has expired. Go back to the site that sent you here.',
   'wayf.absent': 'This institution is not available. Go back and choose another.',
 
@@ -37,6 +39,7 @@ export const en = {
   'signIn.with': 'With an account of {name}.',
   'signIn.choose': 'Choose an institution',
   'signIn.chooseAnother': 'Choose another institution',
+  'signIn.remember': 'Remember this institution in this browser',
   'signIn.button': 'Sign in',
   'signIn.forgot': 'Forgot your password?',
   'signIn.wrong': 'Invalid email or password.',
@@ -45,6 +48,11 @@ export const en = {
   'signIn.passwordExpired':
     'This password was for the beginning only, and has expired. Ask for a link to choose a new one.',
   'signIn.otherSite': 'This form was submitted from another site. Reload the page and try again.',
+
+  'root.text':
+    'This is where {service} signs people in, and where programs talk to it. If a link sent you here, go back to the site that it came from.',
+  'root.docs': 'API documentation',
+  'root.ready': 'Whether the service is ready',
 
   'link.needsScript': 'This page needs JavaScript to read the link from your mail.',
   'link.incomplete': 'This link is incomplete. Open the link from the mail again.',

@@ -19,17 +19,19 @@ export const es: Catalogue = {
   'ways.newLink': 'Pedir un enlace nuevo',
 
   'wayf.title': '¿De qué institución viene?',
-  'wayf.for': 'Inicia sesión en {service} y después vuelve a {site}.',
+  'wayf.for': 'Va a iniciar sesión en {service} y después volverá a {site}.',
   'wayf.institution': 'Su institución',
   'wayf.search': 'Buscar',
   'wayf.count': '{count, plural, =0 {No se encontró ninguna institución} one {# institución} other {# instituciones}}',
   'wayf.first': 'Las primeras {count, plural, one {# institución} other {# instituciones}}',
-  'wayf.narrow': 'Escriba más del nombre para acotar la búsqueda.',
+  'wayf.narrow': 'Escriba una parte más larga del nombre para acotar la búsqueda.',
   'wayf.nothing': 'Ninguna institución coincide con este nombre.',
   'wayf.similar': 'Ninguna institución se llama así. Estas tienen un nombre parecido:',
   'wayf.byNetwork':
-    'Nadie inicia sesión aquí para una institución sin enlace. Si la suya da acceso por su red, conéctese a ella y abra la página de nuevo.',
+    'Con las instituciones sin enlace no se inicia sesión aquí. Si la suya da acceso a través de su red, conéctese a ella y abra la página de nuevo.',
   'wayf.without': 'Iniciar sesión sin institución',
+  'wayf.last': 'Inició sesión con:',
+  'wayf.forget': 'Olvidar esta elección',
   'wayf.expired': 'Esta página ha caducado. Vuelva al sitio del que vino.',
   'wayf.absent': 'Esta institución no está disponible. Vuelva atrás y elija otra.',
 
@@ -39,6 +41,7 @@ export const es: Catalogue = {
   'signIn.with': 'Con una cuenta de {name}.',
   'signIn.choose': 'Elegir una institución',
   'signIn.chooseAnother': 'Elegir otra institución',
+  'signIn.remember': 'Recordar esta institución en este navegador',
   'signIn.button': 'Iniciar sesión',
   'signIn.forgot': '¿Olvidó su contraseña?',
   'signIn.wrong': 'El correo electrónico o la contraseña no son correctos.',
@@ -46,6 +49,11 @@ export const es: Catalogue = {
   'signIn.unverified': 'Confirme primero su correo electrónico. Abra el enlace que le enviamos.',
   'signIn.passwordExpired': 'Esta contraseña era provisional y ha caducado. Pida un enlace para elegir una nueva.',
   'signIn.otherSite': 'Este formulario se envió desde otro sitio. Recargue la página e inténtelo de nuevo.',
+
+  'root.text':
+    'Aquí {service} inicia la sesión de las personas, y aquí los programas hablan con el servicio. Si un enlace le trajo aquí, vuelva al sitio del que venía.',
+  'root.docs': 'Documentación de la API',
+  'root.ready': 'Si el servicio está listo',
 
   'link.needsScript': 'Esta página necesita JavaScript para leer el enlace de su correo.',
   'link.incomplete': 'Este enlace está incompleto. Abra de nuevo el enlace del correo.',
@@ -61,8 +69,9 @@ export const es: Catalogue = {
   'ask.verification': 'Escriba el correo electrónico que quiere confirmar y le enviaremos un enlace.',
   'ask.button': 'Enviar el enlace',
   'ask.badEmail': 'Escriba un correo electrónico, por ejemplo jane@example.org.',
-  'ask.sent.title': 'Mire en su buzón',
-  'ask.sent': 'Si conocemos {email}, un enlace va en camino. Se puede usar una vez, en un plazo de {lifetime}.',
+  'ask.sent.title': 'Revise su buzón',
+  'ask.sent':
+    'Si hay una cuenta con {email}, le hemos enviado un enlace. Se puede usar una vez, en un plazo de {lifetime}.',
   'ask.sent.hint':
     '¿No llega nada después de unos minutos? Mire en la carpeta de correo no deseado y compruebe que escribió bien su dirección. Enviamos como máximo un enlace por minuto.',
   'ask.sent.other': 'Usar otra dirección',
@@ -113,7 +122,7 @@ export const es: Catalogue = {
   'error.rateLimited': 'Demasiados intentos. Inténtelo de nuevo en {wait}.',
   'error.tooMany': 'Demasiados intentos. Inténtelo más tarde.',
   'error.locked':
-    'Demasiados inicios de sesión fallidos. Inicie sesión desde donde ya lo hizo antes o restablezca su contraseña.',
+    'Demasiados inicios de sesión fallidos. Inicie sesión desde un lugar donde ya lo haya hecho o restablezca su contraseña.',
   'error.unavailable.title': 'Volvemos enseguida',
   'error.unavailable': 'El servicio no está disponible por el momento. Inténtelo más tarde.',
 
@@ -132,7 +141,8 @@ export const es: Catalogue = {
   'mail.invitation.ignore':
     'Si no esperaba una invitación, puede ignorar este mensaje. Sin contraseña, nadie puede iniciar sesión.',
   'mail.verify.subject': 'Confirme su correo electrónico para {service}',
-  'mail.verify.text': 'Se ha creado una cuenta en {service} con el correo {email}, o se ha cambiado a él.',
+  'mail.verify.text':
+    'Se ha creado una cuenta en {service} con el correo {email}, o se ha asociado ese correo a una cuenta.',
   'mail.verify.link': 'Si ha sido usted, abra este enlace en un plazo de {lifetime} para confirmar su correo:',
   'mail.verify.button': 'Confirmar el correo',
   'mail.verify.ignore': 'Si no ha sido usted, puede ignorar este mensaje.',

@@ -18,54 +18,62 @@ export const fr: Catalogue = {
   'ways.back': 'Retour à la connexion',
   'ways.newLink': 'Recevoir un nouveau lien',
 
-  'wayf.title': 'De quel établissement venez-vous ?',
-  'wayf.for': 'Vous vous connectez auprès de {service}, puis vous revenez à {site}.',
+  'wayf.title': 'De quel établissement venez-vous ?',
+  'wayf.for': 'Vous vous connectez auprès de {service}, puis vous revenez sur {site}.',
   'wayf.institution': 'Votre établissement',
   'wayf.search': 'Rechercher',
   'wayf.count': '{count, plural, =0 {Aucun établissement trouvé} one {# établissement} other {# établissements}}',
   'wayf.first': 'Les {count, plural, one {# premier établissement} other {# premiers établissements}}',
-  'wayf.narrow': 'Saisissez davantage du nom pour affiner la recherche.',
+  'wayf.narrow': 'Saisissez une plus grande partie du nom pour affiner la recherche.',
   'wayf.nothing': 'Aucun établissement ne correspond à ce nom.',
-  'wayf.similar': 'Aucun établissement ne porte ce nom. Ceux-ci portent un nom semblable :',
+  'wayf.similar': 'Aucun établissement ne porte ce nom. Ceux-ci portent un nom semblable :',
   'wayf.byNetwork':
     'Pour un établissement sans lien, personne ne se connecte ici. Si le vôtre donne accès par son réseau, rejoignez ce réseau et ouvrez la page à nouveau.',
   'wayf.without': 'Se connecter sans établissement',
+  'wayf.last': 'Vous vous êtes connecté avec :',
+  'wayf.forget': 'Oublier ce choix',
   'wayf.expired': 'Cette page a expiré. Retournez au site d’où vous venez.',
   'wayf.absent': 'Cet établissement n’est pas disponible. Revenez en arrière et choisissez-en un autre.',
 
   'signIn.title': 'Se connecter',
-  'signIn.titleFor': 'Se connecter : {name}',
-  'signIn.titleAgain': 'Se connecter : réessayez',
+  'signIn.titleFor': 'Se connecter : {name}',
+  'signIn.titleAgain': 'Se connecter : réessayez',
   'signIn.with': 'Avec un compte de {name}.',
   'signIn.choose': 'Choisir un établissement',
   'signIn.chooseAnother': 'Choisir un autre établissement',
+  'signIn.remember': 'Mémoriser cet établissement dans ce navigateur',
   'signIn.button': 'Se connecter',
-  'signIn.forgot': 'Mot de passe oublié ?',
+  'signIn.forgot': 'Mot de passe oublié ?',
   'signIn.wrong': 'Adresse e-mail ou mot de passe incorrect.',
   'signIn.otherInstitution': 'Ce compte n’appartient pas à {name}.',
   'signIn.unverified': 'Confirmez d’abord votre adresse e-mail. Ouvrez le lien qui vous y a été envoyé.',
   'signIn.passwordExpired': 'Ce mot de passe provisoire a expiré. Demandez un lien pour en choisir un nouveau.',
   'signIn.otherSite': 'Ce formulaire a été envoyé depuis un autre site. Rechargez la page et réessayez.',
 
+  'root.text':
+    'C’est ici que {service} connecte les personnes et que les programmes s’adressent au service. Si un lien vous a mené ici, revenez au site d’où il venait.',
+  'root.docs': 'Documentation de l’API',
+  'root.ready': 'Disponibilité du service',
+
   'link.needsScript': 'Cette page a besoin de JavaScript pour lire le lien de votre e-mail.',
   'link.incomplete': 'Ce lien est incomplet. Ouvrez de nouveau le lien dans l’e-mail.',
   'link.used': 'Ce lien a déjà été utilisé ou a expiré.',
   'link.unreachable': 'Le serveur est injoignable. Réessayez plus tard.',
 
-  'ask.reset.title': 'Mot de passe oublié ?',
-  'ask.reset': 'Saisissez votre adresse e-mail : nous vous enverrons un lien pour choisir un nouveau mot de passe.',
+  'ask.reset.title': 'Mot de passe oublié ?',
+  'ask.reset': 'Saisissez votre adresse e-mail : nous vous enverrons un lien pour choisir un nouveau mot de passe.',
   'ask.invitation.title': 'Recevoir une nouvelle invitation',
   'ask.invitation':
-    'Saisissez l’adresse e-mail à laquelle vous avez été invité : nous vous enverrons un lien pour choisir un mot de passe.',
+    'Saisissez l’adresse e-mail à laquelle vous avez été invité : nous vous enverrons un lien pour choisir un mot de passe.',
   'ask.verification.title': 'Recevoir un nouveau lien pour confirmer votre adresse e-mail',
-  'ask.verification': 'Saisissez l’adresse e-mail à confirmer : nous vous enverrons un lien.',
+  'ask.verification': 'Saisissez l’adresse e-mail à confirmer : nous vous enverrons un lien.',
   'ask.button': 'Envoyer le lien',
   'ask.badEmail': 'Saisissez une adresse e-mail, par exemple jane@example.org.',
   'ask.sent.title': 'Consultez votre boîte de réception',
   'ask.sent':
-    'Si nous connaissons {email}, un lien y est en route. Il peut être utilisé une fois, dans un délai de {lifetime}.',
+    'Si nous connaissons {email}, un lien vient d’y être envoyé. Il peut être utilisé une fois, dans un délai de {lifetime}.',
   'ask.sent.hint':
-    'Rien après quelques minutes ? Regardez dans les indésirables et vérifiez que vous avez bien saisi votre adresse. Nous envoyons au plus un lien par minute.',
+    'Rien après quelques minutes ? Regardez dans les indésirables et vérifiez que vous avez bien saisi votre adresse. Nous envoyons au plus un lien par minute.',
   'ask.sent.other': 'Utiliser une autre adresse',
 
   'password.tooShort':
@@ -74,13 +82,13 @@ export const fr: Catalogue = {
   'password.control':
     'Le mot de passe ne doit pas contenir de caractères de contrôle, comme des tabulations ou des sauts de ligne.',
   'password.tooCommon':
-    'Ce mot de passe est l’un des plus courants, que l’on devine en premier ; choisissez-en un autre, par exemple quelques mots sans rapport entre eux.',
+    'Ce mot de passe est l’un des plus courants, que l’on devine en premier ; choisissez-en un autre, par exemple quelques mots sans rapport entre eux.',
   'password.tooClose':
-    'Ce mot de passe n’est guère plus que votre adresse, votre nom ou le nom de ce service ; choisissez-en un autre, par exemple quelques mots sans rapport entre eux.',
+    'Ce mot de passe n’est guère plus que votre adresse, votre nom ou le nom de ce service ; choisissez-en un autre, par exemple quelques mots sans rapport entre eux.',
   'password.stillInitial': 'Le mot de passe ne doit pas être celui que vous avez reçu.',
   'password.notTheOne': 'Ce n’est pas le mot de passe avec lequel vous vous êtes inscrit.',
 
-  'invitation.title': 'Bienvenue : choisissez un mot de passe',
+  'invitation.title': 'Bienvenue : choisissez un mot de passe',
 
   'reset.title': 'Choisissez un nouveau mot de passe',
   'reset.password': 'Nouveau mot de passe',
@@ -109,7 +117,7 @@ export const fr: Catalogue = {
   'error.forbidden': 'Vous n’avez pas le droit de faire cela.',
   'error.internal.title': 'Une erreur est survenue',
   'error.internal': 'Une erreur interne est survenue. Ce n’est pas de votre faute. Réessayez plus tard.',
-  'error.internal.request': 'Demande {id}',
+  'error.internal.request': 'Référence de la requête : {id}',
   'error.notFound.title': 'Cette page est introuvable',
   'error.notFound': 'Vérifiez l’adresse, ou retournez au site d’où vous venez.',
   'error.rateLimited.title': 'Un instant, s’il vous plaît',
@@ -120,40 +128,41 @@ export const fr: Catalogue = {
   'error.unavailable.title': 'Nous revenons tout de suite',
   'error.unavailable': 'Le service est momentanément indisponible. Réessayez plus tard.',
 
-  'mail.help': 'Aide : {address}',
-  'mail.when': 'Quand : {time}',
-  'mail.from': 'Depuis : {origin}',
+  'mail.help': 'Aide : {address}',
+  'mail.when': 'Quand : {time}',
+  'mail.from': 'Depuis : {origin}',
   'mail.reset.subject': 'Choisissez un nouveau mot de passe pour {service}',
   'mail.reset.text': 'Nous avons reçu une demande de réinitialisation du mot de passe de {email} sur {service}.',
-  'mail.reset.link': 'Ouvrez ce lien dans un délai de {lifetime} pour choisir un nouveau mot de passe :',
+  'mail.reset.link': 'Ouvrez ce lien dans un délai de {lifetime} pour choisir un nouveau mot de passe :',
   'mail.reset.button': 'Choisir un nouveau mot de passe',
   'mail.reset.ignore':
     'Si vous n’avez rien demandé, vous pouvez ignorer ce message. Votre mot de passe n’a pas changé.',
   'mail.invitation.subject': 'Vous êtes invité à rejoindre {service}',
   'mail.invitation.text': 'Un compte a été créé pour {email} sur {service}.',
-  'mail.invitation.link': 'Ouvrez ce lien dans un délai de {lifetime} pour choisir un mot de passe :',
+  'mail.invitation.link': 'Ouvrez ce lien dans un délai de {lifetime} pour choisir un mot de passe :',
   'mail.invitation.button': 'Choisir un mot de passe',
   'mail.invitation.ignore':
     'Si vous n’attendiez pas d’invitation, vous pouvez ignorer ce message. Sans mot de passe, personne ne peut se connecter.',
   'mail.verify.subject': 'Confirmez votre adresse e-mail pour {service}',
-  'mail.verify.text': 'Un compte sur {service} a été créé avec l’adresse {email}, ou l’a reçue.',
-  'mail.verify.link': 'Si c’était vous, ouvrez ce lien dans un délai de {lifetime} pour confirmer votre adresse :',
+  'mail.verify.text': 'Un compte sur {service} a été créé avec l’adresse {email}, ou cette adresse lui a été associée.',
+  'mail.verify.link': 'Si c’était vous, ouvrez ce lien dans un délai de {lifetime} pour confirmer votre adresse :',
   'mail.verify.button': 'Confirmer l’adresse',
   'mail.verify.ignore': 'Si ce n’était pas vous, vous pouvez ignorer ce message.',
   'mail.signUp.text': 'Quelqu’un crée un compte sur {service} avec l’adresse {email}.',
   'mail.signUp.link':
-    'Si c’est vous, ouvrez ce lien dans un délai de {lifetime} et saisissez le mot de passe choisi à l’inscription :',
+    'Si c’est vous, ouvrez ce lien dans un délai de {lifetime} et saisissez le mot de passe choisi à l’inscription :',
   'mail.signUp.ignore':
     'Si ce n’est pas vous, vous pouvez ignorer ce message. Aucun compte n’est créé sans le lien et le mot de passe.',
   'mail.change.subject': 'Confirmez votre nouvelle adresse e-mail pour {service}',
   'mail.change.text': 'L’adresse e-mail d’un compte sur {service} doit être remplacée par {email}.',
   'mail.change.link':
-    'Si c’est vous, ouvrez ce lien dans un délai de {lifetime} et saisissez le mot de passe de votre compte :',
+    'Si c’est vous, ouvrez ce lien dans un délai de {lifetime} et saisissez le mot de passe de votre compte :',
   'mail.change.button': 'Confirmer l’adresse',
   'mail.change.ignore':
     'Si ce n’est pas vous, vous pouvez ignorer ce message. Rien ne change sans le lien et le mot de passe.',
   'mail.taken.subject': 'Vous avez déjà un compte sur {service}',
-  'mail.taken.text': 'Quelqu’un a demandé un compte sur {service} avec l’adresse {email}, qui en a déjà un.',
+  'mail.taken.text':
+    'Quelqu’un a demandé un compte sur {service} avec l’adresse {email}, à laquelle un compte est déjà associé.',
   'mail.taken.signIn':
     'Si c’était vous, connectez-vous à ce compte. Si vous avez oublié le mot de passe, demandez-en un nouveau.',
   'mail.taken.ignore': 'Si ce n’était pas vous, vous pouvez ignorer ce message. Rien n’a changé.',
@@ -161,7 +170,7 @@ export const fr: Catalogue = {
   'mail.moved.text':
     'L’adresse e-mail de votre compte sur {service} n’est plus {email}, mais une autre. Si c’était vous, vous n’avez rien à faire.',
   'mail.moved.link':
-    'Si ce n’était pas vous, ouvrez ce lien dans un délai de {lifetime} pour rétablir votre adresse, fermer toutes les sessions et choisir un nouveau mot de passe :',
+    'Si ce n’était pas vous, ouvrez ce lien dans un délai de {lifetime} pour rétablir votre adresse, fermer toutes les sessions et choisir un nouveau mot de passe :',
   'mail.moved.button': 'Annuler le changement',
   'mail.moved.gone':
     'L’adresse e-mail d’un compte sur {service} n’est plus {email}, mais une autre. Si vous ne vous y attendiez pas, contactez l’exploitant de {service}.',
@@ -179,13 +188,13 @@ export const fr: Catalogue = {
     'Le changement d’adresse e-mail de votre compte sur {service} a été annulé avec un lien envoyé à cette adresse. Le mot de passe a été supprimé, car quelqu’un d’autre peut le connaître, et toutes les sessions ont été fermées.',
   'mail.password.mine': 'Si c’était vous, vous n’avez rien à faire.',
   'mail.password.notMine':
-    'Si ce n’était pas vous, choisissez un nouveau mot de passe : là où vous vous connectez, demandez un lien de réinitialisation. Toutes les autres sessions seront fermées. Contactez ensuite l’exploitant de {service}, et changez le mot de passe de votre messagerie si quelqu’un d’autre a pu la lire.',
+    'Si ce n’était pas vous, choisissez un nouveau mot de passe : là où vous vous connectez, demandez un lien de réinitialisation. Toutes les autres sessions seront fermées. Contactez ensuite l’exploitant de {service}, et changez le mot de passe de votre messagerie si quelqu’un d’autre a pu la lire.',
   'mail.password.notMineMoved':
     'Si ce n’était pas vous, ouvrez le lien de notre message sur le changement de votre adresse, s’il en a un. Toutes les autres sessions seront fermées. Contactez ensuite l’exploitant de {service}, et changez le mot de passe de votre messagerie si quelqu’un d’autre a pu la lire.',
   'mail.password.afterAdmin':
-    'Pour vous reconnecter, choisissez un nouveau mot de passe : là où vous vous connectez, demandez un lien de réinitialisation. Si vous ne vous y attendiez pas, contactez l’exploitant de {service}.',
+    'Pour vous reconnecter, choisissez un nouveau mot de passe : là où vous vous connectez, demandez un lien de réinitialisation. Si vous ne vous y attendiez pas, contactez l’exploitant de {service}.',
   'mail.password.afterUndo':
     'Pour vous reconnecter, choisissez un nouveau mot de passe avec le lien que nous vous avons envoyé dans un autre message.',
   'mail.password.mailbox':
-    'Si vous ne vous y attendiez pas, contactez l’exploitant de {service}, et changez le mot de passe de votre messagerie : quelqu’un d’autre a pu la lire.',
+    'Si vous ne vous y attendiez pas, contactez l’exploitant de {service}, et changez le mot de passe de votre messagerie : quelqu’un d’autre a pu la lire.',
 };

@@ -30,6 +30,8 @@ export const ja: Catalogue = {
   'wayf.byNetwork':
     'リンクのない機関では、ここからログインできません。機関のネットワークから利用できる場合は、そのネットワークに接続してページを開き直してください。',
   'wayf.without': '機関を選ばずにログインする',
+  'wayf.last': '前回のサインイン先：',
+  'wayf.forget': 'この選択を消去',
   'wayf.expired': 'このページの有効期限が切れました。元のサイトに戻ってください。',
   'wayf.absent': 'この機関は利用できません。戻って別の機関を選んでください。',
 
@@ -39,6 +41,7 @@ export const ja: Catalogue = {
   'signIn.with': '{name} のアカウントを使います。',
   'signIn.choose': '機関を選ぶ',
   'signIn.chooseAnother': '別の機関を選ぶ',
+  'signIn.remember': 'この機関をこのブラウザーに記憶する',
   'signIn.button': 'ログイン',
   'signIn.forgot': 'パスワードをお忘れですか?',
   'signIn.wrong': 'メールアドレスまたはパスワードが正しくありません。',
@@ -47,6 +50,11 @@ export const ja: Catalogue = {
   'signIn.passwordExpired':
     'この初期パスワードは有効期限が切れました。新しいパスワードを決めるためのリンクを請求してください。',
   'signIn.otherSite': 'このフォームは別のサイトから送信されました。ページを再読み込みして、もう一度お試しください。',
+
+  'root.text':
+    '{service} のサインインとプログラムからの接続を受け付ける場所です。リンクからここに来た場合は、元のサイトにお戻りください。',
+  'root.docs': 'API ドキュメント',
+  'root.ready': 'サービスの稼働状況',
 
   'link.needsScript': 'メールのリンクを読み取るには JavaScript が必要です。',
   'link.incomplete': 'このリンクは不完全です。メールのリンクをもう一度開いてください。',

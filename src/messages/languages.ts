@@ -42,7 +42,7 @@ export function acceptedLanguage(header: string | undefined): LanguageTag {
 }
 
 /** As long as tags are that are in use (RFC 5646 section 4.4.1). */
-const LONGEST_LOCALE = 35;
+export const LONGEST_LOCALE = 35;
 
 /**
  * @returns the locale that a header `Accept-Language` likes best, of those for whose language there is a catalogue, as a
@@ -53,6 +53,12 @@ export function acceptedLocale(header: string | undefined): string | null {
   const liked = new Negotiator({ headers: { 'accept-language': header } }).languages();
   const tag = liked.find((one) => one.length <= LONGEST_LOCALE && isLanguageTag(primaryOf(one)) && isLocale(one));
   return tag === undefined ? null : (Intl.getCanonicalLocales(tag)[0] ?? null);
+}
+
+/** @returns a locale in its canonical form, or what is wrong with it */
+export function readLocale(text: string): { value: string } | { problem: string } {
+  if (text.length <= LONGEST_LOCALE && isLocale(text)) return { value: Intl.getCanonicalLocales(text)[0] ?? text };
+  return { problem: 'must be a language tag, such as de or pt-BR' };
 }
 
 const primaryOf = (locale: string) => locale.toLowerCase().split('-')[0];

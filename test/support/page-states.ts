@@ -36,7 +36,27 @@ async function openReset(page: Page, origin: string, query: string): Promise<str
 }
 
 export const STATES: PageState[] = [
+  {
+    name: 'root',
+    open: async (page, origin, query) => {
+      await page.goto(`${origin}/?${query}`);
+    },
+  },
   { name: 'wayf', open: openWayf },
+  {
+    name: 'wayf-remembered',
+    open: async (page, origin, query) => {
+      const { id } = await newInstitution({ name: `Université de Montréal ${newEmail().slice(0, 6)}` });
+      await openWayf(page, origin, `${query}&last=${id}`);
+    },
+  },
+  {
+    name: 'sign-in-for',
+    open: async (page, origin, query) => {
+      const { id } = await newInstitution({ name: `University of Łódź ${newEmail().slice(0, 6)}` });
+      await openWayf(page, origin, `${query}&institution=${id}`);
+    },
+  },
   {
     name: 'wayf-found',
     open: async (page, origin, query) => {

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { CONTRASTS, describeInBrowser, launchChromium, listenForComplaints } from '../support/browser.js';
 import { eventually } from '../support/process.js';
 import { newEmail, signUp } from '../support/server.js';
 import {
+  ABSENT,
   countIdentifications,
   type Identification,
   identify,
@@ -14,6 +15,7 @@ import {
   names,
   newInstitution,
   PASSWORD,
+  publisher,
   server,
   withPublishers,
   WRONG,
@@ -119,7 +121,9 @@ describeInBrowser('The WAYF page in a browser', () => {
 
   /** What has the focus: its label, or its text. */
   const focused = () =>
-    page.evaluate<string>('document.activeElement.labels?.[0]?.textContent ?? document.activeElement.innerText');
+    page.evaluate<string>(
+      '(document.activeElement.labels?.[0]?.textContent ?? document.activeElement.innerText).trim()',
+    );
   /** A browser moves the focus some time after it has shown the page. */
   const focusIsOn = (what: string) =>
     eventually(async () => {
@@ -192,6 +196,10 @@ describeInBrowser('The WAYF page in a browser', () => {
     await focusIsOn('Password');
     await type(PASSWORD);
     await page.keyboard.press('Tab');
+    if (scripts) {
+      await focusIsOn('Remember this institution in this browser');
+      await page.keyboard.press('Tab');
+    }
     await focusIsOn('Sign in');
     await page.keyboard.press('Enter');
     const found = await landed();
@@ -203,6 +211,67 @@ describeInBrowser('The WAYF page in a browser', () => {
     });
     expect([found.account.id, found.user_institution.id]).toEqual([visitor.id, institution.id]);
     expect((await look(identification.id)).body.status).toBe('wayf');
+  });
+
+  describe('with a choice that is remembered in this browser', () => {
+    /** One of its own, which has chosen nothing yet. */
+    beforeEach(async () => {
+      page = await newTab({});
+    });
+
+    const offered = (name: string) => page.getByRole('status').getByRole('link', { name });
+    const checkbox = () => page.getByLabel('Remember this institution in this browser');
+
+    async function signInFor(institution: { id: string }, isRemembered = true): Promise<void> {
+      const visitor = await signUp(server, { email: newEmail().replace(/@.*/, `@institution${names}.example`) });
+      await openNew(LANDING, `?institution=${institution.id}`);
+      await checkbox().setChecked(isRemembered);
+      await fillIn(visitor.email);
+      await landed();
+    }
+
+    it('offers it the next time, by the name that it has by then, and forgets it when told to', async () => {
+      const institution = await newInstitution({ name: 'Before Renaming' });
+      await signInFor(institution);
+      await server.call('PATCH', `/api/accounts/${institution.id}`, { name: 'After & Renaming' }, publisher);
+      await openNew();
+      await offered('After & Renaming').click();
+      await page.waitForURL(`**?institution=${institution.id}`);
+      await focusIsOn('Email');
+      await openNew();
+      await offered('After & Renaming').waitFor();
+      await page.getByRole('button', { name: 'Forget this choice' }).click();
+      await focusIsOn('Your institution');
+      expect(await page.getByText('After & Renaming').count()).toBe(0);
+      expect(await page.evaluate('localStorage.length')).toBe(0);
+      await openNew();
+      await page.waitForLoadState('networkidle');
+      expect(await page.getByRole('status').textContent()).toBe('');
+    });
+
+    it('remembers nothing that it is not to remember, and forgets what is not to be remembered any more', async () => {
+      const institution = await newInstitution({ name: 'Not Remembered' });
+      const counts: unknown[] = [];
+      for (const isRemembered of [false, true, false]) {
+        await signInFor(institution, isRemembered);
+        await openNew();
+        counts.push(await page.evaluate('localStorage.length'));
+      }
+      expect(counts).toEqual([0, 1, 0]);
+    });
+
+    it.each([
+      ['that is gone', ABSENT],
+      ['that is no id', '"><script>alert(1)</script>'],
+    ])('offers nothing %s, and forgets it', async (_, id) => {
+      const link = await openNew();
+      await page.evaluate(`localStorage.setItem('institution', ${JSON.stringify(id)})`);
+      await page.goto(link);
+      await eventually(async () => {
+        expect(await page.evaluate('localStorage.length')).toBe(0);
+      });
+      expect(await page.getByRole('status').textContent()).toBe('');
+    });
   });
 
   it('goes back to the search from a form, and on without an institution', async () => {
@@ -292,7 +361,7 @@ describeInBrowser('The WAYF page in a browser', () => {
       '    - link "Sign in without an institution":',
       '      - /url: "?institution=none"',
     ];
-    expect(await snapshot()).toBe([...search, ...skip].join('\n'));
+    expect(await snapshot()).toBe([...search.toSpliced(3, 0, '  - status'), ...skip].join('\n'));
     await page.goto(`${start}?q=heard`);
     expect((await snapshot()).replaceAll(/[0-9a-f-]{36}/g, 'ID')).toBe(
       [
@@ -351,7 +420,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     for (const state of ['', '?q=narrow', '?q=absent', `?institution=${institution.id}`]) {
       await page.goto(`${start}${state}`);
       await expectReadable();
-      for (const part of await page.locator('input:not([type=hidden]), button, li a').all()) {
+      for (const part of await page.locator('input:not([type=hidden], [type=checkbox]), button, li a').all()) {
         expect((await part.boundingBox())?.height).toBeGreaterThanOrEqual(40);
       }
     }
