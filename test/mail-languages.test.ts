@@ -5,6 +5,7 @@ import { createDatabase, type TestDatabase } from './support/database.js';
 import { MailServer } from './support/mail-server.js';
 import { eventually } from './support/process.js';
 import { newEmail, startServer, type TestServer } from './support/server.js';
+import { signedInAdmin } from './support/tokens.js';
 
 const PASSWORD = 'example';
 const NEW = 'another example';
@@ -185,5 +186,29 @@ describe('Mails', () => {
       [email],
     );
     expect((await mailTo(email, 4)).text).toContain(SAID.en[1]);
+  });
+
+  it('are in the language that an admin sets, from the invitation on', async () => {
+    Object.assign(server.config, { emailVerification: 'off' });
+    const admin = await signedInAdmin(server);
+    Object.assign(server.config, { emailVerification: 'required' });
+    const as = (method: string, path: string, body: object) => server.call(method, path, body, admin.headers);
+    const email = newEmail();
+    const made = await as('POST', '/api/v1/accounts', { email, locale: 'DE-ch' });
+    expect(made).toMatchObject({ status: 201, body: { locale: 'de-CH' } });
+    const { id } = made.body as { id: string };
+    expect((await mailTo(email, 1)).subject).toMatch(/^Einladung zu /);
+    const changed = await as('PATCH', `/api/v1/accounts/${id}`, { locale: 'fr' });
+    expect(changed).toMatchObject({ status: 200, body: { locale: 'fr' } });
+    await call('POST', '/account/password', { email }, 'ja');
+    expect((await mailTo(email, 2)).text).toContain(SAID.fr[1]);
+    expect(await as('PATCH', `/api/v1/accounts/${id}`, { locale: null })).toMatchObject({
+      status: 200,
+      body: { locale: null },
+    });
+    for (const locale of ['', 'd', 'not a tag', 'de_CH', '*', 5, ['de'], 'de-'.padEnd(40, 'x')]) {
+      const { status, body } = await as('PATCH', `/api/v1/accounts/${id}`, { locale });
+      expect([locale, status, body.errors?.locale]).toEqual([locale, 400, expect.stringMatching(/^must be a/)]);
+    }
   });
 });

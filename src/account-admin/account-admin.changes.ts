@@ -50,13 +50,17 @@ function linksEndedBy(enabled: boolean, emailChanged: boolean): Extent['links'] 
 
 /** @returns the audit events of a change: one for each kind that somebody would search for */
 export function eventsOf(
-  { email, role }: AccountChanges,
+  { email, locale, role }: AccountChanges,
   fields: AccountFields,
   { emailChanged, roleChanged, disabled, enabled, passwordRemoved }: Consequences,
 ): AuditEntry[] {
   const { fields: names, ...lists } = auditedFields(fields) as { fields: string[] };
   // An email that differs only in case is an ordinary change.
-  const changed = [...names, ...(email !== undefined && !emailChanged ? ['email'] : [])];
+  const changed = [
+    ...names,
+    ...(email !== undefined && !emailChanged ? ['email'] : []),
+    ...(locale === undefined ? [] : ['locale']),
+  ];
   const isMore = changed.length > 0 || Object.keys(lists).length > 0;
   return [
     ...(emailChanged ? [{ kind: 'account.email_changed', ...(email && { email }) } as const] : []),

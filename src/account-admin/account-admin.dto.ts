@@ -8,6 +8,7 @@ import {
   Email,
   EMAIL_DOMAINS,
   InstitutionFields,
+  Locale,
   NETWORKS,
 } from '../accounts/account-fields.dto.js';
 import { NewPassword } from '../passwords/passwords.dto.js';
@@ -80,6 +81,9 @@ export class NewAccountBody extends InstitutionFields {
   })
   individual?: boolean;
 
+  @Locale()
+  locale?: string | null;
+
   @IsRefused(notYourOwn('id'))
   id?: never;
 }
@@ -107,6 +111,9 @@ export class AccountChanges extends InstitutionFields {
     required: false,
   })
   disabled?: boolean;
+
+  @Locale()
+  locale?: string | null;
 
   @IsRefused(CANNOT_BE_CHANGED)
   id?: never;
@@ -199,6 +206,9 @@ export class AdminAccountView {
   @ApiProperty({ type: [String], example: EMAIL_DOMAINS })
   email_domains!: string[];
 
+  @ApiProperty({ description: 'Of its mails; `null`: English', type: String, nullable: true, example: 'de' })
+  locale!: string | null;
+
   @ApiProperty({ type: String, format: 'date-time', example: '2026-11-22T12:00:00.000Z' })
   created_at!: Date;
 
@@ -239,6 +249,7 @@ export function toAdminAccountView(account: AdminAccount): AdminAccountView {
     aliases: account.aliases,
     networks: account.networks,
     email_domains: account.emailDomains,
+    locale: account.locale,
     created_at: account.createdAt,
     updated_at: account.updatedAt,
     disabled_at: account.disabledAt,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AdminPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
-import { auditedFields, readFields } from '../accounts/account-fields.js';
+import { auditedFields, readFields, spelling } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { AccountStore } from '../accounts/accounts.store.js';
 import { EmailHolderStore } from '../accounts/email-holders.store.js';
@@ -15,6 +15,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
+import { readLocale } from '../messages/languages.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../password-resets/password-resets.service.js';
@@ -99,6 +100,7 @@ export class AccountAdmin {
         role,
         individual,
         isPasswordInitial: passwordHash !== null,
+        locale: canonicalLocale(body.locale) ?? null,
       });
       await this.lists.replace(tx, account.id, fields);
       const details = { role, individual, ...auditedFields(fields) };
@@ -207,6 +209,7 @@ export class AccountAdmin {
   private async change(tx: EntityManager, before: AccountBefore, changes: AccountChanges): Promise<AdminAccount> {
     refuseEmptying(before, changes);
     const { role, disabled, email } = changes;
+    const locale = canonicalLocale(changes.locale);
     const fields = readFields(changes);
     const consequences = consequencesOf(before, changes);
     if (consequences.emailChanged) await this.emails.claim(tx, email ?? null, before.id, before.email);
@@ -214,6 +217,7 @@ export class AccountAdmin {
     const changed = await this.store.update(tx, before.id, {
       ...fields,
       ...(email !== undefined && { email }),
+      ...(locale !== undefined && { locale }),
       ...(role !== undefined && { role }),
       ...(disabled !== undefined && { disabled }),
       passwordRemoved: consequences.passwordRemoved,
@@ -262,6 +266,9 @@ export class AccountAdmin {
     else if (this.config.signup !== 'closed') await this.resets.invite(tx, account);
   }
 }
+
+/** Of a locale that has been validated. */
+const canonicalLocale = (locale: string | null | undefined) => (locale == null ? locale : spelling(readLocale(locale)));
 
 /** `allow_wide` only says something about the networks. */
 const changesNothing = (changes: object) =>

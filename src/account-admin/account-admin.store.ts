@@ -24,6 +24,8 @@ export interface AdminAccount {
   aliases: string[];
   networks: string[];
   emailDomains: string[];
+  /** Of its mails: a tag of BCP 47. */
+  locale: string | null;
   createdAt: Date;
   updatedAt: Date;
   disabledAt: Date | null;
@@ -59,6 +61,7 @@ export interface AccountColumns {
   email?: string | null;
   name?: string | null;
   publisherReference?: string | null;
+  locale?: string | null;
   role?: Role;
   disabled?: boolean;
   /** Sets the password hash to null. */
@@ -69,7 +72,7 @@ export interface AccountColumns {
 
 const ACCOUNT = `
   a.id, a.legacy_id AS "legacyId", a.email, a.email_verified_at AS "emailVerifiedAt", a.name, a.publisher_reference AS "publisherReference",
-  a.individual, a.role, a.password_hash IS NOT NULL AS "hasPassword", a.created_at AS "createdAt",
+  a.individual, a.role, a.locale, a.password_hash IS NOT NULL AS "hasPassword", a.created_at AS "createdAt",
   a.updated_at AS "updatedAt", a.disabled_at AS "disabledAt", ${LISTS}`;
 
 const NEWEST_FIRST = keyset('a.created_at', 'a.id', 'DESC');
@@ -143,12 +146,13 @@ export class AccountAdminStore {
   async update(tx: EntityManager, id: string, columns: AccountColumns): Promise<AdminAccount | undefined> {
     const values: unknown[] = [id];
     const set = (column: string, value: unknown) => `${column} = $${values.push(value)}`;
-    const { email, name, publisherReference, role, disabled } = columns;
+    const { email, name, publisherReference, locale, role, disabled } = columns;
     const assignments = [
       'updated_at = now()',
       ...(email === undefined ? [] : [set('email', email === null ? null : storedEmail(email))]),
       ...(name === undefined ? [] : [set('name', name)]),
       ...(publisherReference === undefined ? [] : [set('publisher_reference', publisherReference)]),
+      ...(locale === undefined ? [] : [set('locale', locale)]),
       ...(role === undefined ? [] : [set('role', role)]),
       ...(disabled === undefined
         ? []

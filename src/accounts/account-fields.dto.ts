@@ -2,7 +2,15 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString, Matches, ValidateBy, type ValidationArguments } from 'class-validator';
 import { Field, Flag, Text, type FieldOptions } from '../http/fields.js';
-import { HasAtMostCharacters, LONGEST_NAME, MUST_BE_EMAIL, MUST_BE_STRING, Optional } from '../http/validation.js';
+import {
+  HasAtMostCharacters,
+  IsReadBy,
+  LONGEST_NAME,
+  MUST_BE_EMAIL,
+  MUST_BE_STRING,
+  Optional,
+} from '../http/validation.js';
+import { LONGEST_LOCALE, readLocale } from '../messages/languages.js';
 import { LONGEST_EMAIL, readEmail } from '../emails/email-address.js';
 import { EXAMPLE_EMAIL } from './accounts.dto.js';
 import { LONGEST_DOMAIN } from '../emails/email-domains.js';
@@ -54,6 +62,22 @@ export function Email({
       example,
     },
     IsEmailAddress(),
+  );
+}
+
+/** The language of somebody's mails. */
+export function Locale(): PropertyDecorator {
+  return Field(
+    {
+      description:
+        'The language of its mails, a tag of BCP 47; in English where there is no translation. Sign-up takes it from ' +
+        '`Accept-Language`. `null`: English',
+      type: String,
+      nullable: true,
+      maxLength: LONGEST_LOCALE,
+      example: 'de',
+    },
+    IsReadBy(readLocale),
   );
 }
 

@@ -35,6 +35,7 @@ export interface NewAccountOptions extends Answer {
   role?: 'admin' | 'user';
   organisation?: boolean;
   publisherReference?: string;
+  locale?: string;
   alias?: string[];
   network?: string[];
   emailDomain?: string[];
@@ -91,6 +92,7 @@ export async function createAccount(
       ...(options.name !== undefined && { name: options.name }),
       ...(options.role && { role: options.role }),
       ...(options.publisherReference !== undefined && { publisher_reference: options.publisherReference }),
+      ...(options.locale !== undefined && { locale: options.locale }),
       ...(options.alias && { aliases: options.alias }),
       ...(options.network && { networks: options.network }),
       ...(options.emailDomain && { email_domains: options.emailDomain }),

@@ -37,6 +37,7 @@ function addMaking(account: Command): void {
     .addOption(ROLE().default('user'))
     .option('--organisation', 'not a person')
     .option('--publisher-reference <text>')
+    .option('--locale <tag>', 'the language of its mails, such as de')
     .option('--alias <name>', 'another name of an organisation; may be given several times', each)
     .option('--network <network>', 'whose visitors belong to it; may be given several times', each)
     .option('--email-domain <domain>', 'the same', each)

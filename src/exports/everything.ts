@@ -35,7 +35,7 @@ export const EVERYTHING: ExportedKind[] = [
     statement: `
       SELECT CASE WHEN a.individual THEN 'account' ELSE 'organisation' END AS type, a.id, a.legacy_id, a.email,
         a.email_verified_at, CASE WHEN a.email IS NOT NULL AND a.initial_password_at IS NULL THEN a.password_hash END AS password_hash, a.name,
-        a.publisher_reference, nullif(a.role, 'user') AS role, nullif(a.aliases, '{}') AS aliases,
+        a.publisher_reference, nullif(a.role, 'user') AS role, a.locale, nullif(a.aliases, '{}') AS aliases,
         nullif(ARRAY(SELECT n.network::text FROM account_networks n WHERE n.account_id = a.id ORDER BY n.network), '{}')
           AS networks,
         -- Whoever stored wide ones meant them.

@@ -62,13 +62,13 @@ const timeOf = (column: string) => `CASE WHEN ${column} = 'now' THEN now() ELSE 
 const digestOf = (column: string) => `sha256(convert_to(${column}, 'UTF8'))`;
 
 const INSERT = `
-  INSERT INTO accounts (id, legacy_id, email, email_verified_at, name, publisher_reference, individual, role, aliases,
+  INSERT INTO accounts (id, legacy_id, email, email_verified_at, name, publisher_reference, individual, role, locale, aliases,
     password_hash, imported_password, created_at, disabled_at, imported_at, imported_digest, imported_as)
   SELECT r.id, r."legacyId", r.email, ${timeOf('r."emailVerifiedAt"')}, r.name, r."publisherReference", r.individual,
-    coalesce(r.role, 'user'), coalesce(r.aliases, '{}'), r."passwordHash", ${digestOf('r."passwordHash"')}, coalesce(r."createdAt"::timestamptz, now()),
+    coalesce(r.role, 'user'), r.locale, coalesce(r.aliases, '{}'), r."passwordHash", ${digestOf('r."passwordHash"')}, coalesce(r."createdAt"::timestamptz, now()),
     ${timeOf('r."disabledAt"')}, now(), decode(r.digest, 'hex'), decode(r."importedAs", 'hex')
   FROM json_to_recordset($1::json) AS r (id uuid, "legacyId" text, email text, "emailVerifiedAt" text, name text,
-    "publisherReference" text, individual boolean, role text, aliases text[], "passwordHash" text, "createdAt" text, "disabledAt" text,
+    "publisherReference" text, individual boolean, role text, locale text, aliases text[], "passwordHash" text, "createdAt" text, "disabledAt" text,
     digest text, "importedAs" text)
   ON CONFLICT DO NOTHING RETURNING id`;
 
@@ -202,7 +202,7 @@ export class AccountImportStore {
          email = coalesce($3, email),
          email_verified_at = CASE WHEN $4::text IS NOT NULL THEN ${timeOf('$4::text')}
            WHEN $3::text IS NULL OR lower($3) = lower(email) THEN email_verified_at END,
-         name = coalesce($5, name), publisher_reference = coalesce($6, publisher_reference), role = coalesce($7, role),
+         name = coalesce($5, name), publisher_reference = coalesce($6, publisher_reference), role = coalesce($7, role), locale = coalesce($13, locale),
          password_hash = CASE WHEN ${isNewPassword} THEN $8 ELSE password_hash END,
          imported_password = CASE WHEN ${isNewPassword} THEN ${digestOf('$8::text')} ELSE imported_password END,
          disabled_at = CASE WHEN NOT $11 THEN disabled_at WHEN $9 = 'now' THEN coalesce(disabled_at, now())
@@ -223,6 +223,7 @@ export class AccountImportStore {
         record.legacyId ?? null,
         record.disabledAt !== undefined,
         importedAs ?? null,
+        record.locale ?? null,
       ],
     );
     return rows.length === 1;

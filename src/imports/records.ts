@@ -1,6 +1,7 @@
 import type { Role } from '../accounts/accounts.entity.js';
 import { readAliasList, readDomainList, readNetworkList, type ListReading } from '../accounts/institution-lists.js';
 import { readEmail } from '../emails/email-address.js';
+import { readLocale } from '../messages/languages.js';
 import { readImportedHash } from '../passwords/password-hashes.js';
 import { readClient, type ClientRecord } from './client-reading.js';
 import { choice, Fields, flag, time, type Problems, type Read } from './fields.js';
@@ -19,6 +20,7 @@ export interface AccountRecord {
   name?: string;
   publisherReference?: string;
   role?: Role;
+  locale?: string;
   aliases?: string[];
   networks?: string[];
   emailDomains?: string[];
@@ -93,6 +95,7 @@ export class RecordReader {
       name: fields.take('name', name),
       publisherReference: fields.take('publisher_reference', line(255)),
       role: fields.take('role', choice<Role>(['admin', 'user'])),
+      locale: fields.take('locale', reading(readLocale)),
       aliases: fields.take('aliases', (value) => listOf(readAliasList(value))),
       networks: networksOf(fields),
       emailDomains: fields.take('email_domains', (value) => listOf(readDomainList(value))),

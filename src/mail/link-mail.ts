@@ -56,8 +56,7 @@ export class MailWriter {
   /** @returns the mail in plain text and in HTML, with the operator's name, and where there is help */
   write({ subject, before, link, label, after = [] }: LinkMail): MailContent {
     const { supportUrl } = this.brand;
-    const help: Paragraph[] =
-      supportUrl === undefined ? [] : [['mail.help', { address: supportUrl.replace(/^mailto:/, '') }]];
+    const help: Paragraph[] = supportUrl === undefined ? [] : [['mail.help', { address: addressOf(supportUrl) }]];
     const lines = (paragraphs: Paragraph[]) => paragraphs.map((paragraph) => this.text(paragraph));
     const text = [...lines(before), ...(link === undefined ? [] : [link]), ...lines(after), ...lines(help)].join(
       '\n\n',
@@ -130,4 +129,10 @@ function inUtc(time: Date, language: string): string {
   const locale = language === 'en' ? 'en-GB' : `${language}-u-ca-gregory-nu-latn`;
   const date = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(time);
   return `${date}, ${time.toISOString().slice(11, 16)} UTC`;
+}
+
+/** Where there is help, as people write it: an email address without what a link adds to it. */
+function addressOf(supportUrl: string): string {
+  const { protocol, pathname } = new URL(supportUrl);
+  return protocol === 'mailto:' ? decodeURIComponent(pathname) : supportUrl;
 }

@@ -63,6 +63,7 @@ const seen = (fields: object) => ({
   aliases: [],
   networks: [],
   email_domains: [],
+  locale: null,
   created_at: TIME,
   updated_at: TIME,
   disabled_at: null,
