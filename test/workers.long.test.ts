@@ -276,7 +276,8 @@ it('A worker that ends is replaced with the secrets of the start, whatever has b
   });
   const before = one.log.length;
   await eventually(async () => {
-    await one.call('GET', '/healthz');
+    // On a connection of its own, so that the workers answer in turn.
+    await send(one, { method: 'GET', path: '/healthz', headers: {} });
     const serving = logOf(one)
       .slice(before)
       .filter(({ route }) => route === '/healthz');
