@@ -27,7 +27,7 @@ export class RootController {
   @ApiOkResponse({
     content: {
       'application/json': { schema: { $ref: getSchemaPath(EntryPoints) } },
-      'text/html': { schema: { type: 'string' } },
+      'text/html': { schema: { type: 'string' }, example: '<!doctype html>…' },
     },
   })
   @ApiErrors('plain')
