@@ -29,7 +29,8 @@ async function begunBy(start: () => Promise<INestApplicationContext>) {
     mails: claim.mock.calls.length,
     // A timer is private, as there is nothing else to be seen of it for a minute.
     timers: [Sweeper, KeyRotation].filter(
-      (service) => Reflect.get(context.get<object>(service), 'timer') !== undefined,
+      (service) =>
+        Reflect.get(Reflect.get(context.get<object>(service), 'inBackground') as object, 'timer') !== undefined,
     ),
   };
   await context.close();

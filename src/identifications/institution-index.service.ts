@@ -5,7 +5,6 @@ import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { RepeatedWork } from '../database/repeated-work.js';
 import { indexAllChangedInstitutions, indexChangedInstitutions } from './institution-index.js';
 
-const NOT_UP_TO_DATE = 'the search for institutions was not brought up to date; it is tried again';
 /** In milliseconds. */
 const FIRST_AFTER = 5_000;
 const MINUTE = 60_000;
@@ -20,7 +19,7 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
       every: MINUTE,
       rest: MINUTE,
       logger: this.logger,
-      failed: NOT_UP_TO_DATE,
+      failed: 'the search for institutions was not brought up to date; it is tried again',
     },
     () => indexAllChangedInstitutions(this.manager, () => this.inBackground.isStopping),
   );
@@ -45,7 +44,10 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       // What cannot be found by its new name does not keep the others from being found.
-      this.logger.error(NOT_UP_TO_DATE, error);
+      this.logger.error(
+        'the search for institutions goes by older names, as they could not be brought up to date',
+        error,
+      );
     }
   }
 }

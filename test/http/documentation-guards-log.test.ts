@@ -427,6 +427,7 @@ describe('Every route declares its guard', () => {
       'POST /api/v1/oauth_clients/:id/revoke': user,
       'POST /api/v1/oauth_clients/:id/secrets': user,
       'DELETE /api/v1/oauth_clients/:id/secrets/:secret_id': user,
+      'GET /': open,
       'GET /.well-known/jwks.json': open,
       'GET /.well-known/oauth-authorization-server': open,
       'GET /.well-known/openid-configuration': open,

@@ -59,6 +59,7 @@ const OF_OTHERS = [
   'GET /.well-known/oauth-authorization-server',
   'GET /.well-known/openid-configuration',
   'GET /.well-known/jwks.json',
+  'GET /',
   'GET /password/reset',
   'GET /email/verify',
   'GET /email/undo',
