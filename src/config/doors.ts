@@ -48,6 +48,15 @@ export function isBehind(door: Door, others: readonly Door[], path: string): boo
   return kind === undefined || !others.includes('admin');
 }
 
+/** Whether Swagger UI and the description of the API are behind a door. */
+export const isDocumentedAt = (door: Door, { docs, otherDoors }: Pick<Config, 'docs' | 'otherDoors'>): boolean =>
+  docs &&
+  isBehind(
+    door,
+    otherDoors.map((other) => other.door),
+    '/docs',
+  );
+
 /** @returns where Swagger UI is, for people at the machine; undefined: nowhere */
 export function addressOfDocs(config: DoorSettings & Pick<Config, 'docs' | 'publicUrl'>): string | undefined {
   if (!config.docs) return undefined;

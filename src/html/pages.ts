@@ -76,6 +76,12 @@ export class Pages {
 
 /** Adds the headers of a page to an answer, which may vary by others already. */
 export function addPageHeaders(reply: FastifyReply, { vary = '', ...others }: Record<string, string>): void {
+  addVary(reply, vary);
+  void reply.headers(others);
+}
+
+/** Says that an answer depends on a header of the request too (RFC 9110 section 12.5.5). */
+export function addVary(reply: FastifyReply, name: string): void {
   const before = reply.getHeader('vary')?.toString();
-  void reply.headers({ ...others, vary: before === undefined ? vary : `${before}, ${vary}` });
+  void reply.header('vary', before === undefined ? name : `${before}, ${name}`);
 }

@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags 
 import { CLIENT_SCOPE_NAMES } from '../access/client-scopes.js';
 import { IgnoresUnknown, Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { isBehind } from '../config/doors.js';
+import { isDocumentedAt } from '../config/doors.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 
 const METHODS = ['client_secret_basic', 'client_secret_post'];
@@ -57,9 +57,8 @@ class ServerMetadata {
 export class MetadataController {
   private readonly metadata: ServerMetadata;
 
-  constructor(@Inject(CONFIG) { publicUrl, docs, otherDoors }: Config) {
-    const doors = otherDoors.map(({ door }) => door);
-    const isDocumented = docs && isBehind('public', doors, '/docs');
+  constructor(@Inject(CONFIG) config: Config) {
+    const { publicUrl } = config;
     this.metadata = {
       issuer: publicUrl,
       token_endpoint: `${publicUrl}/oauth/token`,
@@ -72,7 +71,7 @@ export class MetadataController {
       scopes_supported: CLIENT_SCOPE_NAMES,
       grant_types_supported: ['client_credentials'],
       response_types_supported: [],
-      ...(isDocumented && { service_documentation: `${publicUrl}/docs` }),
+      ...(isDocumentedAt('public', config) && { service_documentation: `${publicUrl}/docs` }),
     };
   }
 

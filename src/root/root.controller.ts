@@ -4,7 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
 import { IgnoresUnknown, Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { isBehind, type Door } from '../config/doors.js';
+import { isDocumentedAt } from '../config/doors.js';
+import { addVary } from '../html/pages.js';
 import { rootPage } from '../html/root-page.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 import { EntryPoints } from './root.dto.js';
@@ -32,19 +33,12 @@ export class RootController {
   })
   @ApiErrors('plain')
   show(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): EntryPoints | string {
-    const before = reply.getHeader('vary')?.toString();
-    void reply.header('vary', before === undefined ? 'accept' : `${before}, accept`);
+    addVary(reply, 'accept');
     const wanted = new Negotiator(request.raw).mediaType(['application/json', 'text/html']);
     if (wanted !== 'text/html') return this.entryPoints();
     // Its links lead to where it was opened.
-    const isDocumented = this.isDocumentedAt(request.server.connections.doorOf(request.socket));
+    const isDocumented = isDocumentedAt(request.server.connections.doorOf(request.socket), this.config);
     return request.server.pages.show(request, reply, (view) => rootPage(view, { isDocumented }));
-  }
-
-  private isDocumentedAt(door: Door): boolean {
-    const { docs, otherDoors } = this.config;
-    const others = otherDoors.map((other) => other.door);
-    return docs && isBehind(door, others, '/docs');
   }
 
   private entryPoints(): EntryPoints {
@@ -59,7 +53,7 @@ export class RootController {
       metadata_url: `${publicUrl}/.well-known/oauth-authorization-server`,
       jwks_url: `${publicUrl}/.well-known/jwks.json`,
       readiness_url: `${publicUrl}/readyz`,
-      ...(this.isDocumentedAt('public') && {
+      ...(isDocumentedAt('public', this.config) && {
         documentation_url: `${publicUrl}/docs`,
         openapi_url: `${publicUrl}/docs-json`,
       }),
