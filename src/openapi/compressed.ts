@@ -1,6 +1,8 @@
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import Negotiator from 'negotiator';
+import { addVary } from '../html/pages.js';
 import { etagOf } from '../http/etag.js';
 
 /** The content codings that there are, the best first. */
@@ -31,8 +33,8 @@ export class Compressed {
   /** Answers with the best coding that a request accepts (RFC 9110 section 12.5.3). */
   async send(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const coding = codingFor(request.headers['accept-encoding']);
-    const vary = [reply.getHeader('vary'), 'Accept-Encoding'].filter((name) => name !== undefined).join(', ');
-    void reply.headers({ 'content-type': this.type, vary });
+    addVary(reply, 'Accept-Encoding');
+    void reply.type(this.type);
     if (!coding) return reply.header('etag', this.etag).send(this.content);
     const { content, etag } = await this.inCoding(coding);
     return reply.headers({ 'content-encoding': coding, etag }).send(content);
@@ -47,14 +49,9 @@ export class Compressed {
 }
 
 /** @returns undefined: as it is */
-export function codingFor(accepted = ''): Coding | undefined {
-  const weights = new Map(
-    accepted.split(',').map((item) => {
-      const [name = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
-      const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
-      return [name, weight === undefined ? 1 : Number(weight)];
-    }),
-  );
+export function codingFor(accepted?: string): Coding | undefined {
   const known = Object.keys(CODINGS) as Coding[];
-  return known.find((name) => (weights.get(name) ?? weights.get('*') ?? 0) > 0);
+  const request = { headers: accepted === undefined ? {} : { 'accept-encoding': accepted } };
+  const taken = new Negotiator(request).encodings(known);
+  return known.find((coding) => taken.includes(coding));
 }
