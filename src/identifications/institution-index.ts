@@ -95,8 +95,8 @@ export async function indexAllChangedInstitutions(
 
 /** @returns what is stored of it, and all its words */
 function rowOf({ id, name, aliases }: Named) {
-  const all = within(MOST_BYTES, [...new Set([...wordsOf(name), ...aliases.flatMap(wordsOf)])]);
   const ofName = new Set(wordsOf(name));
+  const all = within(MOST_BYTES, [...new Set([...ofName, ...aliases.flatMap(wordsOf)])]);
   const [inName, inAliases] = [all.filter((word) => ofName.has(word)), all.filter((word) => !ofName.has(word))];
   const row = {
     id,
