@@ -161,8 +161,15 @@ const presentIn = (env: Environment): Record<string, string> =>
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
   );
 
-/** @returns the variables with the secrets of today in them, in place of the files that have them: these may change */
-export const withSecrets = (env: Environment): Record<string, string> => openSecretFiles(presentIn(env)).values;
+/**
+ * @returns the variables with the secrets of today in them, in place of the files that have them: these may change
+ * @throws ConfigError when one cannot be read
+ */
+export function withSecrets(env: Environment): Record<string, string> {
+  const { values, problems } = openSecretFiles(presentIn(env));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return values;
+}
 
 /**
  * Reads and checks every variable in one pass, and the files that hold secrets.

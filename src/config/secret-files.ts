@@ -42,7 +42,7 @@ export function openSecretFiles(present: Record<string, string>): Opened {
 function contentOf(path: string): { content: string } | { problem: string } {
   let bytes: Buffer;
   try {
-    bytes = readRegularFile(path, { largest: LARGEST, otherwise: 'which is no secret' });
+    bytes = readRegularFile(path, { largest: LARGEST, otherwise: ', which is no secret' });
   } catch (error) {
     return { problem: error instanceof NotAFile ? error.message : 'must be the path of a readable file' };
   }

@@ -34,6 +34,16 @@ function urlWith(protocols: string[]) {
   return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), what);
 }
 
+/** Mails show an address as people write it. */
+function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const databaseUrl = (authority?: string) =>
   z.string().transform((value, context) => {
     try {
@@ -51,10 +61,7 @@ const LARGEST_BUNDLE = 1_048_576;
 /** @returns the certificates that a file has, in PEM */
 const certificates = z.string().transform((path, context) => {
   try {
-    const text = readRegularFile(path, {
-      largest: LARGEST_BUNDLE,
-      otherwise: 'more than any authority',
-    }).toString();
+    const text = readRegularFile(path, { largest: LARGEST_BUNDLE }).toString();
     const found = text.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? [];
     for (const one of found) new X509Certificate(one);
     if (found.length > 0) return text;
@@ -183,6 +190,7 @@ export const variables = z.object({
       (value) => URL.canParse(value) && ['https:', 'mailto:'].includes(new URL(value).protocol),
       'must be a URL that starts with https:// or mailto:',
     )
+    .refine(isDecodable, 'must be a URL in which each % begins an escape, such as %20')
     .optional(),
   APP_URL: urlWith(['http:', 'https:']).optional(),
   BCRYPT_COST: wholeNumber(4, 20).optional(),
