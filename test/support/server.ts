@@ -78,13 +78,17 @@ export async function startServer(
   database: DatabaseConnection | DatabaseAccess,
   overrides: Partial<Config> = {},
   limits: Partial<ConnectionLimits> = {},
+  { doesWhatIsDue = true } = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-data-'));
   const config = testConfig({ dataDir, ...overrides });
   const logs: string[] = [];
   const logger = createLogger('debug', { write: (line) => logs.push(line) });
   const app = await createServer(
-    { config, database: 'pool' in database ? database : withoutPooler(database), secretKeys: config.secretKeys ?? [] },
+    {
+      ...{ config, doesWhatIsDue, secretKeys: config.secretKeys ?? [] },
+      database: 'pool' in database ? database : withoutPooler(database),
+    },
     logger,
     limits,
   );
