@@ -23,6 +23,39 @@ afterEach(async () => {
   await Promise.all(databases.splice(0).map((database) => database.drop()));
 });
 
+it('a migration that PostgreSQL ends, as it and others wait for each other, is tried again', async () => {
+  const database = await newDatabase();
+  await database.query('CREATE TABLE one (id int); CREATE TABLE other (id int)');
+  let tries = 0;
+  class Deadlocked9900000000000 implements MigrationInterface {
+    name = 'Deadlocked9900000000000';
+    async up(runner: QueryRunner): Promise<void> {
+      tries += 1;
+      await runner.query('SET LOCAL lock_timeout = 0');
+      await runner.query(`SET LOCAL deadlock_timeout = '10ms'`);
+      await runner.query('LOCK TABLE one');
+      if (tries === 1) {
+        // Holds the other table, and waits for the one that is held here.
+        inTheWay = database.query('BEGIN; LOCK TABLE other; LOCK TABLE one; COMMIT');
+        await eventually(async () => {
+          const waiting = await database.query(
+            `SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'one'::regclass`,
+          );
+          expect(waiting).toHaveLength(1);
+        });
+      }
+      await runner.query('LOCK TABLE other');
+    }
+    async down(): Promise<void> {
+      // Nothing was changed.
+    }
+  }
+  let inTheWay: Promise<unknown> | undefined;
+  await migrate(database.connection, { list: [...migrations, Deadlocked9900000000000] });
+  await inTheWay;
+  expect(tries).toBe(2);
+});
+
 describe('entities and migrations', () => {
   let entities: Entities;
 

@@ -278,6 +278,19 @@ it('An organisation with more words than an index takes keeps nobody from being 
   expect(await database.query('SELECT id FROM institution_changes')).toEqual([]);
 });
 
+it('What cannot be indexed keeps nobody from being found by the name that they had, and is found once it can be', async () => {
+  await store('Steady Society');
+  expect(await namesFor('steady society')).toEqual(['Steady Society']);
+  await database.query(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON institution_search FOR EACH ROW EXECUTE FUNCTION refuse()`);
+  await store('Unsteady Society');
+  expect(await namesFor('steady society')).toEqual(['Steady Society']);
+  expect(server.logs.some((line) => line.includes('goes by older names'))).toBe(true);
+  await database.query('DROP FUNCTION refuse CASCADE');
+  expect(await namesFor('unsteady society')).toEqual(['Unsteady Society']);
+});
+
 it('The search takes the longest, the most and the strangest words', async () => {
   const odd = ['ﷺ'.repeat(255), '漢'.repeat(255), '\u{20000}'.repeat(255), 'x'.repeat(255), 'a\u0300'.repeat(120)];
   for (const [index, name] of odd.entries()) {
