@@ -93,8 +93,8 @@ const kidOf = (token: string) => decodeProtectedHeader(token).kid;
 
 /** It hears no notification any more, and has not noticed yet. */
 function deafen(server: TestServer) {
-  const revocations = server.app.get<{ receive(payload: string): void }>(Revocations);
-  return jest.spyOn(revocations, 'receive').mockImplementation(() => undefined);
+  const channel = Reflect.get(server.app.get(Revocations), 'channel') as { receive(payload: string): void };
+  return jest.spyOn(channel, 'receive').mockImplementation(() => undefined);
 }
 
 async function statusOf(server: TestServer, token: string): Promise<number> {

@@ -4,7 +4,7 @@ import { longSql, sql } from '../database/sql.js';
 import { keyset, where, type Cursor } from '../database/keyset.js';
 import { isEnabledAdmin, isGoodClient } from '../tokens/good-client.js';
 import { endOfLineage, isLineageGood, tagsOfLineage } from '../tokens/lineage.js';
-import type { RevocationTag } from '../revocations/revocations.service.js';
+import type { RevocationTag } from '../revocations/revocation-tags.js';
 
 /** A client and its secrets as admins see them. */
 export interface ClientRecord {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { RevocationListener, Revocations, RevocationTag } from './revocations.service.js';
+import type { RevocationListener, RevocationTag } from './revocation-tags.js';
+import type { Revocations } from './revocations.service.js';
 import { VerifiedCache, type Verified } from './verified-cache.js';
 
 interface Principal {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { RevocationListener, Revocations, RevocationTag } from './revocations.service.js';
+import type { RevocationListener, RevocationTag } from './revocation-tags.js';
+import type { Revocations } from './revocations.service.js';
 
 /** A credential that the database has found valid. */
 export interface Verified<T> {

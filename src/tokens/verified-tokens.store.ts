@@ -4,7 +4,7 @@ import { intern, internIfAny } from '../database/intern.js';
 import { LookUps, wanted } from '../database/look-ups.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
-import type { RevocationTag } from '../revocations/revocations.service.js';
+import type { RevocationTag } from '../revocations/revocation-tags.js';
 import type { Verified } from '../revocations/verified-cache.js';
 import type { PaymentType, ServiceMode } from './gateway-tokens.js';
 import {
