@@ -191,6 +191,7 @@ describe('What an operator cannot mean is refused at start, in a sentence', () =
     [{ BRAND_LOGO: '/nowhere.svg' }, /BRAND_LOGO must be the path of a readable SVG or PNG/],
     [{ BRAND_LOGO: 'package.json' }, /BRAND_LOGO must be the path of a readable SVG or PNG/],
     [{ BRAND_NAME: 'two\nlines' }, /BRAND_NAME must be 1 to 60 characters on one line/],
+    [{ SUPPORT_URL: 'mailto:a%zz@example.org' }, /SUPPORT_URL must be a URL in which each % begins an escape/],
     [{ SUPPORT_URL: 'javascript:alert(1)' }, /SUPPORT_URL must be a URL that starts with https:\/\/ or mailto:/],
     [{ APP_URL: 'app' }, /APP_URL must be a URL/],
   ])('%p', (env, expected) => {
