@@ -9,10 +9,10 @@ import { addToRouteConfig } from './route-config.js';
 /** What a route requires of a request. Plain data, which the guard in `guards` enforces. */
 export type Access =
   /**
-   * Anyone. `limited`: at most RATE_LIMIT_PER_MINUTE requests a minute from one client address. `session`: the JWT of a live
-   * session may be shown too.
+   * Anyone. `limited`: at most RATE_LIMIT_PER_MINUTE requests a minute from one client address; `limitedWith`: only those that
+   * have this parameter in their query. `session`: the JWT of a live session may be shown too.
    */
-  | { scheme: 'public'; limited: boolean; session?: true }
+  | { scheme: 'public'; limited: boolean; limitedWith?: string; session?: true }
   /** `Authorization: Bearer` with the JWT of a live session. */
   | { scheme: 'session' }
   /** `App-Token`. Limited like public routes, as whoever holds one can try passwords. */
@@ -60,10 +60,16 @@ export type RateLimitPolicy = 'requests' | 'writes';
 export const RATE_LIMIT = 'x-rate-limit';
 const limitedBy = (policy: RateLimitPolicy) => ApiExtension(RATE_LIMIT, policy);
 
-/** The route is open to anyone. */
-export const Public = ({ limited = false, session = false } = {}): MethodDecorator =>
+/** The route is open to anyone; see {@link Access}. */
+export const Public = ({
+  limited = false,
+  limitedWith,
+  session = false,
+}: { limited?: boolean; limitedWith?: string; session?: boolean } = {}): MethodDecorator =>
   applyDecorators(
-    addToRouteConfig({ access: { scheme: 'public', limited, ...(session && { session }) } }),
+    addToRouteConfig({
+      access: { scheme: 'public', limited, ...(limitedWith && { limitedWith }), ...(session && { session }) },
+    }),
     ...(limited ? [limitedBy('requests')] : []),
     ...(session ? [ApiSecurity({}), ApiBearerAuth('session')] : []),
   );

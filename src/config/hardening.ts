@@ -139,7 +139,7 @@ export const HARDENINGS: readonly Hardening[] = [
     setting: 'RATE_LIMIT_PER_MINUTE',
     byDefault: '120',
     hardened: '120',
-    protectsFrom: 'floods of sign-ups, sign-ins and mails from one address',
+    protectsFrom: 'floods of sign-ups, sign-ins, mails and searches from one address',
     isHardened: ({ rateLimitPerMinute: limit }) => limit > 0 && limit <= 120,
   },
   {

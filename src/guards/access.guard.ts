@@ -60,11 +60,12 @@ export class AccessGuard implements CanActivate {
   private admitAnyone(
     request: FastifyRequest,
     reply: FastifyReply,
-    { limited, session }: Access & { scheme: 'public' },
+    { limited, limitedWith, session }: Access & { scheme: 'public' },
   ): MaybePromise<boolean> {
     const admit = () =>
       !session || request.headers.authorization === undefined ? true : this.bearerJwt.admits(request);
-    return limited ? this.limitRequests(addressForLimits(request.ip), reply).then(admit) : admit();
+    const isCounted = limited || (limitedWith !== undefined && Object.hasOwn(request.query as object, limitedWith));
+    return isCounted ? this.limitRequests(addressForLimits(request.ip), reply).then(admit) : admit();
   }
 
   /** @throws ApiError `rate_limited` */

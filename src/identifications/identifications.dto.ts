@@ -117,7 +117,8 @@ class IdentificationLinks {
   self!: Link;
 
   @ApiPropertyOptional({
-    description: 'The page on which an unidentified visitor can say where they are from; absent if `url` is relative',
+    description:
+      'The page on which an unidentified visitor can say where they are from; absent if `url` is relative. Its searches (`?q=`) and its form count among the requests of the visitor’s address (`RateLimit-Policy`: `requests`)',
     example: { href: `http://127.0.0.1:3000/wayf/${EXAMPLE_IDENTIFICATION}` },
   })
   wayf?: Link;

@@ -37,6 +37,14 @@ const MOST_SORTED = 1_000;
 /** How many are compared to find the most similar. */
 const MOST_COMPARED = 200;
 const MOST_SIMILAR_WORDS = 2_000;
+/** How many words of a text, the longest, are compared with others: each costs the database as much as a whole search for a name. */
+const MOST_MISSPELT = 4;
+/** How many words, the nearest, may be meant by one. */
+const MOST_MEANT = 20;
+/** How much a word that a name does not have counts beside wrong letters. */
+const ABSENT = 3;
+/** How long each statement of a search may take, in milliseconds: many times what it takes on a busy database. */
+const LONGEST_STATEMENT = 1_000;
 /** Shorter words, such as `of` and `the`, are often others than those in the name. */
 const SHORTEST_NEEDED = 4;
 
@@ -95,10 +103,12 @@ export class InstitutionStore {
   async search(text: string): Promise<FoundInstitutions> {
     const words = wordsSought(text).slice(0, MOST_WORDS);
     if (words.length === 0) return { found: [], more: false, similar: false };
-    const longest = words.toSorted((one, other) => other.length - one.length).slice(0, MOST_INDEXED);
+    const longest = longestOf(words, MOST_INDEXED);
     return this.manager.transaction(async (tx) => {
       // For words that stand in many names, the planner would read the table instead, where they may stand at its end.
-      await sql(tx, 'SET LOCAL enable_seqscan = off');
+      await sql(tx, `SELECT set_config('enable_seqscan', 'off', true), set_config('statement_timeout', $1, true)`, [
+        String(LONGEST_STATEMENT),
+      ]);
       const parameters = [foldName(text), queryOf(longest), queryOf(words), queryOf(words, 'A')];
       const rows = await sql<Row>(tx, SEARCH, parameters);
       return rows.length > 0 ? shown(rows, words) : similarTo(tx, words);
@@ -116,21 +126,34 @@ export class InstitutionStore {
 }
 
 async function similarTo(tx: EntityManager, all: string[]): Promise<FoundInstitutions> {
-  const words = all.filter((word) => Array.from(word).length >= SHORTEST_NEEDED);
+  const needed = all.filter((word) => Array.from(word).length >= SHORTEST_NEEDED);
+  const words = longestOf(needed, MOST_MISSPELT);
   if (words.length === 0) return { found: [], more: false, similar: false };
   const keys = words.filter((word) => errorsIn(word) > 0).flatMap(keysOf);
   const known = (await sql<{ word: string }>(tx, SIMILAR_WORDS, [keys])).map(({ word }) => word);
-  const choices = words.map((word) => [
-    `${quoted(word)}:*`,
-    ...known.filter((other) => differenceOf(word, other) !== undefined).map(quoted),
-  ]);
+  const choices = words.map((word) => [`${quoted(word)}:*`, ...nearestOf(word, known).map(quoted)]);
   const query = choices.map((choice) => `(${choice.join(' | ')})`).join(' & ');
   const rows = await sql<Row>(tx, SIMILAR, [query]);
   const nearest = rows
-    .map((row, order) => ({ row, order, difference: differenceFrom(words, row) }))
+    .map((row, order) => ({ row, order, difference: differenceFrom(needed, row) }))
     .sort((one, other) => one.difference - other.difference || one.order - other.order)
     .map(({ row }) => row);
   return { ...shown(nearest, words), similar: true };
+}
+
+const longestOf = (words: string[], most: number) =>
+  words.toSorted((one, other) => other.length - one.length).slice(0, most);
+
+/** @returns the words that may be meant by one, the nearest first */
+function nearestOf(word: string, known: string[]): string[] {
+  return known
+    .flatMap((other) => {
+      const difference = differenceOf(word, other);
+      return difference === undefined ? [] : [{ other, difference }];
+    })
+    .sort((one, two) => one.difference - two.difference || (one.other < two.other ? -1 : 1))
+    .slice(0, MOST_MEANT)
+    .map(({ other }) => other);
 }
 
 /** Words consist of letters, marks and numbers only. */
@@ -157,7 +180,7 @@ function saysAll(name: string, words: string[]): boolean {
 function differenceFrom(words: string[], { name, aliases }: Row): number {
   const own = [...new Set([name, ...aliases].flatMap(wordsOf))];
   const least = words.map((word) =>
-    Math.min(...own.map((one) => (one.startsWith(word) ? 0 : (differenceOf(word, one) ?? Infinity)))),
+    Math.min(...own.map((one) => (one.startsWith(word) ? 0 : (differenceOf(word, one) ?? ABSENT)))),
   );
   return least.reduce((sum, difference) => sum + difference, 0);
 }

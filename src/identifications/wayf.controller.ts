@@ -36,7 +36,8 @@ export class WayfController {
   ) {}
 
   @Get()
-  @Public()
+  // A whole campus may come from one address, and searching alone costs the database something.
+  @Public({ limitedWith: 'q' })
   @Header('Cache-Control', 'no-store')
   // Not `no-referrer`, with which browsers send `Origin: null` even to the same origin.
   @Header('Referrer-Policy', 'same-origin')

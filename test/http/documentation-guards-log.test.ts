@@ -442,7 +442,7 @@ describe('Every route declares its guard', () => {
       'GET /email/verify/again': open,
       'POST /email/verify/again': limited,
       'GET /brand/logo': open,
-      'GET /wayf/:id': open,
+      'GET /wayf/:id': { ...open, limitedWith: 'q' },
       'POST /wayf/:id': limited,
     };
     const heads = Object.entries(expected).filter(([route]) => route.startsWith('GET '));

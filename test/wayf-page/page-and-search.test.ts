@@ -422,7 +422,7 @@ describe('The WAYF page', () => {
     expect(await countIdentifications()).toBe(before);
   });
 
-  it('counts each form that is sent among the requests of a minute, and no look at it', async () => {
+  it('counts each form that is sent and each search among the requests of a minute, and no look at it', async () => {
     const busy = await startServer(database.connection, { publicUrl: PUBLIC_URL, rateLimitPerMinute: 3 });
     try {
       const page = await newPage();
@@ -434,7 +434,13 @@ describe('The WAYF page', () => {
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
       // A whole campus may come from one address.
-      expectPage(await show(page, '', busy), 200);
+      for (const look of ['', '?institution=none', `?last=${ABSENT}`]) expectPage(await show(page, look, busy), 200);
+      const search = await show(page, '?q=exam&lang=de', busy);
+      expect({ status: search.status, policy: search.headers.get('ratelimit-policy') }).toEqual({
+        status: 429,
+        policy: '"requests";q=3;w=60',
+      });
+      expect(search.body).toMatch(/Zu viele Versuche/);
       const body = { account: { email: newEmail(), password: PASSWORD } };
       expect((await busy.call('POST', '/account/session', body)).status).toBe(429);
     } finally {

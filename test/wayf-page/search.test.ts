@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { EntityManager } from 'typeorm';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { InstitutionStore, type FoundInstitutions } from '../../src/identifications/institutions.store.js';
 import { InstitutionIndex } from '../../src/identifications/institution-index.service.js';
@@ -173,6 +174,41 @@ describe('What the search has found is ordered:', () => {
     const similar = await search('persymmon');
     expect(similar).toMatchObject({ more: true, similar: true });
     expect(similar.found.map(({ name }) => name)).toEqual(names.slice(0, 20));
+  });
+});
+
+describe('Many misspelt words', () => {
+  const NAME = 'Metropolitan Conservatory of Experimental Astronomical Instruments and Northwestern Navigation';
+
+  it('find who is meant by the longest, and first who has most of the others', async () => {
+    await store('Metropolitan Conservatory of Experimental Astronomical Instruments');
+    await store(NAME);
+    const { found, similar } = await search(
+      'Metropolitn Conservatry of Experimentl Astronomicl Instrumants nd Northwestrn Navigatoin',
+    );
+    expect({ similar, names: found.map(({ name }) => name) }).toEqual({
+      similar: true,
+      names: [NAME, 'Metropolitan Conservatory of Experimental Astronomical Instruments'],
+    });
+  });
+
+  it('are not all looked for, each for no more than a few others, and for no longer than a second', async () => {
+    const letters = Array.from('abcdefghijklmnopqrstuvwxyz');
+    const likeIt = letters.flatMap((one) => letters.map((two) => `quibbl${one}${two}`));
+    for (let index = 0; index < likeIt.length; index += 25) await store(likeIt.slice(index, index + 25).join(' '));
+    const statements = jest.spyOn(server.app.get(EntityManager).constructor.prototype as EntityManager, 'query');
+    const words = Array.from({ length: 10 }, (_, index) => `quibbl${letters[index] ?? ''}1`);
+    expect((await search(words.join(' '))).similar).toBe(true);
+    const asked = statements.mock.calls;
+    statements.mockRestore();
+    const parametersOf = (part: string) => asked.find(([statement]) => statement.includes(part))?.[1] as unknown[];
+    const sought =
+      asked
+        .map(([, parameters]) => String((parameters as unknown[] | undefined)?.[0]))
+        .find((query) => query.includes(' | ')) ?? '';
+    expect(sought.split(' & ')).toHaveLength(4);
+    for (const choice of sought.split(' & ')) expect(choice.split(' | ').length).toBeLessThanOrEqual(21);
+    expect(parametersOf('statement_timeout')).toEqual(['1000']);
   });
 });
 
