@@ -155,7 +155,7 @@ async function checkSecretKey(context: INestApplicationContext): Promise<Finding
     ? failure(
         'SECRET_KEY',
         `Servers sign with the key ${others.map((one) => one.id).join(', ')}, and this command with ${id}.`,
-        'Give all of them the same SECRET_KEY, or finish its rotation (docs/operations.md).',
+        'Give all of them the same SECRET_KEY, restart servers that are older than its file, or finish its rotation (docs/operations.md).',
       )
     : ok('SECRET_KEY', `Its id is ${id}; no server signs with another one.`);
 }

@@ -25,6 +25,7 @@ import {
   checkPublicUrl,
   guarded,
 } from './doctor-others.js';
+import { checkSecretFiles } from './doctor-secrets.js';
 import { failure, messageOf, ok, type Finding } from './doctor.finding.js';
 import { EXIT, json, type Ending } from './running.js';
 
@@ -58,6 +59,7 @@ async function findingsOf(signal: AbortSignal, { sendTestMail }: DoctorOptions):
   signal.throwIfAborted();
   return [
     ok('configuration', 'Every variable can be read.'),
+    checkSecretFiles(process.env),
     checkPublicUrl(config),
     ...checkDatabaseTls(config),
     ...(await ofDatabase(config, signal)),
