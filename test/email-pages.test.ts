@@ -318,7 +318,7 @@ describeInBrowser('In a browser', () => {
     expect([await isSpent(old), await isSpent(fresh)]).toEqual([false, true]);
   });
 
-  it('the pages repeat what the server says, as text, and say what they need where JavaScript is off', async () => {
+  it('the pages say what is wrong in words of their own, and what they need where JavaScript is off', async () => {
     const guest = await unverified();
     await page.goto(guest.link);
     await page.getByLabel('Password', { exact: true }).fill('the password of somebody else');
@@ -328,10 +328,10 @@ describeInBrowser('In a browser', () => {
     expect(await isSpent(guest)).toBe(false);
     complaints = complaints.filter((text) => !text.includes('status of 422'));
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    const body = JSON.stringify({ id: 'conflict', message: 'Too many <b>attempts</b>. Try again later.' });
+    const body = JSON.stringify({ id: 'conflict', message: 'An account with this email exists.' });
     await page.route('**/account/email', (route) => route.fulfill({ status: 409, body }), { times: 1 });
     await page.getByRole('button').click();
-    await untilSays('Too many <b>attempts</b>. Try again later.');
+    await untilSays('An account with this email exists already.');
     complaints = complaints.filter((text) => !text.includes('status of 409'));
     await page.getByRole('button').click();
     await untilSays('Your email is verified. You can sign in now.');

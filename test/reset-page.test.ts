@@ -410,7 +410,7 @@ describeInBrowser('The reset page', () => {
     expect(await signIn(guest.email, NEW)).toBe(200);
   });
 
-  it('says what it is that the server refuses for a while, and repeats what it has no words for, as text', async () => {
+  it('says what it is that the server refuses for a while, and never repeats a sentence of the API', async () => {
     const guest = await forgetful();
     await page.goto(guest.link);
     const body = JSON.stringify({ id: 'conflict', message: 'Said <b>so</b>.' });
@@ -418,7 +418,7 @@ describeInBrowser('The reset page', () => {
     for (const [status, text] of [
       [429, 'Too many attempts. Try again later.'],
       [503, 'The service is temporarily unavailable. Try again later.'],
-      [409, 'Said <b>so</b>.'],
+      [409, 'The request could not be understood. Go back and try again.'],
     ] as const) {
       await page.route('**/account/password', (route) => route.fulfill({ status, body }), { times: 1 });
       await save().click();

@@ -17,6 +17,8 @@ export interface LinkPage {
   used: MessageId;
   /** What is said of a password that is refused, by what the API says of it. */
   problems?: Record<string, string>;
+  /** What is said of other refusals, by what the API says of them; where nothing is, it goes by their status. */
+  refusals?: Record<string, string>;
   /** The query that says what the page is for. */
   state?: Record<string, string>;
   /** Where to go on when it is done. */
@@ -40,9 +42,8 @@ export function linkPage(view: View, { title, form, endpoint, field, done, used,
     used: view.say(used),
     incomplete: view.say('link.incomplete'),
     unreachable: view.say('link.unreachable'),
-    unavailable: view.say('error.unavailable'),
-    limited: view.say('error.tooMany'),
-    problems: JSON.stringify(page.problems ?? {}),
+    problems: JSON.stringify({ ...page.problems, other: view.say('password.refused') }),
+    refusals: JSON.stringify({ ...byStatus(view), ...page.refusals }),
   }).map(([name, text]) => markup`data-${name}="${text}"`);
   return {
     title: view.say(title),
@@ -60,6 +61,15 @@ ${way('next', page.next && { to: page.next.to, text: view.say(page.next.text) })
 ${way('again', page.again && { to: page.again, text: view.say('ways.newLink') })}`,
   };
 }
+
+/** What is said of refusals with these statuses, and of `other` ones. */
+const byStatus = (view: View) => ({
+  403: view.say('error.forbidden'),
+  429: view.say('error.tooMany'),
+  500: view.say('error.internal'),
+  503: view.say('error.unavailable'),
+  other: view.say('error.badRequest'),
+});
 
 /** A way on, which is shown when the form is gone. */
 const way = (id: string, target: { to: string; text: string } | '' | undefined) =>

@@ -62,6 +62,10 @@ export const de: Catalogue = {
   'link.incomplete': 'Dieser Link ist unvollständig. Öffnen Sie den Link in der E-Mail noch einmal.',
   'link.used': 'Dieser Link wurde schon benutzt oder ist abgelaufen.',
   'link.unreachable': 'Der Server ist nicht erreichbar. Versuchen Sie es später noch einmal.',
+  'link.taken': 'Zu dieser E-Mail-Adresse gibt es schon ein Konto.',
+  'link.invited':
+    'Zu dieser E-Mail-Adresse gibt es eine Einladung. Wir haben sie noch einmal gesendet: Öffnen Sie sie, um ein Passwort zu wählen.',
+  'link.signUpClosed': 'Die Registrierung ist geschlossen. Bitten Sie die Verwaltung um ein Konto.',
 
   'ask.reset.title': 'Passwort vergessen?',
   'ask.reset': 'Geben Sie Ihre E-Mail-Adresse ein. Wir senden Ihnen einen Link, mit dem Sie ein neues Passwort wählen.',
@@ -87,6 +91,7 @@ export const de: Catalogue = {
   'password.tooClose':
     'Das Passwort ist kaum mehr als Ihre E-Mail-Adresse, Ihr Name oder der Name dieses Dienstes. Wählen Sie ein anderes, zum Beispiel ein paar Wörter, die nichts miteinander zu tun haben.',
   'password.stillInitial': 'Das Passwort darf nicht das sein, das Sie bekommen haben.',
+  'password.refused': 'Dieses Passwort kann nicht verwendet werden. Wählen Sie ein anderes.',
   'password.notTheOne': 'Das ist nicht das Passwort, mit dem Sie sich registriert haben.',
 
   'invitation.title': 'Willkommen: wählen Sie ein Passwort',

@@ -58,6 +58,9 @@ export const en = {
   'link.incomplete': 'This link is incomplete. Open the link from the mail again.',
   'link.used': 'This link has been used or has expired.',
   'link.unreachable': 'The server could not be reached. Try again later.',
+  'link.taken': 'An account with this email exists already.',
+  'link.invited': 'There is an invitation for this email. We have sent it again: open it to choose a password.',
+  'link.signUpClosed': 'Sign-up is closed. Ask an administrator for an account.',
 
   'ask.reset.title': 'Forgot your password?',
   'ask.reset': 'Enter your email, and we will send you a link with which you choose a new password.',
@@ -82,6 +85,7 @@ export const en = {
   'password.tooClose':
     'The password is little more than your email, your name or the name of this service; choose another one, such as a few words that have nothing to do with each other.',
   'password.stillInitial': 'The password must not be the one that you were given.',
+  'password.refused': 'This password cannot be used. Choose another.',
   'password.notTheOne': 'The password is not the one that you signed up with.',
 
   'invitation.title': 'Welcome: choose a password',

@@ -59,6 +59,10 @@ export const es: Catalogue = {
   'link.incomplete': 'Este enlace está incompleto. Abra de nuevo el enlace del correo.',
   'link.used': 'Este enlace ya se usó o ha caducado.',
   'link.unreachable': 'No se pudo conectar con el servidor. Inténtelo más tarde.',
+  'link.taken': 'Ya existe una cuenta con este correo electrónico.',
+  'link.invited':
+    'Hay una invitación para este correo electrónico. La hemos enviado de nuevo: ábrala para elegir una contraseña.',
+  'link.signUpClosed': 'El registro está cerrado. Pida una cuenta a un administrador.',
 
   'ask.reset.title': '¿Olvidó su contraseña?',
   'ask.reset': 'Escriba su correo electrónico y le enviaremos un enlace para elegir una contraseña nueva.',
@@ -84,6 +88,7 @@ export const es: Catalogue = {
   'password.tooClose':
     'La contraseña es poco más que su correo, su nombre o el nombre de este servicio; elija otra, por ejemplo unas palabras que no tengan nada que ver entre sí.',
   'password.stillInitial': 'La contraseña no debe ser la que le dieron.',
+  'password.refused': 'Esta contraseña no se puede usar. Elija otra.',
   'password.notTheOne': 'Esta no es la contraseña con la que se registró.',
 
   'invitation.title': 'Le damos la bienvenida: elija una contraseña',

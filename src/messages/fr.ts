@@ -59,6 +59,10 @@ export const fr: Catalogue = {
   'link.incomplete': 'Ce lien est incomplet. Ouvrez de nouveau le lien dans l’e-mail.',
   'link.used': 'Ce lien a déjà été utilisé ou a expiré.',
   'link.unreachable': 'Le serveur est injoignable. Réessayez plus tard.',
+  'link.taken': 'Il existe déjà un compte avec cette adresse e-mail.',
+  'link.invited':
+    'Il existe une invitation pour cette adresse e-mail. Nous l’avons renvoyée : ouvrez-la pour choisir un mot de passe.',
+  'link.signUpClosed': 'Les inscriptions sont fermées. Demandez un compte à un administrateur.',
 
   'ask.reset.title': 'Mot de passe oublié ?',
   'ask.reset': 'Saisissez votre adresse e-mail : nous vous enverrons un lien pour choisir un nouveau mot de passe.',
@@ -86,6 +90,7 @@ export const fr: Catalogue = {
   'password.tooClose':
     'Ce mot de passe n’est guère plus que votre adresse, votre nom ou le nom de ce service ; choisissez-en un autre, par exemple quelques mots sans rapport entre eux.',
   'password.stillInitial': 'Le mot de passe ne doit pas être celui que vous avez reçu.',
+  'password.refused': 'Ce mot de passe ne peut pas être utilisé. Choisissez-en un autre.',
   'password.notTheOne': 'Ce n’est pas le mot de passe avec lequel vous vous êtes inscrit.',
 
   'invitation.title': 'Bienvenue : choisissez un mot de passe',

@@ -8,8 +8,9 @@ const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
 const done = /** @type {HTMLElement} */ (document.getElementById('done'));
 const texts = form.dataset;
 const { endpoint = '', field = '' } = texts;
-/** @type {Record<string, string | undefined>} */
-const problems = JSON.parse(texts.problems ?? '{}');
+/** @typedef {Record<string | number, string | undefined>} Said */
+const problems = /** @type {Said} */ (JSON.parse(texts.problems ?? '{}'));
+const refusals = /** @type {Said} */ (JSON.parse(texts.refusals ?? '{}'));
 
 // The token is in the fragment, which browsers do not send. It is removed from the address bar at once, and kept with this
 // entry of the history, for when the page is loaded again.
@@ -73,8 +74,9 @@ async function send() {
     return;
   }
   const [wrong] = errors.password ?? [];
-  if (wrong !== undefined) say(problems[wrong] ?? `The password ${wrong}.`, { isPassword: true });
-  else say({ 429: texts.limited, 503: texts.unavailable }[answer.status] ?? message);
+  // What the API says is for programs, and in English.
+  if (wrong !== undefined) say(problems[wrong] ?? problems.other ?? '', { isPassword: true });
+  else say(refusals[message] ?? refusals[answer.status] ?? refusals.other ?? '');
   password?.focus();
 }
 
