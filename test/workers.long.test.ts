@@ -347,6 +347,30 @@ describe('The end of a server with two workers', () => {
     });
   });
 
+  it('does not come while another is starting', async () => {
+    const one = await start();
+    const before = childrenOf(one.pid);
+    for (const pid of before) process.kill(pid, 'SIGKILL');
+    const successors = await eventually(() => {
+      const found = childrenOf(one.pid).filter((pid) => !before.includes(pid));
+      expect(found).toHaveLength(2);
+      return found;
+    });
+    // Neither is ready before the other one is gone.
+    for (const pid of successors) process.kill(pid, 'SIGSTOP');
+    const [first = NaN, second = NaN] = successors;
+    process.kill(first, 'SIGKILL');
+    await eventually(() => {
+      expect(linesWith(one, 'cannot start; it is tried again')).toHaveLength(1);
+    });
+    process.kill(second, 'SIGCONT');
+    await eventually(async () => {
+      expect((await one.call('GET', '/readyz')).status).toBe(200);
+    });
+    expect(childrenOf(one.pid)).toContain(second);
+    expect((await one.stop()).code).toBe(0);
+  });
+
   it('when none is left and none can be started, it ends with the reason', async () => {
     const own = await createDatabase();
     try {

@@ -143,7 +143,8 @@ export class Workers {
   /** One that should have taken the place of another cannot start. */
   private judge(number: number, error: unknown): void {
     if (this.stopping.signal.aborted) return;
-    if (this.ready().length === 0) this.fail(error);
+    // Others that are starting may be about to serve.
+    if (this.all.size === 0) this.fail(error);
     else this.options.logger.error({ err: error }, `worker ${number} cannot start; it is tried again`);
   }
 
