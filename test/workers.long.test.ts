@@ -168,6 +168,24 @@ describe('A server with two workers', () => {
     expect(await numberOf('latchkey_clock_offset_seconds')).toBeLessThan(1);
   });
 
+  it('says that it is certain to hear of revocations only while both are', async () => {
+    const heard = () => numberOf('latchkey_revocations_connected');
+    await eventually(async () => {
+      expect(await heard()).toBe(1);
+    });
+    await eventually(async () => {
+      const cut = await database.query(
+        `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'latchkey revocations' LIMIT 1`,
+      );
+      expect(cut).toHaveLength(1);
+      expect(await heard()).toBe(0);
+    });
+    await eventually(async () => {
+      expect(await heard()).toBe(1);
+    });
+  });
+
   it('has no more connections to the database for requests than it may have', async () => {
     const most = await mostConnections(async () => {
       const unknown = (index: number) => `Basic ${Buffer.from(`nobody${index}:nothing`).toString('base64')}`;

@@ -88,8 +88,9 @@ export class RevocationChannel {
   private showFigures(metrics: Metrics): (seconds: number) => void {
     metrics.show({
       name: 'latchkey_revocations_connected',
-      help: 'How many processes are certain to receive revocations; the others look up credentials in the database on every request.',
+      help: '1 while every process of the server is certain to receive revocations; one that is not looks up credentials in the database on every request.',
       type: 'gauge',
+      aggregator: 'min',
       values: () => [{ labels: {}, value: this.isConnected() ? 1 : 0 }],
     });
     metrics.show({
