@@ -6,7 +6,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { readEmailDomain } from '../emails/email-domains.js';
 import { pageOf, readCursor, type Page } from '../http/cursor.js';
-import { isUuid, tidy } from '../http/validation.js';
+import { isUuid, spellingsOfName } from '../http/validation.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
@@ -164,7 +164,7 @@ function named({ account_name, ...fields }: NewOrganisation | AccountChange): Ac
 /** @returns the filters as the fields are stored. They have been validated. */
 function readFilters({ name, publisher_reference, email_domain, network }: AccountPage): ClientAccountFilters {
   return {
-    name: name && tidy(name),
+    name: name === undefined ? undefined : spellingsOfName(name),
     publisherReference: publisher_reference,
     emailDomain: email_domain && spelling(readEmailDomain(email_domain)),
     network: network && spelling(readNetwork(network)),

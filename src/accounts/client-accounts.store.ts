@@ -35,7 +35,8 @@ export interface PageStart {
 
 /** What a client looks for; absent filters match everything. */
 export interface ClientAccountFilters {
-  name?: string | undefined;
+  /** Its spellings. */
+  name?: string[] | undefined;
   publisherReference?: string | undefined;
   emailDomain?: string | undefined;
   /** Accounts with a network that shares addresses with this one. */
@@ -180,7 +181,7 @@ export class ClientAccountStore {
 /** @returns the conditions for accounts that match the filters, whose values are added to those of the statement */
 function conditionsOf(filters: ClientAccountFilters, values: unknown[]): string[] {
   const conditions: Record<keyof ClientAccountFilters, (value: string) => string> = {
-    name: (value) => `a.name = ${value}`,
+    name: (value) => `a.name = ANY (${value}::text[])`,
     publisherReference: (value) => `a.publisher_reference = ${value}`,
     emailDomain: (value) => `a.id IN (SELECT d.account_id FROM account_email_domains d WHERE d.domain = ${value})`,
     network: (value) => `a.id IN (SELECT n.account_id FROM account_networks n WHERE n.network && ${value}::cidr)`,

@@ -31,8 +31,11 @@ export type ErrorCode = keyof typeof STATUS_OF;
 export type OauthCode = 'invalid_scope' | 'invalid_target' | 'unsupported_grant_type';
 
 export interface ErrorDetails {
-  /** What pages say of it, and their title, where it is not what they say of all errors with this code. */
-  told?: { id: MessageId; values?: Values; title?: MessageId };
+  /**
+   * What pages say of it, and their title, where it is not what they say of all errors with this code; and where they lead on: to
+   * themselves, without what was wrong in their query.
+   */
+  told?: { id: MessageId; values?: Values; title?: MessageId; way?: MessageId };
   fields?: FieldErrors;
   headers?: Record<string, string>;
   /** What the audit log has of it as a refusal, besides who, where and the route; absent: `forbidden` alone is one. */

@@ -4,6 +4,9 @@ import { ApiError, badRequest, conflict, unavailable } from './api-error.js';
 
 export const notJson = () => badRequest('The body is not valid JSON.');
 
+/** They are JSON, and change what an object is to JavaScript. */
+export const reservedNames = () => badRequest('The body must not have the fields __proto__ and constructor.prototype.');
+
 export const notAllowed = () => new ApiError('forbidden', 'This is not allowed.');
 
 /** Only for whoever has given the right password. */
@@ -31,7 +34,12 @@ export const headTooLarge = () => new ApiError('head_too_large', 'The headers an
 
 export const bodyTooLarge = () => new ApiError('body_too_large', 'The body is too large.');
 
-export const unsupportedType = () => new ApiError('unsupported_media_type', 'Send the body as application/json.');
+export const JSON_TYPES = ['application/json'];
+export const FORM_TYPES = ['application/x-www-form-urlencoded', ...JSON_TYPES];
+
+/** @param types what the route takes */
+export const unsupportedType = (types = JSON_TYPES) =>
+  new ApiError('unsupported_media_type', `Send the body as ${types.join(' or ')}.`);
 
 export const unexpected = () => new ApiError('internal', 'An internal error occurred.');
 

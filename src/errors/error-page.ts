@@ -36,9 +36,12 @@ export function errorPage(view: View, error: ApiError, requestId: string): Page 
   const id: MessageId = error.details.told?.title ?? `error.${kind}.title`;
   const title = view.say(id);
   const request = view.say('error.internal.request', { id: requestId });
+  const way = error.details.told?.way;
   return {
     title,
     main: markup`<h1>${title}</h1>
-<p role="alert">${problemOf(view, error)}</p>${error.code === 'internal' && markup`\n<p class="hint">${request}</p>`}`,
+<p role="alert">${problemOf(view, error)}</p>${error.code === 'internal' && markup`\n<p class="hint">${request}</p>`}${
+      way && markup`\n<p class="ways"><a href="${view.here()}">${view.say(way)}</a></p>`
+    }`,
   };
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError, badRequest } from '../errors/api-error.js';
-import { notJson, unsupportedType } from '../errors/common-errors.js';
+import { FORM_TYPES, JSON_TYPES, notJson, reservedNames, unsupportedType } from '../errors/common-errors.js';
 
 /** Deeper bodies are refused before recursive code reads them; no API document needs them. */
 const MAX_DEPTH = 32;
@@ -54,7 +54,7 @@ export function readBodies(fastify: FastifyInstance): void {
       return;
     }
     void parseJson(request, body.toString(), (error, value) => {
-      done(error ? notJson() : refuseValue(value), value);
+      done(error ? whyNot(body as Buffer) : refuseValue(value), value);
     });
   });
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, (request, body, done) => {
@@ -71,15 +71,15 @@ export function readBodies(fastify: FastifyInstance): void {
     const form = new URLSearchParams(body.toString());
     const names = [...form.keys()];
     if (new Set(names).size !== names.length) done(badRequest('A field is repeated.'));
-    else if (names.includes('__proto__')) done(badRequest('The body is not a valid form.'));
+    else if (names.includes('__proto__')) done(reservedNames());
     else {
       const fields = [...form].filter(([, text]) => text !== '' || !request.routeOptions.config.dropsEmptyFields);
       const value = Object.fromEntries(fields);
       done(refuseValue(value), value);
     }
   });
-  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(body.length === 0 ? null : unsupportedType(), {});
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    done(body.length === 0 ? null : unsupportedType(typesOf(request)), {});
   });
 }
 
@@ -87,11 +87,24 @@ export function readBodies(fastify: FastifyInstance): void {
 export const isForm = ({ headers }: Pick<FastifyRequest, 'headers'>) =>
   /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '');
 
+/** What a route takes. */
+const typesOf = ({ routeOptions }: FastifyRequest) => (routeOptions.config.acceptsForms ? FORM_TYPES : JSON_TYPES);
+
+/** @returns what is wrong with a body that was not parsed: JSON with a field that is refused by name, or no JSON */
+function whyNot(body: Buffer): ApiError {
+  try {
+    JSON.parse(body.toString());
+    return reservedNames();
+  } catch {
+    return notJson();
+  }
+}
+
 function refuseEncoding(request: FastifyRequest, body: Buffer): ApiError | undefined {
   const charset = /;\s*charset="?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (!/^(utf-?8|us-ascii)$/i.test(charset) || encoding.toLowerCase() !== 'identity') {
-    return new ApiError('unsupported_media_type', 'Send the body as JSON in UTF-8, without a content encoding.');
+    return new ApiError('unsupported_media_type', 'Send the body in UTF-8, without a content encoding.');
   }
   return isUtf8(body) ? undefined : notUtf8();
 }

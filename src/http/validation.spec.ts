@@ -11,6 +11,8 @@ import {
   Optional,
   OptionalOrEmpty,
   OptionalOrNull,
+  spellingsOfName,
+  tidy,
 } from './validation.js';
 
 /** @returns what a decorator says of a value */
@@ -78,6 +80,42 @@ describe('IsName', () => {
     // Its NFC has two characters.
     expect(problemsOf([IsName()], '\u0958'.repeat(127))).toEqual([]);
     expect(problemsOf([IsName()], '\u0958'.repeat(128))).toEqual(['must be at most 255 characters']);
+  });
+});
+
+describe('Names', () => {
+  it.each<[name: string, spelling: string]>([
+    ['Cafe\u0301', 'Café'],
+    ['Open\u200b Uni\u00adversity\ufeff', 'Open University'],
+    ['Open\u00a0 University\u2003', 'Open University'],
+    ['東京\u3000大学\u2060', '東京 大学'],
+    // These are seen: a joiner, a mark of direction, the style of an emoji, the form of a character, a flag.
+    ['می\u200cخواهم', 'می\u200cخواهم'],
+    ['א\u200f(1)', 'א\u200f(1)'],
+    ['👩\u200d🔬 ❤\ufe0f', '👩\u200d🔬 ❤\ufe0f'],
+    ['葛\u{e0100}', '葛\u{e0100}'],
+    [
+      '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+      '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+    ],
+  ])('%j is stored as %j', (name, spelling) => {
+    expect(problemsOf([IsName()], name)).toEqual([]);
+    expect(tidy(name)).toBe(spelling);
+  });
+
+  it.each([
+    ['a filler that is a letter and shows nothing', '\u3164'],
+    ['spaces', ' \u00a0'],
+    ['a character that is none', 'a\uffff'],
+    ['another one', 'a\u{1fffe}'],
+    ['a change of direction', 'a\u202eb'],
+  ])('are refused when they are %s', (_, name) => {
+    expect(problemsOf([IsName()], name)).toEqual(['must be one line of text']);
+  });
+
+  it('are looked for as they are stored now and as they may have been before', () => {
+    expect(spellingsOfName('Open  University')).toEqual(['Open University', 'Open  University']);
+    expect(spellingsOfName('Café')).toEqual(['Café']);
   });
 });
 

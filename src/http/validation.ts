@@ -155,7 +155,7 @@ export function IsWholeNumber(least: number, most: number, hint = ''): PropertyD
 }
 
 /**
- * One line that contains a letter, a digit or a symbol, and no control of text direction (Unicode TR 36). Its length
+ * One line that contains a letter, a digit or a symbol that is seen, and no control of text direction (Unicode TR 36). Its length
  * counts in NFC, in which it is stored and in which some characters become several (Unicode TR 15).
  */
 export function IsName(): PropertyDecorator {
@@ -170,14 +170,23 @@ export function IsName(): PropertyDecorator {
 
 export const LONGEST_NAME = 255;
 
-/** One spelling for what looks the same. */
-export const tidy = (name: string) => name.normalize('NFC').trim();
+/** What is not seen and changes nothing that is, such as soft hyphens and zero-width spaces, which come with pasted text (Unicode DI). */
+const INVISIBLE =
+  /(?![\u200c-\u200f\u061c\u180b-\u180f\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])\p{Default_Ignorable_Code_Point}/gu;
+
+/** One spelling for what looks the same: in NFC, with single spaces of one kind, and nothing that is invisible. */
+export const tidy = (name: string) => name.normalize('NFC').replace(INVISIBLE, '').replace(/\s+/gu, ' ').trim();
+
+/** A name's spellings, if it may have been stored by a release before all of {@link tidy}, or is now. */
+export const spellingsOfName = (name: string) => [...new Set([tidy(name), name.normalize('NFC').trim()])];
 
 export function problemOfName(value: unknown): string | undefined {
   if (typeof value !== 'string') return MUST_BE_STRING.message;
   if (isTooLong(value, LONGEST_NAME) || isTooLong(value.normalize('NFC'), LONGEST_NAME))
     return atMostCharacters(LONGEST_NAME);
-  const isLine = /[\p{L}\p{N}\p{S}]/u.test(value) && !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
+  const isLine =
+    /[\p{L}\p{N}\p{S}]/u.test(tidy(value)) &&
+    !/[\p{Cc}\p{Noncharacter_Code_Point}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value);
   return isLine ? undefined : 'must be one line of text';
 }
 

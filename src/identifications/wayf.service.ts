@@ -58,7 +58,7 @@ export class Wayf {
     const institution = await this.find(given);
     if (!institution)
       throw new ApiError('not_found', 'This institution is not available. Go back and choose another.', {
-        told: { id: 'wayf.absent' },
+        told: { id: 'wayf.absent', way: 'signIn.chooseAnother' },
       });
     return institution;
   }

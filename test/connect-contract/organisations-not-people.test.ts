@@ -159,6 +159,17 @@ describe('GET /api/accounts finds', () => {
     }
   });
 
+  it('by name: one that looks the same, and one that a release before has stored as it came', async () => {
+    const name = `Open ${newName()}`;
+    const { id } = await organisation({ name: `${name}\u200b` });
+    const query = (text: string) => `?${new URLSearchParams({ name: text }).toString()}`;
+    for (const text of [name, name.replace(' ', '\u00a0 '), `${name}\u2060`])
+      expect(await listed(query(text))).toEqual([id]);
+    const old = name.replace(' ', '  ');
+    await database.query('UPDATE accounts SET name = $2 WHERE id = $1', [id, old]);
+    expect(await listed(query(old))).toEqual([id]);
+  });
+
   it('by publisher_reference: all that have it', async () => {
     const publisher_reference = newName();
     const first = await organisation({ publisher_reference });

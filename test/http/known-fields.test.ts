@@ -262,7 +262,12 @@ describe('A field that is nearly right', () => {
 
   it('of __proto__ in a body or a query is refused too', async () => {
     const path = `/api/v1/accounts/${randomUUID()}`;
-    expect((await patch(path, '{"__proto__":{"role":"admin"},"role":"user"}')).status).toBe(400);
+    for (const field of ['"__proto__":{"role":"admin"}', '"__proto__":1', '"constructor":{"prototype":1}']) {
+      expect(await patch(path, `{${field},"role":"user"}`)).toMatchObject({
+        status: 400,
+        body: { errors: { request: 'The body must not have the fields __proto__ and constructor.prototype.' } },
+      });
+    }
     const answer = await server.call('GET', '/api/v1/accounts?__proto__=1&constructor=1', undefined, admin.headers);
     expect(answer.status).toBe(400);
     expect(Object.entries(answer.body.errors as object)).toEqual([

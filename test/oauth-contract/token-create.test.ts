@@ -188,16 +188,20 @@ describe('OAuth2 token Create', () => {
     expect(await liveTokens(client.id)).toEqual([]);
   });
 
+  const TAKEN = 'Send the body as application/x-www-form-urlencoded or application/json.';
+  const CODING = 'Send the body in UTF-8, without a content encoding.';
+
   it.each([
-    ['text/plain', GRANT.grant_type],
-    ['multipart/form-data; boundary=x', '--x--'],
-    ['application/xml', '<grant_type/>'],
-    ['application/x-www-form-urlencoded; charset=latin1', 'grant_type=client_credentials'],
-    ['application/json; charset=utf-16', '{}'],
-  ])('refuses the media type %s with 415', async (type, body) => {
+    ['text/plain', GRANT.grant_type, TAKEN],
+    ['multipart/form-data; boundary=x', '--x--', TAKEN],
+    ['application/xml', '<grant_type/>', TAKEN],
+    ['application/x-www-form-urlencoded; charset=latin1', 'grant_type=client_credentials', CODING],
+    ['application/json; charset=utf-16', '{}', CODING],
+  ])('refuses the media type %s with 415, and says what it takes', async (type, body, message) => {
     const client = await newClient(server);
     const answer = await post('/oauth/token', body, { ...client.basic, 'content-type': type });
     expect(outcome(answer)).toEqual(refused(415, 'invalid_request'));
+    expect(answer.body.error_description).toBe(message);
   });
 
   it('refuses a body over the limit with 413, and one that is compressed with 415', async () => {

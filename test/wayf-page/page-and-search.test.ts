@@ -138,8 +138,11 @@ describe('The answer is a page of its own', () => {
       for (const answer of [await show(id, query), await submit(id, { email: newEmail(), institution })]) {
         expectPage(answer, 404);
         expect(problemIn(answer)).toBe('This institution is not available. Go back and choose another.');
+        expect(answer.body).toContain('<a href="?">Choose another institution</a>');
       }
     }
+    const german = await show(id, `?institution=${ABSENT}&lang=de`);
+    expect(german.body).toContain('<a href="?lang=de">Eine andere Einrichtung wählen</a>');
     const wrongMethod = await server.call('PUT', `/wayf/${id}`, {});
     expectPage(wrongMethod, 405);
     expect(wrongMethod.headers.get('allow')).toBe('GET, HEAD, POST');
