@@ -43,6 +43,7 @@ import { Storage1764000000042 } from './1764000000042-storage.js';
 import { InstitutionSearch1764000000043 } from './1764000000043-institution-search.js';
 import { LanguagesOfMails1764000000044 } from './1764000000044-languages-of-mails.js';
 import { HeldAppTokens1764000000045 } from './1764000000045-held-app-tokens.js';
+import { OriginsOfLinks1764000000046 } from './1764000000046-origins-of-links.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -90,4 +91,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   InstitutionSearch1764000000043,
   LanguagesOfMails1764000000044,
   HeldAppTokens1764000000045,
+  OriginsOfLinks1764000000046,
 ];

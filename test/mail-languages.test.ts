@@ -133,7 +133,11 @@ describe('Mails', () => {
     }
     expect(mails[1]?.text).toContain(`\nhttp://latchkey.test/password/reset#token=${reset}\n`);
     expect(mails[1]?.html).toContain(`href="http://latchkey.test/password/reset#token=${reset}"`);
-    expect(mails[2]?.text).toMatch(/\d\d:\d\d UTC/);
+    for (const { text, html } of mails) {
+      expect(text).toMatch(/\d\d:\d\d UTC\n/);
+      expect(text).toMatch(/: \u2068?127\.0\.0\.1/);
+      expect(html).toContain('<bdi>127.0.0.1');
+    }
     // Words of another direction do not move what is around them.
     expect(/\u2068[^\u2069]*@example\.org\u2069/.test(mails[0]?.text ?? '')).toBe(direction === 'rtl');
   });
@@ -176,6 +180,27 @@ describe('Mails', () => {
     }
   });
 
+  it('say when a claim was made that is mailed again, from where, and for how long it is still good', async () => {
+    const email = newEmail();
+    expect((await call('POST', '/accounts', { email, password: PASSWORD }, 'de')).status).toBe(201);
+    expect((await mailTo(email, 1)).text).toContain('innerhalb von einer Stunde');
+    await database.query(
+      `UPDATE email_links SET created_at = '2026-01-02T03:04:05Z', asked_from = '2001:db8::7',
+         expires_at = expires_at - interval '50 minutes' WHERE email = $1`,
+      [email],
+    );
+    expect((await call('POST', '/account/email', { email })).status).toBe(200);
+    const { text } = await mailTo(email, 2);
+    expect(text).toContain('innerhalb von 10 Minuten');
+    expect(text).toContain('Wann: 2. Januar 2026, 03:04 UTC');
+    expect(text).toContain('Herkunft: 2001:db8::7');
+    const form = new URLSearchParams({ email: newEmail() }).toString();
+    const { body } = await server.call('POST', '/email/verify/again?lang=de', form, {
+      ...{ 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
+    });
+    expect(body).toMatch(/so lange, wie es in der E-Mail steht/);
+  });
+
   it('that the previous release has queued are sent', async () => {
     const { email } = await mailsOf('de');
     await database.query('UPDATE accounts SET locale = NULL WHERE email = $1', [email]);
@@ -185,7 +210,35 @@ describe('Mails', () => {
        INSERT INTO outgoing_mails (kind, subject_id, recipient) SELECT 'password-reset', id, $1 FROM r`,
       [email],
     );
-    expect((await mailTo(email, 4)).text).toContain(SAID.en[1]);
+    const { text } = await mailTo(email, 4);
+    expect(text).toContain(SAID.en[1]);
+    expect(text).toMatch(/^When: /m);
+    expect(text).not.toMatch(/^From: /m);
+  });
+
+  it('that invite say who does and when, also when they are sent again, and not where an admin is', async () => {
+    Object.assign(server.config, { emailVerification: 'off' });
+    const admin = await signedInAdmin(server);
+    Object.assign(server.config, { emailVerification: 'required' });
+    const email = newEmail();
+    const invite = (to: string, locale: string) =>
+      server.call('POST', '/api/v1/accounts', { email: to, locale }, admin.headers);
+    expect((await invite(email, 'de')).status).toBe(201);
+    expect((await mailTo(email, 1)).text).not.toContain('Eingeladen von');
+    await database.query('UPDATE accounts SET name = $2 WHERE id = $1', [admin.id, 'מרים <b>']);
+    const named = newEmail();
+    expect((await invite(named, 'ar')).status).toBe(201);
+    const { text, html } = await mailTo(named, 1);
+    expect(text).toContain('\nالداعي: \u2068מרים <b>\u2069\n');
+    expect(text).toMatch(/\d\d:\d\d UTC\n/);
+    expect(text).not.toContain('127.0.0.1');
+    expect(html).toContain('<bdi>מרים &#60;b&#62;</bdi>');
+    // Whoever signs up with the email has no invitation of their own.
+    expect((await call('POST', '/accounts', { email: named, password: PASSWORD })).status).toBe(201);
+    await mailTo(named, 2);
+    const verify_email_token = await tokenOf('email_links', 'email-verification', named);
+    expect((await call('PUT', '/account/email', { verify_email_token, password: PASSWORD })).status).toBe(409);
+    expect((await mailTo(named, 3)).text).toContain('\u2068מרים <b>\u2069');
   });
 
   it('are in the language that an admin sets, from the invitation on', async () => {

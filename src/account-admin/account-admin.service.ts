@@ -106,7 +106,7 @@ export class AccountAdmin {
       const details = { role, individual, ...auditedFields(fields) };
       const about = { subject: account.id, ...(email !== null && { email }) };
       await this.audit.record(tx, { kind: 'account.created', ...about, details });
-      if (email !== null && isInvited) await this.writeTo(tx, { id: account.id, email }, passwordHash !== null);
+      if (email !== null && isInvited) await this.writeTo(tx, caller, { id: account.id, email }, passwordHash !== null);
       return account.id;
     });
     this.resets.wake();
@@ -137,7 +137,7 @@ export class AccountAdmin {
         const account = await this.store.find(before.id, tx);
         return account && toAdminAccountView(account);
       });
-      return this.change(tx, before, changes);
+      return this.change(tx, caller, before, changes);
     };
     const account = await this.changeLocked(caller, id, change, changes.email);
     this.emailLinks.wake();
@@ -206,7 +206,12 @@ export class AccountAdmin {
     });
   }
 
-  private async change(tx: EntityManager, before: AccountBefore, changes: AccountChanges): Promise<AdminAccount> {
+  private async change(
+    tx: EntityManager,
+    caller: AdminPrincipal,
+    before: AccountBefore,
+    changes: AccountChanges,
+  ): Promise<AdminAccount> {
     refuseEmptying(before, changes);
     const { role, disabled, email } = changes;
     const locale = canonicalLocale(changes.locale);
@@ -228,7 +233,8 @@ export class AccountAdmin {
     if (extent) await this.accountRevocation.revoke(tx, before.id, extent);
     // What processes have cached of the account includes its email and its role.
     else await this.revocations.announce(tx, `account ${before.id}`);
-    if (consequences.emailChanged) await this.notifyOfNewEmail(tx, before, email ?? null, consequences);
+    if (consequences.emailChanged)
+      await this.notifyOfNewEmail(tx, caller, before, { email: email ?? null, consequences });
     const told = changed.email ?? before.email;
     if (consequences.passwordRemoved && before.hasPassword && told !== null) {
       await this.passwordNotices.tell(tx, { id: before.id, email: told }, 'admin');
@@ -242,15 +248,15 @@ export class AccountAdmin {
   /** The old address gets a link to undo the change only if it could sign in, and the account is not disabled. */
   private async notifyOfNewEmail(
     tx: EntityManager,
+    caller: AdminPrincipal,
     { id, email: old, hasPassword, isVerified, disabled }: AccountBefore,
-    email: string | null,
-    consequences: Consequences,
+    { email, consequences }: { email: string | null; consequences: Consequences },
   ): Promise<void> {
     const couldSignIn = hasPassword && (isVerified || this.config.emailVerification === 'off');
     const isDisabled = consequences.disabled || (disabled && !consequences.enabled);
     if (old !== null) await this.emailLinks.notifyOldAddress(tx, id, old, couldSignIn && !disabled && !isDisabled);
     if (email !== null && !isDisabled)
-      await this.writeTo(tx, { id, email }, hasPassword && !consequences.passwordRemoved);
+      await this.writeTo(tx, caller, { id, email }, hasPassword && !consequences.passwordRemoved);
   }
 
   /**
@@ -259,11 +265,12 @@ export class AccountAdmin {
    */
   private async writeTo(
     tx: EntityManager,
+    caller: AdminPrincipal,
     account: { id: string; email: string },
     hasPassword: boolean,
   ): Promise<void> {
-    if (hasPassword) await this.emailLinks.askToVerify(tx, account.id, account.email);
-    else if (this.config.signup !== 'closed') await this.resets.invite(tx, account);
+    if (hasPassword) await this.emailLinks.askToVerify(tx, account.id, account.email, { byAdmin: true });
+    else if (this.config.signup !== 'closed') await this.resets.invite(tx, account, caller.actorId ?? caller.accountId);
   }
 }
 

@@ -8,27 +8,25 @@ import { askPage, type AskedLink } from '../html/ask-page.js';
 import { refuseOtherSites } from '../http/same-site.js';
 import { AccountEmails } from './account-emails.service.js';
 
+const ASKED: AskedLink = { kind: 'verification' };
+
 /** The page on which a new link to verify an email is asked for. */
 @ApiExcludeController()
 @SpeaksDialect('page')
 @IgnoresUnknown()
 @Controller('email/verify/again')
 export class AskToVerifyController {
-  private readonly asked: AskedLink;
-
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly emails: AccountEmails,
-  ) {
-    this.asked = { kind: 'verification', lifetime: config.resetTtl };
-  }
+  ) {}
 
   @Get()
   @Public()
   // Not `no-referrer`, with which browsers send `Origin: null` even to the same origin.
   @Header('Referrer-Policy', 'same-origin')
   show(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): string {
-    return request.server.pages.show(request, reply, (view) => askPage(view, this.asked), ["'self'"]);
+    return request.server.pages.show(request, reply, (view) => askPage(view, ASKED), ["'self'"]);
   }
 
   @Post()
@@ -42,6 +40,6 @@ export class AskToVerifyController {
   ): Promise<string> {
     refuseOtherSites(request, this.config.publicUrl);
     void reply.code(200);
-    return answerLinkRequest({ request, reply }, this.asked, form, (email) => this.emails.requestVerification(email));
+    return answerLinkRequest({ request, reply }, ASKED, form, (email) => this.emails.requestVerification(email));
   }
 }

@@ -161,7 +161,7 @@ export class EmailProofs {
     const guest = holders.find(({ hasPassword }) => !hasPassword);
     if (!guest) return false;
     if (this.config.signup === 'closed') throw takenEmail();
-    await this.resets.invite(tx, guest);
+    await this.resets.invite(tx, guest, null);
     return true;
   }
 

@@ -42,6 +42,10 @@ export class EmailLinkEntity {
   @Column({ type: 'text', nullable: true })
   locale!: string | null;
 
+  /** The address of whoever asked for it; null: unknown, or nobody did but an admin. */
+  @Column({ name: 'asked_from', type: 'text', nullable: true })
+  askedFrom!: string | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 

@@ -1,20 +1,20 @@
-import type { MailWriter } from '../mail/link-mail.js';
+import { whenAndFrom, type Asked, type MailWriter } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 
-/** What a mail with a link is about; the lifetime is in seconds. */
-export interface Linked {
+/** What a mail with a link is about. */
+export interface Linked extends Asked {
   email: string;
   link: string;
-  lifetime: number;
 }
 
 /** The mail with a link that verifies an email. */
-export function verificationMail(writer: MailWriter, { email, link, lifetime }: Linked): MailContent {
+export function verificationMail(writer: MailWriter, { email, link, ...asked }: Linked): MailContent {
   return writer.write({
     subject: 'mail.verify.subject',
     before: [
       ['mail.verify.text', { email }],
-      ['mail.verify.link', { lifetime }],
+      ...whenAndFrom(asked),
+      ['mail.verify.link', { lifetime: asked.lifetime }],
     ],
     link,
     label: 'mail.verify.button',
@@ -23,12 +23,13 @@ export function verificationMail(writer: MailWriter, { email, link, lifetime }: 
 }
 
 /** The mail with a link that makes an account. */
-export function signUpMail(writer: MailWriter, { email, link, lifetime }: Linked): MailContent {
+export function signUpMail(writer: MailWriter, { email, link, ...asked }: Linked): MailContent {
   return writer.write({
     subject: 'mail.verify.subject',
     before: [
       ['mail.signUp.text', { email }],
-      ['mail.signUp.link', { lifetime }],
+      ...whenAndFrom(asked),
+      ['mail.signUp.link', { lifetime: asked.lifetime }],
     ],
     link,
     label: 'mail.verify.button',
@@ -37,12 +38,13 @@ export function signUpMail(writer: MailWriter, { email, link, lifetime }: Linked
 }
 
 /** The mail with a link that gives an account a new email. */
-export function changeConfirmationMail(writer: MailWriter, { email, link, lifetime }: Linked): MailContent {
+export function changeConfirmationMail(writer: MailWriter, { email, link, ...asked }: Linked): MailContent {
   return writer.write({
     subject: 'mail.change.subject',
     before: [
       ['mail.change.text', { email }],
-      ['mail.change.link', { lifetime }],
+      ...whenAndFrom(asked),
+      ['mail.change.link', { lifetime: asked.lifetime }],
     ],
     link,
     label: 'mail.change.button',
@@ -51,10 +53,10 @@ export function changeConfirmationMail(writer: MailWriter, { email, link, lifeti
 }
 
 /** The mail to whoever has an account already, when somebody asked for another one with their email. */
-export function takenEmailMail(writer: MailWriter, email: string): MailContent {
+export function takenEmailMail(writer: MailWriter, email: string, asked: Asked): MailContent {
   return writer.write({
     subject: 'mail.taken.subject',
-    before: [['mail.taken.text', { email }], 'mail.taken.signIn', 'mail.taken.ignore'],
+    before: [['mail.taken.text', { email }], ...whenAndFrom(asked), 'mail.taken.signIn', 'mail.taken.ignore'],
   });
 }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { storedEmail } from '../emails/email-address.js';
+import { currentOrigin } from '../http/current-request.js';
 import { SecretKeys, type KeyPurpose } from '../keys/secret-keys.js';
 import { MailWriter } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
@@ -47,25 +48,29 @@ export class EmailLinks implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const { resetTtl } = this.config;
-    this.mailQueue.register(VERIFICATION_MAIL, (id) => this.render('verify', id, resetTtl, verificationMail));
+    this.mailQueue.register(VERIFICATION_MAIL, (id) => this.render('verify', id, verificationMail));
     for (const [kind, write] of [
       [SIGN_UP_MAIL, signUpMail],
       [CONFIRMATION_MAIL, changeConfirmationMail],
     ] as const) {
       this.mailQueue.register(kind, (id) => this.renderClaim(id, write));
     }
-    this.mailQueue.register(CHANGE_MAIL, (id) => this.render('undo', id, UNDO_TTL, emailChangedMail));
+    this.mailQueue.register(CHANGE_MAIL, (id) => this.render('undo', id, emailChangedMail));
     this.mailQueue.register(GONE_MAIL, async (id) => {
       const told = await this.store.findTold(id);
       return told && emailGoneMail(this.writerFor(told), told.email);
     });
   }
 
-  /** Mails a link that verifies the email of an account, if EMAIL_VERIFICATION requires it. */
-  async askToVerify(tx: EntityManager, accountId: string, email: string): Promise<void> {
+  /**
+   * Mails a link that verifies the email of an account, if EMAIL_VERIFICATION requires it.
+   *
+   * @param options.byAdmin whether an admin has given it the email: where they are does not concern its holder
+   */
+  async askToVerify(tx: EntityManager, accountId: string, email: string, { byAdmin = false } = {}): Promise<void> {
     if (this.config.emailVerification === 'off') return;
-    const id = await this.store.open(tx, { purpose: 'verify', accountId, email }, this.config.resetTtl);
+    const askedFrom = byAdmin ? null : currentOrigin().address;
+    const id = await this.store.open(tx, { purpose: 'verify', accountId, email, askedFrom }, this.config.resetTtl);
     await this.mailQueue.add(tx, { kind: VERIFICATION_MAIL, subjectId: id, recipient: email });
   }
 
@@ -76,14 +81,16 @@ export class EmailLinks implements OnModuleInit {
    * @param locale of whoever signs up
    */
   async askToSignUp(tx: EntityManager, email: string, passwordHash: string, locale: string | null): Promise<void> {
-    const attempt = { purpose: 'sign_up', accountId: null, email, passwordHash, locale } as const;
+    const askedFrom = currentOrigin().address;
+    const attempt = { purpose: 'sign_up', accountId: null, email, passwordHash, locale, askedFrom } as const;
     const id = await this.store.open(tx, attempt, this.config.resetTtl);
     await this.mailQueue.add(tx, { kind: SIGN_UP_MAIL, subjectId: id, recipient: storedEmail(email) });
   }
 
   /** Mails a link that gives an account a new email, in place of one that is pending. */
   async askToChange(tx: EntityManager, accountId: string, email: string): Promise<void> {
-    const id = await this.store.open(tx, { purpose: 'change', accountId, email }, this.config.resetTtl);
+    const askedFrom = currentOrigin().address;
+    const id = await this.store.open(tx, { purpose: 'change', accountId, email, askedFrom }, this.config.resetTtl);
     await this.mailQueue.add(tx, { kind: CONFIRMATION_MAIL, subjectId: id, recipient: storedEmail(email) });
   }
 
@@ -92,7 +99,10 @@ export class EmailLinks implements OnModuleInit {
    * there is no such account.
    */
   async askAgain(tx: EntityManager, email: string): Promise<{ accountId: string | null }> {
-    const link = await this.store.openForUnverified(tx, email, this.config.resetTtl);
+    const link = await this.store.openForUnverified(tx, email, {
+      lifetime: this.config.resetTtl,
+      askedFrom: currentOrigin().address,
+    });
     const mail = { kind: CLAIM_MAILS[link.purpose], subjectId: link.id, recipient: link.email };
     await this.mailQueue.add(tx, mail, { discard: link.accountId === null && link.purpose === 'verify' });
     return link;
@@ -129,10 +139,11 @@ export class EmailLinks implements OnModuleInit {
   private async renderClaim(id: string, write: WriteLinked): Promise<MailContent | undefined> {
     const claim = await this.store.findClaim(id);
     if (!claim) return undefined;
-    const { email } = claim;
+    const { email, askedAt, askedFrom, lifetime } = claim;
+    const asked = { askedAt, askedFrom, lifetime };
     const holder = await this.store.findProved(email);
-    if (holder) return takenEmailMail(this.writerFor(holder), email);
-    return write(this.writerFor(claim), { email, link: this.linkTo('verify', id), lifetime: this.config.resetTtl });
+    if (holder) return takenEmailMail(this.writerFor(holder), email, asked);
+    return write(this.writerFor(claim), { email, link: this.linkTo('verify', id), ...asked });
   }
 
   private writerFor({ locale }: { locale: string | null }): MailWriter {
@@ -143,13 +154,8 @@ export class EmailLinks implements OnModuleInit {
     return `${this.config.publicUrl}/email/${purpose}#token=${this.secretKeys.sign(KEYS[purpose], id)}`;
   }
 
-  private async render(
-    purpose: LinkedPurpose,
-    id: string,
-    lifetime: number,
-    write: WriteLinked,
-  ): Promise<MailContent | undefined> {
+  private async render(purpose: LinkedPurpose, id: string, write: WriteLinked): Promise<MailContent | undefined> {
     const live = await this.store.findLive(purpose, id);
-    return live && write(this.writerFor(live), { email: live.email, link: this.linkTo(purpose, id), lifetime });
+    return live && write(this.writerFor(live), { ...live, link: this.linkTo(purpose, id) });
   }
 }

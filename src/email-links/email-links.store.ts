@@ -3,12 +3,13 @@ import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
 import { isSpelt, nearestFirst, spellingsOf, storedEmail } from '../emails/email-address.js';
+import type { Asked } from '../mail/link-mail.js';
 import { ENDING_LINKS } from '../revocations/account-revocation.store.js';
 import type { EmailLinkPurpose } from './email-links.entity.js';
 import { lockEmails } from './email-locks.js';
 
 /** The account and the email of a link that can still be used. */
-export interface LiveEmailLink {
+export interface LiveEmailLink extends Asked {
   accountId: string;
   email: string;
   /** Of the account's mails; null: nobody said. */
@@ -16,7 +17,7 @@ export interface LiveEmailLink {
 }
 
 /** A link by which somebody says that an email is theirs. */
-export type Claim = {
+export type Claim = Asked & {
   id: string;
   email: string;
   /** Of whoever signs up, or of the account. */
@@ -33,6 +34,8 @@ export interface LinkToMail {
 }
 
 const LIVE = 'l.ended_at IS NULL AND l.expires_at > now()';
+const ASKED = `l.created_at AS "askedAt", l.asked_from AS "askedFrom",
+  extract(epoch FROM l.expires_at - now())::float8 AS lifetime`;
 
 /** The table of links about emails. */
 @Injectable()
@@ -104,6 +107,7 @@ export class EmailLinkStore implements OnModuleInit {
       email: string;
       passwordHash?: string;
       locale?: string | null;
+      askedFrom?: string | null;
     },
     lifetime: number,
   ): Promise<string> {
@@ -112,9 +116,12 @@ export class EmailLinkStore implements OnModuleInit {
     const email = isClaim ? storedEmail(link.email) : link.email;
     const [row] = await sql<{ id: string }>(
       tx,
-      `INSERT INTO email_links (purpose, account_id, email, password_hash, locale, expires_at)
-       VALUES ($1, $2, $3, $5, $6, now() + $4 * interval '1 second') RETURNING id`,
-      [link.purpose, link.accountId, email, lifetime, link.passwordHash ?? null, link.locale ?? null],
+      `INSERT INTO email_links (purpose, account_id, email, password_hash, locale, asked_from, expires_at)
+       VALUES ($1, $2, $3, $5, $6, $7, now() + $4 * interval '1 second') RETURNING id`,
+      [
+        ...[link.purpose, link.accountId, email, lifetime],
+        ...[link.passwordHash ?? null, link.locale ?? null, link.askedFrom ?? null],
+      ],
     );
     if (!row) throw new Error('The new link was not returned.');
     return row.id;
@@ -125,7 +132,11 @@ export class EmailLinkStore implements OnModuleInit {
    *
    * @returns the link, or, if there is no such account, the latest attempt to sign up with this email or to change to it
    */
-  async openForUnverified(tx: EntityManager, email: string, lifetime: number): Promise<LinkToMail> {
+  async openForUnverified(
+    tx: EntityManager,
+    email: string,
+    { lifetime, askedFrom }: { lifetime: number; askedFrom: string | null },
+  ): Promise<LinkToMail> {
     const [row] = await sql<LinkToMail & { claimId: string | null; claimPurpose: 'sign_up' | 'change' | null }>(
       tx,
       `WITH a AS (
@@ -137,11 +148,11 @@ export class EmailLinkStore implements OnModuleInit {
          WHERE l.purpose IN ('sign_up', 'change') AND ${isSpelt('l.email', '$3')} AND ${LIVE}
          ORDER BY l.created_at DESC LIMIT 1
        )
-       INSERT INTO email_links (purpose, account_id, email, expires_at)
-       VALUES ('verify', (SELECT id FROM a), coalesce((SELECT email FROM a), $4), now() + $2 * interval '1 second')
+       INSERT INTO email_links (purpose, account_id, email, asked_from, expires_at)
+       VALUES ('verify', (SELECT id FROM a), coalesce((SELECT email FROM a), $4), $5, now() + $2 * interval '1 second')
        RETURNING id, purpose, account_id AS "accountId", email, (SELECT id FROM claim) AS "claimId",
          (SELECT purpose FROM claim) AS "claimPurpose"`,
-      [email, lifetime, spellingsOf(email), storedEmail(email)],
+      [email, lifetime, spellingsOf(email), storedEmail(email), askedFrom],
     );
     if (!row) throw new Error('The new link was not returned.');
     const { claimId, claimPurpose, ...link } = row;
@@ -153,7 +164,8 @@ export class EmailLinkStore implements OnModuleInit {
   async findLive(purpose: EmailLinkPurpose, id: string): Promise<LiveEmailLink | undefined> {
     const [row] = await sql<LiveEmailLink>(
       this.manager,
-      `SELECT l.account_id AS "accountId", l.email, a.locale FROM email_links l JOIN accounts a ON a.id = l.account_id
+      `SELECT l.account_id AS "accountId", l.email, a.locale, ${ASKED}
+       FROM email_links l JOIN accounts a ON a.id = l.account_id
        WHERE l.id = $2 AND l.purpose = $1 AND ${LIVE} AND a.disabled_at IS NULL
          AND ($1 = 'undo' OR lower(a.email) = lower(l.email))`,
       [purpose, id],
@@ -165,7 +177,7 @@ export class EmailLinkStore implements OnModuleInit {
   async findClaim(id: string, manager = this.manager): Promise<Claim | undefined> {
     const [row] = await sql<Claim>(
       manager,
-      `SELECT l.id, l.purpose, l.account_id AS "accountId", l.email, coalesce(l.locale, a.locale) AS locale,
+      `SELECT l.id, l.purpose, l.account_id AS "accountId", l.email, coalesce(l.locale, a.locale) AS locale, ${ASKED},
          CASE WHEN l.purpose = 'sign_up' THEN l.password_hash ELSE a.password_hash END AS "passwordHash"
        FROM email_links l LEFT JOIN accounts a ON a.id = l.account_id
        WHERE l.id = $1 AND ${LIVE} AND (
@@ -216,7 +228,7 @@ export class EmailLinkStore implements OnModuleInit {
     tx: EntityManager,
     purpose: EmailLinkPurpose,
     id: string,
-  ): Promise<Omit<LiveEmailLink, 'locale'> | undefined> {
+  ): Promise<Pick<LiveEmailLink, 'accountId' | 'email'> | undefined> {
     const enabled = await sql(
       tx,
       `SELECT a.id FROM accounts a JOIN email_links l ON l.account_id = a.id
@@ -224,7 +236,7 @@ export class EmailLinkStore implements OnModuleInit {
       [id],
     );
     if (enabled.length === 0) return undefined;
-    const [row] = await sql<Omit<LiveEmailLink, 'locale'>>(
+    const [row] = await sql<Pick<LiveEmailLink, 'accountId' | 'email'>>(
       tx,
       `UPDATE email_links l SET ended_at = now() WHERE l.id = $2 AND l.purpose = $1 AND ${LIVE}
        RETURNING l.account_id AS "accountId", l.email`,

@@ -79,11 +79,11 @@ export const ONE_ACCOUNT: ExportedPart[] = [
   },
   {
     name: 'password_resets',
-    statement: `SELECT created_at, expires_at, ended_at FROM password_resets WHERE account_id = $1 ORDER BY created_at`,
+    statement: `SELECT created_at, expires_at, ended_at, asked_from, invited_by FROM password_resets WHERE account_id = $1 ORDER BY created_at`,
   },
   {
     name: 'email_links',
-    statement: `SELECT purpose, email, locale, created_at, expires_at, ended_at FROM ${OWN_LINKS} ORDER BY created_at`,
+    statement: `SELECT purpose, email, locale, asked_from, created_at, expires_at, ended_at FROM ${OWN_LINKS} ORDER BY created_at`,
   },
   {
     name: 'mails',

@@ -5,8 +5,8 @@ import type { View } from './view.js';
 /** A link that is mailed to whoever asks for it. */
 export interface AskedLink {
   kind: 'reset' | 'invitation' | 'verification';
-  /** How long it can be used, in seconds. */
-  lifetime: number;
+  /** How long it can be used, in seconds; absent: as long as the mail says, as it may be an older one. */
+  lifetime?: number;
   /** The identification that it is to lead back to. */
   returnTo?: string | undefined;
 }
@@ -37,12 +37,16 @@ ${back(view, asked)}`,
 export function sentPage(view: View, asked: AskedLink, email: string): Page {
   const title = view.say('ask.sent.title');
   const state = stateOf(asked);
-  const values = { email: markup`<strong>${isolated(email)}</strong>`, lifetime: view.texts.duration(asked.lifetime) };
+  const address = markup`<strong>${isolated(email)}</strong>`;
+  const sent =
+    asked.lifetime === undefined
+      ? view.html('ask.sent.claim', { email: address })
+      : view.html('ask.sent', { email: address, lifetime: view.texts.duration(asked.lifetime) });
   return {
     title,
     state,
     main: markup`<h1>${title}</h1>
-<p class="right" role="status" tabindex="-1" autofocus>${view.html('ask.sent', values)}</p>
+<p class="right" role="status" tabindex="-1" autofocus>${sent}</p>
 <p class="hint">${view.say('ask.sent.hint')}</p>
 <p class="ways"><a href="${view.here(state)}">${view.say('ask.sent.other')}</a></p>
 ${back(view, asked)}`,

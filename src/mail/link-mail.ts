@@ -13,6 +13,7 @@ export const UNUSABLE_LINK = 'is invalid, has expired or has already been used';
 /** Words of others that stand in a message; `lifetime` is in seconds, `time` a moment. */
 export interface MailValues {
   email?: string;
+  name?: string;
   origin?: string;
   address?: string;
   lifetime?: number;
@@ -21,6 +22,21 @@ export interface MailValues {
 
 /** A paragraph: a message of the catalogues, and what is put into it beside the operator's name. */
 export type Paragraph = MessageId | readonly [MessageId, MailValues];
+
+/** How a link came to be, and how long it lasts. */
+export interface Asked {
+  askedAt: Date;
+  /** An address; null: unknown, or nobody's concern. */
+  askedFrom: string | null;
+  /** What is left of it, in seconds. */
+  lifetime: number;
+}
+
+/** @returns when something was asked for, and from where */
+export function whenAndFrom({ askedAt, askedFrom }: Asked): Paragraph[] {
+  const from: Paragraph[] = askedFrom === null ? [] : [['mail.from', { origin: askedFrom }]];
+  return [['mail.when', { time: askedAt }], ...from];
+}
 
 /** A mail of a few paragraphs, usually with a link. */
 export interface LinkMail {
@@ -108,7 +124,7 @@ ${help.map((one) => markup`<p style="${STYLE.foot}">${this.marked(one)}</p>`)}
   private read(paragraph: Paragraph) {
     const [id, { lifetime, time, ...words }] = typeof paragraph === 'string' ? ([paragraph, {}] as const) : paragraph;
     const known: Record<string, string> = {
-      ...(lifetime !== undefined && { lifetime: this.view.texts.duration(lifetime) }),
+      ...(lifetime !== undefined && { lifetime: this.view.texts.duration(nearly(lifetime)) }),
       ...(time && { time: inUtc(time, this.view.texts.language) }),
     };
     const foreign: Record<string, string> = { service: this.brand.name, ...words };
@@ -123,6 +139,9 @@ ${help.map((one) => markup`<p style="${STYLE.foot}">${this.marked(one)}</p>`)}
 
 const mapped = <T>(words: Record<string, string>, change: (word: string) => T): Record<string, T> =>
   Object.fromEntries(Object.entries(words).map(([name, word]) => [name, change(word)]));
+
+/** To the minute, as a mail is written a moment after its link was made. */
+const nearly = (seconds: number) => (seconds < 60 ? seconds : Math.round(seconds / 60) * 60);
 
 /** Such as `28 November 2026, 10:21 UTC`. */
 function inUtc(time: Date, language: string): string {

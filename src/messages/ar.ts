@@ -74,6 +74,8 @@ export const ar: Catalogue = {
   'ask.badEmail': 'أدخل بريدًا إلكترونيًا، مثل jane@example.org.',
   'ask.sent.title': 'تحقق من صندوق بريدك',
   'ask.sent': 'إذا كان {email} معروفًا لدينا فقد أرسلنا إليه رابطًا. يمكن استخدامه مرة واحدة خلال {lifetime}.',
+  'ask.sent.claim':
+    'إذا كان {email} معروفًا لدينا فقد أرسلنا إليه رابطًا. يمكن استخدامه مرة واحدة خلال المدة المذكورة في الرسالة.',
   'ask.sent.hint':
     'لم يصل شيء بعد بضع دقائق؟ ابحث في مجلد الرسائل غير المرغوب فيها، وتأكد من كتابة عنوانك بشكل صحيح. نرسل رابطًا واحدًا في الدقيقة على الأكثر.',
   'ask.sent.other': 'استخدام عنوان آخر',
@@ -137,6 +139,7 @@ export const ar: Catalogue = {
   'mail.reset.ignore': 'إذا لم تطلب ذلك فيمكنك تجاهل هذه الرسالة. لم تتغير كلمة مرورك.',
   'mail.invitation.subject': 'دعوة إلى {service}',
   'mail.invitation.text': 'أُنشئ حساب باسم {email} في {service}.',
+  'mail.invitation.by': 'الداعي: {name}',
   'mail.invitation.link': 'افتح هذا الرابط خلال {lifetime} لاختيار كلمة مرور:',
   'mail.invitation.button': 'اختيار كلمة مرور',
   'mail.invitation.ignore': 'إذا لم تكن تنتظر دعوة فيمكنك تجاهل هذه الرسالة. لا يمكن لأحد تسجيل الدخول بلا كلمة مرور.',

@@ -79,6 +79,8 @@ export const de: Catalogue = {
   'ask.sent.title': 'Sehen Sie in Ihr Postfach',
   'ask.sent':
     'Wenn wir {email} kennen, ist ein Link dorthin unterwegs. Er kann einmal benutzt werden, innerhalb von {lifetime}.',
+  'ask.sent.claim':
+    'Wenn wir {email} kennen, ist ein Link dorthin unterwegs. Er kann einmal benutzt werden, so lange, wie es in der E-Mail steht.',
   'ask.sent.hint':
     'Nach einigen Minuten ist nichts da? Sehen Sie im Spam-Ordner nach, und prüfen Sie, ob Sie Ihre Adresse richtig eingegeben haben. Wir senden höchstens einen Link pro Minute.',
   'ask.sent.other': 'Eine andere Adresse verwenden',
@@ -145,6 +147,7 @@ export const de: Catalogue = {
   'mail.reset.ignore': 'Wenn Sie das nicht waren, brauchen Sie nichts zu tun. Ihr Passwort ist unverändert.',
   'mail.invitation.subject': 'Einladung zu {service}',
   'mail.invitation.text': 'Für {email} wurde bei {service} ein Konto angelegt.',
+  'mail.invitation.by': 'Eingeladen von: {name}',
   'mail.invitation.link': 'Öffnen Sie diesen Link innerhalb von {lifetime}, um ein Passwort zu wählen:',
   'mail.invitation.button': 'Passwort wählen',
   'mail.invitation.ignore':

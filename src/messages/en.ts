@@ -73,6 +73,8 @@ export const en = {
   'ask.badEmail': 'Enter an email address, such as jane@example.org.',
   'ask.sent.title': 'Look into your mailbox',
   'ask.sent': 'If {email} is known to us, a link is on its way there. It can be used once, within {lifetime}.',
+  'ask.sent.claim':
+    'If {email} is known to us, a link is on its way there. It can be used once, for as long as the mail says.',
   'ask.sent.hint':
     'Nothing there after a few minutes? Look into the folder for spam, and check that you have typed your email correctly. We send one link a minute at most.',
   'ask.sent.other': 'Use another email',
@@ -137,6 +139,7 @@ export const en = {
   'mail.reset.ignore': 'If you did not request this, you can ignore this mail. Your password has not changed.',
   'mail.invitation.subject': 'You are invited to {service}',
   'mail.invitation.text': 'An account has been created for {email} at {service}.',
+  'mail.invitation.by': 'Invited by: {name}',
   'mail.invitation.link': 'Open this link within {lifetime} to choose a password:',
   'mail.invitation.button': 'Choose a password',
   'mail.invitation.ignore':

@@ -76,6 +76,8 @@ export const es: Catalogue = {
   'ask.sent.title': 'Revise su buzón',
   'ask.sent':
     'Si hay una cuenta con {email}, le hemos enviado un enlace. Se puede usar una vez, en un plazo de {lifetime}.',
+  'ask.sent.claim':
+    'Si hay una cuenta con {email}, le hemos enviado un enlace. Se puede usar una vez, dentro del plazo que indica el correo.',
   'ask.sent.hint':
     '¿No llega nada después de unos minutos? Mire en la carpeta de correo no deseado y compruebe que escribió bien su dirección. Enviamos como máximo un enlace por minuto.',
   'ask.sent.other': 'Usar otra dirección',
@@ -141,6 +143,7 @@ export const es: Catalogue = {
   'mail.reset.ignore': 'Si no la ha solicitado, puede ignorar este mensaje. Su contraseña no ha cambiado.',
   'mail.invitation.subject': 'Invitación a {service}',
   'mail.invitation.text': 'Se ha creado una cuenta para {email} en {service}.',
+  'mail.invitation.by': 'Invitación de: {name}',
   'mail.invitation.link': 'Abra este enlace en un plazo de {lifetime} para elegir una contraseña:',
   'mail.invitation.button': 'Elegir una contraseña',
   'mail.invitation.ignore':

@@ -76,6 +76,8 @@ export const fr: Catalogue = {
   'ask.sent.title': 'Consultez votre boîte de réception',
   'ask.sent':
     'Si nous connaissons {email}, un lien vient d’y être envoyé. Il peut être utilisé une fois, dans un délai de {lifetime}.',
+  'ask.sent.claim':
+    'Si nous connaissons {email}, un lien vient d’y être envoyé. Il peut être utilisé une fois, dans le délai indiqué dans l’e-mail.',
   'ask.sent.hint':
     'Rien après quelques minutes ? Regardez dans les indésirables et vérifiez que vous avez bien saisi votre adresse. Nous envoyons au plus un lien par minute.',
   'ask.sent.other': 'Utiliser une autre adresse',
@@ -144,6 +146,7 @@ export const fr: Catalogue = {
     'Si vous n’avez rien demandé, vous pouvez ignorer ce message. Votre mot de passe n’a pas changé.',
   'mail.invitation.subject': 'Vous êtes invité à rejoindre {service}',
   'mail.invitation.text': 'Un compte a été créé pour {email} sur {service}.',
+  'mail.invitation.by': 'Invitation envoyée par : {name}',
   'mail.invitation.link': 'Ouvrez ce lien dans un délai de {lifetime} pour choisir un mot de passe :',
   'mail.invitation.button': 'Choisir un mot de passe',
   'mail.invitation.ignore':

@@ -75,6 +75,8 @@ export const ja: Catalogue = {
   'ask.badEmail': 'メールアドレスを入力してください (例: jane@example.org)。',
   'ask.sent.title': 'メールをご確認ください',
   'ask.sent': '{email} が登録されていれば、リンクをお送りしました。リンクは {lifetime}以内に一度だけ使えます。',
+  'ask.sent.claim':
+    '{email} が登録されていれば、リンクをお送りしました。リンクはメールに記載された期間内に一度だけ使えます。',
   'ask.sent.hint':
     '数分たっても届かない場合は、迷惑メールフォルダーと、入力したアドレスに誤りがないかをご確認ください。リンクは1分に1通までお送りします。',
   'ask.sent.other': '別のメールアドレスを使う',
@@ -140,6 +142,7 @@ export const ja: Catalogue = {
   'mail.reset.ignore': 'お心当たりがない場合は、このメールを無視してください。パスワードは変わっていません。',
   'mail.invitation.subject': '{service} への招待',
   'mail.invitation.text': '{service} に {email} のアカウントが作成されました。',
+  'mail.invitation.by': '招待者: {name}',
   'mail.invitation.link': '{lifetime}以内にこのリンクを開き、パスワードを決めてください:',
   'mail.invitation.button': 'パスワードを決める',
   'mail.invitation.ignore':

@@ -21,6 +21,14 @@ export class PasswordResetEntity {
   @Column({ name: 'identification_id', type: 'uuid', nullable: true })
   identificationId!: string | null;
 
+  /** The address of whoever asked for it; null: unknown, or it is an invitation. */
+  @Column({ name: 'asked_from', type: 'text', nullable: true })
+  askedFrom!: string | null;
+
+  /** The account that has invited, which may be gone; null: unknown, or it is a reset. */
+  @Column({ name: 'invited_by', type: 'uuid', nullable: true })
+  invitedBy!: string | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 

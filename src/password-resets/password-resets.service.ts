@@ -11,6 +11,7 @@ import { PasswordHasher } from '../passwords/password-hasher.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams } from '../errors/api-error.js';
+import { currentOrigin } from '../http/current-request.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { Limits } from '../limits/limits.service.js';
 import { MailQueue } from '../mail/mail-queue.service.js';
@@ -64,8 +65,7 @@ export class PasswordResets implements OnModuleInit {
         return (
           reset &&
           write(new MailWriter(this.config, reset.locale), {
-            ...this.config,
-            email: reset.email,
+            ...reset,
             link: this.linkOf(resetId, { for: use, wayf: reset.returnTo }),
           })
         );
@@ -103,9 +103,13 @@ export class PasswordResets implements OnModuleInit {
     return { id: await this.accountIds.of(email, queued?.accountId), email };
   }
 
-  /** Mails the holder of a new account a link to choose a password. Call {@link wake} after the commit. */
-  async invite(tx: EntityManager, { id, email }: AccountView): Promise<void> {
-    const resetId = await this.store.invite(tx, id, this.config.invitationTtl);
+  /**
+   * Mails the holder of a new account a link to choose a password. Call {@link wake} after the commit.
+   *
+   * @param by the account that invites; null: whoever did so before, if anybody did
+   */
+  async invite(tx: EntityManager, { id, email }: AccountView, by: string | null): Promise<void> {
+    const resetId = await this.store.invite(tx, id, by, this.config.invitationTtl);
     await this.mailQueue.add(tx, { kind: INVITATION_MAIL, subjectId: resetId, recipient: email });
     await this.audit.record(tx, { kind: 'account.invited', subject: id, email });
   }
@@ -116,7 +120,7 @@ export class PasswordResets implements OnModuleInit {
    * @returns the account that the mail goes to; null: none
    */
   async offer(tx: EntityManager, email: string, returnTo?: string): Promise<{ accountId: string | null }> {
-    const reset = await this.store.open(tx, email, returnTo);
+    const reset = await this.store.open(tx, email, { address: currentOrigin().address, returnTo });
     const mail = { kind: RESET_MAIL, subjectId: reset.id, recipient: reset.email ?? '' };
     await this.mailQueue.add(tx, mail, { discard: reset.accountId === null });
     const subject = reset.accountId === null ? {} : { subject: reset.accountId };

@@ -3,6 +3,7 @@ import { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { sql } from '../database/sql.js';
 import { Sweeper } from '../database/sweeper.service.js';
+import type { Asked } from '../mail/link-mail.js';
 import { isSpelt, nearestFirst, spellingsOf } from '../emails/email-address.js';
 
 const LIVE = 'r.ended_at IS NULL AND r.expires_at > now()';
@@ -11,13 +12,15 @@ const LIVE = 'r.ended_at IS NULL AND r.expires_at > now()';
 const MOST_ENDED = 10;
 
 /** A reset that can be redeemed, and the account that it is for. */
-export interface LiveReset {
+export interface LiveReset extends Asked {
   accountId: string;
   email: string;
   name: string | null;
   locale: string | null;
   /** The identification on whose page it was asked for. */
   returnTo: string | null;
+  /** The name of whoever has invited; null: nobody, or not known. */
+  invitedBy: string | null;
 }
 
 /** The table of password resets. */
@@ -37,12 +40,12 @@ export class PasswordResetStore implements OnModuleInit {
    * Opens a reset for whoever has this email, or for nobody: the same statement either way. Ends the account's oldest, if
    * there are too many (MAX_RESETS_PER_ACCOUNT).
    *
-   * @param returnTo the identification on whose page it is asked for
+   * @param from the address of whoever asks for it, and the identification on whose page
    */
   async open(
     tx: EntityManager,
     email: string,
-    returnTo?: string,
+    from: { address: string | null; returnTo: string | undefined },
   ): Promise<{ id: string; accountId: string | null; email: string | null }> {
     const [row] = await sql<{ id: string; accountId: string | null; email: string | null }>(
       tx,
@@ -55,21 +58,33 @@ export class PasswordResetStore implements OnModuleInit {
            SELECT r.id FROM password_resets r WHERE r.account_id = (SELECT id FROM a) AND ${LIVE}
            ORDER BY r.created_at DESC, r.id OFFSET $3 LIMIT ${MOST_ENDED})
        )
-       INSERT INTO password_resets (account_id, expires_at, identification_id)
-       VALUES ((SELECT id FROM a), now() + $2 * interval '1 second', $5)
+       INSERT INTO password_resets (account_id, expires_at, identification_id, asked_from)
+       VALUES ((SELECT id FROM a), now() + $2 * interval '1 second', $5, $6)
        RETURNING id, account_id AS "accountId", (SELECT email FROM a) AS email`,
-      [email, this.config.resetTtl, this.config.maxResetsPerAccount - 1, spellingsOf(email), returnTo ?? null],
+      [
+        ...[email, this.config.resetTtl, this.config.maxResetsPerAccount - 1, spellingsOf(email)],
+        ...[from.returnTo ?? null, from.address],
+      ],
     );
     if (!row) throw new Error('The new reset was not returned.');
     return row;
   }
 
-  /** Opens a reset as an invitation. @param lifetime in seconds */
-  async invite(tx: EntityManager, accountId: string, lifetime: number): Promise<string> {
+  /**
+   * Opens a reset as an invitation.
+   *
+   * @param by the account that invites; null: whoever did so before
+   * @param lifetime in seconds
+   */
+  async invite(tx: EntityManager, accountId: string, by: string | null, lifetime: number): Promise<string> {
     const [row] = await sql<{ id: string }>(
       tx,
-      `INSERT INTO password_resets (account_id, expires_at) VALUES ($1, now() + $2 * interval '1 second') RETURNING id`,
-      [accountId, lifetime],
+      `INSERT INTO password_resets (account_id, expires_at, invited_by)
+       VALUES ($1, now() + $2 * interval '1 second', coalesce($3, (
+         SELECT r.invited_by FROM password_resets r WHERE r.account_id = $1 AND r.invited_by IS NOT NULL
+         ORDER BY r.created_at DESC LIMIT 1)))
+       RETURNING id`,
+      [accountId, lifetime, by],
     );
     if (!row) throw new Error('The new reset was not returned.');
     return row.id;
@@ -95,8 +110,10 @@ export class PasswordResetStore implements OnModuleInit {
   async findLive(id: string): Promise<LiveReset | undefined> {
     const [row] = await sql<LiveReset>(
       this.manager,
-      `SELECT a.id AS "accountId", a.email, a.name, a.locale, r.identification_id AS "returnTo"
-       FROM password_resets r JOIN accounts a ON a.id = r.account_id
+      `SELECT a.id AS "accountId", a.email, a.name, a.locale, r.identification_id AS "returnTo",
+         r.created_at AS "askedAt", r.asked_from AS "askedFrom", i.name AS "invitedBy",
+         extract(epoch FROM r.expires_at - now())::float8 AS lifetime
+       FROM password_resets r JOIN accounts a ON a.id = r.account_id LEFT JOIN accounts i ON i.id = r.invited_by
        WHERE r.id = $1 AND ${LIVE} AND a.disabled_at IS NULL AND a.email IS NOT NULL`,
       [id],
     );
