@@ -82,7 +82,7 @@ describe('Account Update', () => {
   it('trims names, and takes any text of one line', async () => {
     const { id } = await organisation();
     for (const [name, stored] of [
-      ['  Universität  Zürich ', 'Universität  Zürich'],
+      ['  Universität  Zürich ', 'Universität Zürich'],
       ['\u00a0東京大学\u3000', '東京大学'],
       ['👩‍🔬', '👩‍🔬'],
       ["Robert'); DROP TABLE accounts;--", "Robert'); DROP TABLE accounts;--"],
