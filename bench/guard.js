@@ -14,7 +14,7 @@ const RECORD = new URL('recorded.json', import.meta.url);
 const TURNS = 30;
 /** As many in each turn, however long they take: what connections cost has the same share. */
 const REQUESTS = 3_000;
-const WARM_UP = 30_000;
+const WARM_UP = 40_000;
 const WARNS = 1.15;
 const FAILS = 1.5;
 const major = process.versions.node.split('.')[0];

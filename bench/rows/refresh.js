@@ -1,6 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { ADMIN, signIn } from '../support/fixtures.js';
 import { json } from '../support/http.js';
 import { CONNECTIONS } from '../support/load.js';
+import { figure } from '../support/statistics.js';
+
+const SIGNATURES = fileURLToPath(new URL('../servers/signatures.js', import.meta.url));
 
 const refreshOf = (token) => json('PUT', '/account/session', { account: { refresh_token: token, remember_me: true } });
 
@@ -17,11 +23,18 @@ function chain(session) {
 
 const withOtherStart = (token) => (token.startsWith('a') ? 'b' : 'a') + token.slice(1);
 
+/** What no server that signs a JWT for each refresh can be faster than. */
+function ceiling(node) {
+  const rate = Number(execFileSync(node, [SIGNATURES], { env: { PATH: process.env.PATH }, encoding: 'utf8' }));
+  return `${availableParallelism()} threads that do nothing but sign (RS512, 3,072 bits) make ${figure(rate)} signatures a second, on all cores.`;
+}
+
 /** The peer signs its JWTs (RS512, 3,072 bits) as Latchkey does. */
 export const refresh = {
   name: '`PUT /account/session`, refresh',
   goals: { 20: 0.15, 24: 0.15 },
   peers: ['hand-written'],
+  remark: ceiling,
   async prepare({ client }, servers) {
     const sessions = new Map();
     for (const server of servers) {

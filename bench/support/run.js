@@ -56,7 +56,7 @@ async function runCompared(row, { database, node }) {
   const figures = await compare(prepared, { subjects, peers, database, node });
   for (const server of [...subjects, ...peers]) await stopProcess(server);
   const subject = figures.find(({ name }) => name === subjects[0].name);
-  return { value: subject.share, figures };
+  return { value: subject.share, figures, remark: row.remark?.(node) };
 }
 
 /** A row that fails says so in the table, and does not take the others with it. */
