@@ -44,6 +44,7 @@ import { InstitutionSearch1764000000043 } from './1764000000043-institution-sear
 import { LanguagesOfMails1764000000044 } from './1764000000044-languages-of-mails.js';
 import { HeldAppTokens1764000000045 } from './1764000000045-held-app-tokens.js';
 import { OriginsOfLinks1764000000046 } from './1764000000046-origins-of-links.js';
+import { GoodTokens1764000000047 } from './1764000000047-good-tokens.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -92,4 +93,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   LanguagesOfMails1764000000044,
   HeldAppTokens1764000000045,
   OriginsOfLinks1764000000046,
+  GoodTokens1764000000047,
 ];

@@ -24,7 +24,7 @@ export const IS_LIVE_TOKEN = `
   AND (t.kind <> 'oauth' OR c.account_id IS NULL OR ${isEnabledAdmin('a')})
   AND (t.client_epoch IS NULL OR t.client_epoch = c.epoch)`;
 
-/** The SQL condition that an App-Token, which has no client, is good, and all that it was made with. */
+/** The SQL condition that an App-Token, which has no client, is good, and all that it was made with. `is_good_token` says the same to who has waited. */
 export const IS_GOOD_APP_TOKEN = `${IS_LIVE_TOKEN} AND ${isLineageGood('t.made_with')}`;
 
 /**

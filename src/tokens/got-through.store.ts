@@ -8,8 +8,8 @@ import { IS_LIVE, named, type Owner, type TokenName } from './token-records.js';
 const THROUGH = `app_token_id = $1 AND kind = 'user' AND ${IS_LIVE}`;
 
 /**
- * The SQL expression for whether an App-Token has not ended, for a statement that gets a token through it: it shares the lock until
- * its transaction ends, and sees also what was committed while it waited.
+ * The SQL expression for whether an App-Token is good, for a statement that gets a token through it: it shares the lock until its
+ * transaction ends, and sees also what was committed while it waited.
  */
 export const holdApp = (id: string) => `hold_app_token(${APP_TOKEN_LOCKS}, ${id})`;
 

@@ -4,7 +4,6 @@ import { insertFrom, type EventRow } from '../audit-log/audit-events.store.js';
 import { sql } from '../database/sql.js';
 import { announceEach, Revocations } from '../revocations/revocations.service.js';
 import { GOOD_HELD, holdingAccounts, holdingTokens } from './callers.service.js';
-import { IS_GOOD_APP_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
 import { holdApp } from './got-through.store.js';
 import { insertToken, valuesOf, type NewToken } from './new-tokens.store.js';
 import { IS_LIVE } from './token-records.js';
@@ -70,7 +69,6 @@ const grantBy = (options: { allowed: string; good: string; event: { subject?: st
 const LOG_IN = grantBy({
   allowed: `allowed AS (
     SELECT WHERE CASE WHEN ${HOLDS_ALL} THEN ${holdApp('$9::uuid')} END
-      AND EXISTS (SELECT FROM ${TOKEN_WITH_OWNERS} WHERE t.id = $9::uuid AND ${IS_GOOD_APP_TOKEN})
   )`,
   good: 'SELECT $9::uuid FROM allowed',
   event: { details: `r.details || jsonb_build_object('token', m.id)` },
