@@ -68,7 +68,9 @@ describe('The page on which a reset is asked for', () => {
     const link = await mailedLink(mailbox, email);
     expect(link).toMatch(new RegExp(`^http://latchkey\\.test/password/reset\\?wayf=${id}#token=`));
     const page = await server.call('GET', new URL(link).pathname + new URL(link).search);
-    expect(page.body).toContain(`<p id="next" hidden><a class="button" href="/wayf/${id}">Sign in</a></p>`);
+    expect(page.body).toContain(
+      `<p id="back" data-for="${id}" hidden><a class="button" href="/wayf/${id}">Sign in</a></p>`,
+    );
   });
 
   it('keeps what is no email, says so, and sends nothing', async () => {

@@ -529,6 +529,36 @@ describeInBrowser('The reset page', () => {
     expect(await control.frames()[1]?.locator('form').count()).toBe(1);
   });
 
+  it('leads back to an identification in the browser that asked for the link on its behalf, and in no other', async () => {
+    const identification = '01234567-89ab-cdef-0123-456789abcdef';
+    /** Opens a link in a browser, and uses it. @returns where the page then leads */
+    const waysIn = async (own: BrowserContext, link: string): Promise<(string | null)[]> => {
+      page = await own.newPage();
+      const [address = '', token = ''] = link.split('#');
+      const wayf = address.includes('wayf=') ? '' : `?wayf=${identification}`;
+      await page.goto(`${address}${wayf}#${token}`);
+      await password().fill(NEW);
+      await save().click();
+      await page.locator('#done:not(:empty), #problem:not(:empty)').first().waitFor();
+      const ways = page.locator('main .button:visible');
+      return Promise.all((await ways.all()).map((way) => way.getAttribute('href')));
+    };
+    const [mine, another] = [await browser.newContext(), await browser.newContext()];
+    const { email } = await signUp(server, { password: OLD });
+    page = await mine.newPage();
+    await page.goto(`${PUBLIC_URL}/password/forgot?wayf=${identification}`);
+    await page.getByLabel('Email').fill(email);
+    await page.getByRole('button').click();
+    await page.getByRole('status').waitFor();
+    const guest = await forgetful();
+    expect(await waysIn(another, guest.link)).toEqual([]);
+    // It has been used by now.
+    expect(await waysIn(another, guest.link)).toEqual([`${PUBLIC_URL}/password/forgot`]);
+    expect(await waysIn(mine, guest.link)).toEqual([`/password/forgot?wayf=${identification}`]);
+    expect(await waysIn(mine, (await forgetful()).link)).toEqual([`/wayf/${identification}`]);
+    for (const own of [mine, another]) await own.close();
+  });
+
   it('runs nothing and sends nothing but what is its own', async () => {
     const inject = `new Promise((resolve) => {
       const directives = new Set();

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { isolated, markup, type Html } from './html.js';
 import type { Page } from './page.js';
 import type { View } from './view.js';
+
+const SCRIPT = readFileSync(new URL('./scripts/link-asked.js', import.meta.url), 'utf8');
 
 /** A link that is mailed to whoever asks for it. */
 export interface AskedLink {
@@ -45,6 +48,7 @@ export function sentPage(view: View, asked: AskedLink, email: string): Page {
   return {
     title,
     state,
+    ...(asked.returnTo !== undefined && { script: SCRIPT }),
     main: markup`<h1>${title}</h1>
 <p class="right" role="status" tabindex="-1" autofocus>${sent}</p>
 <p class="hint">${view.say('ask.sent.hint')}</p>
@@ -60,5 +64,5 @@ const stateOf = ({ kind, returnTo }: AskedLink) => ({
 
 function back(view: View, { returnTo }: AskedLink): Html {
   if (returnTo === undefined) return markup``;
-  return markup`<p class="ways"><a href="${view.to(`/wayf/${returnTo}`)}">${view.say('ways.back')}</a></p>`;
+  return markup`<p class="ways" data-for="${returnTo}"><a href="${view.to(`/wayf/${returnTo}`)}">${view.say('ways.back')}</a></p>`;
 }

@@ -23,6 +23,8 @@ export interface LinkPage {
   state?: Record<string, string>;
   /** Where to go on when it is done. */
   next?: Way | undefined;
+  /** Where to go on instead, in the browser in which the link was asked for on behalf of this identification. */
+  back?: Way & { for: string };
   /** Where to get another link. */
   again?: string;
 }
@@ -57,8 +59,9 @@ ${attributes}>
 ${form}
 </form>
 <p id="done" class="right" role="status" tabindex="-1"></p>
-${way('next', page.next && { to: page.next.to, text: view.say(page.next.text) })}
-${way('again', page.again && { to: page.again, text: view.say('ways.newLink') })}`,
+${page.next && way(view, 'next', page.next)}
+${page.back && way(view, 'back', page.back, markup` data-for="${page.back.for}"`)}
+${page.again && way(view, 'again', { to: page.again, text: 'ways.newLink' })}`,
   };
 }
 
@@ -72,8 +75,8 @@ const byStatus = (view: View) => ({
 });
 
 /** A way on, which is shown when the form is gone. */
-const way = (id: string, target: { to: string; text: string } | '' | undefined) =>
-  target && markup`<p id="${id}" hidden><a class="button" href="${target.to}">${target.text}</a></p>`;
+const way = (view: View, id: string, { to, text }: Way, attributes?: Html) =>
+  markup`<p id="${id}"${attributes} hidden><a class="button" href="${to}">${view.say(text)}</a></p>`;
 
 /** @returns where accounts are used, as far as an operator has said */
 export const goOn = ({ brand }: View): Way | undefined =>

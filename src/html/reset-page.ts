@@ -24,7 +24,8 @@ export function resetPage(view: View, { passwordMinLength, isInvitation, returnT
     used: 'reset.used',
     problems,
     state,
-    next: returnTo === undefined ? goOn(view) : { to: view.to(`/wayf/${returnTo}`), text: 'ways.signIn' },
+    next: goOn(view),
+    ...(returnTo !== undefined && { back: { to: view.to(`/wayf/${returnTo}`), text: 'ways.signIn', for: returnTo } }),
     again: view.to('/password/forgot', state),
     form: markup`${USERNAME}
 <label for="password">${view.say('reset.password')}</label>

@@ -29,6 +29,32 @@ function keep() {
   history.replaceState(token ? { token } : null, '', location.pathname + search);
 }
 
+/**
+ * Whether this browser has asked for the link on behalf of the identification that it leads back to. Anybody can ask for a link
+ * for somebody else, and must not lead them to an identification of their own.
+ */
+function isAskedHere() {
+  const back = document.getElementById('back');
+  try {
+    return back !== null && localStorage.getItem('asked-for') === back.dataset.for;
+  } catch {
+    return false;
+  }
+}
+
+/** Shows a way on. @param {'next' | 'again'} way */
+function leadOn(way) {
+  const isOurs = isAskedHere();
+  const shown = document.getElementById(way === 'next' && isOurs ? 'back' : way);
+  const link = shown?.querySelector('a');
+  if (link && way === 'again' && !isOurs) {
+    const address = new URL(link.href);
+    address.searchParams.delete('wayf');
+    link.href = address.href;
+  }
+  shown?.removeAttribute('hidden');
+}
+
 /** @param {string} text empty: clears the message
  * @param {{ isPassword?: boolean }} [about]
  */
@@ -42,14 +68,14 @@ function say(text, { isPassword = false } = {}) {
  *
  * @param {HTMLElement} message
  * @param {string | undefined} text
- * @param {string} way
+ * @param {'next' | 'again'} way
  */
 function end(message, text, way) {
   form.remove();
   say('');
   message.textContent = text ?? '';
   message.focus();
-  document.getElementById(way)?.removeAttribute('hidden');
+  leadOn(way);
   token = undefined;
   keep();
 }
@@ -109,5 +135,5 @@ for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.queryS
 if (token) form.hidden = false;
 else {
   say(texts.incomplete ?? '');
-  document.getElementById('again')?.removeAttribute('hidden');
+  leadOn('again');
 }
