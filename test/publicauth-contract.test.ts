@@ -170,7 +170,7 @@ describe('POST /v1/frontend/auth', () => {
     }
   });
 
-  const NAME = 'account_id must be a string or a whole number';
+  const NAME = 'account_id must be a string, or a whole number from -9007199254740991 to 9007199254740991';
   const TOO_LONG = 'account_id must be at most 255 characters';
   it.each<[name: string, account_id: unknown, message: string]>([
     ['an empty one', '', 'account_id must not be empty'],

@@ -1,4 +1,5 @@
 import {
+  APP_TOKEN,
   ApiError,
   BASIC,
   BEARER,
@@ -14,7 +15,7 @@ const NOT_GOOD = 'is missing or invalid';
 export const badFrontendToken = () => unauthorized('Send an App-Token that has the frontend scope.', 'App-Token');
 export const noFrontendScope = () => new ApiError('forbidden', 'The App-Token does not have the frontend scope.');
 
-export const badAppToken = () => badHeader('App-Token', { app_token: [NOT_GOOD] });
+export const badAppToken = () => badHeader(APP_TOKEN, { app_token: [NOT_GOOD] });
 /** Names each header that is missing or invalid. */
 export const badHeaders = ({ app, user } = { app: true, user: true }) =>
   badHeader('App-Token, Token', { ...(app && { app_token: [NOT_GOOD] }), ...(user && { token: [NOT_GOOD] }) });

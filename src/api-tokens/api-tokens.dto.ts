@@ -24,7 +24,8 @@ import {
 import type { TokenRecord } from '../tokens/token-records.js';
 import { dateAndTime, dateOnly } from './dates.js';
 
-const MUST_BE_NAME = { message: 'must be a string or a whole number' };
+const [LEAST, MOST] = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+const MUST_BE_NAME = { message: `must be a string, or a whole number from ${LEAST} to ${MOST}` };
 
 /** A thousand years. */
 const MAX_SECONDS = 31_557_600_000;
@@ -45,7 +46,10 @@ export const EXAMPLE_API_TOKEN = 'api_live_3s6yr5xw2nq7ab4cd5ef6gh7ijklmnopq';
 export class NewApiToken {
   @ApiProperty({
     description: 'The gateway account to associate the new token to; numbers are stored as text',
-    oneOf: [{ type: 'string', minLength: 1, maxLength: 255 }, { type: 'integer' }],
+    oneOf: [
+      { type: 'string', minLength: 1, maxLength: 255 },
+      { type: 'integer', minimum: LEAST, maximum: MOST },
+    ],
     example: 'GATEWAY_ACCOUNT_1',
   })
   @HasAtMostCharacters(255)

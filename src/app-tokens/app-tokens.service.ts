@@ -8,7 +8,7 @@ import { PasswordChecks, wrongCredentials } from '../passwords/password-checks.s
 import type { AuditKind } from '../audit-log/audit-kinds.js';
 import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { notFound, notYours } from '../errors/api-error.js';
+import { APP_TOKEN, notFound, notYours } from '../errors/api-error.js';
 import { idIn } from '../http/validation.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Reauthentication } from '../sessions/reauthentication.service.js';
@@ -66,7 +66,7 @@ export class AppTokens {
     const { id, credentialEpoch } = await this.passwordChecks.check(username, password, { address, application });
     const signIn = { kind: 'sign_in', subject: id, actorId: id } as const;
     const secret = await this.issuer.issueAtLogin({ accountId: id, credentialEpoch }, app, signIn);
-    if (secret === undefined) throw wrongCredentials();
+    if (secret === undefined) throw wrongCredentials(APP_TOKEN);
     return secret;
   }
 

@@ -7,6 +7,7 @@ import { LONGEST_NETWORK } from '../accounts/networks.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
+import { APP_TOKEN } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
@@ -47,7 +48,7 @@ export class LoginController {
     badClientAddress(),
     badAppToken(),
     clientAddressForbidden(),
-    wrongCredentials(),
+    wrongCredentials(APP_TOKEN),
     unverified(),
     passwordExpired(),
     'rate_limited',

@@ -73,6 +73,8 @@ export const BEARER = 'Bearer realm="latchkey"';
 /** For a token that was presented and is not valid (RFC 6750 section 3.1). */
 export const INVALID_TOKEN = 'Bearer error="invalid_token"';
 export const BASIC = 'Basic realm="latchkey", charset="UTF-8"';
+/** The header of that name, which is no scheme of HTTP's. */
+export const APP_TOKEN = 'App-Token';
 
 /** 401 with the challenge that RFC 9110 section 11.6.1 and RFC 6750 section 3 ask for. */
 export const unauthorized = (message: string, challenge = BEARER) =>

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { unauthorized, type ApiError } from '../errors/api-error.js';
+import { APP_TOKEN, unauthorized, type ApiError } from '../errors/api-error.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
 import { AccountStore, type AccountAtEpoch } from '../accounts/accounts.store.js';
 import { readEmail } from '../emails/email-address.js';
@@ -22,8 +22,8 @@ interface Candidate {
   hash: StoredHash;
 }
 
-/** The same message whatever is wrong. */
-export const wrongCredentials = () => unauthorized('Invalid email or password.');
+/** The same message whatever is wrong. @param challenge how the door that was tried is opened */
+export const wrongCredentials = (challenge?: string) => unauthorized('Invalid email or password.', challenge);
 
 /** Checks the email and password of every sign-in. Nothing else does. */
 @Injectable()
@@ -61,7 +61,7 @@ export class PasswordChecks {
         // Some users enter their password as the email.
         ...((known ?? 'value' in readEmail(email)) && { email }),
       });
-      throw wrongCredentials();
+      throw wrongCredentials(origin.application && APP_TOKEN);
     }
     const { account } = match;
     const refusal = await this.refusalOf(account);

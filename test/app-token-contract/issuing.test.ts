@@ -103,6 +103,7 @@ describe('Authentication', () => {
       }
       const answer = await post('/api/v1/token/', login, { 'app-token': admin.appToken });
       expect(outcome(answer)).toEqual([401, { errors: { request: 'Invalid email or password.' } }]);
+      expect(answer.headers.get('www-authenticate')).toBe('App-Token');
       expect(await database.query(`SELECT 1 FROM tokens WHERE account_id = $1`, [id])).toEqual([]);
     },
   );
