@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
-import { foldName, wordsOf, wordsSought } from './name-folding.js';
+import { foldName, otherSpellings, wordsOf, wordsSought } from './name-folding.js';
 import { differenceOf, errorsIn, keysOf } from './similar-words.js';
 
 /** An organisation that visitors can choose. */
@@ -45,6 +45,8 @@ const MOST_MEANT = 20;
 const ABSENT = 3;
 /** How long each statement of a search may take, in milliseconds: many times what it takes on a busy database. */
 const LONGEST_STATEMENT = 1_000;
+/** Shorter words are another spelling of whole words only: `poem` is not `pom…`. */
+const SHORTEST_BEGINNING = 5;
 /** Shorter words, such as `of` and `the`, are often others than those in the name. */
 const SHORTEST_NEEDED = 4;
 
@@ -109,7 +111,9 @@ export class InstitutionStore {
       await sql(tx, `SELECT set_config('enable_seqscan', 'off', true), set_config('statement_timeout', $1, true)`, [
         String(LONGEST_STATEMENT),
       ]);
-      const parameters = [foldName(text), queryOf(longest), queryOf(words), queryOf(words, 'A')];
+      const others = new Map(words.map((word) => [word, otherSpellings(text, word)]));
+      const spelled = (some: string[]) => queryOf(some, { others });
+      const parameters = [foldName(text), spelled(longest), spelled(words), queryOf(words, { weight: 'A' })];
       const rows = await sql<Row>(tx, SEARCH, parameters);
       return rows.length > 0 ? shown(rows, words) : similarTo(tx, words);
     });
@@ -159,7 +163,19 @@ function nearestOf(word: string, known: string[]): string[] {
 /** Words consist of letters, marks and numbers only. */
 const quoted = (word: string) => `'${word}'`;
 
-const queryOf = (words: string[], weight = '') => words.map((word) => `${quoted(word)}:*${weight}`).join(' & ');
+/**
+ * @param options.weight `A`: in names only
+ * @param options.others what each of the words may be spelled like beside itself
+ */
+function queryOf(words: string[], { weight = '', others }: { weight?: string; others?: Map<string, string[]> } = {}) {
+  const choices = words.map((word) => [
+    `${quoted(word)}:*${weight}`,
+    ...(others?.get(word) ?? []).map((other) =>
+      other.length < SHORTEST_BEGINNING ? quoted(other) : `${quoted(other)}:*`,
+    ),
+  ]);
+  return choices.map((choice) => `(${choice.join(' | ')})`).join(' & ');
+}
 
 function shown(rows: Row[], words: string[]): FoundInstitutions {
   const found = rows.slice(0, MOST_FOUND).map(({ id, name, aliases, canSignIn }) => ({

@@ -53,6 +53,21 @@ export function wordsSought(text: string): string[] {
   return [...new Set(foldName(text).split(' ').flatMap(runsOf).flatMap(chunksOf))].filter((word) => word !== '');
 }
 
+/** With an e, as German writes umlauts where there are none on the keyboard. */
+const UMLAUTS: Record<string, string> = { ä: 'ae', ö: 'oe', ü: 'ue', Ä: 'Ae', Ö: 'Oe', Ü: 'Ue' };
+
+/**
+ * What a word that is searched for may be spelled like in a name, beside itself: `zuerich` in names like `zurich`, which is how
+ * `Zürich` is folded, and `zurich` in names like `zuerich`, if it was typed as `Zürich`.
+ */
+export function otherSpellings(text: string, word: string): string[] {
+  const written = text.normalize('NFC').replace(/[äöü]/giu, (letter) => UMLAUTS[letter] ?? letter);
+  const expanded = wordsSought(written).find((one) => one !== word && withoutE(one) === word);
+  return [...new Set([withoutE(word), ...(expanded === undefined ? [] : [expanded])])].filter((one) => one !== word);
+}
+
+const withoutE = (word: string) => word.replace(/([aou])e/g, '$1');
+
 /** Whether a word is of a script that has spaces between words. */
 export const isSpaced = (word: string) => !UNSPACED.test(word);
 

@@ -117,6 +117,31 @@ describe('The search finds what visitors mean:', () => {
     expect((await namesFor(text))[0]).toBe(meant);
   });
 
+  it.each([
+    ['Zuerich', 'Universität Zürich'],
+    ['Universitaet Zueric', 'Universität Zürich'],
+    ['universitaet ZUERICH', 'Universität Zürich'],
+    ['fuer', 'Gesellschaft für Forschung'],
+    ['Oekologie', 'Institut für Ökologie'],
+    ['Müller', 'Mueller Library'],
+    ['Mu\u0308ller library', 'Mueller Library'],
+  ])('umlauts written with an e, and the other way round, as equal: %s', async (text, meant) => {
+    for (const name of ['Gesellschaft für Forschung', 'Institut für Ökologie', 'Mueller Library', 'Fuerte Library'])
+      if (!(await namesFor(name)).includes(name)) await store(name);
+    const { found, similar } = await search(text);
+    expect({ similar, names: found.map(({ name }) => name) }).toEqual({
+      similar: false,
+      names: expect.arrayContaining([meant]),
+    });
+  });
+
+  it('and for an e that is none of an umlaut first what is spelled so, and no beginnings of others', async () => {
+    for (const name of ['Pomona College', 'Poem House', 'Duett Academy', 'Duet Academy']) await store(name);
+    expect(await namesFor('poem')).toEqual(['Poem House']);
+    expect(await namesFor('duet')).toEqual(['Duet Academy', 'Duett Academy']);
+    expect((await namesFor('blue')).length).toBe(0);
+  });
+
   it('and nothing else that is only called something like it', async () => {
     expect(await namesFor('MIT')).toEqual(['Massachusetts Institute of Technology', 'Mitchell College']);
     expect((await search('Massachusetts')).similar).toBe(false);
