@@ -26,6 +26,18 @@ const MISTAKES = [
   { what: 'an HTTPRoute without a Gateway', set: 'httpRoute.enabled=true' },
   { what: 'an ExternalSecret of nothing', set: 'externalSecret.enabled=true' },
   { what: 'a digest that is none', set: 'image.digest=latest' },
+  { what: 'an image that is none', set: 'image.repository=a b: c' },
+  { what: 'a tag with a quote', set: 'image.tag=1.0"x' },
+  { what: 'a name that no object may have', set: 'fullnameOverride=A_b' },
+  { what: 'a name with a quote', set: 'nameOverride=big"name' },
+  { what: 'a Secret that cannot be', set: 'existingSecret=a b"c' },
+  { what: 'a priority class that cannot be', set: 'priorityClassName=a: b' },
+  { what: 'an Ingress for what is no host', set: 'ingress.host=a"b' },
+  { what: 'a collector that is none', set: 'tracing.endpoint=http://x"y' },
+  { what: 'two authorities for the database', set: 'databaseCA.secret=x,databaseCA.configMap=y' },
+  { what: 'more replicas at least than at most', set: 'autoscaling.minReplicas=9', isTyped: true },
+  { what: 'less time to stop than the delay takes', set: 'terminationGracePeriodSeconds=5', isTyped: true },
+  { what: 'an Ingress that leads nowhere', set: 'publicPaths.exact=null,publicPaths.prefix=null', isTyped: true },
 ];
 
 /** @returns the objects of the chart with a file of values */
@@ -41,8 +53,8 @@ export function chartProblems({ helm }, chart, version) {
   const { version: own, appVersion } = parse(readFileSync(`${chart}/Chart.yaml`, 'utf8'));
   const values = `${chart}/ci/example-values.yaml`;
   const lint = spawnSync(helm, ['lint', '--strict', '--values', values, chart], { encoding: 'utf8' });
-  const accepted = MISTAKES.filter(({ set }) => {
-    const args = ['template', 'latchkey', chart, '--values', values, '--set-string', set];
+  const accepted = MISTAKES.filter(({ set, isTyped }) => {
+    const args = ['template', 'latchkey', chart, '--values', values, isTyped ? '--set' : '--set-string', set];
     return spawnSync(helm, args, { encoding: 'utf8' }).status === 0;
   });
   const readme = readFileSync(`${chart}/README.md`, 'utf8');
