@@ -3,9 +3,11 @@ import { createRequire } from 'node:module';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
+import { loadConfig } from '../src/config/config.js';
 import { describeInBrowser, launchChromium, listenForComplaints } from './support/browser.js';
 import { STATES } from './support/page-states.js';
-import { server, withPublishers } from './support/wayf-page.js';
+import { startServer, type TestServer } from './support/server.js';
+import { database, server, withPublishers } from './support/wayf-page.js';
 
 withPublishers();
 
@@ -37,13 +39,24 @@ const REFUSED = /^Failed to load resource: the server responded with a status of
 
 describeInBrowser('Every page, in every state,', () => {
   let browser: Browser;
+  /** With an operator's name, logo and colour. */
+  let branded: TestServer;
 
   beforeAll(async () => {
-    browser = await launchChromium({ 'latchkey.localhost': server.url });
+    const { brand, appUrl } = loadConfig({
+      BRAND_NAME: 'Example & Press مكتبة',
+      BRAND_LOGO: 'docs/images/architecture-light.svg',
+      BRAND_COLOR: '#7a1f5c',
+      SUPPORT_URL: 'mailto:help@example.org',
+      APP_URL: 'https://app.example.org/',
+    });
+    branded = await startServer(database.connection, { brand, appUrl, publicUrl: 'http://branded.localhost' });
+    browser = await launchChromium({ 'latchkey.localhost': server.url, 'branded.localhost': branded.url });
   });
 
   afterAll(async () => {
     await browser.close();
+    await branded.close();
   });
 
   async function inTab(
@@ -86,6 +99,34 @@ describeInBrowser('Every page, in every state,', () => {
       expect(complaints).toEqual([]);
     },
   );
+
+  const looks = [
+    'root',
+    'wayf-found',
+    'sign-in',
+    'sign-in-wrong',
+    'page-expired',
+    'forgotten-password',
+    'link-sent',
+    'reset-done',
+  ];
+  const ofOperator = looks.flatMap((name, at) =>
+    SCHEMES.map((scheme, row) => ({
+      ...{ name, scheme, width: WIDTHS[(row + at) % 3] ?? 320, language: LANGUAGES[(row + at + 1) % 3] ?? 'en' },
+    })),
+  );
+
+  it.each(ofOperator)("$name in an operator's look at $width px, $scheme, $language", async ({ name, ...one }) => {
+    const state = STATES.find((known) => known.name === name);
+    if (!state) throw new Error(`There is no state ${name}.`);
+    const complaints = await inTab({ ...one, state, scripts: true }, async (page) => {
+      await state.open(page, 'http://branded.localhost', `lang=${one.language}`);
+      expect(await page.evaluate("document.querySelector('header img').naturalWidth")).toBeGreaterThan(0);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(one.width);
+      expect(await problemsOf(page)).toEqual([]);
+    });
+    expect(complaints).toEqual([]);
+  });
 
   /** `npm run screenshots` sets it. */
   const folder = process.env.SCREENSHOTS;
