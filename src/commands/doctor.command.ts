@@ -26,6 +26,7 @@ import {
   guarded,
 } from './doctor-others.js';
 import { checkSecretFiles } from './doctor-secrets.js';
+import { checkTraces } from './doctor-traces.js';
 import { failure, messageOf, ok, type Finding } from './doctor.finding.js';
 import { EXIT, json, type Ending } from './running.js';
 
@@ -61,6 +62,7 @@ async function findingsOf(signal: AbortSignal, { sendTestMail }: DoctorOptions):
     ok('configuration', 'Every variable can be read.'),
     checkSecretFiles(process.env),
     checkPublicUrl(config),
+    ...(await checkTraces(process.env)),
     ...checkDatabaseTls(config),
     ...(await ofDatabase(config, signal)),
     ...mail,

@@ -20,6 +20,12 @@ export function exportersOf(env: Environment, warn: (message: string) => void): 
 
 function otlpExporter(env: Environment, warn: (message: string) => void): SpanExporter {
   const protocol = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? env.OTEL_EXPORTER_OTLP_PROTOCOL ?? 'http/protobuf';
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint && !(URL.canParse(endpoint) && /^https?:/.test(endpoint))) {
+    warn(
+      'traces: the OTLP endpoint that is set is no URL that starts with http:// or https://: traces do not reach it',
+    );
+  }
   if (protocol === 'http/json') return new JsonExporter();
   if (protocol !== 'http/protobuf') {
     warn('traces: the OTLP protocol that is set is not spoken: http/protobuf is used (http/json is the other one)');

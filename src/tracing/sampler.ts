@@ -15,6 +15,8 @@ import {
 export function samplerOf(env: Record<string, string | undefined>, warn: (message: string) => void): Sampler {
   const name = env.OTEL_TRACES_SAMPLER?.trim() ?? '';
   const root = rootOf(name.replace(/^parentbased_/, ''), env.OTEL_TRACES_SAMPLER_ARG);
+  if (name.endsWith('traceidratio') && !isRatio(env.OTEL_TRACES_SAMPLER_ARG))
+    warn('traces: OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: 1 is used');
   if (root === undefined) warn(`traces: a value of OTEL_TRACES_SAMPLER is not known: parentbased_always_on is used`);
   const known = root ?? new AlwaysOnSampler();
   const isPlain = root !== undefined && name !== '' && !name.startsWith('parentbased_');
@@ -29,13 +31,19 @@ export function samplerOf(env: Record<string, string | undefined>, warn: (messag
   };
 }
 
-function rootOf(name: string, argument: string | undefined): Sampler | undefined {
-  const ratio = Number(argument ?? '1');
+function rootOf(name: string, argument = ''): Sampler | undefined {
+  const ratio = argument !== '' && isRatio(argument) ? Number(argument) : 1;
   const samplers: Record<string, () => Sampler> = {
     '': () => new AlwaysOnSampler(),
     always_on: () => new AlwaysOnSampler(),
     always_off: () => new AlwaysOffSampler(),
-    traceidratio: () => new TraceIdRatioBasedSampler(ratio >= 0 && ratio <= 1 ? ratio : 1),
+    traceidratio: () => new TraceIdRatioBasedSampler(ratio),
   };
   return samplers[name]?.();
+}
+
+/** Of OTEL_TRACES_SAMPLER_ARG: unset is 1. */
+function isRatio(argument = ''): boolean {
+  const ratio = Number(argument);
+  return argument === '' || (ratio >= 0 && ratio <= 1);
 }
