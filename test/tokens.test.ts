@@ -206,8 +206,8 @@ describe('The sweeper', () => {
       ...(await ended({ expired: HOUR + 5, revoked: 5 })),
     ];
     const young = [
-      ...(await ended({ expired: HOUR - 5 })),
-      ...(await ended({ revoked: HOUR - 5 })),
+      ...(await ended({ expired: HOUR - 600 })),
+      ...(await ended({ revoked: HOUR - 600 })),
       ...(await ended({ expired: -HOUR })),
       ...(await ended({})),
     ];

@@ -13,8 +13,11 @@ import { NotAFile, readRegularFile } from './regular-file.js';
 export const text = (what: string) => z.string(what);
 export const hostName = text('must be a host name or an address');
 
-export function wholeNumber(minimum: number, maximum: number) {
-  const what = `must be a whole number from ${minimum} to ${maximum}`;
+export function wholeNumber(
+  minimum: number,
+  maximum: number,
+  what = `must be a whole number from ${minimum} to ${maximum}`,
+) {
   return z
     .string()
     .regex(/^\d{1,15}$/, what)

@@ -50,7 +50,9 @@ export const variables = z.object({
   ...databaseUrls(),
   DATABASE_CA_FILE: certificates.optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
-  WEB_CONCURRENCY: z.union([wholeNumber(1, 64), z.literal('auto', WEB_CONCURRENCY_RULE)]).optional(),
+  WEB_CONCURRENCY: z
+    .union([wholeNumber(1, 64, WEB_CONCURRENCY_RULE), z.literal('auto', WEB_CONCURRENCY_RULE)])
+    .optional(),
   DATA_DIR: text('must be a path').default('.latchkey'),
   SECRET_KEY: secret(secretKey.optional()),
   SMTP_URL: secret(urlWith(['smtp:', 'smtps:']).optional()),
