@@ -215,7 +215,7 @@ describe('Account List', () => {
   beforeAll(async () => {
     statements = new Statements();
     ownDatabase = await createDatabase();
-    own = await startServer(ownDatabase.connection);
+    own = await startServer(ownDatabase.connection, {}, {}, { doesWhatIsDue: false });
     reader = await newClient(own);
   });
 

@@ -48,9 +48,8 @@ export async function makeHolder(): Promise<Holder> {
 }
 
 /**
- * Gets ready to ask for all that is stored. Limits count requests, the audit log has what failed, mails go out, uses are noted, and the
- * index of the search follows on its own:
- * that is no harm done.
+ * Gets ready to ask for all that is stored. Limits count requests, the audit log has what failed, mails go out, uses of tokens and
+ * of SECRET_KEY are noted, and the index of the search follows on its own: that is no harm done.
  */
 async function watch(): Promise<void> {
   watcher = new pg.Client(database.connection);
@@ -60,7 +59,7 @@ async function watch(): Promise<void> {
      FROM information_schema.columns
      WHERE table_schema = 'public' AND table_name NOT IN (
          'attempt_limits', 'sign_in_failures', 'known_addresses', 'audit_events', 'audit_emails', 'institution_changes',
-         'institution_search', 'institution_words')
+         'institution_search', 'institution_words', 'secret_keys')
        AND NOT (SELECT relispartition FROM pg_class WHERE oid = quote_ident(table_name)::regclass)
        AND column_name <> 'last_used_at'
        AND (table_name <> 'outgoing_mails' OR column_name IN ('id', 'kind', 'subject_id', 'recipient'))
