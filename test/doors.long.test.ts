@@ -25,10 +25,18 @@ const start = (env: Record<string, string>) =>
 const statusOf = async (port: number, path: string, host = '127.0.0.1') =>
   (await call(`http://${host}:${port}${path}`, 'GET')).status;
 
+/** What a server says, which is in its log a moment after it serves. */
+const said = (server: ServerProcess, start: string): Promise<string> =>
+  eventually(() => {
+    const line = server.log.find(({ msg }) => msg.startsWith(start));
+    expect(line?.msg).toBeDefined();
+    return line?.msg ?? '';
+  });
+
 /** The port that a server says it has got for a door. */
-function portIn(server: ServerProcess, door: string): number {
-  const line = server.log.find(({ msg }) => msg.startsWith(`the ${door} port is at `));
-  return Number(new URL(line?.msg.split(' ').at(-1) ?? '').port);
+async function portIn(server: ServerProcess, door: string): Promise<number> {
+  const message = await said(server, `the ${door} port is at `);
+  return Number(new URL(message.split(' ').at(-1) ?? '').port);
 }
 
 describe.each([
@@ -44,7 +52,7 @@ describe.each([
       SHUTDOWN_DELAY: '3',
     });
     await server.ready();
-    const [metrics, admin] = [portIn(server, 'metrics'), portIn(server, 'admin')];
+    const [metrics, admin] = [await portIn(server, 'metrics'), await portIn(server, 'admin')];
     for (let turn = 0; turn < 4; turn += 1) {
       const found = await Promise.all([
         ...[server.port, metrics, admin].map((port) => statusOf(port, '/metrics')),
@@ -53,9 +61,7 @@ describe.each([
       ]);
       expect(found).toEqual([404, 200, 200, 404, 404, 200, 200, 200, 200]);
     }
-    expect(server.log.find(({ msg }) => msg.startsWith('ready at '))?.msg).toContain(
-      `(Swagger UI: http://localhost:${admin}/docs)`,
-    );
+    expect(await said(server, 'ready at ')).toContain(`(Swagger UI: http://localhost:${admin}/docs)`);
     server.kill('SIGTERM');
     await eventually(async () => {
       expect(await statusOf(metrics, '/readyz')).toBe(503);
