@@ -34,7 +34,7 @@ await inDataDir(async (folder) => {
   for (const [name, part] of parts) results.push(await run(name, part, nodes));
   const minutes = ((performance.now() - begun) / 60_000).toFixed(0);
   const text = [
-    '## With ten million tokens, and for ten minutes: `npm run bench:scale`',
+    '## With much stored, and for ten minutes: `npm run bench:scale`',
     results[0].machine,
     `The run took ${minutes} minutes.`,
     ...results.flatMap(({ lines }) => lines),

@@ -7,10 +7,13 @@ import { mean, summary } from './statistics.js';
 
 const SECONDS = Number(process.env.SLICE ?? 0.5);
 const ROUNDS = Number(process.env.ROUNDS ?? 4);
-/** V8 optimizes what has run some ten thousand times: bare Fastify is fastest after one second, Latchkey after 30,000 requests. */
-const WARM_UP = { bare: 1, peer: 3, subject: 6 };
+/**
+ * V8 optimizes what has run some ten thousand times: bare Fastify is fastest after one second, Latchkey after more than the whole
+ * table has time for.
+ */
+const WARM_UP = { bare: 1, peer: 3, subject: Number(process.env.WARM_UP ?? 6) };
 /** A run that only tries the benchmark has short slices, and warms up as little. */
-const LONGEST_WARM_UP = 12 * SECONDS;
+const LONGEST_WARM_UP = process.env.WARM_UP === undefined ? 12 * SECONDS : Infinity;
 
 /** Each server is asked once, and a request that is to be refused is refused. */
 async function checkAnswers(servers, row) {
