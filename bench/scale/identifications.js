@@ -3,7 +3,7 @@ import { visitFrom } from '../rows/identifications.js';
 import { again } from '../support/again.js';
 import { accessTokens, settle, startLatchkey } from '../support/fixtures.js';
 import { slice } from '../support/load.js';
-import { storeNetworks } from '../support/networks.js';
+import { searchNothing, storeNetworks } from '../support/networks.js';
 import { stopProcess } from '../support/processes.js';
 import { tableOf } from '../support/report.js';
 import { figure } from '../support/statistics.js';
@@ -46,6 +46,7 @@ export async function identificationsAtScale(database, nodes) {
   await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
   const all = await storeNetworks(client, NETWORKS, REQUESTS);
   await client.query(SHARE);
+  await searchNothing(client);
   await settle(client);
   const shared = Array.from({ length: 200 }, (_, index) => `198.18.0.${index}`);
   const cases = [
