@@ -13,9 +13,8 @@ export class OriginsOfLinks1764000000046 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE email_links DROP COLUMN IF EXISTS asked_from');
     await runner.query(`
-      ALTER TABLE email_links DROP COLUMN asked_from;
-      ALTER TABLE password_resets DROP COLUMN asked_from, DROP COLUMN invited_by;
-    `);
+      ALTER TABLE password_resets DROP COLUMN IF EXISTS asked_from, DROP COLUMN IF EXISTS invited_by`);
   }
 }

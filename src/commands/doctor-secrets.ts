@@ -10,7 +10,9 @@ import { ok, type Finding } from './doctor.finding.js';
 export function checkSecretFiles(env: NodeJS.ProcessEnv): Finding {
   const named = secretVariables.flatMap((name) => {
     const path = env[`${name}${FILE}`];
-    return path ? [`${name} (last changed ${statSync(path).mtime.toISOString()})`] : [];
+    // It was there a moment ago, when it was read.
+    const changed = path && statSync(path, { throwIfNoEntry: false })?.mtime.toISOString();
+    return path ? [`${name} (${changed === undefined ? 'gone by now' : `last changed ${changed}`})`] : [];
   });
   return ok(
     'secrets in files',
