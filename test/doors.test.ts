@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Config } from '../src/config/config.js';
 import type { Door, DoorAddress } from '../src/config/doors.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { send } from './support/raw-http.js';
 import { RawSocket } from './support/raw-socket.js';
 import { call, startServer, type Answer, type TestServer } from './support/server.js';
 import { signedInAdmin } from './support/tokens.js';
@@ -141,6 +142,35 @@ describe('ADMIN_PORT', () => {
         expect(hidden.status).not.toBe(405);
       }
   });
+
+  it.each(['GET', 'HEAD', 'POST', 'OPTIONS', 'TRACE', 'PURGE'])(
+    'hides them however they are spelt, as what there never was is hidden: %s',
+    async (method) => {
+      const server = await start({ otherDoors: [METRICS, ADMIN] });
+      const spellings = [
+        (name: string) => `http://127.0.0.1:1/${name}`,
+        (name: string) => `https://x@other.example/${name}/`,
+        (name: string) => `//${name}`,
+        (name: string) => `/x/../${name}`,
+        (name: string) => `/${name}/..;/${name}`,
+        (name: string) => `/${name};a=b`,
+        (name: string) => `/${name}%2F`,
+        (name: string) => `/${name.toUpperCase()}`,
+        (name: string) => `/${name.replace('o', '%6f').replace('e', '%65')}`,
+      ];
+      const headers = { 'x-http-method-override': 'GET', 'x-forwarded-port': '1', 'x-original-url': '/metrics' };
+      const ask = async (path: string) =>
+        lasting(await send({ url: server.doors.public ?? '' }, { method, path, headers }));
+      for (const spell of spellings)
+        for (const [hidden, unknown] of [
+          ['api/v1/accounts', 'api/v1/nobodies'],
+          ['api/v1/oauth_clients/x', 'api/v1/oauth_nobody/x'],
+          ['docs', 'noth'],
+          ['metrics', 'nothing'],
+        ] as const)
+          expect([spell(hidden), await ask(spell(hidden))]).toEqual([spell(hidden), await ask(spell(unknown))]);
+    },
+  );
 
   it('leaves the metrics on the public port, when they have no port of their own', async () => {
     const server = await start({ otherDoors: [ADMIN] });

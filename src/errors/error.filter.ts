@@ -7,6 +7,7 @@ import { isDatabaseUnavailable } from './database-errors.js';
 import { errorPage } from './error-page.js';
 import { OutageLog } from './outage-log.js';
 import { dialectOfPath, headersOf, statusOf, wordError, type Dialect } from './dialects.js';
+import { pathOf } from './request-path.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -57,8 +58,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   request.failure = error.code;
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected failure');
   else if (isDatabaseUnavailable(thrown)) outagesOf(request.server).note(thrown);
-  const path = request.url.split('?', 1)[0] ?? '/';
-  const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(path);
+  const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(pathOf(request.url));
   void reply.code(statusOf(dialect, error)).headers({ ...error.details.headers, 'cache-control': 'no-store' });
   if (dialect === 'page') {
     const write = (view: View) => errorPage(view, error, request.id);

@@ -2,12 +2,19 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import {
+  LogController,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { Config } from '../config/config.js';
 import { OPERATORS_PATHS } from '../config/doors.js';
 import { badRequest, type ApiError } from '../errors/api-error.js';
 import { stopping, wrongMethod } from '../errors/common-errors.js';
 import { answerError } from '../errors/error.filter.js';
+import { pathOf } from '../errors/request-path.js';
 import { brandOf } from '../html/brand.js';
 import { Pages } from '../html/pages.js';
 import { lazyChild } from '../logging/lazy-child.js';
@@ -20,6 +27,7 @@ import { rememberRequests } from './current-request.js';
 import { keepDoors } from './doors.js';
 import { etagOf } from './etag.js';
 import { bareHeaders } from './parser-errors.js';
+import { refuseQuery } from './percent-encoding.js';
 import { refuseHead } from './request-head.js';
 import { RouteTable } from './routes.js';
 import { traceOf, traceRequests } from './trace-requests.js';
@@ -55,7 +63,7 @@ export function createAdapter(
       // Hooks do not run for these.
       void reply.headers({ ...protecting, 'x-request-id': request.id });
       if (refuseHead(request.raw)) void reply.header('connection', 'close');
-      answerError(error, request, reply);
+      answerError(isBadUrl(error) ? badRequest('The path is not percent-encoded UTF-8.') : error, request, reply);
     },
   });
   const fastify = adapter.getInstance<FastifyInstance>();
@@ -72,6 +80,8 @@ export function createAdapter(
   outliveRefusedConnections(fastify);
   return { adapter, routes, connections };
 }
+
+const isBadUrl = (error: Error) => (error as FastifyError).code === 'FST_ERR_BAD_URL';
 
 /** Accepting a connection may fail, for instance for lack of memory; the next one may succeed. */
 function outliveRefusedConnections(fastify: FastifyInstance): void {
@@ -125,6 +135,11 @@ function addHooks(
     }
     const refusal = refuseHead(request.raw);
     if (refusal) void reply.header('connection', 'close');
+    if (!refusal && request.method === 'OPTIONS' && request.url === '*') {
+      const methods = [...routes.methodsBehind(connections.doorOf(request.raw.socket)), 'OPTIONS'];
+      void reply.code(204).header('allow', methods.join(', ')).send();
+      return;
+    }
     done(refusal ?? refuseUrl(request, routes, connections));
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
@@ -158,8 +173,8 @@ function hasIgnoredForwardedHeader(request: FastifyRequest, { trustProxy }: Conf
 
 function refuseUrl(request: FastifyRequest, routes: RouteTable, connections: Connections): ApiError | undefined {
   if (request.url.includes('%00')) return badRequest('The URL contains a NUL character.');
-  if (!request.is404) return undefined;
-  const methods = routes.methodsOf(request.url.split('?', 1)[0] ?? '/', connections.doorOf(request.raw.socket));
+  if (!request.is404) return refuseQuery(request.url);
+  const methods = routes.methodsOf(pathOf(request.url), connections.doorOf(request.raw.socket));
   if (methods.length === 0) return undefined;
   return wrongMethod(methods);
 }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import { FORM_TYPES, JSON_TYPES, notJson, reservedNames, unsupportedType } from '../errors/common-errors.js';
+import { isEncodedUtf8 } from './percent-encoding.js';
 
 /** Deeper bodies are refused before recursive code reads them; no API document needs them. */
 const MAX_DEPTH = 32;
@@ -166,10 +167,7 @@ function refuseNames(form: Buffer): ApiError | undefined {
 
 /** `URLSearchParams` would make the same character of all that is not UTF-8. */
 function refuseEscapes(form: Buffer): ApiError | undefined {
-  const bytes = form
-    .toString('latin1')
-    .replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
-  return isUtf8(Buffer.from(bytes, 'latin1')) ? undefined : notUtf8();
+  return isEncodedUtf8(form.toString('latin1')) ? undefined : notUtf8();
 }
 
 /** What {@link refuseShape} has counted is small enough to be walked. */

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import { headTooLarge, tooSlow } from '../errors/common-errors.js';
 import { dialectOfPath, headersOf, wordError } from '../errors/dialects.js';
+import { pathOf } from '../errors/request-path.js';
 
 interface ParserError extends NodeJS.ErrnoException {
   /** What the parser was reading, as far as it is known. */
@@ -79,5 +80,3 @@ function refusalOf(code: string): ApiError {
 function firstLine(packet: Buffer | undefined): string {
   return /^[A-Z]+ (\/[^\s?#]*)/.exec(packet?.toString('latin1', 0, 1_024) ?? '')?.[1] ?? '/';
 }
-
-const pathOf = (url: string) => url.split(/[?#]/, 1)[0] ?? '/';

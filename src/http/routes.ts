@@ -32,6 +32,12 @@ export class RouteTable {
     return [...new Set(matching.map((route) => route.method))].sort();
   }
 
+  /** @returns the methods that any path accepts at a door: what `OPTIONS *` asks (RFC 9110 section 9.3.7) */
+  methodsBehind(door: Door): string[] {
+    const behind = this.routes.filter(({ url }) => isBehind(door, this.others, url));
+    return [...new Set(behind.map((route) => route.method))].sort();
+  }
+
   /** @returns the routes that declare no access, as `METHOD url`; a server with such a route must not start */
   unguarded(): string[] {
     return this.routes.filter((route) => !route.config?.access).map((route) => `${route.method} ${route.url}`);
