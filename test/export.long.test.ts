@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { cleanUp, eventually, newFolder, ServerProcess } from './support/process.js';
@@ -88,7 +89,7 @@ it.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)('%s in the middle leaves what
   });
   process.kill(run.pid, signal);
   const { code } = await run.exited;
-  expect(code).toBe(signal === 'SIGKILL' ? null : 1);
+  expect(code).toBe({ SIGTERM: 143, SIGINT: 130, SIGKILL: null }[signal]);
   expect(readFileSync(join(folder, 'all.ndjson'), 'utf8')).toBe('before\n');
   if (signal !== 'SIGKILL') {
     expect(readdirSync(folder)).toEqual(['all.ndjson']);
@@ -96,12 +97,24 @@ it.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)('%s in the middle leaves what
   }
 });
 
+it('The same signal from a terminal and from npm is one: nothing of the export stays', async () => {
+  const run = await start('--all', '--output', 'all.ndjson');
+  await eventually(() => {
+    expect(readdirSync(folder)).toEqual([expect.stringMatching(/^all\.ndjson\.\w+\.part$/)]);
+  });
+  process.kill(run.pid, 'SIGINT');
+  await sleep(5);
+  process.kill(run.pid, 'SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
+  expect([readdirSync(folder), run.stderr]).toEqual([[], 'Stopped by SIGINT.\n']);
+});
+
 it('A reader that takes nothing more does not keep it from stopping', async () => {
   const run = spawn(process.execPath, [PROGRAM, 'export', '--all'], { env: { PATH: process.env.PATH, ...env } });
   await new Promise((begun) => run.stdout.once('readable', begun));
   run.kill('SIGTERM');
   const code = await new Promise((done) => run.once('exit', done));
-  expect(code).toBe(1);
+  expect(code).toBe(143);
   run.stdout.destroy();
 });
 

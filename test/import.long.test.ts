@@ -129,7 +129,7 @@ it('A file that has changed since is not gone on with, but can be imported from 
   await eventually(async () => {
     expect(await counted()).toBeGreaterThan(before);
   });
-  expect((await stopped.stop()).code).toBe(1);
+  expect((await stopped.stop()).code).toBe(143);
   expect(stopped.stderr).toContain('Stopped by SIGTERM.');
   writeFileSync(other, ['{"email":"first@example.org"}', ...lines].join('\n'));
   const again = await start(other);

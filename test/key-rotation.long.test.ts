@@ -291,7 +291,7 @@ describe('The commands, beside two replicas', () => {
     );
     await sleep(3_000);
     const { code } = await run.stop();
-    expect(code).toBe(1);
+    expect(code).toBe(143);
     expect(run.stderr).toContain('Stopped by SIGTERM');
     expect(run.stdout + run.stderr).not.toContain(TEST_SECRET_KEY);
   }, 120_000);

@@ -46,7 +46,7 @@ it('a seed that is told to stop stops its database first', async () => {
     return pid;
   });
   const { code } = await run.stop();
-  expect([code, run.stderr]).toEqual([1, 'Stopped by SIGTERM.\n']);
+  expect([code, run.stderr]).toEqual([143, 'Stopped by SIGTERM.\n']);
   expect(isAlive(postmaster)).toBe(false);
   expect(run.stdout).not.toContain('Created');
 });

@@ -2,6 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { UsageError } from './running.js';
+import { StoppedError } from './stoppable.js';
 
 /** More is no secret, but a mistake. In bytes. */
 const LONGEST = 65_536;
@@ -46,9 +47,11 @@ async function ask(question: string, { isSecret = false } = {}): Promise<string>
   process.stderr.write(question);
   const asking = createInterface({ input: process.stdin, output: isSecret ? nowhere : process.stderr, terminal: true });
   const ended = new AbortController();
+  let stopped: StoppedError | undefined;
+  // The terminal sends no signal while somebody is asked.
   asking.on('SIGINT', () => {
+    stopped = new StoppedError('SIGINT');
     ended.abort();
-    process.kill(process.pid, 'SIGINT');
   });
   asking.on('close', () => {
     ended.abort();
@@ -56,7 +59,7 @@ async function ask(question: string, { isSecret = false } = {}): Promise<string>
   try {
     return await asking.question('', { signal: ended.signal });
   } catch {
-    throw new UsageError('Nothing was done.');
+    throw stopped ?? new UsageError('Nothing was done.');
   } finally {
     asking.close();
     if (isSecret) process.stderr.write('\n');

@@ -1,12 +1,12 @@
 import { CommanderError, type Command } from 'commander';
 import { inCommand } from '../config/current-command.js';
 import { ApiError } from '../errors/api-error.js';
-import { stoppable } from './stoppable.js';
+import { stoppable, StoppedError } from './stoppable.js';
 
-/** How a command ends. docs/command-line.md tells of each. */
+/** How a command ends, unless a signal stops it (see {@link StoppedError}). docs/command-line.md tells of each. */
 export const EXIT = {
   done: 0,
-  /** It could not do what it was told, or was stopped. */
+  /** It could not do what it was told. */
   failed: 1,
   /** It was told what it does not know, or what cannot be. */
   usage: 2,
@@ -61,6 +61,7 @@ function nameOf(command: Command): string {
 }
 
 function codeOf(error: unknown): number {
+  if (error instanceof StoppedError) return error.exitCode;
   if (error instanceof NotFoundError) return EXIT.notFound;
   if (error instanceof UsageError) return EXIT.usage;
   if (!(error instanceof ApiError)) return EXIT.failed;
@@ -78,11 +79,15 @@ function textOf(error: unknown): string {
 }
 
 function jsonOf(error: unknown): string {
-  const [code, fields] =
-    error instanceof ApiError
-      ? [error.code, error.details.fields]
-      : [error instanceof NotFoundError ? 'not_found' : error instanceof UsageError ? 'usage' : 'failed', undefined];
-  return json({ error: code, message: messageOf(error), ...(fields && { errors: fields }) });
+  const { fields } = error instanceof ApiError ? error.details : {};
+  return json({ error: kindOf(error), message: messageOf(error), ...(fields && { errors: fields }) });
+}
+
+function kindOf(error: unknown): string {
+  if (error instanceof ApiError) return error.code;
+  if (error instanceof StoppedError) return 'stopped';
+  if (error instanceof NotFoundError) return 'not_found';
+  return error instanceof UsageError ? 'usage' : 'failed';
 }
 
 /** What `--json` answers. */

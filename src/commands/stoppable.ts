@@ -1,24 +1,52 @@
+import { constants } from 'node:os';
+
 /** How long a command may take to close what it has opened, in milliseconds. */
 const LIMIT = 9_000;
+/** A terminal and npm may pass on the same word; what comes later than this is another. In milliseconds. */
+const ECHO = 200;
+
+/** A signal has stopped a command. */
+export class StoppedError extends Error {
+  /** What the process ends with, as the shell tells of one that a signal ended: 128 and its number. */
+  readonly exitCode: number;
+
+  constructor(name: NodeJS.Signals) {
+    super(`Stopped by ${name}.`);
+    this.exitCode = 128 + constants.signals[name];
+  }
+}
 
 /**
  * Runs a command until it is done, or a signal stops it. Then what it has begun is undone, and what it has opened is closed
  * by its own `finally`.
  *
  * @param run told of the signal; see {@link orStopped}
- * @throws whatever it throws, or that it was stopped
+ * @throws StoppedError when it was stopped, otherwise whatever it throws
  */
 export async function stoppable<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
+  const { signal } = controller;
+  let first = 0;
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) {
     process.on(name, () => {
-      // A second one ends it at once.
-      if (controller.signal.aborted) process.exit(1);
-      controller.abort(new Error(`Stopped by ${name}.`));
-      setTimeout(() => process.exit(1), LIMIT).unref();
+      const { exitCode } = new StoppedError(name);
+      if (signal.aborted) {
+        // A second one ends it at once.
+        if (performance.now() - first >= ECHO) process.exit(exitCode);
+        return;
+      }
+      first = performance.now();
+      controller.abort(new StoppedError(name));
+      setTimeout(() => process.exit(exitCode), LIMIT).unref();
     });
   }
-  return run(controller.signal);
+  try {
+    return await run(signal);
+  } catch (error) {
+    // What fails then, fails because of it.
+    signal.throwIfAborted();
+    throw error;
+  }
 }
 
 /** @throws the signal's reason as soon as it aborts, whatever the work does */
