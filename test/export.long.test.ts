@@ -153,9 +153,15 @@ it('A link is followed, and a device or a pipe written to: nothing is put in its
 });
 
 it.each([
-  { what: 'an unknown account', args: ['--account', 'nobody@example.org'], code: 1, says: 'There is no such account.' },
-  { what: 'a folder that is not there', args: ['--all', '-o', 'no/where'], code: 1, says: 'ENOENT' },
-  { what: 'neither', args: [], code: 2, says: "say '--all' or '--account" },
+  { what: 'an unknown account', args: ['--account', 'nobody@example.org'], code: 4, says: 'There is no such account.' },
+  {
+    what: 'a folder that is not there',
+    args: ['--all', '-o', 'no/where'],
+    code: 2,
+    says: 'no/where cannot be written: there is no such folder.\n',
+  },
+  { what: 'no name', args: ['--all', '-o', ''], code: 2, says: 'A file without a name cannot be written' },
+  { what: 'neither', args: [], code: 2, says: "Say '--all' or '--account" },
   { what: 'both', args: ['--all', '--account', 'x'], code: 2, says: 'cannot be used with' },
 ])('$what ends it with $code, and leaves no file', async ({ args, code, says }) => {
   const run = await start(...args, ...(args.includes('-o') ? [] : ['-o', 'out']));

@@ -141,7 +141,7 @@ it('A file that has changed since is not gone on with, but can be imported from 
 
 it('Standard input is imported, and a file that is not there is none', async () => {
   const missing = await start('nothing.ndjson');
-  expect([(await missing.exited).code, missing.stderr]).toEqual([1, 'There is no file nothing.ndjson.\n']);
+  expect([(await missing.exited).code, missing.stderr]).toEqual([2, 'There is no file nothing.ndjson.\n']);
   const empty = await start('-');
   expect([(await empty.exited).code, empty.stdout]).toEqual([
     0,

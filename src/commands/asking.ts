@@ -34,7 +34,10 @@ export async function readSecret(what: string, file: string | undefined): Promis
         ? await ask(`${what}: `, { isSecret: true })
         : await readInput();
   const secret = text.replace(/\r?\n$/, '');
-  if (secret === '') throw new UsageError(`There is no ${what.toLowerCase()} in ${file ?? 'standard input'}.`);
+  if (secret === '')
+    throw new UsageError(
+      `There is no ${what.toLowerCase()} in ${file === undefined || file === '-' ? 'standard input' : file}.`,
+    );
   return secret;
 }
 

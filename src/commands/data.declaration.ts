@@ -85,7 +85,7 @@ Examples:
     .action(
       running<ExportArguments>(async (signal, options) => {
         if (!options.all && options.account === undefined)
-          throw new UsageError("error: say '--all' or '--account <id or email>'");
+          throw new UsageError("Say '--all' or '--account <id or email>'");
         await (await load.export()).exportTo(signal, options);
         return {};
       }),

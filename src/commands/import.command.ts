@@ -7,7 +7,7 @@ import { Imports, type ImportSource } from '../imports/imports.service.js';
 import type { RecordType } from '../imports/records.js';
 import { withContext } from './command-context.js';
 import { ProgressBar } from './progress-bar.js';
-import { json } from './running.js';
+import { json, UsageError } from './running.js';
 
 /** What `latchkey import` can be told. */
 export interface ImportArguments {
@@ -65,12 +65,12 @@ export async function importFile(
 async function openFile(file: string): Promise<{ bytes: AsyncIterable<Buffer>; size: number }> {
   const handle = await open(file).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(code === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read: ${message}`);
+    throw new UsageError(code === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read: ${message}`);
   });
   const stats = await handle.stat();
   if (stats.isDirectory()) {
     await handle.close();
-    throw new Error(`${file} is a folder.`);
+    throw new UsageError(`${file} is a folder.`);
   }
   return { bytes: chunksOf(handle), size: stats.size };
 }

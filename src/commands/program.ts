@@ -5,19 +5,22 @@ import { addCredentials } from './credentials.declaration.js';
 import { addData } from './data.declaration.js';
 import { addKeys } from './keys.declaration.js';
 import { addOperations } from './operations.declaration.js';
-import { EXIT, JSON_OPTION, running } from './running.js';
+import { EXIT, JSON_OPTION, jsonOf, messageOf, running, UsageError } from './running.js';
 
 /**
  * The program `latchkey`. What a command needs is only loaded when it runs, so that `--help` waits for nothing. A new one is
  * a line here and a function in `NAME.command.ts`, which takes the signal that stops it.
+ *
+ * @param options.isQuiet it says nothing of what it does not understand: whoever runs it does
  */
-export function latchkey(): Command {
+export function latchkey({ isQuiet = false } = {}): Command {
   const program = new Command('latchkey')
     .description('A self-hosted backend for accounts, sessions and tokens. Settings are environment variables.')
     .version(VERSION)
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false });
+  if (isQuiet) program.configureOutput({ writeErr: () => undefined });
   addServing(program);
   addAccounts(program);
   addCredentials(program);
@@ -80,11 +83,13 @@ function endWithReader(): void {
 /** @param args without Node and the file */
 export async function runLatchkey(args: string[]): Promise<void> {
   if (args[0] !== 'serve') endWithReader();
+  const inJson = args.includes('--json');
   try {
-    await latchkey().parseAsync(args, { from: 'user' });
+    await latchkey({ isQuiet: inJson }).parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // It has said what is wrong. Help and the version are no errors.
+    if (inJson && error.exitCode !== 0) process.stderr.write(jsonOf(new UsageError(messageOf(error))));
+    // Otherwise it has said what is wrong. Help and the version are no errors.
     process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
 }

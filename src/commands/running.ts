@@ -69,7 +69,13 @@ function codeOf(error: unknown): number {
   return error.code === 'invalid_params' ? EXIT.usage : EXIT.failed;
 }
 
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+/** Of what it does not understand, commander says so with a word before it. */
+export const messageOf = (error: unknown) =>
+  error instanceof CommanderError
+    ? error.message.replace(/^error: /, '')
+    : error instanceof Error
+      ? error.message
+      : String(error);
 
 function textOf(error: unknown): string {
   if (!(error instanceof ApiError)) return `${messageOf(error)}\n`;
@@ -78,7 +84,8 @@ function textOf(error: unknown): string {
   return error.code === 'invalid_params' ? lines.join('') : `${error.message}\n`;
 }
 
-function jsonOf(error: unknown): string {
+/** What `--json` says of a failure. */
+export function jsonOf(error: unknown): string {
   const { fields } = error instanceof ApiError ? error.details : {};
   return json({ error: kindOf(error), message: messageOf(error), ...(fields && { errors: fields }) });
 }

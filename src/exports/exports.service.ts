@@ -6,6 +6,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DATABASE_ACCESS, type DatabaseAccess } from '../database/connection.js';
 import { Snapshot } from '../database/snapshot.js';
 import { foldEmail } from '../emails/email-address.js';
+import { ApiError } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { EVERYTHING } from './everything.js';
 import { ONE_ACCOUNT } from './one-account.js';
@@ -60,11 +61,11 @@ export class Exports {
    *
    * @param named its id, its `legacy_id` or its email
    * @returns one account
-   * @throws when there is no such account
+   * @throws ApiError `not_found` when there is no such account
    */
   async writeAccount(named: string, write: Write, signal: AbortSignal): Promise<ExportCounts> {
     const account = await findNamedAccount(this.manager, named);
-    if (!account) throw new Error('There is no such account.');
+    if (!account) throw new ApiError('not_found', 'There is no such account.');
     await this.audit.recordAlone({ kind: 'account.exported', subject: account.id });
     await Snapshot.read(this.access.direct, signal, async (snapshot) => {
       await write(`{\n"exported_at": ${JSON.stringify(new Date())}`);
