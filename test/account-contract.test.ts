@@ -207,7 +207,7 @@ describe('Account Update', () => {
     expect(answer.body).toEqual({
       id: 'invalid_params',
       message: expect.any(String),
-      errors: { email: ['must be a string'], password: ['must be a string'] },
+      errors: { email: ['is required'], password: ['is required'] },
     });
   });
 });

@@ -550,7 +550,7 @@ describe('A reset token', () => {
       const { status, body } = await redeem(token as string);
       expect({ status, body }).toMatchObject({
         status: 422,
-        body: { errors: { reset_password_token: ['must be a string'] } },
+        body: { errors: { reset_password_token: [token == null ? 'is required' : 'must be a string'] } },
       });
     }
   });

@@ -4,7 +4,7 @@ import { PageCursor } from '../http/cursor.js';
 import { LONGEST_DOMAIN, readEmailDomain } from '../emails/email-domains.js';
 import { Name, Text } from '../http/fields.js';
 import { ChecksBySettings } from '../http/request-validation.js';
-import { IsReadBy, IsRefused, IsWholeNumber, MUST_BE_STRING, Optional, tidy } from '../http/validation.js';
+import { IS_REQUIRED, IsReadBy, IsRefused, IsWholeNumber, Optional, tidy } from '../http/validation.js';
 import { EXAMPLE_ID, LegacyId } from './accounts.dto.js';
 import { ALIASES, CANNOT_BE_CHANGED, EMAIL_DOMAINS, InstitutionFields, NETWORKS } from './account-fields.dto.js';
 import type { ClientAccount, Overlaps } from './client-accounts.store.js';
@@ -45,7 +45,7 @@ class ClientAccountFields extends InstitutionFields {
 
 export class NewOrganisation extends ClientAccountFields {
   @ChecksBySettings((name, { account_name }: NamedBody) =>
-    name === undefined && account_name === undefined ? MUST_BE_STRING.message : undefined,
+    name === undefined && account_name === undefined ? IS_REQUIRED : undefined,
   )
   @Name({ description: 'Unique; required, unless `account_name` is given', required: false })
   name?: string;

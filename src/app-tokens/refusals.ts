@@ -1,5 +1,5 @@
 import { ApiError, conflict, invalidParams } from '../errors/api-error.js';
-import { INVALID_ID, MUST_BE_STRING, MUST_BE_WHOLE_NUMBER } from '../http/validation.js';
+import { INVALID_ID, IS_REQUIRED, MUST_BE_WHOLE_NUMBER } from '../http/validation.js';
 
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
 
@@ -25,7 +25,7 @@ export const tooManyAppTokens = () =>
   conflict('You have reached the maximum number of application tokens. Delete one that you no longer use.');
 
 // The others are refused before a service is asked; what is said of them is here for the description.
-export const badUsername = () => invalidParams({ username: [MUST_BE_STRING.message] });
+export const badUsername = () => invalidParams({ username: [IS_REQUIRED] });
 export const badExpiry = () => invalidParams({ seconds_until_expire: [MUST_BE_WHOLE_NUMBER.message] });
 
 function forbidden(field: string, message: string): ApiError {

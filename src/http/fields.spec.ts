@@ -89,7 +89,8 @@ describe('fields', () => {
     ['scopes', ['sing', 'sing'], 'must be a list of known scopes'],
     ['scopes', ['read', 'read'], 'must not repeat a scope'],
     ['inner', 'x', 'must be an object'],
-    ['inner', undefined, 'must be an object'],
+    ['inner', undefined, 'is required'],
+    ['inner', null, 'is required'],
     ['inner', [INNER], 'must be an object'],
   ])('%s: of %j the first problem is told', async (field, value, message) => {
     expect(await problemsOf({ [field]: value })).toEqual({ [field]: [message] });
@@ -97,6 +98,7 @@ describe('fields', () => {
 
   it('are named without the object that they are in', async () => {
     expect(await problemsOf({ inner: { text: 'abcd' } })).toEqual({ text: ['must be at most 3 characters'] });
+    expect(await problemsOf({ inner: {} })).toEqual({ text: ['is required'] });
   });
 
   it.each<[field: string, described: object]>([

@@ -7,6 +7,7 @@ import { RemembersNested } from './request-validation.js';
 import {
   HasAtMostCharacters,
   IsName,
+  IsPresent,
   IsUuid,
   LONGEST_NAME,
   MUST_BE_BOOLEAN,
@@ -34,7 +35,7 @@ export interface FieldOptions {
 export function Field(options: ApiPropertyOptions, ...checks: PropertyDecorator[]): PropertyDecorator {
   if (options.nullable) return applyDecorators(ApiPropertyOptional(options), OptionalOrNull(), ...checks);
   if (options.required === false) return applyDecorators(ApiProperty(options), Optional(), ...checks);
-  return applyDecorators(ApiProperty(options), ...checks);
+  return applyDecorators(ApiProperty(options), IsPresent(), ...checks);
 }
 
 /** How many characters a token may have that we made, or an id that is to be looked up: far more than any has. */

@@ -12,7 +12,7 @@ import {
   type Taken,
 } from './known-fields.js';
 import type { RequestValidation } from './request-validation.js';
-import { MUST_BE_OBJECT } from './validation.js';
+import { IS_REQUIRED } from './validation.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -25,7 +25,7 @@ declare module 'fastify' {
 
 /** An example for the description. */
 export const nothingToChange = () =>
-  new ApiError('bad_request', NOTHING_KNOWN, { fields: { account: [MUST_BE_OBJECT.message] } });
+  new ApiError('bad_request', NOTHING_KNOWN, { fields: { account: [IS_REQUIRED] } });
 
 const NOTHING_TO_CHANGE = 'The body has no fields: there is nothing to change.';
 const NOTHING_KNOWN = 'The body has no field that is known here.';

@@ -43,7 +43,10 @@ export type SettingsCheck = (value: unknown, object: object, config: Config) => 
 
 const SETTINGS_CHECKS = Symbol('checks that depend on the settings');
 
-/** The field is also checked in this way, if nothing else is wrong with it; and when it is absent, too. */
+/**
+ * The field is also checked in this way, if nothing else is wrong with it; and when it is absent, or a null that is no value of it,
+ * too.
+ */
 export function ChecksBySettings(check: SettingsCheck): PropertyDecorator {
   return (target, property) => {
     const checks = [...settingsChecksOf(target), { property: String(property), check }];
@@ -59,9 +62,14 @@ function addProblems(object: object, errors: ValidationError[], config: Config):
   const fields = object as Record<string, unknown>;
   const found = [...errors];
   for (const { property, check } of settingsChecksOf(object)) {
-    if (found.some((error) => error.property === property)) continue;
-    const problem = check(fields[property], object, config);
-    if (problem !== undefined) found.push(problemWith(property, { constraints: { settings: problem } }));
+    const earlier = found.find((error) => error.property === property);
+    // A null that is no value of the field counts as absent.
+    if (earlier && fields[property] !== null) continue;
+    const problem = check(earlier ? undefined : fields[property], object, config);
+    if (problem === undefined) continue;
+    const constraints = { settings: problem };
+    if (earlier) earlier.constraints = constraints;
+    else found.push(problemWith(property, { constraints }));
   }
   for (const property of Object.keys(fields).filter((name) => nestedType(object.constructor as Type<object>, name))) {
     // It may be absent.

@@ -1,6 +1,8 @@
 import type { Type } from '@nestjs/common';
 import { ValidateBy, ValidateIf } from 'class-validator';
 
+export const IS_REQUIRED = 'is required';
+
 /** Messages for class-validator's decorators. */
 export const MUST_BE_OBJECT = { message: 'must be an object' };
 export const MUST_BE_STRING = { message: 'must be a string' };
@@ -81,7 +83,7 @@ export const isRefusedField = (type: Type<object>, property: string) =>
   Reflect.getMetadata(REFUSED, type.prototype as object, property) === true;
 
 /** The field must be present, and not null. */
-export function IsPresent(message: string): PropertyDecorator {
+export function IsPresent(message = IS_REQUIRED): PropertyDecorator {
   return ValidateBy({
     name: 'isPresent',
     validator: { validate: (value) => value !== undefined && value !== null, defaultMessage: () => message },

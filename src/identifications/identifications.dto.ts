@@ -6,7 +6,7 @@ import { AccountLinks, Link, linksOf, toSeconds, typeOf } from '../accounts/clie
 import { readAddress } from '../accounts/networks.js';
 import { foldEmail } from '../emails/email-address.js';
 import { Text } from '../http/fields.js';
-import { OptionalOrNull } from '../http/validation.js';
+import { IsPresent, OptionalOrNull } from '../http/validation.js';
 import type { FoundAccount, IdentificationRecord } from './identification-records.js';
 import { isRelativeReference, isReturnUrl } from './return-urls.js';
 
@@ -41,6 +41,7 @@ function IsAddress(): PropertyDecorator {
 export class NewIdentification {
   @ApiProperty({ description: "The visitor's address, IPv4 or IPv6", maxLength: 45, example: '192.0.2.1' })
   @IsAddress()
+  @IsPresent()
   ip!: string;
 
   @IsVisitedUrl()

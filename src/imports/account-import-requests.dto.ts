@@ -3,6 +3,7 @@ import { Transform } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray } from 'class-validator';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Flag } from '../http/fields.js';
+import { IsPresent } from '../http/validation.js';
 import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import type { Counts } from './imports.store.js';
 import type { Outcome } from './outcomes.js';
@@ -44,6 +45,7 @@ export class ImportRequest {
   @ArrayMaxSize(MOST_RECORDS, { message: MUST_BE_RECORDS })
   @ArrayMinSize(1, { message: MUST_BE_RECORDS })
   @IsArray({ message: MUST_BE_RECORDS })
+  @IsPresent()
   records!: unknown[];
 
   @Flag({

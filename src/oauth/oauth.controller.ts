@@ -16,7 +16,7 @@ import { isForm } from '../http/body.js';
 import type { MaybePromise } from '../http/maybe-promise.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
-import { MUST_BE_STRING } from '../http/validation.js';
+import { IS_REQUIRED, MUST_BE_STRING } from '../http/validation.js';
 import { Introspection } from './introspection.service.js';
 import { badGrantType, badResource, badScope, OauthTokens } from './oauth-tokens.service.js';
 import {
@@ -33,7 +33,7 @@ const FORM = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
 const CLIENT_ERRORS = [badClient(), 'rate_limited', severalWays()] as const;
 const TOKEN_ERRORS = [badGrantType(), badScope(), invalidParams({ scope: [MUST_BE_STRING.message] })];
-const BAD_TOKEN = invalidParams({ token: [MUST_BE_STRING.message] });
+const BAD_TOKEN = invalidParams({ token: [IS_REQUIRED] });
 
 /** OAuth2 for clients: the token endpoint, introspection and revocation. */
 @ApiTags('oauth')

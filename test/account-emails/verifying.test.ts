@@ -403,7 +403,8 @@ describe('With EMAIL_VERIFICATION=required', () => {
       const path = field === 'undo_email_token' ? '/account/email/undo' : '/account/email';
       for (const token of [undefined, null, 1, {}, ['x']]) {
         const { status, body } = await here.call('PUT', path, { account: { [field]: token } });
-        expect({ status, body }).toMatchObject({ status: 422, body: { errors: { [field]: ['must be a string'] } } });
+        const message = token == null ? 'is required' : 'must be a string';
+        expect({ status, body }).toMatchObject({ status: 422, body: { errors: { [field]: [message] } } });
       }
     });
 

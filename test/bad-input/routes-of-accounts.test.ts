@@ -278,7 +278,7 @@ for (const route of ROUTES) {
         const headers = { ...request().headers, 'content-type': type };
         for (const empty of [{ body: undefined }, { body: '' }]) {
           const answer = await expectRefusal(request({ headers, ...empty }), nothing);
-          expect((answer.body as { errors: unknown }).errors).toEqual({ account: ['must be an object'] });
+          expect((answer.body as { errors: unknown }).errors).toEqual({ account: ['is required'] });
         }
       });
 

@@ -118,7 +118,7 @@ describe('Account Update', () => {
   const NO_TEXT_ENTRIES = [null, 5, true, [], ['192.0.2.0/24'], {}].map((value) => [value]);
 
   it.each<[field: string, message: string, values: unknown[]]>([
-    ['name', 'must be a string', [null, 5, true, ['a'], { a: 1 }]],
+    ['name', 'must be a string', [5, true, ['a'], { a: 1 }]],
     ['name', 'must be one line of text', ['', ' ', '\u00a0\u3000', 'a\nb', 'a\n', '\ra', 'a\tb', '\u001b', '\u0085']],
     ['name', 'must be at most 255 characters', LONG_TEXTS],
     ['publisher_reference', 'must be a string', [5, true, ['a'], { a: 1 }]],
@@ -287,11 +287,19 @@ describe('Account Create', () => {
     });
   });
 
+  it('leaves no account without a name', async () => {
+    const { id } = await organisation();
+    const before = await rowOf(id);
+    expect(outcome(await patch(`/accounts/${id}`, { name: null }))).toEqual(invalid({ name: 'must be a string' }));
+    expect(await rowOf(id)).toEqual(before);
+  });
+
   it('wants a name, and makes no person', async () => {
     for (const [body, errors] of [
-      [{}, { name: 'must be a string' }],
-      [undefined, { name: 'must be a string' }],
-      ['', { name: 'must be a string' }],
+      [{}, { name: 'is required' }],
+      [undefined, { name: 'is required' }],
+      ['', { name: 'is required' }],
+      [{ name: null }, { name: 'is required' }],
       [{ name: newName(), individual: true }, { individual: 'must be false: clients can only create organisations' }],
       [{ name: newName(), individual: null }, { individual: 'must be false: clients can only create organisations' }],
       [

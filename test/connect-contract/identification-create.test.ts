@@ -379,8 +379,8 @@ describe('Identification Create', () => {
     const BAD_URL =
       'must be an absolute http or https URL without user information, or a relative reference such as /read';
     const MISSING = {
-      ip: 'must be an IPv4 or IPv6 address',
-      url: 'must be a string',
+      ip: 'is required',
+      url: 'is required',
     };
 
     it.each([undefined, '', '{}', {}, { visitor: {} }])('are all named when they are missing: %j', async (body) => {
@@ -392,7 +392,6 @@ describe('Identification Create', () => {
         'ip',
         'must be an IPv4 or IPv6 address',
         [
-          null,
           5,
           3221225985,
           true,
@@ -412,7 +411,9 @@ describe('Identification Create', () => {
         words(`192.0.2 192.0.2.1.1 192.0.2.256 192.0.2.01 0x7f.1 192.0.2.1/32 192.0.2.0/24 2001:db8::/32 192.0.2.1:80
           [2001:db8::1] fe80::1%eth0 fe80::1%25eth0 2001:db8::1:: 1:2:3:4:5:6:7 12345:: 192.0.2.1,203.0.113.1 localhost`),
       ],
-      ['url', 'must be a string', [null, 5, true, [URL_BACK], {}]],
+      ['ip', 'is required', [null]],
+      ['url', 'is required', [null]],
+      ['url', 'must be a string', [5, true, [URL_BACK], {}]],
       [
         'url',
         BAD_URL,

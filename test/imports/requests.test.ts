@@ -142,6 +142,8 @@ describe('A batch', () => {
       400,
       { errors: { records: 'must be a list of 1 to 1000 records' } },
     ]);
+    const missing = await send({});
+    expect([missing.status, missing.body]).toEqual([400, { errors: { records: 'is required' } }]);
   });
 
   it('is described', () => {

@@ -103,12 +103,8 @@ describe('Clients', () => {
   });
 
   it.each<[body: unknown, errors: object]>([
-    [{}, { name: 'must be a string', scopes: 'must be a list of known scopes' }],
-    [undefined, { name: 'must be a string', scopes: 'must be a list of known scopes' }],
-    [
-      { name: null, scopes: null },
-      { name: 'must be a string', scopes: 'must be a list of known scopes' },
-    ],
+    [{}, { name: 'is required', scopes: 'is required' }],
+    [undefined, { name: 'is required', scopes: 'is required' }],
     [{ name: '', scopes: [] }, { name: 'must be one line of text' }],
     [{ name: ' ', scopes: [] }, { name: 'must be one line of text' }],
     [{ name: 'a\nb', scopes: [] }, { name: 'must be one line of text' }],
@@ -126,6 +122,16 @@ describe('Clients', () => {
     if (body === undefined || Object.keys(body as object).length === 0) return;
     const client = await make();
     expect(outcome(await patch(`${CLIENTS}/${client.id}`, body, admin.headers))).toEqual([400, { errors }]);
+    expect(outcome(await get(`${CLIENTS}/${client.id}`, admin.headers))).toEqual([200, record(client)]);
+  });
+
+  it('are not made, and not changed, with fields that are null', async () => {
+    const nothing = { name: null, scopes: null };
+    const required = { name: 'is required', scopes: 'is required' };
+    expect(outcome(await post(CLIENTS, nothing, admin.headers))).toEqual([400, { errors: required }]);
+    const client = await make();
+    const errors = { name: 'must be a string', scopes: 'must be a list of known scopes' };
+    expect(outcome(await patch(`${CLIENTS}/${client.id}`, nothing, admin.headers))).toEqual([400, { errors }]);
     expect(outcome(await get(`${CLIENTS}/${client.id}`, admin.headers))).toEqual([200, record(client)]);
   });
 
