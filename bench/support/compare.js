@@ -7,13 +7,12 @@ import { mean, summary } from './statistics.js';
 
 const SECONDS = Number(process.env.SLICE ?? 0.5);
 const ROUNDS = Number(process.env.ROUNDS ?? 4);
-/**
- * V8 optimizes what has run some ten thousand times: bare Fastify is fastest after one second, Latchkey after more than the whole
- * table has time for.
- */
-const WARM_UP = { bare: 1, peer: 3, subject: Number(process.env.WARM_UP ?? 6) };
+/** V8 optimizes what has run often: the code of all servers is as fast as it gets after so many answers. */
+const WARM = 25_000;
+/** For how many seconds a server is warmed up at most; those that do more for an answer need longer for as many of them. */
+const LONGEST_WARM_UP = { bare: 1, peer: 4, subject: Number(process.env.WARM_UP ?? 10) };
 /** A run that only tries the benchmark has short slices, and warms up as little. */
-const LONGEST_WARM_UP = process.env.WARM_UP === undefined ? 12 * SECONDS : Infinity;
+const TRIED_FOR = process.env.WARM_UP === undefined ? 20 * SECONDS : Infinity;
 
 /** Each server is asked once, and a request that is to be refused is refused. */
 async function checkAnswers(servers, row) {
@@ -48,8 +47,8 @@ export async function compare(row, { subjects, peers, database, node }) {
       return slice(server, requests, expected, { seconds, database });
     });
   for (const server of [bare, ...all]) {
-    const wanted = server === bare ? WARM_UP.bare : WARM_UP[subjects.includes(server) ? 'subject' : 'peer'];
-    await measure(server, Math.min(wanted, LONGEST_WARM_UP));
+    const kind = server === bare ? 'bare' : subjects.includes(server) ? 'subject' : 'peer';
+    await warmUp((seconds) => measure(server, seconds), Math.min(LONGEST_WARM_UP[kind], TRIED_FOR));
   }
   for (let round = 0; round < ROUNDS; round += 1) {
     const taken = new Map([bare, ...all].map((server) => [server, []]));
@@ -59,6 +58,13 @@ export async function compare(row, { subjects, peers, database, node }) {
   await stopProcess(bare);
   await checkAnswers(all, row);
   return [bare, ...peers, ...subjects].map((server) => figuresOf(server, samples.get(server), samples.get(bare)));
+}
+
+/** @param longest in seconds */
+async function warmUp(measure, longest) {
+  const until = performance.now() + longest * 1_000;
+  let answered = 0;
+  while (answered < WARM && performance.now() < until) answered += (await measure(Math.min(1, longest))).count;
 }
 
 /** Medians and middle halves over the rounds; the share of bare Fastify is that of the same round. */

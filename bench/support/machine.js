@@ -23,6 +23,9 @@ const commitOf = (folder) => {
 /** The load before the run, as others see it. */
 const loadAtStart = loadavg()[0];
 
+/** Half the cores: what has just ended, such as a build, still counts in it. */
+const QUIET = availableParallelism() / 2;
+
 /** The machine in words. @param main where the build is that was measured */
 export function describeMachine({ version, settings }, nodes, main = fileURLToPath(import.meta.url)) {
   const gib = Math.round(totalmem() / 2 ** 30);
@@ -31,6 +34,6 @@ export function describeMachine({ version, settings }, nodes, main = fileURLToPa
   return [
     `Measured on ${new Date().toISOString().slice(0, 10)} at commit ${commitOf(dirname(main))}, on ${availableParallelism()} cores (${cpus()[0].model}), ${gib} GiB of memory, ${type()} ${release()}, data on ${fileSystem(process.env.BENCH_DIR ?? tmpdir())}.`,
     `Node.js ${nodes.map((node) => node.version).join(' and ')}; ${postgres} with ${set.join(', ')}, on the same machine, as is the load.`,
-    `The load average was ${loadAtStart.toFixed(2)} when the run began${loadAtStart > 0.5 ? ': **the machine was busy with other work, so these figures are for trying only**' : ''}.`,
+    `The load average was ${loadAtStart.toFixed(2)} when the run began${loadAtStart > QUIET ? ': **the machine was busy with other work, so these figures are for trying only**' : ''}.`,
   ].join('\n');
 }
