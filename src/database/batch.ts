@@ -20,12 +20,13 @@ const MOST = 64;
 const MOST_WAITING = 2_000;
 
 /**
- * Does at once, by one statement, what many ask for at the same moment. The first is not made to wait: whatever comes while batches
- * are under way is the next one, in the order in which it came.
+ * Does at once, by one statement, what many ask for at the same moment: in one turn of the event loop, or while batches are under way,
+ * in the order in which it came. Whoever asks alone waits for nothing but the end of the turn.
  */
 export class Batch<Item, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
   private running = 0;
+  private isAboutToStart = false;
   /** A batch belongs to no request: neither its deadline nor its caller is that of whoever happened to start it. */
   private readonly outside = new AsyncResource('Batch');
 
@@ -49,6 +50,16 @@ export class Batch<Item, Result> {
         until: performance.now() + timeLeft(),
         span: activeTracing()?.current(),
       });
+      this.startSoon();
+    });
+  }
+
+  /** At the end of the turn, when all that had arrived has been read. */
+  private startSoon(): void {
+    if (this.isAboutToStart || this.running >= AT_ONCE) return;
+    this.isAboutToStart = true;
+    setImmediate(() => {
+      this.isAboutToStart = false;
       this.start();
     });
   }

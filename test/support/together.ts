@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { jest, expect } from '@jest/globals';
 import { Batch } from '../../src/database/batch.js';
 import type { TestDatabase } from './database.js';
@@ -12,8 +13,20 @@ export interface Together {
   isMeant: (item: object) => boolean;
 }
 
-/** How many are done by the first two, which wait for nobody, and by those who come meanwhile. */
+/** How many are done by each batch of {@link twoAhead}. */
 export const batchesOf = (count: number) => [1, 1, count - 2];
+
+/** From now on the first two who ask for something that is done in batches do so in turns of their own, and all others later. */
+export function twoAhead() {
+  const came = new Map<object, number>();
+  const { add } = Batch.prototype as unknown as { add: (this: unknown, item: unknown) => Promise<unknown> };
+  return jest.spyOn(Batch.prototype, 'add').mockImplementation(async function (this: Batch<unknown, unknown>, item) {
+    const before = came.get(this) ?? 0;
+    came.set(this, before + 1);
+    for (let turns = Math.min(before, 2) * 2; turns > 0; turns -= 1) await endOfTurn();
+    return add.call(this, item);
+  });
+}
 
 /**
  * Asks while nothing of it can be done, until all wait: two for the lock, and all others for these.
@@ -29,7 +42,7 @@ export async function askTogether(
   { count, meanwhile }: { count?: number; meanwhile?: () => Promise<unknown> } = {},
 ): Promise<{ answers: Answer[]; sizes: number[] }> {
   const sizes: number[] = [];
-  const add = jest.spyOn(Batch.prototype, 'add');
+  const add = twoAhead();
   const settle = jest.spyOn(
     Batch.prototype as unknown as { settle(batch: { item: object }[]): Promise<void> },
     'settle',
