@@ -4,6 +4,9 @@ import type { EntityManager } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 import { fieldsNamingAccounts, withAccountIds } from './account-ids.js';
+import { rememberRules } from './validation-rules.js';
+
+rememberRules();
 
 /**
  * Turns bodies and queries into the DTOs of the routes, and names every field that is wrong at once, each with its first
