@@ -129,6 +129,22 @@ it.each(['export --all', 'export --account person1@example.org', '--help', 'expo
   },
 );
 
+it.each(['export --all', 'keys list', '--help', 'account --help'])(
+  'latchkey %s > /dev/full says that the disk is full, and nothing else',
+  async (command) => {
+    expect(await shell(`${process.execPath} ${PROGRAM} ${command} > /dev/full`)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'Standard output cannot be written: the disk is full.\n',
+    });
+  },
+);
+
+it('A full disk is named with the file that was asked for', async () => {
+  const run = await start('--all', '-o', '/dev/full');
+  expect([(await run.exited).code, run.stderr]).toEqual([1, '/dev/full cannot be written: the disk is full.\n']);
+});
+
 it('An account is on standard output, and what is said of it is not', async () => {
   const { code, stdout, stderr } = await shell(
     `${process.execPath} ${PROGRAM} export --account PERSON7@example.org | cat`,

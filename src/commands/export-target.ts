@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { unwritable } from '../config/unwritable.js';
 import { UsageError } from './running.js';
 
 /** Where an export goes. */
@@ -19,22 +20,24 @@ export interface ExportTarget {
  */
 export async function openTarget(path: string | undefined): Promise<ExportTarget> {
   if (path === undefined || path === '-') return toStandardOutput();
-  return openPath(path).catch((error: unknown) => {
+  const target = await openPath(path).catch((error: unknown) => {
     throw new UsageError(whyNot(path, error));
   });
+  return {
+    write: (text) => orWhyNot(path, target.write(text)),
+    finish: () => orWhyNot(path, target.finish()),
+    discard: () => target.discard(),
+  };
 }
 
 /** Failures of files name a draft that nobody has heard of. */
-const whyNot = (path: string, error: unknown) =>
-  `${path === '' ? 'A file without a name' : path} cannot be written: ${MEANINGS[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as Error).message}`;
+const whyNot = (path: string, error: unknown) => unwritable(path === '' ? 'A file without a name' : path, error);
 
-const MEANINGS: Record<string, string> = {
-  EACCES: 'permission is denied.',
-  ENOENT: 'there is no such folder.',
-  ENOSPC: 'the disk is full.',
-  ENOTDIR: 'there is no such folder.',
-  EROFS: 'the disk is read-only.',
-};
+/** @throws what {@link whyNot} says, in place of whatever the work throws */
+const orWhyNot = (path: string, work: Promise<void>) =>
+  work.catch((error: unknown) => {
+    throw new Error(whyNot(path, error));
+  });
 
 async function openPath(path: string): Promise<ExportTarget> {
   if (path === '') throw Object.assign(new Error(), { code: 'ENOENT' });
@@ -67,17 +70,13 @@ function toDevice(handle: FileHandle): ExportTarget {
 async function toFile(path: string): Promise<ExportTarget> {
   const draft = `${path}.${randomBytes(4).toString('hex')}.part`;
   const handle = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-  const failed = (error: unknown) => {
-    throw new Error(whyNot(path, error));
-  };
-  const finish = async () => {
-    await handle.sync();
-    await handle.close();
-    await rename(draft, path);
-  };
   return {
-    write: (text) => handle.writeFile(text).catch(failed),
-    finish: () => finish().catch(failed),
+    write: (text) => handle.writeFile(text),
+    finish: async () => {
+      await handle.sync();
+      await handle.close();
+      await rename(draft, path);
+    },
     discard: async () => {
       await handle.close().catch(() => undefined);
       await rm(draft, { force: true });

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { unwritable } from '../config/unwritable.js';
 import { VERSION } from '../config/version.js';
 import { addAccounts } from './account.declaration.js';
 import { addCredentials } from './credentials.declaration.js';
@@ -70,12 +71,16 @@ Examples:
 /** As the shell tells of a program that wrote for nobody (128 and SIGPIPE). */
 const NO_READER = 141;
 
-/** Ends the process without a word when nobody reads it any more, such as `head`. Node ignores the signal that does so. */
+/**
+ * Ends the process without a word when nobody reads it any more, such as `head`. Node ignores the signal that does so. When what
+ * it says cannot be written for another reason, such as a full disk, it says that.
+ */
 function endWithReader(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(NO_READER);
+      if (error.code === 'EPIPE') process.exit(NO_READER);
+      if (stream === process.stdout) process.stderr.write(`${unwritable('Standard output', error)}\n`);
+      process.exit(EXIT.failed);
     });
   }
 }

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { unwritable } from '../config/unwritable.js';
 import type { Outcome } from './outcomes.js';
 
 /** @returns what a report says of records: a line of JSON for each that was refused, and why, never with what the record says */
@@ -59,10 +60,14 @@ export class ImportReport {
   write(bytes: Buffer, size: number): void {
     if (bytes.length === 0) return;
     this.requireSize(size);
-    ftruncateSync(this.file, size);
-    for (let done = 0; done < bytes.length;)
-      done += writeSync(this.file, bytes, done, bytes.length - done, size + done);
-    fsyncSync(this.file);
+    try {
+      ftruncateSync(this.file, size);
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(this.file, bytes, done, bytes.length - done, size + done);
+      fsyncSync(this.file);
+    } catch (error) {
+      throw new Error(unwritable(`The report ${this.path}`, error), { cause: error });
+    }
   }
 
   /** @param size how many bytes it has; one that says nothing is removed */
@@ -100,9 +105,7 @@ function open(path: string, size: number): number {
     return openSync(path, constants.O_RDWR | (size === 0 ? constants.O_CREAT : 0), 0o600);
   } catch (error) {
     if (size > 0 && (error as NodeJS.ErrnoException).code === 'ENOENT') throw shortened(path);
-    throw new Error(`The report cannot be written (--report chooses another file): ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new Error(`${unwritable(`The report ${path}`, error)} --report chooses another file.`, { cause: error });
   }
 }
 
