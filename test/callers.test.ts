@@ -232,13 +232,18 @@ describe('An application whose App-Token is deleted while it acts', () => {
 describe('A session that is ended while it acts', () => {
   it.each<[name: string, method: string, path: (id: string, other: string) => string]>([
     ['changes the password', 'PUT', (id) => `/accounts/${id}`],
+    ['changes the language of its mails', 'PATCH', () => '/account'],
     ['signs out', 'DELETE', () => '/account/session'],
     ['ends another session', 'DELETE', (_, other) => `/account/sessions/${other}`],
   ])('gets 401, and has changed nothing: it %s', async (_, method, path) => {
     const { id, email, password, token } = await signUp(server);
     const other = await server.call('POST', '/account/session', { account: { email, password } });
     const otherSid = claimsOf(other.body.token as string).sid;
-    const body = method === 'PUT' ? { account: { email, password: 'another example' } } : undefined;
+    const bodies: Record<string, object> = {
+      PUT: { account: { email, password: 'another example' } },
+      PATCH: { account: { locale: 'fr' } },
+    };
+    const body = bodies[method];
     const { asking, before } = await whileLocked(database, ACCOUNTS, [[id]], async () => {
       const asking = call(method, path(id, otherSid), body, bearer(token));
       await waiting(database, 1);

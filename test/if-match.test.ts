@@ -74,6 +74,12 @@ const CHANGES: Changing[] = [
     },
     body: () => ({ account: { email: newEmail(), password: 'example' } }),
   },
+  {
+    route: '/account',
+    method: 'PATCH',
+    make: async () => ({ path: '/account', headers: bearer((await signUp(server)).token) }),
+    body: () => ({ account: { locale: `de-x-${next()}` } }),
+  },
 ];
 
 const read = ({ path, headers }: Resource, at = server) => at.call('GET', path, undefined, headers);

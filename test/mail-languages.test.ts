@@ -241,6 +241,21 @@ describe('Mails', () => {
     expect((await mailTo(named, 3)).text).toContain('\u2068מרים <b>\u2069');
   });
 
+  it('are in the language that the holder sets', async () => {
+    const email = newEmail();
+    await call('POST', '/accounts', { email, password: PASSWORD }, 'fr');
+    await mailTo(email, 1);
+    const verify_email_token = await tokenOf('email_links', 'email-verification', email);
+    await call('PUT', '/account/email', { verify_email_token, password: PASSWORD });
+    const signedIn = await call('POST', '/account/session', { email, password: PASSWORD });
+    const changed = await server.call('PATCH', '/account', { account: { locale: 'es' } }, {
+      authorization: `Bearer ${signedIn.body.token as string}`,
+    });
+    expect(changed).toMatchObject({ status: 200, body: { data: { email, locale: 'es' } } });
+    await call('POST', '/account/password', { email }, 'fr');
+    expect((await mailTo(email, 2)).text).toContain(SAID.es[1]);
+  });
+
   it('are in the language that an admin sets, from the invitation on', async () => {
     Object.assign(server.config, { emailVerification: 'off' });
     const admin = await signedInAdmin(server);

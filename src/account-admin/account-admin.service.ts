@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AdminPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
-import { auditedFields, readFields, spelling } from '../accounts/account-fields.js';
+import { auditedFields, canonicalLocale, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { AccountStore } from '../accounts/accounts.store.js';
 import { EmailHolderStore } from '../accounts/email-holders.store.js';
@@ -15,7 +15,6 @@ import { CONFIG, type Config } from '../config/config.js';
 import { conflict, invalidParams, notFound } from '../errors/api-error.js';
 import { pageOf, PAGE_SIZE, readCursor, type Page } from '../http/cursor.js';
 import { isUuid } from '../http/validation.js';
-import { readLocale } from '../messages/languages.js';
 import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { PasswordResets } from '../password-resets/password-resets.service.js';
@@ -273,9 +272,6 @@ export class AccountAdmin {
     else if (this.config.signup !== 'closed') await this.resets.invite(tx, account, caller.actorId ?? caller.accountId);
   }
 }
-
-/** Of a locale that has been validated. */
-const canonicalLocale = (locale: string | null | undefined) => (locale == null ? locale : spelling(readLocale(locale)));
 
 /** `allow_wide` only says something about the networks. */
 const changesNothing = (changes: object) =>

@@ -1,4 +1,5 @@
 import { tidy, type Reading } from '../http/validation.js';
+import { readLocale } from '../messages/languages.js';
 import { readAliasList, readDomainList, readNetworkList, type ListReading } from './institution-lists.js';
 
 /** The fields of an account that no sign-in depends on; absent ones stay as they are. */
@@ -49,6 +50,10 @@ export function auditedFields({
     ...(emailDomains && { email_domains: emailDomains }),
   };
 }
+
+/** @returns a locale as it is stored. It has been validated. */
+export const canonicalLocale = (locale: string | null | undefined) =>
+  locale == null ? locale : spelling(readLocale(locale));
 
 export function spelling(reading: Reading): string {
   if ('problem' in reading) throw new Error(`An entry that was not validated ${reading.problem}.`);

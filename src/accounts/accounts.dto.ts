@@ -22,7 +22,7 @@ export class AccountView {
   email!: string;
 }
 
-class OwnAccountView extends AccountView {
+export class OwnAccountView extends AccountView {
   @ApiPropertyOptional({
     description: 'What the account was called where it was imported from; absent if it was not',
     pattern: '^[0-9a-f]{24}$',

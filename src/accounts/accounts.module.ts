@@ -15,6 +15,8 @@ import { MailCaps } from './mail-caps.service.js';
 import { ClientAccountsController } from './client-accounts.controller.js';
 import { ClientAccounts } from './client-accounts.service.js';
 import { ClientAccountStore } from './client-accounts.store.js';
+import { OwnAccountController } from './own-account.controller.js';
+import { OwnAccount } from './own-account.service.js';
 import { IdempotencyModule } from '../idempotency/idempotency.module.js';
 
 /** Accounts, as their holders and as clients see them. */
@@ -25,8 +27,8 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
     EmailLinksModule,
     TokensModule,
   ],
-  controllers: [AccountsController, ClientAccountsController],
-  providers: [AccountStore, EmailHolderStore, AccountIds, AccountLists, ClientAccounts, ClientAccountStore, MailCaps],
+  controllers: [AccountsController, ClientAccountsController, OwnAccountController],
+  providers: [AccountStore, EmailHolderStore, AccountIds, AccountLists, ClientAccounts, ClientAccountStore, MailCaps, OwnAccount],
   exports: [AccountStore, EmailHolderStore, AccountIds, AccountLists, MailCaps],
 })
 export class AccountsModule {}

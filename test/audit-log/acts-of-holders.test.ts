@@ -306,7 +306,18 @@ const ACTS: Acts = [
     },
   ],
 
-  // Sessions, emails and passwords of one's own.
+  // Sessions, emails, passwords and the language of one's own.
+  [
+    'changing the language of one’s own mails',
+    async () => {
+      const { id, token } = await newAccount();
+      return {
+        request: asked('PATCH', '/account', { account: { locale: 'de' } }, bearer(token)),
+        status: 200,
+        leaves: () => [{ kind: 'account.changed', account: id, subject: id, details: { fields: ['locale'] } }],
+      };
+    },
+  ],
   [
     'ending a session of one’s own',
     async () => {

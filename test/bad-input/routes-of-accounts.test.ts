@@ -371,6 +371,7 @@ describe('A method that a path does not have', () => {
   const ALLOWED: [path: string, methods: string[], dialect: string][] = [
     ['/accounts', ['POST'], 'account'],
     [`/accounts/${AN_ID}`, ['GET', 'HEAD', 'PATCH', 'PUT'], 'account'],
+    ['/account', ['GET', 'HEAD', 'PATCH'], 'account'],
     ['/account/session', ['DELETE', 'POST', 'PUT'], 'account'],
     ['/account/password', ['POST', 'PUT'], 'account'],
     ['/account/email', ['POST', 'PUT'], 'account'],
@@ -425,8 +426,8 @@ describe('A method that a path does not have', () => {
 
 describe('A path that nobody knows', () => {
   it.each([
-    ['/account', 'account'],
-    ['/account/', 'account'],
+    ['/account/x', 'account'],
+    ['/account/x/', 'account'],
     ['/account/sessions/a/b', 'account'],
     ['/account/session/x', 'account'],
     ['/account/password/reset', 'account'],

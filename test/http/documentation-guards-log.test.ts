@@ -310,6 +310,7 @@ describe('The documentation', () => {
       'POST /api/v1/accounts/{id}/revoke': 204,
       // The change of credentials, which is shown before, has ended the session.
       'DELETE /account/session': 401,
+      'PATCH /account': 401,
       'DELETE /account/sessions/{sid}': 401,
     };
     const examples = requestExamples(describeApi(server.app, server.config.publicUrl) as unknown as Description);
@@ -366,6 +367,8 @@ describe('Every route declares its guard', () => {
       'POST /account/email': limited,
       'PUT /account/email': { ...limited, session: true },
       'PUT /account/email/undo': limited,
+      'GET /account': session,
+      'PATCH /account': session,
       'GET /account/sessions': session,
       'DELETE /account/sessions/:sid': session,
       'PUT /accounts/:id': session,

@@ -72,6 +72,7 @@ const SHOWN_ELSEWHERE: AuditKind[] = [
 const SHOWN = {
   holders: [
     'access.refused',
+    'account.changed',
     'account.created',
     'account.credentials_changed',
     'account.email_change_undone',
