@@ -253,7 +253,10 @@ export class AccountAdmin {
   ): Promise<void> {
     const couldSignIn = hasPassword && (isVerified || this.config.emailVerification === 'off');
     const isDisabled = consequences.disabled || (disabled && !consequences.enabled);
-    if (old !== null) await this.emailLinks.notifyOldAddress(tx, id, old, couldSignIn && !disabled && !isDisabled);
+    if (old !== null) {
+      const undoable = couldSignIn && !disabled && !isDisabled;
+      await this.emailLinks.notifyOldAddress(tx, id, old, { undoable, saysWhere: false });
+    }
     if (email !== null && !isDisabled)
       await this.writeTo(tx, caller, { id, email }, hasPassword && !consequences.passwordRemoved);
   }

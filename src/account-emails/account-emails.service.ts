@@ -66,7 +66,10 @@ export class AccountEmails {
       const { accountId, email } = spent;
       const { oldEmail, hadPassword } = await this.accounts.restoreEmail(tx, accountId, email);
       await this.accountRevocation.revoke(tx, accountId, { ...EVERYTHING, links: 'verify' });
-      if (oldEmail !== null) await this.links.notifyOldAddress(tx, accountId, oldEmail, false);
+      if (oldEmail !== null) {
+        // Whoever had taken the account over may read it.
+        await this.links.notifyOldAddress(tx, accountId, oldEmail, { undoable: false, saysWhere: false });
+      }
       // Not capped: each has a link, of which an account has one.
       if (hadPassword) await this.passwordNotices.tell(tx, { id: accountId, email }, 'undo');
       await this.resets.offer(tx, email);

@@ -145,7 +145,7 @@ export class EmailProofs {
     if (oldEmail !== null) {
       await this.mailCaps.take(tx, 'notices', oldEmail);
       // Nobody keeps an email for two days that was never proved to be theirs.
-      await this.links.notifyOldAddress(tx, accountId, oldEmail, wasProved);
+      await this.links.notifyOldAddress(tx, accountId, oldEmail, { undoable: wasProved });
     }
     await this.audit.record(tx, { kind: 'account.email_changed', subject: accountId, actorId: accountId, email });
   }

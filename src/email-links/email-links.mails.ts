@@ -1,9 +1,13 @@
 import { whenAndFrom, type Asked, type MailWriter } from '../mail/link-mail.js';
 import type { MailContent } from '../mail/mail-message.js';
 
-/** What a mail with a link is about. */
-export interface Linked extends Asked {
+/** What a mail about an email says: of a change, when it was made and from where. */
+export interface Told extends Asked {
   email: string;
+}
+
+/** What a mail with a link is about. */
+export interface Linked extends Told {
   link: string;
 }
 
@@ -61,17 +65,18 @@ export function takenEmailMail(writer: MailWriter, email: string, asked: Asked):
 }
 
 /** {@link emailChangedMail} without a link, for an address that cannot undo the change. */
-export function emailGoneMail(writer: MailWriter, email: string): MailContent {
-  return writer.write({ subject: 'mail.moved.subject', before: [['mail.moved.gone', { email }]] });
+export function emailGoneMail(writer: MailWriter, { email, ...asked }: Told): MailContent {
+  return writer.write({ subject: 'mail.moved.subject', before: [['mail.moved.gone', { email }], ...whenAndFrom(asked)] });
 }
 
 /** The mail that notifies the old address of a change of email, with a link that undoes the change. */
-export function emailChangedMail(writer: MailWriter, { email, link, lifetime }: Linked): MailContent {
+export function emailChangedMail(writer: MailWriter, { email, link, ...asked }: Linked): MailContent {
   return writer.write({
     subject: 'mail.moved.subject',
     before: [
       ['mail.moved.text', { email }],
-      ['mail.moved.link', { lifetime }],
+      ...whenAndFrom(asked),
+      ['mail.moved.link', { lifetime: asked.lifetime }],
     ],
     link,
     label: 'mail.moved.button',

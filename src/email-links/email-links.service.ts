@@ -58,7 +58,7 @@ export class EmailLinks implements OnModuleInit {
     this.mailQueue.register(CHANGE_MAIL, (id) => this.render('undo', id, emailChangedMail));
     this.mailQueue.register(GONE_MAIL, async (id) => {
       const told = await this.store.findTold(id);
-      return told && emailGoneMail(this.writerFor(told), told.email);
+      return told && emailGoneMail(this.writerFor(told), told);
     });
   }
 
@@ -112,15 +112,21 @@ export class EmailLinks implements OnModuleInit {
    * Notifies the old address of a change of email, with a link that undoes it. There is no link if an earlier change
    * can still be undone: that earlier link is extended instead, so that whoever had the account first has the last
    * word.
-   * @param undoable false: no link, as the old address could not sign in
+   * @param options.undoable false: no link, as the old address could not sign in
+   * @param options.saysWhere false: where whoever changes it is does not concern whoever reads the old address
    */
-  async notifyOldAddress(tx: EntityManager, accountId: string, email: string, undoable = true): Promise<void> {
-    const earlier = await this.store.renewUndo(tx, accountId, email, UNDO_TTL);
+  async notifyOldAddress(
+    tx: EntityManager,
+    accountId: string,
+    email: string,
+    { undoable = true, saysWhere = true } = {},
+  ): Promise<void> {
+    const askedFrom = saysWhere ? currentOrigin().address : null;
+    const earlier = await this.store.renewUndo(tx, accountId, email, { lifetime: UNDO_TTL, askedFrom });
     const isLinked = earlier ? earlier.isSameEmail : undoable;
+    const link = { purpose: isLinked ? 'undo' : 'tell', accountId, email, askedFrom } as const;
     const id =
-      earlier?.isSameEmail === true
-        ? earlier.id
-        : await this.store.open(tx, { purpose: isLinked ? 'undo' : 'tell', accountId, email }, isLinked ? UNDO_TTL : 0);
+      earlier?.isSameEmail === true ? earlier.id : await this.store.open(tx, link, isLinked ? UNDO_TTL : 0);
     await this.mailQueue.add(tx, { kind: isLinked ? CHANGE_MAIL : GONE_MAIL, subjectId: id, recipient: email });
   }
 

@@ -8,12 +8,16 @@ import { ENDING_LINKS } from '../revocations/account-revocation.store.js';
 import type { EmailLinkPurpose } from './email-links.entity.js';
 import { lockEmails } from './email-locks.js';
 
-/** The account and the email of a link that can still be used. */
-export interface LiveEmailLink extends Asked {
-  accountId: string;
+/** The email of a link, and how it came to be. */
+export interface ToldOf extends Asked {
   email: string;
   /** Of the account's mails; null: nobody said. */
   locale: string | null;
+}
+
+/** The account and the email of a link that can still be used. */
+export interface LiveEmailLink extends ToldOf {
+  accountId: string;
 }
 
 /** A link by which somebody says that an email is theirs. */
@@ -68,31 +72,36 @@ export class EmailLinkStore implements OnModuleInit {
   }
 
   /**
-   * Extends the link that undoes an earlier change of the account's email.
+   * Extends the link that undoes an earlier change of the account's email. If it restores the very email that is replaced now, it is
+   * about this change from now on.
    * @param email the email that is replaced now
+   * @param askedFrom from which address it is
    * @returns the link, if there is one, and whether it restores this very email
    */
   async renewUndo(
     tx: EntityManager,
     accountId: string,
     email: string,
-    lifetime: number,
+    { lifetime, askedFrom }: { lifetime: number; askedFrom: string | null },
   ): Promise<{ id: string; isSameEmail: boolean } | undefined> {
+    const isSame = isSpelt('l.email', '$2');
     const [row] = await sql<{ id: string; isSameEmail: boolean }>(
       tx,
-      `UPDATE email_links l SET expires_at = now() + $3 * interval '1 second'
+      `UPDATE email_links l SET expires_at = now() + $3 * interval '1 second',
+         created_at = CASE WHEN ${isSame} THEN now() ELSE l.created_at END,
+         asked_from = CASE WHEN ${isSame} THEN $4 ELSE l.asked_from END
        WHERE l.account_id = $1 AND l.purpose = 'undo' AND ${LIVE}
-       RETURNING l.id, ${isSpelt('l.email', '$2')} AS "isSameEmail"`,
-      [accountId, spellingsOf(email), lifetime],
+       RETURNING l.id, ${isSame} AS "isSameEmail"`,
+      [accountId, spellingsOf(email), lifetime, askedFrom],
     );
     return row;
   }
 
-  /** @returns the email of a link, live or not, and the locale of its account */
-  async findTold(id: string): Promise<{ email: string; locale: string | null } | undefined> {
-    const [row] = await sql<{ email: string; locale: string | null }>(
+  /** @returns what a link, live or not, tells of, and the locale of its account */
+  async findTold(id: string): Promise<ToldOf | undefined> {
+    const [row] = await sql<ToldOf>(
       this.manager,
-      'SELECT l.email, a.locale FROM email_links l LEFT JOIN accounts a ON a.id = l.account_id WHERE l.id = $1',
+      `SELECT l.email, a.locale, ${ASKED} FROM email_links l LEFT JOIN accounts a ON a.id = l.account_id WHERE l.id = $1`,
       [id],
     );
     return row;

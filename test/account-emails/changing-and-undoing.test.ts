@@ -75,9 +75,9 @@ describe('A change of email', () => {
   const TOLD = 'The email of your account at latchkey.test was changed from';
 
   it.each([
-    ['by its holder', (id: string, token: string, email: string) => change(id, token, email)],
-    ['by an admin', (id: string, _token: string, email: string) => administer('PATCH', id, { email })],
-  ])('%s tells the old address, and only that', async (_, changeTo) => {
+    ['by its holder', true, (id: string, token: string, email: string) => change(id, token, email)],
+    ['by an admin', false, (id: string, _token: string, email: string) => administer('PATCH', id, { email })],
+  ])('%s tells the old address, and only that', async (_, saysWhere, changeTo) => {
     const { id, email, token } = await signUp(here);
     const next = newEmail();
     expect((await changeTo(id, token, next)).status).toBe(200);
@@ -85,11 +85,38 @@ describe('A change of email', () => {
     expect(mail).toContain('\nSubject: The email of your account at latchkey.test was changed\n');
     expect(mail).toContain(`${TOLD} ${email} to another one. If this was you, no action is needed.`);
     expect(mail).toContain('If this was not you, open this link within 2 days to restore your email');
+    expect(mail).toMatch(/\nWhen: \d{1,2} \w+ \d{4}, \d\d:\d\d UTC\n/);
+    // Where an admin is does not concern whoever reads it.
+    expect(mail.includes('\nFrom: 127.0.0.1\n')).toBe(saysWhere);
     // Not whose it is now.
     expect(mail).not.toContain(next);
     const link = `${PUBLIC_URL}/email/undo#token=${await mailedToken(email, 'undo')}`;
     expect(mail).toMatch(new RegExp(`<a href="${link.replaceAll('.', '\\.')}" style="[^"]*">Undo the change</a>`));
     expect(await queuedTo(next)).toEqual([]);
+  });
+
+  it('back and forth says of the last one when it was', async () => {
+    const { id, email, token } = await signUp(here);
+    const next = newEmail();
+    const there = await change(id, token, next);
+    await mails(email, 'undo');
+    await database.query(
+      `UPDATE email_links SET created_at = now() - interval '1 day', asked_from = '192.0.2.7' WHERE account_id = $1`,
+      [id],
+    );
+    const back = await change(id, there.body.token as string, email);
+    await change(id, back.body.token as string, next);
+    const [, last = ''] = await mails(email, 'undo', 2);
+    expect(last).toContain('From: 127.0.0.1');
+    expect(
+      await database.query(`SELECT asked_from FROM email_links WHERE account_id = $1 AND purpose = 'undo'`, [id]),
+    ).toEqual([{ asked_from: '127.0.0.1' }]);
+    expect(
+      await database.query(
+        `SELECT id FROM email_links WHERE account_id = $1 AND created_at < now() - interval '12 hours'`,
+        [id],
+      ),
+    ).toEqual([]);
   });
 
   it('that takes the email from an organisation tells the old address too, and it can be undone', async () => {
@@ -162,6 +189,14 @@ describe('Undoing a change of email', () => {
     expect((await redeem(await mailedToken(a, 'reset'), 'chosen again')).status).toBe(200);
     expect((await signIn(a, 'chosen again')).status).toBe(200);
     expect(await queuedTo(b)).toEqual(['password-reset', 'email-gone']);
+    const gone = await eventually(() => {
+      const found = mailServer.mails.filter(({ to, raw }) => to.includes(b) && raw.includes('to another one.'));
+      expect(found).toHaveLength(1);
+      return found[0]?.raw ?? '';
+    });
+    expect(gone).toMatch(/\nWhen: \d{1,2} \w+ \d{4}, \d\d:\d\d UTC\r?\n/);
+    // Whoever reads this mailbox may have taken the account over: where its holder is does not concern them.
+    expect(gone).not.toMatch(/From: (?!Latchkey)|127\.0\.0\.1/);
     // Whoever has the other email, it is no account's any more.
     expect((await askForAccount(b)).status).toBe(201);
     const events = await database.query(
