@@ -118,6 +118,11 @@ const SAID: Record<LanguageTag, [string, string, string]> = {
   ar: ['هناك من ينشئ حسابًا', 'طلبًا لإعادة تعيين كلمة مرور', 'عُيّنت كلمة مرور حسابك'],
 };
 
+function expectLink({ text, html }: Parts): void {
+  expect(text).toContain('\nhttp://latchkey.test/password/forgot\n');
+  expect(html).toContain('href="http://latchkey.test/password/forgot"');
+}
+
 describe('Mails', () => {
   it.each(LANGUAGE_TAGS)('are in the language in which somebody signed up: %s', async (tag) => {
     const { email, mails, reset } = await mailsOf(`${tag}-x-private;q=0.1, ${tag}`);
@@ -167,6 +172,43 @@ describe('Mails', () => {
     const { email } = await mailsOf('de');
     expect((await call('POST', '/accounts', { email, password: NEW }, 'ja')).status).toBe(201);
     expect((await mailTo(email, 4)).subject).toBe('Sie haben schon ein Konto bei latchkey.test');
+  });
+
+  it.each(LANGUAGE_TAGS)(
+    'lead to a new password whoever has an account already, or whose password an admin removed: %s',
+    async (tag) => {
+      const { email } = await mailsOf(tag);
+      expect((await call('POST', '/accounts', { email, password: NEW })).status).toBe(201);
+      expectLink(await mailTo(email, 4));
+      Object.assign(server.config, { emailVerification: 'off' });
+      const admin = await signedInAdmin(server);
+      Object.assign(server.config, { emailVerification: 'required' });
+      const [row] = await database.query<{ id: string }>('SELECT id FROM accounts WHERE email = $1', [email]);
+      const path = `/api/v1/accounts/${row?.id ?? ''}`;
+      expect((await server.call('PATCH', path, { password: null }, admin.headers)).status).toBe(200);
+      expectLink(await mailTo(email, 5));
+    },
+  );
+
+  it.each(LANGUAGE_TAGS)('tell the old address when its account got another one, and from where: %s', async (tag) => {
+    const { email } = await mailsOf(tag);
+    Object.assign(server.config, { emailVerification: 'off' });
+    const { body } = await call('POST', '/account/session', { email, password: NEW });
+    const [row] = await database.query<{ id: string }>('SELECT id FROM accounts WHERE email = $1', [email]);
+    const changed = await call('PUT', `/accounts/${row?.id ?? ''}`, { email: newEmail(), password: NEW }, undefined, {
+      authorization: `Bearer ${body.token as string}`,
+    });
+    Object.assign(server.config, { emailVerification: 'required' });
+    expect(changed.status).toBe(200);
+    const told = await eventually(() => {
+      const found = mailServer.mails.filter(({ to }) => to.includes(email)).map(({ raw }) => partsOf(raw));
+      const [mail] = found.filter(({ text }) => text.includes('/email/undo#token='));
+      if (!mail) throw new Error('It has not come yet.');
+      return mail;
+    });
+    expect(told.text).toMatch(/\d\d:\d\d UTC\n/);
+    expect(told.text).toMatch(/: \u2068?127\.0\.0\.1/);
+    expect(told.html).toContain('<bdi>127.0.0.1</bdi>');
   });
 
   it('carry nothing that whoever asks has written, but as harmless words', async () => {
@@ -248,9 +290,14 @@ describe('Mails', () => {
     const verify_email_token = await tokenOf('email_links', 'email-verification', email);
     await call('PUT', '/account/email', { verify_email_token, password: PASSWORD });
     const signedIn = await call('POST', '/account/session', { email, password: PASSWORD });
-    const changed = await server.call('PATCH', '/account', { account: { locale: 'es' } }, {
-      authorization: `Bearer ${signedIn.body.token as string}`,
-    });
+    const changed = await server.call(
+      'PATCH',
+      '/account',
+      { account: { locale: 'es' } },
+      {
+        authorization: `Bearer ${signedIn.body.token as string}`,
+      },
+    );
     expect(changed).toMatchObject({ status: 200, body: { data: { email, locale: 'es' } } });
     await call('POST', '/account/password', { email }, 'fr');
     expect((await mailTo(email, 2)).text).toContain(SAID.es[1]);

@@ -28,7 +28,16 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
     TokensModule,
   ],
   controllers: [AccountsController, ClientAccountsController, OwnAccountController],
-  providers: [AccountStore, EmailHolderStore, AccountIds, AccountLists, ClientAccounts, ClientAccountStore, MailCaps, OwnAccount],
+  providers: [
+    AccountStore,
+    EmailHolderStore,
+    AccountIds,
+    AccountLists,
+    ClientAccounts,
+    ClientAccountStore,
+    MailCaps,
+    OwnAccount,
+  ],
   exports: [AccountStore, EmailHolderStore, AccountIds, AccountLists, MailCaps],
 })
 export class AccountsModule {}

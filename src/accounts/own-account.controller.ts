@@ -15,7 +15,10 @@ export class OwnAccountController {
 
   @Get()
   @SessionRequired()
-  @ApiOperation({ summary: 'Show your account', description: 'The account of the session, with the language of its mails.' })
+  @ApiOperation({
+    summary: 'Show your account',
+    description: 'The account of the session, with the language of its mails.',
+  })
   @ApiOkResponse({ type: OwnAccountAnswer })
   @ApiErrors('account', 'unauthorized', unknownParameter())
   async get(@CurrentPrincipal() session: SessionPrincipal): Promise<OwnAccountAnswer> {

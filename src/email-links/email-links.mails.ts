@@ -60,24 +60,26 @@ export function changeConfirmationMail(writer: MailWriter, { email, link, ...ask
 export function takenEmailMail(writer: MailWriter, email: string, asked: Asked): MailContent {
   return writer.write({
     subject: 'mail.taken.subject',
-    before: [['mail.taken.text', { email }], ...whenAndFrom(asked), 'mail.taken.signIn', 'mail.taken.ignore'],
+    before: [['mail.taken.text', { email }], ...whenAndFrom(asked), 'mail.taken.signIn'],
+    link: writer.forgotten,
+    label: 'signIn.forgot',
+    after: ['mail.taken.ignore'],
   });
 }
 
 /** {@link emailChangedMail} without a link, for an address that cannot undo the change. */
 export function emailGoneMail(writer: MailWriter, { email, ...asked }: Told): MailContent {
-  return writer.write({ subject: 'mail.moved.subject', before: [['mail.moved.gone', { email }], ...whenAndFrom(asked)] });
+  return writer.write({
+    subject: 'mail.moved.subject',
+    before: [['mail.moved.gone', { email }], ...whenAndFrom(asked)],
+  });
 }
 
 /** The mail that notifies the old address of a change of email, with a link that undoes the change. */
 export function emailChangedMail(writer: MailWriter, { email, link, ...asked }: Linked): MailContent {
   return writer.write({
     subject: 'mail.moved.subject',
-    before: [
-      ['mail.moved.text', { email }],
-      ...whenAndFrom(asked),
-      ['mail.moved.link', { lifetime: asked.lifetime }],
-    ],
+    before: [['mail.moved.text', { email }], ...whenAndFrom(asked), ['mail.moved.link', { lifetime: asked.lifetime }]],
     link,
     label: 'mail.moved.button',
   });

@@ -125,8 +125,7 @@ export class EmailLinks implements OnModuleInit {
     const earlier = await this.store.renewUndo(tx, accountId, email, { lifetime: UNDO_TTL, askedFrom });
     const isLinked = earlier ? earlier.isSameEmail : undoable;
     const link = { purpose: isLinked ? 'undo' : 'tell', accountId, email, askedFrom } as const;
-    const id =
-      earlier?.isSameEmail === true ? earlier.id : await this.store.open(tx, link, isLinked ? UNDO_TTL : 0);
+    const id = earlier?.isSameEmail === true ? earlier.id : await this.store.open(tx, link, isLinked ? UNDO_TTL : 0);
     await this.mailQueue.add(tx, { kind: isLinked ? CHANGE_MAIL : GONE_MAIL, subjectId: id, recipient: email });
   }
 

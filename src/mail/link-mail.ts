@@ -62,10 +62,13 @@ const STYLE = {
 
 /** How the mails to one recipient are written: in their language, and with the operator's name. */
 export class MailWriter {
+  /** The page on which a link to choose a new password is asked for. */
+  readonly forgotten: string;
   private readonly view: View;
 
   /** @param locale the recipient's, a tag of BCP 47; null: not known */
   constructor(config: Parameters<typeof brandOf>[0], locale: string | null) {
+    this.forgotten = `${config.publicUrl}/password/forgot`;
     this.view = new View(brandOf(config), textsIn(languageOf(locale)));
   }
 

@@ -174,7 +174,7 @@ export const de: Catalogue = {
   'mail.taken.text':
     'Jemand wollte bei {service} ein Konto mit der E-Mail-Adresse {email} anlegen, für die es schon eines gibt.',
   'mail.taken.signIn':
-    'Wenn Sie das waren, melden Sie sich mit diesem Konto an. Wenn Sie das Passwort nicht mehr wissen, fordern Sie ein neues an.',
+    'Wenn Sie das waren, melden Sie sich mit diesem Konto an. Wenn Sie das Passwort nicht mehr wissen, fordern Sie hier ein neues an:',
   'mail.taken.ignore': 'Wenn Sie das nicht waren, brauchen Sie nichts zu tun. Es hat sich nichts geändert.',
   'mail.moved.subject': 'Die E-Mail-Adresse Ihres Kontos bei {service} wurde geändert',
   'mail.moved.text':
@@ -202,7 +202,8 @@ export const de: Catalogue = {
   'mail.password.notMineMoved':
     'Wenn Sie das nicht waren, öffnen Sie den Link in unserer E-Mail über die Änderung Ihrer E-Mail-Adresse, falls sie einen hat. Damit werden alle anderen abgemeldet. Wenden Sie sich dann an den Betreiber von {service}, und ändern Sie das Passwort Ihres Postfachs, falls jemand anders es gelesen haben könnte.',
   'mail.password.afterAdmin':
-    'Um sich wieder anzumelden, wählen Sie ein neues Passwort: Fordern Sie dort, wo Sie sich anmelden, einen Link zum Zurücksetzen an. Wenn Sie das nicht erwartet haben, wenden Sie sich an den Betreiber von {service}.',
+    'Um sich wieder anzumelden, wählen Sie ein neues Passwort. Den Link dazu fordern Sie hier an:',
+  'mail.password.unexpected': 'Wenn Sie das nicht erwartet haben, wenden Sie sich an den Betreiber von {service}.',
   'mail.password.afterUndo':
     'Um sich wieder anzumelden, wählen Sie ein neues Passwort mit dem Link, den wir Ihnen in einer anderen E-Mail gesendet haben.',
   'mail.password.mailbox':

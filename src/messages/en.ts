@@ -162,7 +162,7 @@ export const en = {
     'If this is not you, you can ignore this mail. Nothing changes without the link and the password.',
   'mail.taken.subject': 'You already have an account at {service}',
   'mail.taken.text': 'Somebody asked for an account at {service} with the email {email}, which already has one.',
-  'mail.taken.signIn': 'If this was you, sign in to it. If you do not remember its password, ask for a new one.',
+  'mail.taken.signIn': 'If this was you, sign in to it. If you do not remember its password, ask for a new one here:',
   'mail.taken.ignore': 'If this was not you, you can ignore this mail. Nothing has changed.',
   'mail.moved.subject': 'The email of your account at {service} was changed',
   'mail.moved.text':
@@ -189,8 +189,8 @@ export const en = {
     'If this was not you, choose a new password: where you sign in, ask for a link to reset it. That signs everybody else out. Then contact the operator of {service}, and change the password of your mailbox if somebody else may have read it.',
   'mail.password.notMineMoved':
     'If this was not you, open the link in our mail about the change of your email, if it has one. That signs everybody else out. Then contact the operator of {service}, and change the password of your mailbox if somebody else may have read it.',
-  'mail.password.afterAdmin':
-    'To sign in again, choose a new password: where you sign in, ask for a link to reset it. If you did not expect this, contact the operator of {service}.',
+  'mail.password.afterAdmin': 'To sign in again, choose a new password. Ask here for a link to do so:',
+  'mail.password.unexpected': 'If you did not expect this, contact the operator of {service}.',
   'mail.password.afterUndo':
     'To sign in again, choose a new password with the link that we have sent you in another mail.',
   'mail.password.mailbox':

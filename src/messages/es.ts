@@ -167,7 +167,7 @@ export const es: Catalogue = {
   'mail.change.ignore': 'Si no es usted, puede ignorar este mensaje. Nada cambia sin el enlace y la contraseña.',
   'mail.taken.subject': 'Ya tiene una cuenta en {service}',
   'mail.taken.text': 'Alguien ha pedido una cuenta en {service} con el correo {email}, que ya tiene una.',
-  'mail.taken.signIn': 'Si ha sido usted, inicie sesión en ella. Si no recuerda la contraseña, pida una nueva.',
+  'mail.taken.signIn': 'Si ha sido usted, inicie sesión en ella. Si no recuerda la contraseña, pida una nueva aquí:',
   'mail.taken.ignore': 'Si no ha sido usted, puede ignorar este mensaje. Nada ha cambiado.',
   'mail.moved.subject': 'Se ha cambiado el correo de su cuenta en {service}',
   'mail.moved.text':
@@ -194,7 +194,8 @@ export const es: Catalogue = {
   'mail.password.notMineMoved':
     'Si no ha sido usted, abra el enlace de nuestro mensaje sobre el cambio de su correo, si lo tiene. Con ello se cierran todas las demás sesiones. Después, póngase en contacto con el responsable de {service} y cambie la contraseña de su buzón si otra persona ha podido leerlo.',
   'mail.password.afterAdmin':
-    'Para volver a iniciar sesión, elija una contraseña nueva: donde inicia sesión, pida un enlace para restablecerla. Si no lo esperaba, póngase en contacto con el responsable de {service}.',
+    'Para volver a iniciar sesión, elija una contraseña nueva. Pida aquí el enlace para hacerlo:',
+  'mail.password.unexpected': 'Si no lo esperaba, póngase en contacto con el responsable de {service}.',
   'mail.password.afterUndo':
     'Para volver a iniciar sesión, elija una contraseña nueva con el enlace que le hemos enviado en otro mensaje.',
   'mail.password.mailbox':

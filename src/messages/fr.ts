@@ -172,7 +172,7 @@ export const fr: Catalogue = {
   'mail.taken.text':
     'Quelqu’un a demandé un compte sur {service} avec l’adresse {email}, à laquelle un compte est déjà associé.',
   'mail.taken.signIn':
-    'Si c’était vous, connectez-vous à ce compte. Si vous avez oublié le mot de passe, demandez-en un nouveau.',
+    'Si c’était vous, connectez-vous à ce compte. Si vous avez oublié le mot de passe, demandez-en un nouveau ici :',
   'mail.taken.ignore': 'Si ce n’était pas vous, vous pouvez ignorer ce message. Rien n’a changé.',
   'mail.moved.subject': 'L’adresse e-mail de votre compte sur {service} a changé',
   'mail.moved.text':
@@ -200,7 +200,8 @@ export const fr: Catalogue = {
   'mail.password.notMineMoved':
     'Si ce n’était pas vous, ouvrez le lien de notre message sur le changement de votre adresse, s’il en a un. Toutes les autres sessions seront fermées. Contactez ensuite l’exploitant de {service}, et changez le mot de passe de votre messagerie si quelqu’un d’autre a pu la lire.',
   'mail.password.afterAdmin':
-    'Pour vous reconnecter, choisissez un nouveau mot de passe : là où vous vous connectez, demandez un lien de réinitialisation. Si vous ne vous y attendiez pas, contactez l’exploitant de {service}.',
+    'Pour vous reconnecter, choisissez un nouveau mot de passe. Demandez ici le lien pour le faire :',
+  'mail.password.unexpected': 'Si vous ne vous y attendiez pas, contactez l’exploitant de {service}.',
   'mail.password.afterUndo':
     'Pour vous reconnecter, choisissez un nouveau mot de passe avec le lien que nous vous avons envoyé dans un autre message.',
   'mail.password.mailbox':

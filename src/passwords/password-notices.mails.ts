@@ -6,22 +6,29 @@ export type PasswordChange = Pick<PasswordChangeEntity, 'way' | 'address' | 'use
 
 const LONGEST_USER_AGENT = 200;
 
-/** The mail that tells the holder of an account that its password was changed. It has no link, so that none need be trusted. */
+/**
+ * The mail that tells the holder of an account that its password was changed. Whoever may still have a password gets no link, so that
+ * none need be trusted; whoever has none any more gets the one of the page on which a new one is asked for.
+ */
 export function passwordChangedMail(change: PasswordChange, writer: MailWriter): MailContent {
   const { way, changedAt } = change;
   const isRemoved = way === 'admin' || way === 'undo';
+  const before: Paragraph[] = [`mail.password.way.${way}`, ['mail.when', { time: changedAt }], ...whereFrom(change)];
+  const subject = isRemoved ? 'mail.password.removed' : 'mail.password.changed';
+  if (way !== 'admin') return writer.write({ subject, before, after: NEXT[way] });
   return writer.write({
-    subject: isRemoved ? 'mail.password.removed' : 'mail.password.changed',
-    before: [`mail.password.way.${way}`, ['mail.when', { time: changedAt }], ...whereFrom(change)],
-    after: NEXT[way],
+    subject,
+    before: [...before, 'mail.password.afterAdmin'],
+    link: writer.forgotten,
+    label: 'mail.reset.button',
+    after: ['mail.password.unexpected'],
   });
 }
 
-const NEXT: Record<PasswordChangeWay, Paragraph[]> = {
+const NEXT: Record<Exclude<PasswordChangeWay, 'admin'>, Paragraph[]> = {
   session: ['mail.password.mine', 'mail.password.notMine'],
   moved: ['mail.password.mine', 'mail.password.notMineMoved'],
   link: ['mail.password.mine', 'mail.password.notMine'],
-  admin: ['mail.password.afterAdmin'],
   undo: ['mail.password.afterUndo', 'mail.password.mailbox'],
 };
 

@@ -22,6 +22,7 @@ import {
   newAccount,
   OLD,
   post,
+  PUBLIC_URL,
   queuedTo,
   reads,
   redeem,
@@ -133,6 +134,7 @@ describe('With EMAIL_VERIFICATION=required, an attempt to sign up', () => {
     const mail = await lastMail(email, 2);
     expect(mail).toContain('Subject: You already have an account at latchkey.test');
     expect(mail).not.toContain('#token');
+    expect(mail.replace(/=\r?\n/g, '')).toContain(`${PUBLIC_URL}/password/forgot`);
     // Its link was mailed to nobody; and whoever had it could not use it.
     expect((await verify(await claimOf(email), ATTACKER)).status).toBe(409);
     expect(await rowOf(id)).toEqual(before);

@@ -118,6 +118,7 @@ describe('The holder of an account is told by mail', () => {
     expect(mail).toContain('An administrator removed the password');
     expect(mail).toMatch(WHEN);
     expect(mail).not.toMatch(/2001:db8|Firefox/);
+    expect(mail).toContain(' http://latchkey.test/password/forgot ');
     expect((await administer('PATCH', id, { password: null })).status).toBe(200);
     expect(await queued(email)).toEqual([{ kind: 'password-changed', way: 'admin', address: null, user_agent: null }]);
   });
