@@ -287,9 +287,35 @@ describeInBrowser('The reset page', () => {
     await page.getByRole('button', { name: 'Speichern' }).click();
     await untilSays('Ihr Passwort wurde geändert. Sie können sich jetzt damit anmelden.');
     expect(await signIn(guest.email, NEW)).toBe(200);
-    await page.reload();
-    await untilSays('Dieser Link ist unvollständig. Öffnen Sie den Link in der E-Mail noch einmal.');
     expect(requests.filter(({ url }) => url.includes(guest.token))).toEqual([]);
+  });
+
+  it('says what has become of it when it is loaded again, and when one comes back to it', async () => {
+    const [guest, late] = [await forgetful(), await forgetful()];
+    expect(await redeem(late)).toBe(200);
+    for (const [{ link }, said] of [
+      [guest, CHANGED],
+      [late, UNUSABLE],
+    ] as const) {
+      await page.goto('about:blank');
+      await page.goto(link);
+      await password().fill(NEW);
+      await save().click();
+      await untilSays(said);
+      await page.reload();
+      await untilSays(said);
+      expect(await page.locator('form').count()).toBe(0);
+      await page.goto(`${PUBLIC_URL}/password/forgot`);
+      await page.goBack();
+      await untilSays(said);
+    }
+    // Another link in the same tab is another one.
+    const another = await forgetful();
+    await page.goto(another.link);
+    await password().fill(NEW);
+    await save().click();
+    await untilSays(CHANGED);
+    expect(await signIn(another.email, NEW)).toBe(200);
   });
 
   it('leads to a new link from one that is of no use any more', async () => {

@@ -12,10 +12,13 @@ const { endpoint = '', field = '' } = texts;
 const problems = /** @type {Said} */ (JSON.parse(texts.problems ?? '{}'));
 const refusals = /** @type {Said} */ (JSON.parse(texts.refusals ?? '{}'));
 
+/** How it ends: with the act, or with a link that is of no use any more. @typedef {'done' | 'used'} Ending */
+
 // The token is in the fragment, which browsers do not send. It is removed from the address bar at once, and kept with this
-// entry of the history, for when the page is loaded again.
-const kept = /** @type {{ token?: string } | null} */ (history.state);
+// entry of the history, for when the page is loaded again; and in its place, when it is of no more use, how it has ended.
+const kept = /** @type {{ token?: string, ended?: Ending } | null} */ (history.state);
 let token = new URLSearchParams(location.hash.slice(1)).get('token') ?? kept?.token;
+let ended = kept?.ended;
 const query = new URLSearchParams(location.search);
 query.delete('token');
 keep();
@@ -26,7 +29,7 @@ addEventListener('hashchange', () => {
 
 function keep() {
   const search = query.size > 0 ? `?${query.toString()}` : '';
-  history.replaceState(token ? { token } : null, '', location.pathname + search);
+  history.replaceState(token ? { token } : ended ? { ended } : null, '', location.pathname + search);
 }
 
 /**
@@ -64,19 +67,15 @@ function say(text, { isPassword = false } = {}) {
   else password?.removeAttribute('aria-invalid');
 }
 
-/** Replaces the form by a message, and shows the way on.
- *
- * @param {HTMLElement} message
- * @param {string | undefined} text
- * @param {'next' | 'again'} way
- */
-function end(message, text, way) {
+/** Replaces the form by a message, and shows the way on. @param {Ending} how */
+function end(how) {
   form.remove();
   say('');
-  message.textContent = text ?? '';
+  const message = how === 'done' ? done : problem;
+  message.textContent = texts[how] ?? '';
   message.focus();
-  leadOn(way);
-  token = undefined;
+  leadOn(how === 'done' ? 'next' : 'again');
+  [token, ended] = [undefined, how];
   keep();
 }
 
@@ -91,12 +90,12 @@ async function send() {
   if (answer.ok) {
     const { email = '' } = /** @type {{ email?: string }} */ (await answer.json());
     if (username) username.value = email;
-    end(done, texts.done, 'next');
+    end('done');
     return;
   }
   const { errors = {}, message } = /** @type {Failure} */ (await answer.json());
   if (errors[field]) {
-    end(problem, texts.used, 'again');
+    end('used');
     return;
   }
   const [wrong] = errors.password ?? [];
@@ -133,6 +132,7 @@ for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.queryS
 }
 
 if (token) form.hidden = false;
+else if (ended) end(ended);
 else {
   say(texts.incomplete ?? '');
   leadOn('again');
