@@ -1,5 +1,5 @@
 import { FEATURES } from '../app.module.js';
-import { Sweeper } from '../database/sweeper.service.js';
+import { Sweeper, type SweepOutcome } from '../database/sweeper.service.js';
 import { withContext } from './command-context.js';
 import { ProgressBar } from './progress-bar.js';
 import { json } from './running.js';
@@ -8,16 +8,19 @@ import { orStopped } from './stoppable.js';
 /** The command that deletes what has expired for long enough, as servers do every minute. */
 export async function sweep(signal: AbortSignal, options: { json?: boolean }): Promise<string> {
   const bar = new ProgressBar(undefined);
-  const deleted = await withContext(signal, FEATURES, (context) =>
-    orStopped(
-      signal,
-      context.get(Sweeper).sweep((table, count) => {
-        bar.show(0, `${count.toLocaleString('en')} rows, now of ${table}`);
-      }),
-    ),
-  ).finally(() => {
+  let outcome: SweepOutcome = 'done';
+  const deleted = await withContext(signal, FEATURES, (context) => {
+    const sweeper = context.get(Sweeper);
+    sweeper.watch({ deleted: () => undefined, ended: (how) => (outcome = how) });
+    const swept = sweeper.sweep((table, count) => {
+      bar.show(0, `${count.toLocaleString('en')} rows, now of ${table}`);
+    });
+    return orStopped(signal, swept);
+  }).finally(() => {
     bar.end();
   });
-  if (options.json) return json({ deleted });
+  if (options.json) return json({ deleted, outcome });
+  if ((outcome as SweepOutcome) === 'skipped')
+    return 'A server, or another command, is sweeping already. It goes on; this one has stopped.\n';
   return `Deleted ${deleted.toLocaleString('en')} rows that had expired for long enough.\n`;
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { examine } from '../../src/commands/doctor.command.js';
 import { revokeEverything } from '../../src/commands/revoke-everything.command.js';
 import { sweep } from '../../src/commands/sweep.command.js';
+import { SWEEP_LOCK } from '../../src/database/locks.js';
 import { Commands, NEVER } from '../support/commands.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { newAccessToken, newClient, postForm } from '../support/oauth.js';
@@ -142,8 +143,25 @@ it('sweep deletes what servers would delete', async () => {
     `INSERT INTO sessions (account_id, expires_at, revoked_at) VALUES ($1, now() - interval '30 days', now() - interval '30 days')`,
     [id],
   );
-  expect(JSON.parse(await commands.run('sweep', () => sweep(NEVER, { json: true })))).toEqual({ deleted: 1 });
+  expect(JSON.parse(await commands.run('sweep', () => sweep(NEVER, { json: true })))).toEqual({
+    deleted: 1,
+    outcome: 'done',
+  });
   expect(await database.query(`SELECT FROM sessions WHERE expires_at < now()`)).toEqual([]);
+});
+
+it('sweep says that somebody else is sweeping', async () => {
+  const other = await database.hold(`SELECT pg_advisory_xact_lock(${SWEEP_LOCK.join()})`);
+  try {
+    const text = await commands.run('sweep', () => sweep(NEVER, {}));
+    expect(text).toBe('A server, or another command, is sweeping already. It goes on; this one has stopped.\n');
+    expect(JSON.parse(await commands.run('sweep', () => sweep(NEVER, { json: true })))).toEqual({
+      deleted: 0,
+      outcome: 'skipped',
+    });
+  } finally {
+    await other.end();
+  }
 });
 
 describe('doctor', () => {
