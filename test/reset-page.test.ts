@@ -309,6 +309,11 @@ describeInBrowser('The reset page', () => {
       await page.goBack();
       await untilSays(said);
     }
+    await page.getByRole('link', { name: 'Deutsch' }).click();
+    await untilSays('Dieser Link wurde schon benutzt oder ist abgelaufen. Fordern Sie einen neuen an.');
+    await page.goto('about:blank');
+    await page.goto(`${PUBLIC_URL}/password/reset`);
+    await untilSays('This link is incomplete. Open the link from the mail again.');
     // Another link in the same tab is another one.
     const another = await forgetful();
     await page.goto(another.link);

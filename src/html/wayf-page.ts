@@ -138,7 +138,7 @@ ${purpose(view, visit)}
 <p>${institution && markup`${view.html('signIn.with', { name: markup`<strong>${isolated(institution.name)}</strong>` })} `}<a
 href="${view.here()}">${view.say(institution ? 'signIn.chooseAnother' : 'signIn.choose')}</a></p>
 <p id="problem" class="wrong" role="alert">${attempt?.problem}</p>
-<form method="post" action="${view.here()}"${institution && markup` data-institution="${institution.id}"`}>
+<form method="post" action="${view.here({ institution: chosen })}"${institution && markup` data-institution="${institution.id}"`}>
 <input type="hidden" name="institution" value="${chosen}">
 <label for="email">${view.say('page.email')}</label>
 <input id="email" name="email" type="text" inputmode="email" required maxlength="254" autocomplete="username"

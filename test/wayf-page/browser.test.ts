@@ -192,7 +192,7 @@ describeInBrowser('The WAYF page in a browser', () => {
     await focusIsOn('Password');
     await send('wrong password');
     await page.getByText(WRONG).waitFor();
-    expect(page.url()).toBe(`${link}?`);
+    expect(page.url()).toBe(`${link}?institution=${institution.id}`);
     await focusIsOn('Password');
     await type(PASSWORD);
     await page.keyboard.press('Tab');
@@ -306,6 +306,18 @@ describeInBrowser('The WAYF page in a browser', () => {
     }
     expect([await email().inputValue(), await password().inputValue()]).toEqual(['nobody@example.org', '']);
     await focusIsOn('Password');
+  });
+
+  it('stays at its address after an error, so that it can be opened again in the same state', async () => {
+    const { id, name } = await newInstitution();
+    const start = await openNew(LANDING, `?institution=${id}&lang=de`);
+    await page.getByLabel('E-Mail-Adresse').fill('nobody@example.org');
+    await page.getByLabel('Passwort').fill('wrong password');
+    await page.getByRole('button', { name: 'Anmelden' }).click();
+    await page.getByText('E-Mail-Adresse oder Passwort ist falsch.').waitFor();
+    expect(page.url()).toBe(`${start}?institution=${id}&lang=de`);
+    await page.goto(page.url());
+    await page.getByText(`Mit einem Konto von ${name}.`).waitFor();
   });
 
   it('stays at the field when nothing is found, and says so there', async () => {

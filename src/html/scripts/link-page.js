@@ -14,11 +14,13 @@ const refusals = /** @type {Said} */ (JSON.parse(texts.refusals ?? '{}'));
 
 /** How it ends: with the act, or with a link that is of no use any more. @typedef {'done' | 'used'} Ending */
 
+const HANDED_OVER = `ended ${location.pathname}`;
+
 // The token is in the fragment, which browsers do not send. It is removed from the address bar at once, and kept with this
 // entry of the history, for when the page is loaded again; and in its place, when it is of no more use, how it has ended.
 const kept = /** @type {{ token?: string, ended?: Ending } | null} */ (history.state);
 let token = new URLSearchParams(location.hash.slice(1)).get('token') ?? kept?.token;
-let ended = kept?.ended;
+let ended = kept?.ended ?? handedOver();
 const query = new URLSearchParams(location.search);
 query.delete('token');
 keep();
@@ -56,6 +58,25 @@ function leadOn(way) {
     link.href = address.href;
   }
   shown?.removeAttribute('hidden');
+}
+
+/** @returns {Ending | undefined} how this page has ended in another language, once: no link can say so */
+function handedOver() {
+  try {
+    const how = sessionStorage.getItem(HANDED_OVER);
+    sessionStorage.removeItem(HANDED_OVER);
+    return how === 'done' || how === 'used' ? how : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function handOver() {
+  try {
+    if (ended) sessionStorage.setItem(HANDED_OVER, ended);
+  } catch {
+    // Browsers that keep nothing show the page as it begins.
+  }
 }
 
 /** @param {string} text empty: clears the message
@@ -128,6 +149,7 @@ document.getElementById('show')?.addEventListener('change', ({ target }) => {
 for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a[hreflang]'))) {
   link.addEventListener('click', () => {
     if (token) link.hash = new URLSearchParams({ token }).toString();
+    handOver();
   });
 }
 
