@@ -70,6 +70,30 @@ it('shows a small page to a browser, in its language, which leads to docs and he
   expect([head.status, head.body, head.headers.get('content-type')]).toEqual([200, '', 'text/html; charset=utf-8']);
 });
 
+it('says on a page to a browser that an address is nobody’s, and in JSON to programs', async () => {
+  const server = await start();
+  for (const path of ['/login', '/favicon.ico', '/docs/nonesuch', '/%20', '/reset?lang=fr#x']) {
+    const shown = await server.call('GET', path, undefined, { ...BROWSER, 'accept-language': 'de' });
+    expect([path, shown.status, shown.headers.get('content-type')]).toEqual([path, 404, 'text/html; charset=utf-8']);
+    expect(shown.headers.get('vary')).toMatch(/\baccept\b/);
+    expect(shown.headers.get('cache-control')).toBe('no-store');
+    const title = path.includes('fr') ? 'Cette page est introuvable' : 'Diese Seite gibt es nicht';
+    expect(shown.body).toContain(`<h1>${title}</h1>`);
+    for (const accept of ['*/*', 'application/json', 'image/avif,image/webp,*/*;q=0.8']) {
+      const told = await server.call('GET', path, undefined, { accept });
+      expect([path, told.status, told.body]).toEqual([
+        path,
+        404,
+        { statusCode: 404, error: 'Not Found', message: 'Not found.' },
+      ]);
+      expect(told.headers.get('vary')).toMatch(/\baccept\b/);
+    }
+  }
+  // What is a program's stays as its document has it.
+  const { status, body } = await server.call('GET', '/api/nonesuch', undefined, BROWSER);
+  expect([status, body.status_code]).toEqual([404, 404]);
+});
+
 it('leads to no documentation where there is none: off, or on another port', async () => {
   const off = await start({ docs: false });
   expect(linksIn((await off.call('GET', '/', undefined, BROWSER)).body)).toEqual(['/auth/readyz']);

@@ -1,5 +1,6 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { addVary, prefersPage } from '../html/pages.js';
 import type { View } from '../html/view.js';
 import { ApiError, STATUS_OF, type ErrorCode } from './api-error.js';
 import { bodyTooLarge, databaseAway, notAllowed, unexpected } from './common-errors.js';
@@ -58,7 +59,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   request.failure = error.code;
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected failure');
   else if (isDatabaseUnavailable(thrown)) outagesOf(request.server).note(thrown);
-  const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(pathOf(request.url));
+  const dialect = dialectOf(request, reply);
   void reply.code(statusOf(dialect, error)).headers({ ...error.details.headers, 'cache-control': 'no-store' });
   if (dialect === 'page') {
     const write = (view: View) => errorPage(view, error, request.id);
@@ -66,6 +67,14 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
     return;
   }
   void reply.headers(headersOf(dialect)).send(wordError(dialect, error, request.id));
+}
+
+function dialectOf(request: FastifyRequest, reply: FastifyReply): Dialect {
+  const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(pathOf(request.url));
+  if (dialect !== 'plain' || !request.is404) return dialect;
+  // Nothing is there, and no document says what: somebody has mistyped an address.
+  addVary(reply, 'accept');
+  return prefersPage(request) ? 'page' : dialect;
 }
 
 const outages = new WeakMap<FastifyInstance, OutageLog>();

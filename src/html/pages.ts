@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import Negotiator from 'negotiator';
 import { acceptedLanguage, isLanguageTag } from '../messages/languages.js';
 import { textsIn } from '../messages/texts.js';
 import { styleOf, type Brand } from './brand.js';
@@ -73,6 +74,10 @@ export class Pages {
     return body;
   }
 }
+
+/** @returns whether whoever asks would rather have a page than JSON, as browsers would (RFC 9110 section 12.5.1) */
+export const prefersPage = ({ headers }: Pick<FastifyRequest, 'headers'>): boolean =>
+  new Negotiator({ headers }).mediaType(['application/json', 'text/html']) === 'text/html';
 
 /** Adds the headers of a page to an answer, which may vary by others already. */
 export function addPageHeaders(reply: FastifyReply, { vary = '', ...others }: Record<string, string>): void {

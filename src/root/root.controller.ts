@@ -1,11 +1,10 @@
 import { Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Negotiator from 'negotiator';
 import { IgnoresUnknown, Public } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { isDocumentedAt } from '../config/doors.js';
-import { addVary } from '../html/pages.js';
+import { addVary, prefersPage } from '../html/pages.js';
 import { rootPage } from '../html/root-page.js';
 import { ApiErrors } from '../openapi/api-errors.js';
 import { EntryPoints } from './root.dto.js';
@@ -34,8 +33,7 @@ export class RootController {
   @ApiErrors('plain')
   show(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): EntryPoints | string {
     addVary(reply, 'accept');
-    const wanted = new Negotiator(request.raw).mediaType(['application/json', 'text/html']);
-    if (wanted !== 'text/html') return this.entryPoints();
+    if (!prefersPage(request)) return this.entryPoints();
     // Its links lead to where it was opened.
     const isDocumented = isDocumentedAt(request.server.connections.doorOf(request.socket), this.config);
     return request.server.pages.show(request, reply, (view) => rootPage(view, { isDocumented }));
