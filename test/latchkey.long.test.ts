@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { afterAll, expect, it } from '@jest/globals';
-import { cleanUp, newFolder, ServerProcess } from './support/process.js';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { cleanUp, eventually, newFolder, ServerProcess } from './support/process.js';
 
 const PROGRAM = [process.execPath, resolve('dist/src/commands/latchkey.js')];
 
@@ -41,4 +45,56 @@ it('latchkey serve is the server, until a signal ends it', async () => {
   await server.ready();
   expect(await server.stop()).toMatchObject({ code: 0 });
   expect(server.log.at(-1)).toMatchObject({ msg: 'stopped' });
+});
+
+/** Whether a process handles a signal, as Linux says. */
+function catches(pid: number, signal: number): boolean {
+  const [, mask = '0'] = /SigCgt:\s+([\da-f]+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+}
+
+describe('Whoever is asked', () => {
+  const QUESTION = 'Type yes to do it: ';
+
+  /** Runs a command at a terminal, and types once it has asked. @returns how it ends, and what is on the screen from the question on */
+  async function atTerminal(command: string, typed: string) {
+    const { PATH } = process.env;
+    const run = spawn('script', ['-qec', [...PROGRAM, command].join(' '), '/dev/null'], {
+      env: { PATH, TERM: 'xterm' },
+    });
+    let screen = '';
+    run.stdout.on('data', (text: Buffer) => (screen += text.toString()));
+    const closed = once(run, 'close');
+    await eventually(() => {
+      expect(screen).toContain(QUESTION);
+    });
+    run.stdin.write(typed);
+    const [code] = (await closed) as [number];
+    // What stands in the line is erased by the codes for that.
+    const seen = screen.split('\x1b[0J').at(-1) ?? '';
+    return { code, seen };
+  }
+
+  it.each([
+    ['no', 'no\r', 2, 'Nothing was done.'],
+    ['what ends the input', '\x04', 2, 'Nothing was done.'],
+    ['Ctrl-C', '\x03', 130, 'Stopped by SIGINT.'],
+  ])('sees the question, and nothing is done when the answer is %s', async (_, typed, code, said) => {
+    const answer = await atTerminal('revoke-everything', typed);
+    expect(answer).toEqual({ code, seen: expect.stringContaining(said) });
+    expect(answer.seen).toMatch(new RegExp(`^${QUESTION}`));
+  });
+
+  it('may be stopped by a signal while nothing comes', async () => {
+    const run = spawn(process.execPath, [...PROGRAM.slice(1), 'token', 'inspect'], { env: {} });
+    let stderr = '';
+    run.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+    const exited = once(run, 'exit');
+    // Before it listens for signals, one would end it without a word. Node itself listens for the others.
+    await eventually(() => {
+      expect(catches(run.pid ?? 0, constants.signals.SIGHUP)).toBe(true);
+    });
+    run.kill('SIGTERM');
+    expect([await exited, stderr]).toEqual([[143, null], 'Stopped by SIGTERM.\n']);
+  });
 });

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { UsageError } from './running.js';
-import { StoppedError } from './stoppable.js';
+import { orStopped, StoppedError, stopSignal } from './stoppable.js';
 
 /** More is no secret, but a mistake. In bytes. */
 const LONGEST = 65_536;
@@ -32,7 +32,7 @@ export async function readSecret(what: string, file: string | undefined): Promis
       ? await readStart(file)
       : process.stdin.isTTY
         ? await ask(`${what}: `, { isSecret: true })
-        : await readInput();
+        : await orStopped(stopSignal(), readInput());
   const secret = text.replace(/\r?\n$/, '');
   if (secret === '')
     throw new UsageError(
@@ -47,8 +47,10 @@ async function ask(question: string, { isSecret = false } = {}): Promise<string>
       done();
     },
   });
-  process.stderr.write(question);
+  // The line that is typed in is written anew by the interface, unless nothing is shown there.
+  const start = isSecret ? question.length : question.lastIndexOf('\n') + 1;
   const asking = createInterface({ input: process.stdin, output: isSecret ? nowhere : process.stderr, terminal: true });
+  process.stderr.write(question.slice(0, start));
   const ended = new AbortController();
   let stopped: StoppedError | undefined;
   // The terminal sends no signal while somebody is asked.
@@ -60,8 +62,9 @@ async function ask(question: string, { isSecret = false } = {}): Promise<string>
     ended.abort();
   });
   try {
-    return await asking.question('', { signal: ended.signal });
+    return await asking.question(question.slice(start), { signal: AbortSignal.any([ended.signal, stopSignal()]) });
   } catch {
+    stopSignal().throwIfAborted();
     throw stopped ?? new UsageError('Nothing was done.');
   } finally {
     asking.close();

@@ -1,9 +1,15 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants } from 'node:os';
 
 /** How long a command may take to close what it has opened, in milliseconds. */
 const LIMIT = 9_000;
 /** A terminal and npm may pass on the same word; what comes later than this is another. In milliseconds. */
 const ECHO = 200;
+
+const stopping = new AsyncLocalStorage<AbortSignal>();
+
+/** @returns the signal that stops the command that is running; one that never aborts, if none is */
+export const stopSignal = (): AbortSignal => stopping.getStore() ?? new AbortController().signal;
 
 /** A signal has stopped a command. */
 export class StoppedError extends Error {
@@ -41,7 +47,7 @@ export async function stoppable<T>(run: (signal: AbortSignal) => Promise<T>): Pr
     });
   }
   try {
-    return await run(signal);
+    return await stopping.run(signal, () => run(signal));
   } catch (error) {
     // What fails then, fails because of it.
     signal.throwIfAborted();
