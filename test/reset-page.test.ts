@@ -323,6 +323,30 @@ describeInBrowser('The reset page', () => {
     expect(await signIn(another.email, NEW)).toBe(200);
   });
 
+  it('says that it may have been done when the answer was lost and the link is of no use any more', async () => {
+    const guest = await forgetful();
+    await page.goto(guest.link);
+    await password().fill('short');
+    await save().click();
+    await untilSays('The password must be at least 7 characters.');
+    await page.route('**/account/password', async (route) => {
+      expect(await redeem(guest)).toBe(200);
+      await route.abort();
+    });
+    await password().fill(NEW);
+    await save().click();
+    await untilSays('The server could not be reached. Try again later.');
+    await page.unrouteAll();
+    await save().click();
+    const perhaps =
+      'This link has been used, perhaps by you a moment ago: the answer did not arrive. See whether it has worked before you ask for another link.';
+    await untilSays(perhaps);
+    await page.reload();
+    await untilSays(perhaps);
+    await page.getByRole('link', { name: 'Get a new link' }).waitFor();
+    complaints = complaints.filter((text) => !text.includes('net::ERR_FAILED'));
+  });
+
   it('leads to a new link from one that is of no use any more', async () => {
     const guest = await forgetful();
     expect(await redeem(guest)).toBe(200);

@@ -57,6 +57,8 @@ export const en = {
   'link.needsScript': 'This page needs JavaScript to read the link from your mail.',
   'link.incomplete': 'This link is incomplete. Open the link from the mail again.',
   'link.used': 'This link has been used or has expired.',
+  'link.perhapsDone':
+    'This link has been used, perhaps by you a moment ago: the answer did not arrive. See whether it has worked before you ask for another link.',
   'link.unreachable': 'The server could not be reached. Try again later.',
   'link.taken': 'An account with this email exists already.',
   'link.invited': 'There is an invitation for this email. We have sent it again: open it to choose a password.',

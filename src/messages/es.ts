@@ -58,6 +58,8 @@ export const es: Catalogue = {
   'link.needsScript': 'Esta página necesita JavaScript para leer el enlace de su correo.',
   'link.incomplete': 'Este enlace está incompleto. Abra de nuevo el enlace del correo.',
   'link.used': 'Este enlace ya se usó o ha caducado.',
+  'link.perhapsDone':
+    'Este enlace ya se ha usado, quizá por usted hace un momento: la respuesta no llegó. Compruebe si ha funcionado antes de pedir otro enlace.',
   'link.unreachable': 'No se pudo conectar con el servidor. Inténtelo más tarde.',
   'link.taken': 'Ya existe una cuenta con este correo electrónico.',
   'link.invited':

@@ -59,6 +59,8 @@ export const ja: Catalogue = {
   'link.needsScript': 'メールのリンクを読み取るには JavaScript が必要です。',
   'link.incomplete': 'このリンクは不完全です。メールのリンクをもう一度開いてください。',
   'link.used': 'このリンクは使用済みか、有効期限が切れています。',
+  'link.perhapsDone':
+    'このリンクはすでに使われています。先ほどのあなたの操作で使われ、応答だけが届かなかった可能性があります。新しいリンクを依頼する前に、成功していないかご確認ください。',
   'link.unreachable': 'サーバーに接続できません。後でもう一度お試しください。',
   'link.taken': 'このメールアドレスのアカウントはすでに存在します。',
   'link.invited':

@@ -12,7 +12,7 @@ const { endpoint = '', field = '' } = texts;
 const problems = /** @type {Said} */ (JSON.parse(texts.problems ?? '{}'));
 const refusals = /** @type {Said} */ (JSON.parse(texts.refusals ?? '{}'));
 
-/** How it ends: with the act, or with a link that is of no use any more. @typedef {'done' | 'used'} Ending */
+/** How it ends: with the act, with a link that is of no use any more, or with both perhaps. @typedef {'done' | 'used' | 'perhaps'} Ending */
 
 const HANDED_OVER = `ended ${location.pathname}`;
 
@@ -21,6 +21,8 @@ const HANDED_OVER = `ended ${location.pathname}`;
 const kept = /** @type {{ token?: string, ended?: Ending } | null} */ (history.state);
 let token = new URLSearchParams(location.hash.slice(1)).get('token') ?? kept?.token;
 let ended = kept?.ended ?? handedOver();
+/** Whether something was sent of which no answer came: it may have been done all the same. */
+let isUnanswered = false;
 const query = new URLSearchParams(location.search);
 query.delete('token');
 keep();
@@ -65,7 +67,7 @@ function handedOver() {
   try {
     const how = sessionStorage.getItem(HANDED_OVER);
     sessionStorage.removeItem(HANDED_OVER);
-    return how === 'done' || how === 'used' ? how : undefined;
+    return how === 'done' || how === 'used' || how === 'perhaps' ? how : undefined;
   } catch {
     return undefined;
   }
@@ -103,6 +105,8 @@ function end(how) {
 /** @typedef {{ errors?: Record<string, string[] | undefined>, message: string }} Failure */
 
 async function send() {
+  const wasUnanswered = isUnanswered;
+  isUnanswered = true;
   const answer = await fetch(location.pathname.replace(/\w+\/\w+\/?$/, endpoint), {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
@@ -115,8 +119,9 @@ async function send() {
     return;
   }
   const { errors = {}, message } = /** @type {Failure} */ (await answer.json());
+  isUnanswered = wasUnanswered || answer.status >= 500;
   if (errors[field]) {
-    end('used');
+    end(isUnanswered ? 'perhaps' : 'used');
     return;
   }
   const [wrong] = errors.password ?? [];
