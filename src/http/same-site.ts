@@ -13,8 +13,9 @@ export function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string)
   const ours = site === undefined ? headers.origin === new URL(publicUrl).origin : site === 'same-origin';
   if (ours) return;
   const from = originIn(headers.origin);
-  throw new ApiError('forbidden', 'This form was submitted from another site. Reload the page and try again.', {
-    told: { id: 'signIn.otherSite' },
+  throw new ApiError('forbidden', 'This form was submitted from another site. Open it here and fill it in again.', {
+    // To load the page again would send the form again, from the other site.
+    told: { id: 'signIn.otherSite', way: 'ways.openForm' },
     refusal: { details: { reason: 'cross_site', ...(from !== undefined && { origin: from }) } },
   });
 }

@@ -17,6 +17,7 @@ export const de: Catalogue = {
   'ways.signIn': 'Anmelden',
   'ways.back': 'Zurück zur Anmeldung',
   'ways.newLink': 'Neuen Link anfordern',
+  'ways.openForm': 'Formular öffnen',
 
   'wayf.title': 'Von welcher Einrichtung kommen Sie?',
   'wayf.for': 'Sie melden sich bei {service} an und kehren dann zu {site} zurück.',
@@ -51,7 +52,7 @@ export const de: Catalogue = {
   'signIn.passwordExpired':
     'Dieses Passwort war nur vorläufig und ist abgelaufen. Fordern Sie einen Link an, um ein neues zu wählen.',
   'signIn.otherSite':
-    'Dieses Formular wurde von einer anderen Website gesendet. Laden Sie die Seite neu und versuchen Sie es noch einmal.',
+    'Dieses Formular wurde von einer anderen Website abgeschickt. Öffnen Sie es hier und füllen Sie es noch einmal aus.',
 
   'root.text':
     'Hier meldet {service} Personen an, und hier sprechen Programme mit dem Dienst. Wenn ein Link Sie hierher geführt hat, gehen Sie zurück zu der Website, von der er kam.',

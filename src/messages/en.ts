@@ -15,6 +15,7 @@ export const en = {
   'ways.signIn': 'Sign in',
   'ways.back': 'Back to signing in',
   'ways.newLink': 'Get a new link',
+  'ways.openForm': 'Open the form',
 
   'wayf.title': 'Where are you from?',
   'wayf.for': 'You sign in at {service} and then return to {site}.',
@@ -47,7 +48,7 @@ export const en = {
   'signIn.unverified': 'Verify your email first. Open the link that was sent to it.',
   'signIn.passwordExpired':
     'This password was for the beginning only, and has expired. Ask for a link to choose a new one.',
-  'signIn.otherSite': 'This form was submitted from another site. Reload the page and try again.',
+  'signIn.otherSite': 'This form was submitted from another site. Open it here and fill it in again.',
 
   'root.text':
     'This is where {service} signs people in, and where programs talk to it. If a link sent you here, go back to the site that it came from.',

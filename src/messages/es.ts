@@ -17,6 +17,7 @@ export const es: Catalogue = {
   'ways.signIn': 'Iniciar sesión',
   'ways.back': 'Volver al inicio de sesión',
   'ways.newLink': 'Pedir un enlace nuevo',
+  'ways.openForm': 'Abrir el formulario',
 
   'wayf.title': '¿De qué institución viene?',
   'wayf.for': 'Va a iniciar sesión en {service} y después volverá a {site}.',
@@ -48,7 +49,7 @@ export const es: Catalogue = {
   'signIn.otherInstitution': 'Esta cuenta no pertenece a {name}.',
   'signIn.unverified': 'Confirme primero su correo electrónico. Abra el enlace que le enviamos.',
   'signIn.passwordExpired': 'Esta contraseña era provisional y ha caducado. Pida un enlace para elegir una nueva.',
-  'signIn.otherSite': 'Este formulario se envió desde otro sitio. Recargue la página e inténtelo de nuevo.',
+  'signIn.otherSite': 'Este formulario se envió desde otro sitio. Ábralo aquí y rellénelo de nuevo.',
 
   'root.text':
     'Aquí {service} inicia la sesión de las personas, y aquí los programas hablan con el servicio. Si un enlace le trajo aquí, vuelva al sitio del que venía.',

@@ -17,6 +17,7 @@ export const fr: Catalogue = {
   'ways.signIn': 'Se connecter',
   'ways.back': 'Retour à la connexion',
   'ways.newLink': 'Recevoir un nouveau lien',
+  'ways.openForm': 'Ouvrir le formulaire',
 
   'wayf.title': 'De quel établissement venez-vous ?',
   'wayf.for': 'Vous vous connectez auprès de {service}, puis vous revenez sur {site}.',
@@ -48,7 +49,7 @@ export const fr: Catalogue = {
   'signIn.otherInstitution': 'Ce compte n’appartient pas à {name}.',
   'signIn.unverified': 'Confirmez d’abord votre adresse e-mail. Ouvrez le lien qui vous y a été envoyé.',
   'signIn.passwordExpired': 'Ce mot de passe provisoire a expiré. Demandez un lien pour en choisir un nouveau.',
-  'signIn.otherSite': 'Ce formulaire a été envoyé depuis un autre site. Rechargez la page et réessayez.',
+  'signIn.otherSite': 'Ce formulaire a été envoyé depuis un autre site. Ouvrez-le ici et remplissez-le de nouveau.',
 
   'root.text':
     'C’est ici que {service} connecte les personnes et que les programmes s’adressent au service. Si un lien vous a mené ici, revenez au site d’où il venait.',

@@ -17,6 +17,7 @@ export const ja: Catalogue = {
   'ways.signIn': 'ログイン',
   'ways.back': 'ログインに戻る',
   'ways.newLink': '新しいリンクを受け取る',
+  'ways.openForm': 'フォームを開く',
 
   'wayf.title': '所属機関を選んでください',
   'wayf.for': '{service} にログインした後、{site} に戻ります。',
@@ -49,7 +50,7 @@ export const ja: Catalogue = {
   'signIn.unverified': '先にメールアドレスを確認してください。お送りしたリンクを開いてください。',
   'signIn.passwordExpired':
     'この初期パスワードは有効期限が切れました。新しいパスワードを決めるためのリンクを請求してください。',
-  'signIn.otherSite': 'このフォームは別のサイトから送信されました。ページを再読み込みして、もう一度お試しください。',
+  'signIn.otherSite': 'このフォームは別のサイトから送信されました。ここで開いて、もう一度入力してください。',
 
   'root.text':
     '{service} のサインインとプログラムからの接続を受け付ける場所です。リンクからここに来た場合は、元のサイトにお戻りください。',

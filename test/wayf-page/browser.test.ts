@@ -480,11 +480,16 @@ describeInBrowser('The WAYF page in a browser', () => {
     await page.getByRole('heading', { name: 'This is not allowed here' }).waitFor();
     expect(new URL(page.url()).host).toBe(host);
     expect(await alert().textContent()).toBe(
-      'This form was submitted from another site. Reload the page and try again.',
+      'This form was submitted from another site. Open it here and fill it in again.',
     );
     expect(await countIdentifications()).toBe(before);
     expect(complaints.splice(0)).toEqual([
       'Failed to load resource: the server responded with a status of 403 (Forbidden)',
     ]);
+    // The form can be opened from there, and sent from here.
+    await page.getByRole('link', { name: 'Open the form' }).click();
+    await page.getByRole('link', { name: 'Sign in without an institution' }).click();
+    await fillIn(attacker.email);
+    await page.waitForURL((url) => url.searchParams.has('identification'));
   });
 });

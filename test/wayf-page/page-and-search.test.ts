@@ -331,7 +331,7 @@ describe('The search on the WAYF page', () => {
 });
 
 describe('The form of the WAYF page', () => {
-  const REFUSAL = 'This form was submitted from another site. Reload the page and try again.';
+  const REFUSAL = 'This form was submitted from another site. Open it here and fill it in again.';
 
   it.each<[string, Record<string, string>]>([
     ['another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }],
