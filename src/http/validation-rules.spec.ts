@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { getMetadataStorage, IsInt, IsString, validate } from 'class-validator';
+import { getMetadataStorage, IsInt, IsString, validate, ValidateNested } from 'class-validator';
 import { rememberRules } from './validation-rules.js';
 
 class Named {
@@ -13,6 +13,11 @@ class Named {
 class Aged extends Named {
   @IsInt()
   age: unknown;
+}
+
+class Holding {
+  @ValidateNested()
+  held = new Aged();
 }
 
 rememberRules();
@@ -35,6 +40,15 @@ describe('The rules of a class', () => {
       expect(await wrongIn(new Named(), { name: 1, nickname: 'a', age: 'b' })).toEqual(['name']);
       expect(await wrongIn(new Aged(), { name: 'a', nickname: 'a', age: 1 })).toEqual([]);
     }
+  });
+
+  it('hold for objects within others, and are collected once for them too', async () => {
+    const holding = new Holding();
+    const [problem] = await validate(holding);
+    expect(problem?.children?.map(({ property }) => property).sort()).toEqual(['age', 'name', 'nickname']);
+    const storage = getMetadataStorage();
+    const within = () => storage.getTargetValidationMetadatas(Aged, 'Holding', false, false);
+    expect(within()).toBe(within());
   });
 
   it('of a group are those of the group', async () => {

@@ -8,11 +8,13 @@ export function rememberRules(): void {
   const storage = getMetadataStorage();
   type Collect = typeof storage.getTargetValidationMetadatas;
   const collect: Collect = storage.getTargetValidationMetadatas.bind(storage);
-  const remembered = new WeakMap<object, ReturnType<Collect>>();
+  const remembered = new WeakMap<object, Map<string, ReturnType<Collect>>>();
   storage.getTargetValidationMetadatas = (type, schema, always, strictGroups, groups) => {
-    const isUsual = !schema && !always && !strictGroups && !groups?.length;
-    const rules = (isUsual ? remembered.get(type) : undefined) ?? collect(type, schema, always, strictGroups, groups);
-    if (isUsual) remembered.set(type, rules);
+    if (always || strictGroups || groups?.length) return collect(type, schema, always, strictGroups, groups);
+    const bySchema = remembered.get(type) ?? new Map<string, ReturnType<Collect>>();
+    // An object within another has the name of the outer class here.
+    const rules = bySchema.get(schema) ?? collect(type, schema, always, strictGroups, groups);
+    remembered.set(type, bySchema.set(schema, rules));
     return rules;
   };
 }
