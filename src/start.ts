@@ -74,7 +74,7 @@ export async function bootstrap(
   if (config.database !== undefined) {
     const made = await service.fromVariables();
     if (!made && (await service.isNeeded())) {
-      logger.warn('there is no admin yet: set BOOTSTRAP_* and restart, or run the bootstrap command');
+      logger.warn('there is no admin yet: set BOOTSTRAP_* and restart, or run latchkey bootstrap');
     }
     return;
   }

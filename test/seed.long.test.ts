@@ -46,7 +46,8 @@ it('a seed that is told to stop stops its database first', async () => {
     return pid;
   });
   const { code } = await run.stop();
-  expect([code, run.stderr]).toEqual([143, 'Stopped by SIGTERM.\n']);
+  // Its PostgreSQL may say before that it has lost a statement that was under way.
+  expect([code, run.stderr]).toEqual([143, expect.stringMatching(/^Stopped by SIGTERM\.\n$(?![^])/m)]);
   expect(isAlive(postmaster)).toBe(false);
   expect(run.stdout).not.toContain('Created');
 });
@@ -143,7 +144,7 @@ describe('npm run seed', () => {
   ])('is refused where people may be, without --yes: %j', async (env: Record<string, string>, reason) => {
     const { code, stdout, stderr } = await seed({ DATA_DIR: dataDir, ...env });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(new RegExp(`^${reason}: .* npm run seed -- --yes\n$`));
+    expect(stderr).toMatch(new RegExp(`^${reason}: .* latchkey seed --yes\n$`));
   });
 
   it('takes an outside database with --yes, and wants an admin in it', async () => {

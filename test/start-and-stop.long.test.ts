@@ -330,7 +330,7 @@ describe('on an outside database', () => {
     await server.ready();
     expect(server.log.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
       `SMTP_URL is not set: mails are written to ${dataDir}/mail, and never removed`,
-      'there is no admin yet: set BOOTSTRAP_* and restart, or run the bootstrap command',
+      'there is no admin yet: set BOOTSTRAP_* and restart, or run latchkey bootstrap',
     ]);
 
     // Filled while the server runs, by the command.

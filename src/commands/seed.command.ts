@@ -51,7 +51,7 @@ function refuseWhereUnsafe({ database, publicUrl }: Config): void {
   if (reason === undefined) return;
   throw new Error(
     `${reason}: other people may be using this database. The seed adds people, organisations and clients that do not ` +
-      'exist, and no command removes them again. To seed it anyway, run: npm run seed -- --yes',
+      'exist, and no command removes them again. To seed it anyway, run: latchkey seed --yes',
   );
 }
 

@@ -208,7 +208,7 @@ const REMIND_OF_WAIT = 10_000;
 
 class NotMigratedError extends Error {
   override message =
-    'The database is not migrated. Run `npm run migrate`, or start one server with RUN_MIGRATIONS=true.';
+    'The database is not migrated. Run latchkey migrate, or start one server with RUN_MIGRATIONS=true.';
 }
 
 /** Wrong credentials, no such database, no permission to connect: waiting does not help. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { latchkey } from '../../src/commands/program.js';
 
@@ -39,4 +40,11 @@ it.each(all.filter(({ name }) => name !== 'serve'))('`latchkey $name` has --json
 it('docs/command-line.md names every command', () => {
   const text = readFileSync('docs/command-line.md', 'utf8');
   expect(all.map(({ name }) => name).filter((name) => !text.includes(`latchkey ${name}`))).toEqual([]);
+});
+
+it('No message names a script of npm: an image has none', () => {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  expect(files.length).toBeGreaterThan(100);
+  const named = files.filter((name) => readFileSync(join('src', name), 'utf8').includes('npm run'));
+  expect(named).toEqual([]);
 });
