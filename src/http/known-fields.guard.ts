@@ -24,8 +24,7 @@ declare module 'fastify' {
 }
 
 /** An example for the description. */
-export const nothingToChange = () =>
-  new ApiError('bad_request', NOTHING_KNOWN, { fields: { account: [IS_REQUIRED] } });
+export const nothingToChange = () => new ApiError('bad_request', NOTHING_KNOWN, { fields: { account: [IS_REQUIRED] } });
 
 const NOTHING_TO_CHANGE = 'The body has no fields: there is nothing to change.';
 const NOTHING_KNOWN = 'The body has no field that is known here.';

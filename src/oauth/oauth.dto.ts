@@ -2,7 +2,13 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsNotEmpty, IsString } from 'class-validator';
 import { EXAMPLE_EMAIL, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { LONGEST_TOKEN } from '../http/fields.js';
-import { HasAtMostCharacters, IsPresent, MUST_BE_STRING, MUST_NOT_BE_EMPTY, OptionalOrEmpty } from '../http/validation.js';
+import {
+  HasAtMostCharacters,
+  IsPresent,
+  MUST_BE_STRING,
+  MUST_NOT_BE_EMPTY,
+  OptionalOrEmpty,
+} from '../http/validation.js';
 import { TOKEN_KINDS } from '../tokens/token-kinds.js';
 
 const EXAMPLE_ACCESS_TOKEN = '9f86d081884c7d659a2feaa0c55ad015';
