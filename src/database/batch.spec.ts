@@ -84,6 +84,21 @@ describe('What many ask for at once', () => {
     expect(await Promise.all(asked)).toEqual(['done 1', '2 is bad', 'done 3']);
   });
 
+  it('is not asked for one by one any more once the database is away, nor for whoever has no time left by then', async () => {
+    const work = new Work();
+    const late = withDeadline(60, () => work.batch.add(1));
+    const asked = Promise.allSettled([late, ...work.add(2, 4)]);
+    await nextTurn();
+    await new Promise((resolve) => setTimeout(resolve, 70));
+    await work.end(0, new Error('one of them is bad'));
+    const away = Object.assign(new Error('terminating connection'), { code: '57P01' });
+    await work.end(1, away);
+    expect(work.batches).toEqual([[1, 2, 3, 4], [2]]);
+    expect((await asked).map((one) => (one.status === 'rejected' ? (one.reason as Error).message : one.value))).toEqual(
+      ['The request has taken too long.', ...Array<string>(3).fill('terminating connection')],
+    );
+  });
+
   it('fails as a whole without a database, which is asked once', async () => {
     const work = new Work();
     const asked = Promise.allSettled(work.add(1, 10));

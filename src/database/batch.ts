@@ -84,15 +84,29 @@ export class Batch<Item, Result> {
     }
   }
 
-  private async settle(batch: Waiting<Item, Result>[]): Promise<void> {
+  /** @returns the error of a database that is away; undefined: it is there */
+  private async settle(batch: Waiting<Item, Result>[]): Promise<unknown> {
     try {
       const results = await this.work(batch.map(({ item }) => item));
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+      return undefined;
     } catch (error) {
-      // Without a database none would fare better.
-      if (batch.length === 1 || isDatabaseUnavailable(error)) for (const { reject } of batch) reject(error);
-      else for (const one of batch) await this.settle([one]);
+      const isAway = isDatabaseUnavailable(error);
+      if (batch.length > 1 && !isAway) return this.settleEach(batch);
+      for (const { reject } of batch) reject(error);
+      return isAway ? error : undefined;
     }
+  }
+
+  /** One by one, until the database is away: none after that would fare better. */
+  private async settleEach(batch: Waiting<Item, Result>[]): Promise<unknown> {
+    for (const [index, one] of batch.entries()) {
+      const outage = isTooLate(one) ? undefined : await this.settle([one]);
+      if (outage === undefined) continue;
+      for (const { reject } of batch.slice(index + 1)) reject(outage);
+      return outage;
+    }
+    return undefined;
   }
 }
 
