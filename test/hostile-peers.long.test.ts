@@ -346,6 +346,8 @@ describe('A request that is not quite HTTP', () => {
       400,
     ],
     ['a space before the colon', 'GET /accounts/x HTTP/1.1\r\nHost : a\r\n\r\n', 400],
+    ['a space before the colon, of a whole URL', 'GET http://a/accounts/x HTTP/1.1\r\nHost : a\r\n\r\n', 400],
+    ['a space before the colon, of a path in other words', 'GET /%61ccounts/x HTTP/1.1\r\nHost : a\r\n\r\n', 400],
     ['a head of 20 KB', `GET /accounts/x HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   ])('is refused in the dialect of its path, with the headers that protect browsers: %s', async (_, text, status) => {
     const socket = await open();

@@ -78,5 +78,5 @@ function refusalOf(code: string): ApiError {
 
 /** The target in the line that a packet begins with; a guess, as it may begin in the middle of a request. */
 function firstLine(packet: Buffer | undefined): string {
-  return /^[A-Z]+ (\/[^\s?#]*)/.exec(packet?.toString('latin1', 0, 1_024) ?? '')?.[1] ?? '/';
+  return /^[A-Z]+ (\S+)/.exec(packet?.toString('latin1', 0, 1_024) ?? '')?.[1] ?? '/';
 }
