@@ -339,7 +339,7 @@ describeInBrowser('The reset page', () => {
     await page.unrouteAll();
     await save().click();
     const perhaps =
-      'This link has been used, perhaps by you a moment ago: the answer did not arrive. See whether it has worked before you ask for another link.';
+      'This link has been used or has expired. What you sent before was not answered, but may have worked: check that first.';
     await untilSays(perhaps);
     await page.reload();
     await untilSays(perhaps);

@@ -63,7 +63,7 @@ export const de: Catalogue = {
   'link.incomplete': 'Dieser Link ist unvollständig. Öffnen Sie den Link in der E-Mail noch einmal.',
   'link.used': 'Dieser Link wurde schon benutzt oder ist abgelaufen.',
   'link.perhapsDone':
-    'Dieser Link wurde schon benutzt, vielleicht eben von Ihnen: Die Antwort ist nicht angekommen. Sehen Sie nach, ob es gelungen ist, bevor Sie einen neuen Link anfordern.',
+    'Dieser Link wurde schon benutzt oder ist abgelaufen. Was Sie vorher gesendet haben, blieb ohne Antwort, kann aber gelungen sein: Prüfen Sie das zuerst.',
   'link.unreachable': 'Der Server ist nicht erreichbar. Versuchen Sie es später noch einmal.',
   'link.taken': 'Zu dieser E-Mail-Adresse gibt es schon ein Konto.',
   'link.invited':

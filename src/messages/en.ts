@@ -59,7 +59,7 @@ export const en = {
   'link.incomplete': 'This link is incomplete. Open the link from the mail again.',
   'link.used': 'This link has been used or has expired.',
   'link.perhapsDone':
-    'This link has been used, perhaps by you a moment ago: the answer did not arrive. See whether it has worked before you ask for another link.',
+    'This link has been used or has expired. What you sent before was not answered, but may have worked: check that first.',
   'link.unreachable': 'The server could not be reached. Try again later.',
   'link.taken': 'An account with this email exists already.',
   'link.invited': 'There is an invitation for this email. We have sent it again: open it to choose a password.',

@@ -60,7 +60,7 @@ export const es: Catalogue = {
   'link.incomplete': 'Este enlace está incompleto. Abra de nuevo el enlace del correo.',
   'link.used': 'Este enlace ya se usó o ha caducado.',
   'link.perhapsDone':
-    'Este enlace ya se ha usado, quizá por usted hace un momento: la respuesta no llegó. Compruebe si ha funcionado antes de pedir otro enlace.',
+    'Este enlace ya se usó o ha caducado. Lo que envió antes quedó sin respuesta, pero quizá funcionó: compruébelo primero.',
   'link.unreachable': 'No se pudo conectar con el servidor. Inténtelo más tarde.',
   'link.taken': 'Ya existe una cuenta con este correo electrónico.',
   'link.invited':

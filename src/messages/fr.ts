@@ -60,7 +60,7 @@ export const fr: Catalogue = {
   'link.incomplete': 'Ce lien est incomplet. Ouvrez de nouveau le lien dans l’e-mail.',
   'link.used': 'Ce lien a déjà été utilisé ou a expiré.',
   'link.perhapsDone':
-    'Ce lien a déjà été utilisé, peut-être par vous à l’instant : la réponse n’est pas arrivée. Vérifiez si cela a fonctionné avant de demander un autre lien.',
+    'Ce lien a déjà été utilisé ou a expiré. Votre envoi précédent est resté sans réponse, mais il a peut-être abouti : vérifiez-le d’abord.',
   'link.unreachable': 'Le serveur est injoignable. Réessayez plus tard.',
   'link.taken': 'Il existe déjà un compte avec cette adresse e-mail.',
   'link.invited':

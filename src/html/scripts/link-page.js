@@ -18,11 +18,11 @@ const HANDED_OVER = `ended ${location.pathname}`;
 
 // The token is in the fragment, which browsers do not send. It is removed from the address bar at once, and kept with this
 // entry of the history, for when the page is loaded again; and in its place, when it is of no more use, how it has ended.
-const kept = /** @type {{ token?: string, ended?: Ending } | null} */ (history.state);
+const kept = /** @type {{ token?: string, isUnanswered?: boolean, ended?: Ending } | null} */ (history.state);
 let token = new URLSearchParams(location.hash.slice(1)).get('token') ?? kept?.token;
 let ended = kept?.ended ?? handedOver();
 /** Whether something was sent of which no answer came: it may have been done all the same. */
-let isUnanswered = false;
+let isUnanswered = kept?.isUnanswered ?? false;
 const query = new URLSearchParams(location.search);
 query.delete('token');
 keep();
@@ -33,7 +33,7 @@ addEventListener('hashchange', () => {
 
 function keep() {
   const search = query.size > 0 ? `?${query.toString()}` : '';
-  history.replaceState(token ? { token } : ended ? { ended } : null, '', location.pathname + search);
+  history.replaceState(token ? { token, isUnanswered } : ended ? { ended } : null, '', location.pathname + search);
 }
 
 /**
@@ -107,6 +107,7 @@ function end(how) {
 async function send() {
   const wasUnanswered = isUnanswered;
   isUnanswered = true;
+  keep();
   const answer = await fetch(location.pathname.replace(/\w+\/\w+\/?$/, endpoint), {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
@@ -120,6 +121,7 @@ async function send() {
   }
   const { errors = {}, message } = /** @type {Failure} */ (await answer.json());
   isUnanswered = wasUnanswered || answer.status >= 500;
+  keep();
   if (errors[field]) {
     end(isUnanswered ? 'perhaps' : 'used');
     return;
@@ -152,9 +154,10 @@ document.getElementById('show')?.addEventListener('change', ({ target }) => {
 });
 
 for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a[hreflang]'))) {
-  link.addEventListener('click', () => {
+  link.addEventListener('click', ({ ctrlKey, metaKey, shiftKey }) => {
     if (token) link.hash = new URLSearchParams({ token }).toString();
-    handOver();
+    // What is opened in another tab or window has a storage of its own.
+    if (!ctrlKey && !metaKey && !shiftKey) handOver();
   });
 }
 
