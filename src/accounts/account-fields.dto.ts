@@ -66,7 +66,7 @@ export function Email({
 }
 
 /** The language of somebody's mails. */
-export function Locale(): PropertyDecorator {
+export function Locale({ required = false } = {}): PropertyDecorator {
   return Field(
     {
       description:
@@ -74,6 +74,7 @@ export function Locale(): PropertyDecorator {
         '`Accept-Language`. `null`: English',
       type: String,
       nullable: true,
+      required,
       maxLength: LONGEST_LOCALE,
       example: 'de',
     },

@@ -1,16 +1,13 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Nested } from '../http/fields.js';
-import { ChecksBySettings } from '../http/request-validation.js';
-import { IS_REQUIRED } from '../http/validation.js';
 import { Locale } from './account-fields.dto.js';
 import { OwnAccountView } from './accounts.dto.js';
 
 /** What holders can change of their account without its password. */
 export class OwnAccountChange {
   // So far there is nothing else to change.
-  @ChecksBySettings((locale) => (locale === undefined ? IS_REQUIRED : undefined))
-  @Locale()
-  locale?: string | null;
+  @Locale({ required: true })
+  locale!: string | null;
 }
 
 export class OwnAccountChangeBody {

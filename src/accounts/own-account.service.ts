@@ -44,7 +44,7 @@ export class OwnAccount {
       const [changed] = await sql<OwnAccountRecord>(
         tx,
         `UPDATE accounts SET locale = $2, updated_at = now() WHERE id = $1 RETURNING ${SHOWN}`,
-        [caller.accountId, canonicalLocale(locale) ?? null],
+        [caller.accountId, canonicalLocale(locale)],
       );
       if (!changed) throw sessionEnded();
       await this.audit.record(tx, {

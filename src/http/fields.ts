@@ -16,6 +16,7 @@ import {
   MUST_BE_STRING,
   Optional,
   OptionalOrNull,
+  OrNull,
 } from './validation.js';
 
 /** The options of one field. */
@@ -33,6 +34,9 @@ export interface FieldOptions {
  * @param checks in order: only the first that fails is reported
  */
 export function Field(options: ApiPropertyOptions, ...checks: PropertyDecorator[]): PropertyDecorator {
+  if (options.nullable && options.required === true) {
+    return applyDecorators(ApiProperty(options), OrNull(), IsPresent(), ...checks);
+  }
   if (options.nullable) return applyDecorators(ApiPropertyOptional(options), OptionalOrNull(), ...checks);
   if (options.required === false) return applyDecorators(ApiProperty(options), Optional(), ...checks);
   return applyDecorators(ApiProperty(options), IsPresent(), ...checks);
@@ -56,10 +60,17 @@ export function Id(options: FieldOptions, message?: string): PropertyDecorator {
   return Field(described({ format: 'uuid' }, options), IsUuid(message));
 }
 
-/** The id of an account, or its `legacy_id`; see {@link NamesAccount}. */
+/**
+ * The id of an account, or its `legacy_id`; see {@link NamesAccount}.
+ *
+ * @param message what a document says of an id that is none, or is missing
+ */
 export function AccountId(options: FieldOptions & { description: string }, message?: string): PropertyDecorator {
   const { description, ...others } = options;
-  return applyDecorators(Field({ ...accountIdSchema(description), ...others }, IsAccountId(message)), NamesAccount());
+  const schema = { ...accountIdSchema(description), ...others };
+  const isOptional = options.nullable === true || options.required === false;
+  if (isOptional) return applyDecorators(Field(schema, IsAccountId(message)), NamesAccount());
+  return applyDecorators(ApiProperty(schema), IsPresent(message), IsAccountId(message), NamesAccount());
 }
 
 /** true or false. */

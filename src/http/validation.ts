@@ -61,6 +61,9 @@ export const Optional = (): PropertyDecorator => ValidateIf((_, value) => value 
 /** The field may be absent or null. */
 export const OptionalOrNull = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined && value !== null);
 
+/** The field may be null; whether it may be absent is for others to say. */
+export const OrNull = (): PropertyDecorator => ValidateIf((_, value) => value !== null);
+
 /** The field may be absent or empty, which counts as absent (RFC 6749 section 3.2), but not null. */
 export const OptionalOrEmpty = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined && value !== '');
 

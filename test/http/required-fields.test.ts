@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validateSync, type ValidationError } from 'class-validator';
 import { MISSING } from '../../src/errors/dialects.js';
+import { INVALID_ID } from '../../src/http/validation.js';
 
 type Dto = new () => object;
 
@@ -39,7 +40,7 @@ describe('What is said of a required field', () => {
     for (const { dto, fields } of required) {
       const empty = Object.fromEntries(fields.map((field) => [field, nothing]));
       for (const [field, problem] of problemsOf(dto, empty)) {
-        expect([dto.name, field, problem]).toEqual([dto.name, field, expect.stringMatching(SAID)]);
+        expect([dto.name, field, problem]).toEqual([dto.name, field, expect.stringMatching(wordsOf(dto) ?? SAID)]);
       }
     }
   });
@@ -52,6 +53,9 @@ describe('What is said of a required field', () => {
     }
   });
 });
+
+/** What a document says of an id, whatever is wrong with it. */
+const wordsOf = ({ name }: Dto) => (name === 'NewToken' ? INVALID_ID : undefined);
 
 /** The second is of a document, which lists the names in one message. */
 const SAID = new RegExp(`^(is required|${MISSING})$`);
