@@ -144,8 +144,8 @@ export class EmailProofs {
     await this.accountRevocation.revoke(tx, accountId, { resets: true, links: 'verify' });
     if (oldEmail !== null) {
       await this.mailCaps.take(tx, 'notices', oldEmail);
-      // Nobody keeps an email for two days that was never proved to be theirs.
-      await this.links.notifyOldAddress(tx, accountId, oldEmail, { undoable: wasProved });
+      // Of an email that was never proved to be theirs, nobody keeps it for two days, and somebody else may read the mail.
+      await this.links.notifyOldAddress(tx, accountId, oldEmail, { undoable: wasProved, saysWhere: wasProved });
     }
     await this.audit.record(tx, { kind: 'account.email_changed', subject: accountId, actorId: accountId, email });
   }
