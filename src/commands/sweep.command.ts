@@ -20,7 +20,7 @@ export async function sweep(signal: AbortSignal, options: { json?: boolean }): P
     bar.end();
   });
   if (options.json) return json({ deleted, outcome });
-  if ((outcome as SweepOutcome) === 'skipped')
-    return 'A server, or another command, is sweeping already. It goes on; this one has stopped.\n';
-  return `Deleted ${deleted.toLocaleString('en')} rows that had expired for long enough.\n`;
+  const done = `Deleted ${deleted.toLocaleString('en')} rows that had expired for long enough.\n`;
+  if ((outcome as SweepOutcome) !== 'skipped') return done;
+  return `${deleted > 0 ? done : ''}A server, or another command, is sweeping already. It goes on; this one has stopped.\n`;
 }

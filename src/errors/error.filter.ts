@@ -59,7 +59,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   request.failure = error.code;
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected failure');
   else if (isDatabaseUnavailable(thrown)) outagesOf(request.server).note(thrown);
-  const dialect = dialectOf(request, reply);
+  const dialect = dialectOf(request, reply, error);
   void reply.code(statusOf(dialect, error)).headers({ ...error.details.headers, 'cache-control': 'no-store' });
   if (dialect === 'page') {
     const write = (view: View) => errorPage(view, error, request.id);
@@ -69,9 +69,9 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   void reply.headers(headersOf(dialect)).send(wordError(dialect, error, request.id));
 }
 
-function dialectOf(request: FastifyRequest, reply: FastifyReply): Dialect {
+function dialectOf(request: FastifyRequest, reply: FastifyReply, { code }: ApiError): Dialect {
   const dialect = request.dialect ?? request.routeOptions.config.dialect ?? dialectOfPath(pathOf(request.url));
-  if (dialect !== 'plain' || !request.is404) return dialect;
+  if (dialect !== 'plain' || !request.is404 || code !== 'not_found') return dialect;
   // Nothing is there, and no document says what: somebody has mistyped an address.
   addVary(reply, 'accept');
   return prefersPage(request) ? 'page' : dialect;

@@ -135,12 +135,9 @@ function addHooks(
     }
     const refusal = refuseHead(request.raw);
     if (refusal) void reply.header('connection', 'close');
-    if (!refusal && request.method === 'OPTIONS' && request.url === '*') {
-      const methods = [...routes.methodsBehind(connections.doorOf(request.raw.socket)), 'OPTIONS'];
-      void reply.code(204).header('allow', methods.join(', ')).send();
-      return;
-    }
-    done(refusal ?? refuseUrl(request, routes, connections));
+    if (!refusal && request.method === 'OPTIONS' && request.url === '*')
+      answerForAll(request, reply, routes, connections);
+    else done(refusal ?? refuseUrl(request, routes, connections));
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     protect(reply);
@@ -164,6 +161,17 @@ function addHooks(
     );
     done();
   });
+}
+
+/** `OPTIONS *` asks about the server as a whole (RFC 9110 section 9.3.7). */
+function answerForAll(
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+  routes: RouteTable,
+  connections: Connections,
+): void {
+  const methods = [...routes.methodsBehind(connections.doorOf(raw.socket)), 'OPTIONS'];
+  void reply.code(204).header('allow', methods.join(', ')).send();
 }
 
 function hasIgnoredForwardedHeader(request: FastifyRequest, { trustProxy }: Config): boolean {
