@@ -17,7 +17,7 @@ let statements: Statements;
 beforeAll(async () => {
   statements = new Statements();
   database = await createDatabase();
-  server = await startServer(database.connection);
+  server = await startServer(database.connection, {}, {}, { doesWhatIsDue: false });
   admin = await signedInAdmin(server);
 });
 

@@ -70,16 +70,13 @@ export async function askTogether(
   }
 }
 
+/** Who waits for a lock, but for the server's own note of when what was last used. */
+const WAITING = `FROM pg_stat_activity
+  WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LIKE '%last_used_at = greatest%'`;
+
 async function waitingForLocks(database: TestDatabase): Promise<number> {
-  const found = await database.query(
-    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  );
-  return found.length;
+  return (await database.query(`SELECT 1 ${WAITING}`)).length;
 }
 
 /** Ends the connections that wait for a lock. */
-export const endWaiting = (database: TestDatabase) =>
-  database.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  );
+export const endWaiting = (database: TestDatabase) => database.query(`SELECT pg_terminate_backend(pid) ${WAITING}`);
