@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto';
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { open, seal } from '../keys/envelope.js';
 import type { SecretKeys } from '../keys/secret-keys.js';
 
@@ -29,6 +29,6 @@ export function openAnswer(secretKeys: SecretKeys, key: string, digest: Buffer, 
   return JSON.parse(plain.toString()) as Answer;
 }
 
-function derive(subKey: Buffer, key: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', subKey, key, 'answer', 32));
+function derive(subKey: KeyObject, key: string): KeyObject {
+  return createSecretKey(new Uint8Array(hkdfSync('sha256', subKey, key, 'answer', 32)));
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
 
 const CIPHER = 'aes-256-gcm';
 const NONCE = 12;
@@ -9,7 +9,7 @@ const TAG = 16;
  * @param name authenticated, so that the result only decrypts under the same name
  * @returns nonce, tag and ciphertext
  */
-export function seal(key: Buffer, name: string, plain: Buffer): Buffer {
+export function seal(key: KeyObject, name: string, plain: Buffer): Buffer {
   const nonce = randomBytes(NONCE);
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(name));
   const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
@@ -17,7 +17,7 @@ export function seal(key: Buffer, name: string, plain: Buffer): Buffer {
 }
 
 /** @throws when the key, the name or the ciphertext differs from that of {@link seal} */
-export function open(key: Buffer, name: string, sealed: Buffer): Buffer {
+export function open(key: KeyObject, name: string, sealed: Buffer): Buffer {
   const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE), { authTagLength: TAG })
     .setAAD(Buffer.from(name))
     .setAuthTag(sealed.subarray(NONCE, NONCE + TAG));

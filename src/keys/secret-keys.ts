@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -22,13 +22,14 @@ export type KeyPurpose =
 /** A sub-key, and the id of the SECRET_KEY that it comes from. */
 export interface SubKey {
   id: string;
-  key: Buffer;
+  /** Of 32 bytes. No Buffer: Node.js throws and catches an error each time it is given one for a key. */
+  key: KeyObject;
 }
 
 /** The keys of SECRET_KEY: the first signs and encrypts, the others only verify and decrypt. */
 export class SecretKeys {
   private readonly ids: string[];
-  private readonly derived = new Map<string, Buffer>();
+  private readonly derived = new Map<string, KeyObject>();
 
   constructor(private readonly keys: string[]) {
     this.ids = keys.map((key) => derive(key, 'key-id', 4).toString('hex'));
@@ -52,7 +53,7 @@ export class SecretKeys {
     const secret = this.keys[this.ids.indexOf(id)];
     if (secret === undefined) return undefined;
     const name = `${purpose} ${id}`;
-    const key = this.derived.get(name) ?? derive(secret, purpose, 32);
+    const key = this.derived.get(name) ?? createSecretKey(derive(secret, purpose, 32));
     this.derived.set(name, key);
     return { id, key };
   }
@@ -81,7 +82,7 @@ function derive(secret: string, info: string, length: number): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, 'latchkey', info, length));
 }
 
-function mac(key: Buffer, text: string): string {
+function mac(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 

@@ -31,8 +31,9 @@ const CHECKSUM_LENGTH = 7;
 export const apiSecret: SecretFormat = {
   mint: (variant, hmacSecret) => {
     const prefix = variant === undefined ? 'api_' : `api_${variant}_`;
+    let secret = '';
     // The low five bits of a random byte are uniform.
-    const secret = [...randomBytes(SECRET_LENGTH)].map((byte) => ALPHABET.charAt(byte & 31)).join('');
+    for (const byte of randomBytes(SECRET_LENGTH)) secret += ALPHABET.charAt(byte & 31);
     const key = `${prefix}${secret}${checksum(prefix + secret)}`;
     return hmacSecret === undefined ? key : key + hmac(key, hmacSecret);
   },
@@ -51,7 +52,7 @@ export function hmac(text: string, secret: string): string {
 /** A CRC-32 (as in RFC 1952), most significant bits first, in seven characters of base32. */
 function checksum(text: string): string {
   const crc = crc32(text);
-  return Array.from({ length: CHECKSUM_LENGTH }, (_, index) =>
-    ALPHABET.charAt((crc >>> Math.max(0, 27 - 5 * index)) & (index === CHECKSUM_LENGTH - 1 ? 3 : 31)),
-  ).join('');
+  let characters = '';
+  for (let shift = 27; shift >= 2; shift -= 5) characters += ALPHABET.charAt((crc >>> shift) & 31);
+  return characters + ALPHABET.charAt(crc & 3);
 }
