@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import type { Reading } from '../http/validation.js';
 
 /** With the `*.` before it, and a dot behind it. */
@@ -20,9 +20,16 @@ const WRITTEN = /^(\*\.)?((?:[a-z\d.-]|[^\p{ASCII}\s]){1,253}?)\.?$/iu;
 export function readEmailDomain(text: string): Reading {
   const [, wildcard = '', name = ''] = WRITTEN.exec(text) ?? [];
   const ascii = domainToASCII(name);
-  return DOMAIN.test(ascii)
+  return DOMAIN.test(ascii) && ascii.split('.').every(isLabel)
     ? { value: `${wildcard}${ascii}` }
     : { problem: 'is not a valid domain, such as example.org or *.example.org' };
+}
+
+/** What begins with `xn--` has to encode something (RFC 5890 section 2.3.2.1). Node.js 24 takes it as it is where all is ASCII. */
+function isLabel(label: string): boolean {
+  if (!label.startsWith('xn--')) return true;
+  const decoded = domainToUnicode(label);
+  return decoded !== label && domainToASCII(decoded) === label;
 }
 
 /**
