@@ -22,7 +22,7 @@ export type KeyPurpose =
 /** A sub-key, and the id of the SECRET_KEY that it comes from. */
 export interface SubKey {
   id: string;
-  /** Of 32 bytes. No Buffer: Node.js throws and catches an error each time it is given one for a key. */
+  /** Of 32 bytes. No Buffer: Node.js 24 throws and catches an error each time it is given one for a key. */
   key: KeyObject;
 }
 
