@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, expect, it, jest } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import { clusterWith, dump, latchkey, look, restore, serve, signIn, signUp, stopClusters } from './support/backup.js';
 import { Balancer } from './support/balancer.js';
 import { hasPostgres } from './support/postgres-cluster.js';
 import { cleanUp, eventually, freePort } from './support/process.js';
 import { bearer, call, claimsOf, newEmail, type Answer } from './support/server.js';
 import { describeWhere } from './support/where.js';
-
-jest.setTimeout(300_000);
 
 afterAll(async () => {
   await stopClusters();

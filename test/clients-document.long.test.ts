@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Config } from '../src/config/config.js';
 import { SigningKeys } from '../src/keys/signing-keys.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -13,8 +13,6 @@ import { freePort } from './support/process.js';
 import { claimsOf, signUp, startServer, type TestServer } from './support/server.js';
 import { PRINTED_URL, snippetsForClients, type Snippet } from './support/snippets.js';
 import { itWhere } from './support/where.js';
-
-jest.setTimeout(180_000);
 
 const snippets = snippetsForClients();
 

@@ -1,14 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Authority, hasOpenssl } from './support/certificates.js';
 import { hasPostgres, PostgresCluster } from './support/postgres-cluster.js';
 import { cleanUp, eventually, newFolder, ServerProcess } from './support/process.js';
 import { TEST_SECRET_KEY } from './support/server.js';
 import { describeWhere } from './support/where.js';
-
-jest.setTimeout(240_000);
 
 /** Leads to 127.0.0.1, and does not look like it: as the name of any other machine, to Latchkey. */
 const ANOTHER_NAME = '127.1';

@@ -1,11 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { cleanUp, eventually, freePort, ServerProcess } from './support/process.js';
 import { call, TEST_SECRET_KEY } from './support/server.js';
-
-jest.setTimeout(180_000);
 
 let database: TestDatabase;
 

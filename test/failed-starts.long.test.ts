@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '../src/logging/logger.js';
 import { start } from '../src/start.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { cleanUp, eventually, newFolder, ServerProcess } from './support/process.js';
 import { TEST_SECRET_KEY, testConfig } from './support/server.js';
-
-jest.setTimeout(60_000);
 
 const silent = createLogger('silent');
 

@@ -2,7 +2,7 @@ import { execFile, type ExecFileOptions } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { announce } from '../src/bootstrap/announcement.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { newClient } from './support/oauth.js';
@@ -10,8 +10,6 @@ import { freePort } from './support/process.js';
 import { startServer, type TestServer } from './support/server.js';
 import { PRINTED_URL, snippetsForClients } from './support/snippets.js';
 import { makeAdmin } from './support/tokens.js';
-
-jest.setTimeout(300_000);
 
 /** The programs of test/generated-clients, and what docs/clients.md generates for them. */
 const GENERATORS = {

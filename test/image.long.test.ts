@@ -35,7 +35,7 @@ describeWhere({
       BOOTSTRAP_ADMIN_PASSWORD: ADMIN.password,
     };
     server = await ServerProcess.start({ PORT: String(port) }, { command: image.command(env), group: true });
-    await server.ready(120_000);
+    await server.ready();
   }, 1_200_000);
 
   afterAll(async () => {
@@ -43,7 +43,7 @@ describeWhere({
     await line.close();
     await database.drop();
     image.remove();
-  }, 60_000);
+  });
 
   /** Runs something in the image. Not with `spawnSync`: the way to PostgreSQL leads through this process. */
   const inside = async (...command: string[]) => {

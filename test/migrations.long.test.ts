@@ -270,7 +270,7 @@ describe('the migrate command', () => {
     const server = await ServerProcess.start(env);
     await eventually(() => {
       expect(server.output).toContain('waiting for the database: ');
-    }, 20_000);
+    });
     expect(await runMigrate(env)).toEqual({ code: 0, output: 'The database is up to date.\n' });
     const template = await newDatabase();
     expect(await dump(database)).toEqual(await dump(template));

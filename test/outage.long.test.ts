@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { SupervisedPostgres } from '@latchkey/supervised-postgres';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../src/database/embedded-postgres.js';
@@ -15,8 +15,6 @@ import {
   ServerProcess,
 } from './support/process.js';
 import { bearer, claimsOf, newEmail, startServer, TEST_SECRET_KEY, type Answer } from './support/server.js';
-
-jest.setTimeout(180_000);
 
 /**
  * In milliseconds: what no request may exceed, and how long after its return the database must be of use. It is five

@@ -20,6 +20,8 @@ import { newApiToken, newAppToken, oboToken, rowOf, signedInAdmin, signedInUser,
 
 /** What the replicas promise each other at worst, in milliseconds: after it nobody goes by what is remembered. */
 const AT_WORST = 2_000;
+/** In milliseconds: less than the minute for which a server remembers what it is not told about. */
+const BEFORE_FORGOTTEN = 45_000;
 const CHANNEL = 'latchkey_revocations';
 const LISTENER = 'latchkey revocations';
 
@@ -348,7 +350,7 @@ async function untilRefused(server: Server, credentials: Credential[]): Promise<
   const ask = () => Promise.all(credentials.map((credential) => accepts(server, credential)));
   await eventually(async () => {
     expect(await ask()).toEqual(credentials.map(() => false));
-  }, 20_000);
+  }, BEFORE_FORGOTTEN);
   return ask();
 }
 
@@ -448,7 +450,7 @@ describe('A revocation that races with checks', () => {
     const until = (accepted: boolean) =>
       eventually(() => {
         for (const checks of both) expect(checks.map((check) => check.accepted)).toContain(accepted);
-      }, 20_000);
+      }, BEFORE_FORGOTTEN);
     const checking = [
       checkDuring(course, here, credential, checksHere),
       checkDuring(course, there, credential, checksThere),

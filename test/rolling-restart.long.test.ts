@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Balancer, Crowd } from './support/balancer.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { cleanUp, freePort, ServerProcess } from './support/process.js';
 import { bearer, claimsOf, TEST_SECRET_KEY } from './support/server.js';
-
-jest.setTimeout(300_000);
 
 /** How often each of the two balancers sees a server restarted, and how many requests there are meanwhile at the least. */
 const RESTARTS = Number(process.env.RESTARTS ?? 3);

@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import bcrypt from 'bcrypt';
 import { secretVariables } from '../src/config/variables.js';
 import { SecretKeys } from '../src/keys/secret-keys.js';
@@ -9,8 +9,6 @@ import { createDatabase, urlOf, type TestDatabase } from './support/database.js'
 import { MailServer } from './support/mail-server.js';
 import { cleanUp, eventually, newFolder, ServerProcess } from './support/process.js';
 import { bearer, newEmail, type Answer } from './support/server.js';
-
-jest.setTimeout(180_000);
 
 /** The secrets of one deployment, and what is at the other end of them. */
 interface Deployment {

@@ -2,13 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Balancer } from './support/balancer.js';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { cleanUp, eventually, freePort, newFolder, ServerProcess } from './support/process.js';
 import { bearer, call, claimsOf, newEmail, TEST_SECRET_KEY as OLD, type Answer } from './support/server.js';
-
-jest.setTimeout(300_000);
 
 const NEW = 'the next secret key of the tests that is long enough';
 

@@ -169,7 +169,7 @@ describe('npm run dev', () => {
     const dataDir = join(newFolder(), 'data');
     const command = [process.execPath, resolve('scripts/dev.js')];
     const dev = await ServerProcess.start({ ...CHEAP, DATA_DIR: dataDir }, { command, group: true });
-    await dev.ready(50_000);
+    await dev.ready();
     expect(existsSync(join(dataDir, 'seed.txt'))).toBe(true);
     const postmaster = postmasterOf(dataDir);
     expect(isAlive(postmaster)).toBe(true);

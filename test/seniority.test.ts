@@ -144,10 +144,10 @@ describe('The account of an address', () => {
   });
 });
 
-describe('Where 50,000 accounts share a network and a domain', () => {
+describe('Where 10,000 accounts share a network and a domain', () => {
   it('a few pages are read to find the oldest, also when all but the youngest are disabled', async () => {
     await database.query(
-      `INSERT INTO accounts (individual, created_at) SELECT false, now() - n * interval '1 second' FROM generate_series(1, 50000) n`,
+      `INSERT INTO accounts (individual, created_at) SELECT false, now() - n * interval '1 second' FROM generate_series(1, 10000) n`,
     );
     await database.query(`INSERT INTO account_networks SELECT id, '198.18.0.0/24' FROM accounts`);
     await database.query(`INSERT INTO account_networks SELECT id, '0.0.0.0/0' FROM accounts`);
@@ -161,9 +161,12 @@ describe('Where 50,000 accounts share a network and a domain', () => {
       return (plan['Shared Hit Blocks'] ?? NaN) + (plan['Shared Read Blocks'] ?? NaN);
     };
     const domains = BY_DOMAIN.replaceAll('$3', '$1');
+    const FEW = 20;
     const expectFew = async () => {
-      for (const ip of ['198.18.0.1', '198.18.1.1', '1.1.1.1']) expect(await pagesOf(BY_NETWORK, ip)).toBeLessThan(50);
-      expect(await pagesOf(domains, ['a.example.org', '*.example.org', 'example.org', '*.org'])).toBeLessThan(50);
+      // Far fewer than to compare all of them.
+      expect(await pagesOf(BY_THE_RULE, '198.18.0.1')).toBeGreaterThan(10 * FEW);
+      for (const ip of ['198.18.0.1', '198.18.1.1', '1.1.1.1']) expect(await pagesOf(BY_NETWORK, ip)).toBeLessThan(FEW);
+      expect(await pagesOf(domains, ['a.example.org', '*.example.org', 'example.org', '*.org'])).toBeLessThan(FEW);
     };
     await database.query('VACUUM ANALYZE accounts, account_networks, account_email_domains');
     await expectFew();

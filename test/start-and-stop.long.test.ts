@@ -25,8 +25,6 @@ import {
 import { itWhere } from './support/where.js';
 import { bearer, claimsOf, startServer, TEST_SECRET_KEY, testConfig } from './support/server.js';
 
-jest.setTimeout(60_000);
-
 /** In seconds: far longer than any stop takes on a machine that is not busy, and less than what it must not wait for. */
 const STOPS_WITHIN = 30;
 
@@ -460,7 +458,7 @@ describe('five replicas that start at once on an empty outside database', () => 
       ...Array.from({ length: 3 }, () => ServerProcess.start(env)),
     ]);
     replicas.push(slow, child);
-    await Promise.all(replicas.map((replica) => replica.ready(40_000)));
+    await Promise.all(replicas.map((replica) => replica.ready()));
   });
 
   afterAll(async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AxeResults } from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { describeInBrowser, launchChromium, listenForComplaints } from './support/browser.js';
@@ -9,8 +9,6 @@ import { newClient } from './support/oauth.js';
 import { freePort } from './support/process.js';
 import { claimsOf, startServer, type TestServer } from './support/server.js';
 import { makeAdmin } from './support/tokens.js';
-
-jest.setTimeout(120_000);
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

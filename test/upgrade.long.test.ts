@@ -21,7 +21,7 @@ beforeAll(async () => {
   if (!hasPrevious) return;
   database = await createDatabase({ empty: true });
   previous = buildPrevious();
-}, 300_000);
+});
 
 afterAll(async () => {
   await cleanUp();
@@ -154,5 +154,5 @@ describeUpgrade('an upgrade from the previous release', () => {
     }
     expect((await old.stop()).code).toBe(0);
     expect((await signUp(current)).status).toBe(201);
-  }, 300_000);
+  });
 });

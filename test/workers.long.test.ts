@@ -2,13 +2,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { childrenOf, cleanUp, eventually, isAlive, newFolder, ServerProcess } from './support/process.js';
 import { send } from './support/raw-http.js';
 import { TEST_SECRET_KEY } from './support/server.js';
-
-jest.setTimeout(180_000);
 
 const APP_TOKEN = '0123456789abcdef0123456789abcdef';
 const PASSWORD = 'an example of a password';

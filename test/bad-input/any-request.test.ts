@@ -292,7 +292,7 @@ describe('Any request', () => {
     );
     expect(sent).toBeGreaterThanOrEqual(RUNS * operations.length);
     expect(server.logs.filter((line) => /"level":"(error|fatal)"/.test(line))).toEqual([]);
-  }, 120_000);
+  });
 
   it('is answered with success when it is good: what chance changes is one of these', async () => {
     const operations = operationsOf(await describedApi());

@@ -27,13 +27,13 @@ let world: World;
 
 beforeAll(async () => {
   world = await World.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await world.stop();
   await cleanUp();
   process.stdout.write(`\n${asTable(table)}\n`);
-}, 120_000);
+});
 
 interface Fault {
   name: string;

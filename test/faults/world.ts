@@ -202,7 +202,7 @@ export class World {
       for (const replica of this.replicas) {
         if ((await replica.ask('GET', '/readyz'))?.status !== 200) throw new Error(`${replica.name} is not ready.`);
       }
-    }, 60_000);
+    }, 180_000);
     return (performance.now() - begun) / 1_000;
   }
 

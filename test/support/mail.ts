@@ -134,7 +134,7 @@ export async function onlyRow(): Promise<Row> {
 
 /** Waits until a value is as wanted, and gives it back. */
 export async function eventually<T>(read: () => T | Promise<T>, wanted: (value: T) => boolean): Promise<T> {
-  for (const deadline = Date.now() + 30_000; ;) {
+  for (const deadline = Date.now() + 180_000; ;) {
     const value = await read();
     if (wanted(value)) return value;
     if (Date.now() > deadline) throw new Error(`It stayed ${JSON.stringify(value)}\n${log.join('')}`);

@@ -76,6 +76,6 @@ export class PgBouncer {
       const socket = connect(this.port, '127.0.0.1');
       await once(socket, 'connect');
       socket.destroy();
-    }, 5_000);
+    });
   }
 }

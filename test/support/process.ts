@@ -89,7 +89,7 @@ export class ServerProcess {
   }
 
   /** Waits until it can serve. Throws, with what it said, when it ends before that or takes too long. */
-  async ready(limit = 45_000): Promise<this> {
+  async ready(limit = 180_000): Promise<this> {
     const end = Date.now() + limit;
     while (!(await this.isReady())) {
       if (this.hasExited) throw new Error(`The server has ended:\n${this.output}`);
@@ -193,8 +193,11 @@ export function isAlive(pid: number): boolean {
   return state !== '' && !state.startsWith('Z');
 }
 
-/** Tries again until `check` passes, or throws its last failure after the limit, which no machine is to come near. */
-export async function eventually<T>(check: () => T | Promise<T>, limit = 30_000): Promise<T> {
+/**
+ * Tries again until `check` passes, or throws its last failure after the limit, which no machine is to come near. It is
+ * less than the minute for which a server remembers what it is not told about.
+ */
+export async function eventually<T>(check: () => T | Promise<T>, limit = 50_000): Promise<T> {
   const end = Date.now() + limit;
   for (;;) {
     try {

@@ -532,9 +532,9 @@ async function query(connection: PostgresConnection, sql: string): Promise<unkno
   }
 }
 
-/** Repeats an expectation until it holds, for up to ten seconds. */
+/** Repeats an expectation until it holds, for up to a minute. */
 async function eventually(expectation: () => void | Promise<void>): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     try {
       await expectation();
