@@ -2,7 +2,7 @@ import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withSecrets, type Config } from './config/config.js';
 import { doorsOf, type DoorAddress } from './config/doors.js';
-import { DRAIN_LIMIT, graceAfter } from './http/drain.js';
+import { DRAIN_LIMIT, IDLE_GRACE } from './http/drain.js';
 import { stopAccepting } from './http/connections.js';
 import { listenOn, opening, withPort } from './http/port.js';
 import { keptSecretKey } from './keys/secret-keys.js';
@@ -110,7 +110,7 @@ class Crew {
     const begun = performance.now();
     await Promise.all(this.servers.map((server) => stopAccepting(server)));
     await this.front.drain();
-    await this.workers.stop(graceAfter(delay), DRAIN_LIMIT - (performance.now() - begun));
+    await this.workers.stop(IDLE_GRACE, DRAIN_LIMIT - (performance.now() - begun));
   }
 
   private serve(worker: WorkerProcess): void {

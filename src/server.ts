@@ -9,7 +9,7 @@ import { leftOpen } from './config/hardening.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { Refusals } from './guards/refusals.service.js';
 import { createAdapter } from './http/adapter.js';
-import { DRAIN_LIMIT, graceAfter } from './http/drain.js';
+import { DRAIN_LIMIT, IDLE_GRACE } from './http/drain.js';
 import type { ConnectionLimits, Connections } from './http/connections.js';
 import { Readiness } from './health/readiness.service.js';
 import { Idempotency } from './idempotency/idempotency.service.js';
@@ -72,13 +72,13 @@ export async function createServer(
  * Stops serving. First it is not ready any more and goes on serving, each answer being the last of its connection; then it
  * takes no more connections, answers what is in flight, cuts off what takes too long, and closes the pool last.
  *
- * @param delay for how long it goes on serving, in seconds: until every load balancer has noticed. 0: nobody has to notice,
- *   and idle connections get no grace either
+ * @param delay for how long it goes on serving, in seconds: until every load balancer has noticed
+ * @param grace for how long idle connections are kept after that, in milliseconds
  */
-export async function stopServer(app: NestFastifyApplication, delay = 0): Promise<void> {
+export async function stopServer(app: NestFastifyApplication, delay: number, grace = IDLE_GRACE): Promise<void> {
   leave(app);
   await sleep(delay * 1_000);
-  await endServer(app, graceAfter(delay), DRAIN_LIMIT);
+  await endServer(app, grace, DRAIN_LIMIT);
 }
 
 /** From now on it is not ready, and each answer is the last one of its connection. */

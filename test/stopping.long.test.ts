@@ -160,7 +160,7 @@ describe('A server that is told to stop', () => {
     await eventually(() => {
       expect(socket.socket.bytesWritten).toBeGreaterThan(0);
     });
-    const stopped = stop(server, 0);
+    const stopped = stop(server);
     await eventually(async () => {
       expect(await isRefused(server)).toBe(true);
     });

@@ -19,6 +19,7 @@ import { describeApi } from '../../src/openapi/docs.js';
 import type { ConnectionLimits } from '../../src/http/connections.js';
 import { SigningKeys } from '../../src/keys/signing-keys.service.js';
 import { createLogger } from '../../src/logging/logger.js';
+import { IDLE_GRACE } from '../../src/http/drain.js';
 import { createServer, fastifyOf, stopServer } from '../../src/server.js';
 import { madeOnce } from './made-once.js';
 import { SeenAnswers } from './openapi.js';
@@ -48,7 +49,7 @@ export interface TestServer {
   advanceClock(seconds: number): void;
   /** Sets the clock of the server's process, so many seconds ahead of the true time. */
   setClockAhead(seconds: number): void;
-  /** @param delay as SHUTDOWN_DELAY */
+  /** @param delay as SHUTDOWN_DELAY. Without it nobody sends requests any more: idle connections are not waited for */
   close(delay?: number): Promise<void>;
 }
 
@@ -120,7 +121,7 @@ export async function startServer(
       app.get(Clock).now = () => Date.now() / 1_000 + seconds;
     },
     close: async (delay) => {
-      await stopServer(app, delay);
+      await stopServer(app, delay ?? 0, delay === undefined ? 0 : IDLE_GRACE);
       await rm(dataDir, { recursive: true, force: true });
     },
   };
