@@ -232,6 +232,7 @@ describe('A bad variable', () => {
       '.a@b',
       'a..b@c',
       'größe@example.org',
+      'a@xn--a.example',
       `${'a'.repeat(65)}@b`,
       'a@b_c',
       'a@-b',

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
+import { asciiDomain } from './ascii-domain.js';
 
 /** A mailbox (RFC 5322 section 3.4): who, and where. */
 export interface MailAddress {
@@ -43,14 +43,14 @@ function toAscii(address: string): string | undefined {
   const at = address.lastIndexOf('@');
   const localPart = address.slice(0, Math.max(at, 0));
   if (!LOCAL_PART.test(localPart) || localPart.length > LONGEST_LOCAL_PART) return undefined;
-  const domain = asciiDomain(address.slice(at + 1));
+  const domain = hostOfMail(address.slice(at + 1));
   return domain === undefined ? undefined : `${localPart}@${domain}`;
 }
 
-function asciiDomain(domain: string): string | undefined {
+function hostOfMail(domain: string): string | undefined {
   const [, version6, version4] = /^\[(?:IPv6:([\da-f:.]+)|([\d.]+))\]$/i.exec(domain) ?? [];
   if (isIP(version6 ?? '') === 6 || isIP(version4 ?? '') === 4) return domain;
-  const ascii = domainToASCII(domain);
+  const ascii = asciiDomain(domain);
   // An address without its brackets, or a number that URLs would take for one, is no domain of mail.
   return DOMAIN.test(ascii) && isIP(ascii) === 0 ? ascii : undefined;
 }

@@ -1,5 +1,5 @@
-import { domainToASCII, domainToUnicode } from 'node:url';
 import type { Reading } from '../http/validation.js';
+import { asciiDomain } from '../config/ascii-domain.js';
 
 /** With the `*.` before it, and a dot behind it. */
 export const LONGEST_DOMAIN = 256;
@@ -8,7 +8,7 @@ export const LONGEST_DOMAIN = 256;
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * Letters, digits, hyphens and dots of any script. Checked before `domainToASCII`, which also strips paths, decodes
+ * Letters, digits, hyphens and dots of any script. Checked before it is put in ASCII, which also strips paths, decodes
  * percent signs, and is slow for long input.
  */
 const WRITTEN = /^(\*\.)?((?:[a-z\d.-]|[^\p{ASCII}\s]){1,253}?)\.?$/iu;
@@ -19,17 +19,10 @@ const WRITTEN = /^(\*\.)?((?:[a-z\d.-]|[^\p{ASCII}\s]){1,253}?)\.?$/iu;
  */
 export function readEmailDomain(text: string): Reading {
   const [, wildcard = '', name = ''] = WRITTEN.exec(text) ?? [];
-  const ascii = domainToASCII(name);
-  return DOMAIN.test(ascii) && ascii.split('.').every(isLabel)
+  const ascii = asciiDomain(name);
+  return DOMAIN.test(ascii)
     ? { value: `${wildcard}${ascii}` }
     : { problem: 'is not a valid domain, such as example.org or *.example.org' };
-}
-
-/** What begins with `xn--` has to encode something (RFC 5890 section 2.3.2.1). Node.js 24 takes it as it is where all is ASCII. */
-function isLabel(label: string): boolean {
-  if (!label.startsWith('xn--')) return true;
-  const decoded = domainToUnicode(label);
-  return decoded !== label && domainToASCII(decoded) === label;
 }
 
 /**
