@@ -170,13 +170,13 @@ export function bearer(token: string): Record<string, string> {
 
 let accounts = 0;
 
-/** @returns an email that no other test of this process uses */
 /** The same email in another case, as it is stored: only what stands before the @ keeps its case. */
 export function shouted(email: string): string {
   const [local = '', domain = ''] = email.split('@');
   return `${local.toUpperCase()}@${domain}`;
 }
 
+/** @returns an email that no other test of this process uses */
 export function newEmail(): string {
   accounts += 1;
   return `user${accounts}.${process.pid}@example.org`;
