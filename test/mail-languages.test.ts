@@ -237,9 +237,10 @@ describe('Mails', () => {
     expect(text).toContain('Wann: 2. Januar 2026, 03:04 UTC');
     expect(text).toContain('Herkunft: 2001:db8::7');
     const form = new URLSearchParams({ email: newEmail() }).toString();
-    const { body } = await server.call('POST', '/email/verify/again?lang=de', form, {
+    const { headers } = await server.call('POST', '/email/verify/again?lang=de', form, {
       ...{ 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
     });
+    const { body } = await server.call('GET', headers.get('location') ?? '');
     expect(body).toMatch(/so lange, wie es in der E-Mail steht/);
   });
 

@@ -2,7 +2,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Browser } from 'playwright-core';
 import { loadConfig } from '../src/config/config.js';
+import { describeInBrowser, launchChromium } from './support/browser.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { mailedLink, startMailbox, type Mailbox } from './support/pages.js';
 import { newClient } from './support/oauth.js';
@@ -39,6 +41,24 @@ afterAll(async () => {
 const titleOf = ({ body }: Answer) => /<title>([^<]*)<\/title>/.exec(body as string)?.[1];
 const problemIn = ({ body }: Answer) => /role="alert">([^<]*)</.exec(body as string)?.[1];
 
+/** @returns an answer without what differs from one to the next */
+const comparable = ({ status, body, headers }: Answer) => ({
+  status,
+  body,
+  headers: [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name)),
+});
+
+/** @returns the page that a form which was taken leads to */
+const follow = ({ headers }: Answer) => server.call('GET', headers.get('location') ?? '');
+
+async function mailsOf(kind: string, email: string): Promise<number | undefined> {
+  const [row] = await database.query<{ count: number }>(
+    'SELECT count(*)::int FROM outgoing_mails WHERE kind = $1 AND recipient = $2',
+    [kind, email],
+  );
+  return row?.count;
+}
+
 const ask = (path: string, email: string, headers: Record<string, string> = OURS) =>
   server.call('POST', path, new URLSearchParams({ email }).toString(), {
     'content-type': 'application/x-www-form-urlencoded',
@@ -48,10 +68,13 @@ const ask = (path: string, email: string, headers: Record<string, string> = OURS
 describe('The page on which a reset is asked for', () => {
   it('mails a link, and says the same of an email that nobody has', async () => {
     const { email } = await signUp(server);
-    const unknown = newEmail();
-    const [one, other] = [await ask('/password/forgot', email), await ask('/password/forgot', unknown)];
-    expect([one.status, titleOf(one)]).toEqual([200, 'Look into your mailbox']);
-    expect((one.body as string).replaceAll(email, 'X')).toBe((other.body as string).replaceAll(unknown, 'X'));
+    const [one, other] = [await ask('/password/forgot', email), await ask('/password/forgot', newEmail())];
+    expect([one.status, one.body, one.headers.get('location')]).toEqual([303, '', '/password/forgot/sent']);
+    expect(comparable(one)).toEqual(comparable(other));
+    const sent = await follow(one);
+    expect([sent.status, titleOf(sent)]).toEqual([200, 'Look into your mailbox']);
+    expect(sent.body).toContain('a link is on its way there. It can be used once, within one hour.');
+    expect(sent.body).toContain('<a href="/password/forgot">Use another email</a>');
     expect(await mailedLink(mailbox, email)).toMatch(/^http:\/\/latchkey\.test\/password\/reset#token=/);
   });
 
@@ -63,7 +86,8 @@ describe('The page on which a reset is asked for', () => {
     const form = await server.call('GET', `/wayf/${id}?institution=none`);
     expect(form.body).toContain(`<a href="/password/forgot?wayf=${id}">Forgot your password?</a>`);
     const { email } = await signUp(server);
-    const sent = await ask(`/password/forgot?wayf=${id}`, email);
+    const sent = await follow(await ask(`/password/forgot?wayf=${id}`, email));
+    expect(sent.body).toContain(`<a href="/password/forgot?wayf=${id}">Use another email</a>`);
     expect(sent.body).toContain(`<a href="/wayf/${id}">Back to signing in</a>`);
     const link = await mailedLink(mailbox, email);
     expect(link).toMatch(new RegExp(`^http://latchkey\\.test/password/reset\\?wayf=${id}#token=`));
@@ -84,18 +108,35 @@ describe('The page on which a reset is asked for', () => {
   it('mails one link a minute, and says the same of the next one', async () => {
     const { email } = await signUp(server);
     const [first, second] = [await ask('/password/forgot', email), await ask('/password/forgot', email)];
-    expect(second.body).toBe(first.body);
+    expect(first.status).toBe(303);
+    expect(comparable(second)).toEqual(comparable(first));
     await mailedLink(mailbox, email);
-    const [row] = await database.query<{ count: number }>(
-      "SELECT count(*)::int FROM outgoing_mails WHERE kind = 'password-reset' AND recipient = $1",
-      [email],
-    );
-    expect(row?.count).toBe(1);
+    expect(await mailsOf('password-reset', email)).toBe(1);
   });
 
   it('takes no form from another site', async () => {
     const answer = await ask('/password/forgot', newEmail(), { 'sec-fetch-site': 'cross-site' });
     expect([answer.status, titleOf(answer)]).toEqual([403, 'This is not allowed here']);
+  });
+
+  it('keeps what it is for and the language in the address that it leads to, and nothing else', async () => {
+    const wayf = '01234567-89ab-cdef-0123-456789abcdef';
+    for (const [query, kept] of [
+      ['?for=invitation&lang=de', '?for=invitation&lang=de'],
+      [`?lang=ar&wayf=${wayf}&for=invitation`, `?for=invitation&wayf=${wayf}&lang=ar`],
+      [`?wayf=${wayf}`, `?wayf=${wayf}`],
+      ['?for=else&wayf=//evil.example&lang=xx&email=a@example.org&token=x', ''],
+      [`?wayf=${wayf}&wayf=${wayf}`, ''],
+    ]) {
+      const answer = await ask(`/password/forgot${query}`, newEmail());
+      expect([answer.status, answer.headers.get('location')]).toEqual([303, `/password/forgot/sent${kept}`]);
+    }
+    const sent = await follow(await ask('/password/forgot?for=invitation&lang=de', newEmail()));
+    expect(titleOf(sent)).toBe('Sehen Sie in Ihr Postfach');
+    expect(sent.body).toContain(
+      '<a href="/password/forgot?for=invitation&#38;lang=de">Eine andere Adresse verwenden</a>',
+    );
+    expect(sent.body).toContain('href="?for=invitation&#38;lang=en"');
   });
 
   it('has other words for an invitation', async () => {
@@ -107,10 +148,70 @@ describe('The page on which a reset is asked for', () => {
 });
 
 it('The page on which a verification is asked for says the same whoever asks', async () => {
-  const [known, unknown] = [(await signUp(server)).email, newEmail()];
-  const [one, other] = [await ask('/email/verify/again', known), await ask('/email/verify/again', unknown)];
-  expect([one.status, titleOf(one)]).toEqual([200, 'Look into your mailbox']);
-  expect((one.body as string).replaceAll(known, 'X')).toBe((other.body as string).replaceAll(unknown, 'X'));
+  const path = '/email/verify/again?lang=fr';
+  const [one, other] = [await ask(path, (await signUp(server)).email), await ask(path, newEmail())];
+  expect([one.status, one.body, one.headers.get('location')]).toEqual([303, '', '/email/verify/again/sent?lang=fr']);
+  expect(comparable(one)).toEqual(comparable(other));
+  const sent = await follow(one);
+  expect([sent.status, titleOf(sent)]).toEqual([200, 'Consultez votre boîte de réception']);
+  expect(sent.body).toContain('<a href="/email/verify/again?lang=fr">Utiliser une autre adresse</a>');
+});
+
+it('Behind a path of a proxy, the page of a link that was asked for is under that path', async () => {
+  const behind = await startServer(database.connection, { publicUrl: `${PUBLIC_URL}/login`, rateLimitPerMinute: 0 });
+  try {
+    const answer = await behind.call('POST', '/password/forgot', `email=${encodeURIComponent(newEmail())}`, {
+      'content-type': 'application/x-www-form-urlencoded',
+      ...OURS,
+    });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/login/password/forgot/sent']);
+  } finally {
+    await behind.close();
+  }
+});
+
+describeInBrowser('Whoever has asked for a link', () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await launchChromium({ 'latchkey.test': server.url });
+  });
+
+  afterAll(() => browser.close());
+
+  it.each([
+    ['/password/forgot', 'password-reset', true],
+    ['/password/forgot', 'password-reset', false],
+    ['/email/verify/again', 'email-verification', true],
+  ])('at %s sends no second mail (%s) by loading the page again, with script: %s', async (path, kind, hasScript) => {
+    const { email } = await signUp(server);
+    const context = await browser.newContext({ javaScriptEnabled: hasScript, locale: 'de' });
+    const page = await context.newPage();
+    const sent: string[] = [];
+    page.on('request', (request) => {
+      if (request.isNavigationRequest()) sent.push(`${request.method()} ${new URL(request.url()).pathname}`);
+    });
+    await page.goto(PUBLIC_URL + path);
+    await page.locator('#email').fill(email);
+    await page.locator('main button').click();
+    await page.getByRole('status').waitFor();
+    const said = await page.locator('main').innerText();
+    expect(page.url()).toBe(`${PUBLIC_URL}${path}/sent`);
+    expect(await mailsOf(kind, email)).toBe(1);
+    // As if a minute had passed, after which there could be another one.
+    await database.query('DELETE FROM attempt_limits');
+    await page.reload();
+    expect(await page.locator('main').innerText()).toBe(said);
+    expect(sent).toEqual([`GET ${path}`, `POST ${path}`, `GET ${path}/sent`, `GET ${path}/sent`]);
+    expect(await mailsOf(kind, email)).toBe(1);
+    // Another form is sent, so that nothing else than how the page was loaded has kept the second mail away.
+    await page.goBack();
+    await page.locator('#email').fill(email);
+    await page.locator('main button').click();
+    await page.getByRole('status').waitFor();
+    expect(await mailsOf(kind, email)).toBe(2);
+    await context.close();
+  });
 });
 
 describe('Pages show whose they are', () => {

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptsForms, IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { answerLinkRequest } from '../emails/link-requests.js';
-import { askPage, type AskedLink } from '../html/ask-page.js';
+import { askPage, sentPage, type AskedLink } from '../html/ask-page.js';
 import { refuseOtherSites } from '../http/same-site.js';
 import { AccountEmails } from './account-emails.service.js';
 
@@ -29,6 +29,13 @@ export class AskToVerifyController {
     return request.server.pages.show(request, reply, (view) => askPage(view, ASKED), ["'self'"]);
   }
 
+  /** The page that a form which was taken leads to. */
+  @Get('sent')
+  @Public()
+  sent(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): string {
+    return request.server.pages.show(request, reply, (view) => sentPage(view, ASKED));
+  }
+
   @Post()
   @Public({ limited: true })
   @AcceptsForms()
@@ -39,7 +46,6 @@ export class AskToVerifyController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     refuseOtherSites(request, this.config.publicUrl);
-    void reply.code(200);
     return answerLinkRequest({ request, reply }, ASKED, form, (email) => this.emails.requestVerification(email));
   }
 }

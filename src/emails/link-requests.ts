@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../errors/api-error.js';
 import { problemOf } from '../errors/error-page.js';
-import { askPage, sentPage, type AskedLink } from '../html/ask-page.js';
+import { askPage, sentAddress, type AskedLink } from '../html/ask-page.js';
 import type { Page } from '../html/page.js';
 import type { View } from '../html/view.js';
 import { LONGEST_EMAIL, readEmail } from './email-address.js';
@@ -11,7 +11,7 @@ import { LONGEST_EMAIL, readEmail } from './email-address.js';
  *
  * @param form what was filled in
  * @param send mails the link, whether or not the email is known
- * @returns the page that says so, or the form again with what is wrong
+ * @returns the way to the page that says so, or the form again with what is wrong
  * @throws what `send` throws, unless one can try again
  */
 export async function answerLinkRequest(
@@ -34,5 +34,5 @@ export async function answerLinkRequest(
     void reply.code(error.status).headers(error.details.headers ?? {});
     return show((view) => askPage(view, asked, { problem: problemOf(view, error), email }));
   }
-  return show((view) => sentPage(view, asked, email));
+  return request.server.pages.seeOther(request, reply, (view) => sentAddress(view, asked));
 }

@@ -41,16 +41,13 @@ export class Pages {
     write: (view: View) => Page,
     formTargets: readonly string[] = [],
   ): ShownPage {
-    const { lang } = (request.query ?? {}) as { lang?: unknown };
-    const isChosen = isLanguageTag(lang);
-    const texts = textsIn(isChosen ? lang : acceptedLanguage(request.headers['accept-language']));
-    const view = new View(this.brand, texts, isChosen);
+    const view = this.viewOf(request);
     const page = write(view);
     return {
       body: htmlPage(view, page, this.style),
       headers: {
         'content-type': 'text/html; charset=utf-8',
-        'content-language': texts.language,
+        'content-language': view.texts.language,
         'content-security-policy': pagePolicy({
           style: this.style,
           hasImages: this.brand.logo !== undefined,
@@ -60,6 +57,17 @@ export class Pages {
         vary: 'accept-language',
       },
     };
+  }
+
+  /**
+   * Leads whoever has sent a form on to a page of ours (RFC 9110 section 15.4.4), so that loading it again sends no form again.
+   *
+   * @param to gives its address
+   * @returns the empty body
+   */
+  seeOther(request: FastifyRequest, reply: FastifyReply, to: (view: View) => string): string {
+    void reply.code(303).header('location', to(this.viewOf(request)));
+    return '';
   }
 
   /** {@link render}, with the headers put into the answer. @returns the page */
@@ -72,6 +80,12 @@ export class Pages {
     const { body, headers } = this.render(request, write, formTargets);
     addPageHeaders(reply, headers);
     return body;
+  }
+
+  private viewOf({ headers, query }: Pick<FastifyRequest, 'headers' | 'query'>): View {
+    const { lang } = (query ?? {}) as { lang?: unknown };
+    const isChosen = isLanguageTag(lang);
+    return new View(this.brand, textsIn(isChosen ? lang : acceptedLanguage(headers['accept-language'])), isChosen);
   }
 }
 

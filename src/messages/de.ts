@@ -81,9 +81,9 @@ export const de: Catalogue = {
   'ask.badEmail': 'Geben Sie eine E-Mail-Adresse ein, zum Beispiel jane@example.org.',
   'ask.sent.title': 'Sehen Sie in Ihr Postfach',
   'ask.sent':
-    'Wenn wir {email} kennen, ist ein Link dorthin unterwegs. Er kann einmal benutzt werden, innerhalb von {lifetime}.',
+    'Wenn wir die eingegebene E-Mail-Adresse kennen, ist ein Link dorthin unterwegs. Er kann einmal benutzt werden, innerhalb von {lifetime}.',
   'ask.sent.claim':
-    'Wenn wir {email} kennen, ist ein Link dorthin unterwegs. Er kann einmal benutzt werden, so lange, wie es in der E-Mail steht.',
+    'Wenn wir die eingegebene E-Mail-Adresse kennen, ist ein Link dorthin unterwegs. Er kann einmal benutzt werden, so lange, wie es in der E-Mail steht.',
   'ask.sent.hint':
     'Nach einigen Minuten ist nichts da? Sehen Sie im Spam-Ordner nach, und prüfen Sie, ob Sie Ihre Adresse richtig eingegeben haben. Wir senden höchstens einen Link pro Minute.',
   'ask.sent.other': 'Eine andere Adresse verwenden',

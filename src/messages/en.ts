@@ -75,9 +75,10 @@ export const en = {
   'ask.button': 'Send me a link',
   'ask.badEmail': 'Enter an email address, such as jane@example.org.',
   'ask.sent.title': 'Look into your mailbox',
-  'ask.sent': 'If {email} is known to us, a link is on its way there. It can be used once, within {lifetime}.',
+  'ask.sent':
+    'If the email that you entered is known to us, a link is on its way there. It can be used once, within {lifetime}.',
   'ask.sent.claim':
-    'If {email} is known to us, a link is on its way there. It can be used once, for as long as the mail says.',
+    'If the email that you entered is known to us, a link is on its way there. It can be used once, for as long as the mail says.',
   'ask.sent.hint':
     'Nothing there after a few minutes? Look into the folder for spam, and check that you have typed your email correctly. We send one link a minute at most.',
   'ask.sent.other': 'Use another email',

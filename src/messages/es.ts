@@ -78,9 +78,9 @@ export const es: Catalogue = {
   'ask.badEmail': 'Escriba un correo electrónico, por ejemplo jane@example.org.',
   'ask.sent.title': 'Revise su buzón',
   'ask.sent':
-    'Si hay una cuenta con {email}, le hemos enviado un enlace. Se puede usar una vez, en un plazo de {lifetime}.',
+    'Si hay una cuenta con el correo electrónico que ha escrito, le hemos enviado un enlace. Se puede usar una vez, en un plazo de {lifetime}.',
   'ask.sent.claim':
-    'Si hay una cuenta con {email}, le hemos enviado un enlace. Se puede usar una vez, dentro del plazo que indica el correo.',
+    'Si hay una cuenta con el correo electrónico que ha escrito, le hemos enviado un enlace. Se puede usar una vez, dentro del plazo que indica el correo.',
   'ask.sent.hint':
     '¿No llega nada después de unos minutos? Mire en la carpeta de correo no deseado y compruebe que escribió bien su dirección. Enviamos como máximo un enlace por minuto.',
   'ask.sent.other': 'Usar otra dirección',

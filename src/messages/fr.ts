@@ -78,9 +78,9 @@ export const fr: Catalogue = {
   'ask.badEmail': 'Saisissez une adresse e-mail, par exemple jane@example.org.',
   'ask.sent.title': 'Consultez votre boîte de réception',
   'ask.sent':
-    'Si nous connaissons {email}, un lien vient d’y être envoyé. Il peut être utilisé une fois, dans un délai de {lifetime}.',
+    'Si nous connaissons l’adresse e-mail que vous avez saisie, un lien vient d’y être envoyé. Il peut être utilisé une fois, dans un délai de {lifetime}.',
   'ask.sent.claim':
-    'Si nous connaissons {email}, un lien vient d’y être envoyé. Il peut être utilisé une fois, dans le délai indiqué dans l’e-mail.',
+    'Si nous connaissons l’adresse e-mail que vous avez saisie, un lien vient d’y être envoyé. Il peut être utilisé une fois, dans le délai indiqué dans l’e-mail.',
   'ask.sent.hint':
     'Rien après quelques minutes ? Regardez dans les indésirables et vérifiez que vous avez bien saisi votre adresse. Nous envoyons au plus un lien par minute.',
   'ask.sent.other': 'Utiliser une autre adresse',

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptsForms, IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { answerLinkRequest } from '../emails/link-requests.js';
-import { askPage, type AskedLink } from '../html/ask-page.js';
+import { askPage, sentPage, type AskedLink } from '../html/ask-page.js';
 import { refuseOtherSites, returnIn } from '../http/same-site.js';
 import { PasswordResets } from './password-resets.service.js';
 
@@ -31,6 +31,17 @@ export class ForgottenPasswordController {
     return request.server.pages.show(request, reply, (view) => askPage(view, this.askedIn(query)), ["'self'"]);
   }
 
+  /** The page that a form which was taken leads to. */
+  @Get('sent')
+  @Public()
+  sent(
+    @Query() query: Record<string, unknown>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): string {
+    return request.server.pages.show(request, reply, (view) => sentPage(view, this.askedIn(query)));
+  }
+
   @Post()
   @Public({ limited: true })
   @AcceptsForms()
@@ -42,7 +53,6 @@ export class ForgottenPasswordController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     refuseOtherSites(request, this.config.publicUrl);
-    void reply.code(200);
     const asked = this.askedIn(query);
     return answerLinkRequest({ request, reply }, asked, form, (email) => this.resets.request(email, asked.returnTo));
   }

@@ -19,7 +19,7 @@ withRoutes();
 
 /** Those that Swagger UI serves, and the pages: no part of the API. */
 const isPage = (url: string) =>
-  /^\/docs(-json)?(\/|$)|^\/password\/(reset|forgot)$|^\/email\/(verify(\/again)?|undo)$|^\/brand\/logo$|^\/wayf\/:id$/.test(
+  /^\/docs(-json)?(\/|$)|^\/password\/(reset|forgot(\/sent)?)$|^\/email\/(verify(\/again(\/sent)?)?|undo)$|^\/brand\/logo$|^\/wayf\/:id$/.test(
     url,
   );
 
@@ -442,8 +442,10 @@ describe('Every route declares its guard', () => {
       'GET /email/undo': open,
       'GET /password/forgot': open,
       'POST /password/forgot': limited,
+      'GET /password/forgot/sent': open,
       'GET /email/verify/again': open,
       'POST /email/verify/again': limited,
+      'GET /email/verify/again/sent': open,
       'GET /brand/logo': open,
       'GET /wayf/:id': { ...open, limitedWith: 'q' },
       'POST /wayf/:id': limited,
