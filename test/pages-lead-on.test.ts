@@ -39,6 +39,9 @@ afterAll(async () => {
 });
 
 const titleOf = ({ body }: Answer) => /<title>([^<]*)<\/title>/.exec(body as string)?.[1];
+const unescaped = (text: string) => text.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
+/** @returns where a page of a refusal leads on */
+const wayOf = ({ body }: Answer) => /<p class="ways"><a href="([^"]*)"/.exec(unescaped(body as string))?.[1];
 const problemIn = ({ body }: Answer) => /role="alert">([^<]*)</.exec(body as string)?.[1];
 
 /** @returns an answer without what differs from one to the next */
@@ -117,6 +120,28 @@ describe('The page on which a reset is asked for', () => {
   it('takes no form from another site', async () => {
     const answer = await ask('/password/forgot', newEmail(), { 'sec-fetch-site': 'cross-site' });
     expect([answer.status, titleOf(answer)]).toEqual([403, 'This is not allowed here']);
+  });
+
+  it('leads from there to the form with what it is for, and with nothing else of that address', async () => {
+    const wayf = '01234567-89ab-cdef-0123-456789abcdef';
+    const strange = 'email=a@example.org&next=//evil.example&x="><script>';
+    for (const [query, kept] of [
+      [`?for=invitation&wayf=${wayf}&lang=de&${strange}`, `for=invitation&wayf=${wayf}&lang=de`],
+      [`?wayf=${wayf}`, `wayf=${wayf}`],
+      [`?for=else&wayf=//evil.example&lang=xx&${strange}`, ''],
+      [`?wayf=${wayf}&wayf=${wayf}&for=invitation&for=invitation`, ''],
+    ] as const) {
+      const answer = await ask(`/password/forgot${query}`, newEmail(), { 'sec-fetch-site': 'cross-site' });
+      expect([answer.status, wayOf(answer)]).toEqual([403, `?${kept}`]);
+      // So does the same page in another language.
+      const state = kept.replace('lang=de', '');
+      expect(unescaped(answer.body as string)).toContain(
+        `href="?${state}${state && !state.endsWith('&') ? '&' : ''}lang=en"`,
+      );
+      expect(answer.body).not.toMatch(/evil\.example|a@example\.org|><script>/);
+    }
+    const answer = await ask('/email/verify/again?lang=de&wayf=x', newEmail(), { 'sec-fetch-site': 'cross-site' });
+    expect([answer.status, wayOf(answer)]).toEqual([403, '?lang=de']);
   });
 
   it('keeps what it is for and the language in the address that it leads to, and nothing else', async () => {

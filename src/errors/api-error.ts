@@ -33,9 +33,9 @@ export type OauthCode = 'invalid_scope' | 'invalid_target' | 'unsupported_grant_
 export interface ErrorDetails {
   /**
    * What pages say of it, and their title, where it is not what they say of all errors with this code; and where they lead on: to
-   * themselves, without what was wrong in their query.
+   * themselves, with nothing in their query but `state`.
    */
-  told?: { id: MessageId; values?: Values; title?: MessageId; way?: MessageId };
+  told?: { id: MessageId; values?: Values; title?: MessageId; way?: MessageId; state?: Record<string, string> };
   fields?: FieldErrors;
   headers?: Record<string, string>;
   /** What the audit log has of it as a refusal, besides who, where and the route; absent: `forbidden` alone is one. */

@@ -33,15 +33,15 @@ export function problemOf(view: View, { code, details }: ApiError): string {
 /** The page that tells of a failure. */
 export function errorPage(view: View, error: ApiError, requestId: string): Page {
   const kind = KINDS[error.code] ?? 'badRequest';
-  const id: MessageId = error.details.told?.title ?? `error.${kind}.title`;
-  const title = view.say(id);
+  const { title: id, way, state = {} } = error.details.told ?? {};
+  const title = view.say(id ?? `error.${kind}.title`);
   const request = view.say('error.internal.request', { id: requestId });
-  const way = error.details.told?.way;
   return {
     title,
+    state,
     main: markup`<h1>${title}</h1>
 <p role="alert">${problemOf(view, error)}</p>${error.code === 'internal' && markup`\n<p class="hint">${request}</p>`}${
-      way && markup`\n<p class="ways"><a href="${view.here()}">${view.say(way)}</a></p>`
+      way && markup`\n<p class="ways"><a href="${view.here(state)}">${view.say(way)}</a></p>`
     }`,
   };
 }

@@ -68,7 +68,8 @@ ${back(view, asked)}`,
   };
 }
 
-const stateOf = ({ kind, returnTo }: AskedLink) => ({
+/** @returns the query that says for what a link is asked for */
+export const stateOf = ({ kind, returnTo }: AskedLink) => ({
   ...(kind === 'invitation' && { for: kind }),
   ...(returnTo !== undefined && { wayf: returnTo }),
 });

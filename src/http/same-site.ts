@@ -6,16 +6,21 @@ import { isUuid } from './validation.js';
  * Prevents that other sites send the forms of pages. Browsers say where a form was sent from: in `Sec-Fetch-Site` on secure
  * connections, in `Origin` always.
  *
+ * @param state the query with which the page of the form is opened instead: what it is for, as far as that was found to be valid
  * @throws ApiError `forbidden`
  */
-export function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void {
+export function refuseOtherSites(
+  { headers }: FastifyRequest,
+  publicUrl: string,
+  state: Record<string, string> = {},
+): void {
   const site = headers['sec-fetch-site'];
   const ours = site === undefined ? headers.origin === new URL(publicUrl).origin : site === 'same-origin';
   if (ours) return;
   const from = originIn(headers.origin);
   throw new ApiError('forbidden', 'This form was submitted from another site. Open it here and fill it in again.', {
     // To load the page again would send the form again, from the other site.
-    told: { id: 'signIn.otherSite', way: 'ways.openForm' },
+    told: { id: 'signIn.otherSite', way: 'ways.openForm', state },
     refusal: { details: { reason: 'cross_site', ...(from !== undefined && { origin: from }) } },
   });
 }

@@ -9,6 +9,7 @@ import { problemOf } from '../errors/error-page.js';
 import type { Page } from '../html/page.js';
 import type { View } from '../html/view.js';
 import { refuseOtherSites } from '../http/same-site.js';
+import { isUuid } from '../http/validation.js';
 import type { Institution } from './institutions.store.js';
 import { LONGEST_SEARCH, NO_INSTITUTION, searchPage, signInPage, type Visit } from '../html/wayf-page.js';
 import { Wayf } from './wayf.service.js';
@@ -59,13 +60,14 @@ export class WayfController {
   @Header('Referrer-Policy', 'same-origin')
   async signIn(
     @Param('id') id: string,
+    @Query() query: Record<string, unknown>,
     @Body() form: Record<string, unknown> = {},
     @Req() request: FastifyRequest,
     @Ip() address: string,
     @Headers('user-agent') userAgent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    refuseOtherSites(request, this.config.publicUrl);
+    refuseOtherSites(request, this.config.publicUrl, choiceIn(query));
     const url = await this.wayf.urlOf(id);
     const email = textOf(form.email, 254).trim();
     const password = textOf(form.password, 2 * LONGEST_TYPED_PASSWORD);
@@ -113,6 +115,10 @@ export class WayfController {
     return id === NO_INSTITUTION ? null : this.wayf.institution(id);
   }
 }
+
+/** @returns the query with which the page shows the same form, if it is one that the page could have */
+const choiceIn = ({ institution }: Record<string, unknown>): Record<string, string> =>
+  institution === NO_INSTITUTION || isUuid(institution) ? { institution } : {};
 
 const visitOf = (identificationId: string, url: string): Visit => ({ identificationId, site: new URL(url).host });
 

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptsForms, IgnoresUnknown, Public, SpeaksDialect } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { answerLinkRequest } from '../emails/link-requests.js';
-import { askPage, sentPage, type AskedLink } from '../html/ask-page.js';
+import { askPage, sentPage, stateOf, type AskedLink } from '../html/ask-page.js';
 import { refuseOtherSites, returnIn } from '../http/same-site.js';
 import { PasswordResets } from './password-resets.service.js';
 
@@ -52,8 +52,8 @@ export class ForgottenPasswordController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    refuseOtherSites(request, this.config.publicUrl);
     const asked = this.askedIn(query);
+    refuseOtherSites(request, this.config.publicUrl, stateOf(asked));
     return answerLinkRequest({ request, reply }, asked, form, (email) => this.resets.request(email, asked.returnTo));
   }
 

@@ -472,7 +472,8 @@ describeInBrowser('The WAYF page in a browser', () => {
     const attacker = await signUp(server);
     const identification = await identify({ url: LANDING });
     const before = await countIdentifications();
-    sites.evil = `${referrer}<form method="post" action="${wayfOf(identification).replace('latchkey.test', host)}">
+    const action = `${wayfOf(identification).replace('latchkey.test', host)}?institution=none`;
+    sites.evil = `${referrer}<form method="post" action="${action}">
       <input name="email" value="${attacker.email}"><input name="password" value="${PASSWORD}">
       <input name="institution" value="none"></form><script>document.forms[0].submit()</script>`;
     page = withScripts;
@@ -488,7 +489,6 @@ describeInBrowser('The WAYF page in a browser', () => {
     ]);
     // The form can be opened from there, and sent from here.
     await page.getByRole('link', { name: 'Open the form' }).click();
-    await page.getByRole('link', { name: 'Sign in without an institution' }).click();
     await fillIn(attacker.email);
     await page.waitForURL((url) => url.searchParams.has('identification'));
   });

@@ -358,6 +358,28 @@ describe('The form of the WAYF page', () => {
     expect(await countIdentifications()).toBe(before);
   });
 
+  it('leads from that refusal to the same form, with nothing else of its address', async () => {
+    const page = await newPage();
+    const { id } = await newInstitution();
+    const leads = async (query: string) => {
+      const answer = await server.call('POST', `/wayf/${page}${query}`, 'institution=none&email=x&password=x', {
+        'content-type': 'application/x-www-form-urlencoded',
+        'sec-fetch-site': 'cross-site',
+      });
+      expect(answer.status).toBe(403);
+      expect(answer.body).not.toMatch(/evil|secret/);
+      const [, way = ''] = /<p class="ways"><a href="([^"]*)"/.exec(answer.body as string) ?? [];
+      return way.replaceAll('&#38;', '&');
+    };
+    expect(await leads(`?institution=${id}&lang=de&email=secret&q=evil`)).toBe(`?institution=${id}&lang=de`);
+    expect(await leads('?institution=none')).toBe('?institution=none');
+    expect(await leads('')).toBe('?');
+    for (const wrong of ['//evil.example', 'javascript:evil', '"><script>evil', `${id}evil`, `${id}&institution=evil`])
+      expect(await leads(`?institution=${wrong}`)).toBe('?');
+    const form = await show(page, await leads(`?institution=${id}`));
+    expect(form.body).toContain(`<input type="hidden" name="institution" value="${id}">`);
+  });
+
   it.each<[string, Record<string, string>]>([
     ['the browser that says so', { 'sec-fetch-site': 'same-origin' }],
     [
