@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
-import { childrenOf, cleanUp, eventually, isAlive, newFolder, ServerProcess } from './support/process.js';
+import { childrenOf, cleanUp, eventually, isAlive, newFolder, ServerProcess, START_LIMIT } from './support/process.js';
 import { send } from './support/raw-http.js';
 import { TEST_SECRET_KEY } from './support/server.js';
 
@@ -185,15 +185,18 @@ describe('A server with two workers', () => {
     });
     expect(most).toBeGreaterThan(POOL / 2);
     expect(most).toBeLessThanOrEqual(POOL);
-    const names = await database.query<{ name: string; count: number }>(
-      `SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity
-       WHERE datname = current_database() AND application_name IN ('latchkey revocations', 'latchkey heartbeat')
-       GROUP BY 1 ORDER BY 1`,
-    );
-    expect(names).toEqual([
-      { name: 'latchkey heartbeat', count: 2 },
-      { name: 'latchkey revocations', count: 2 },
-    ]);
+    // One that was lost while the machine was busy is made again.
+    await eventually(async () => {
+      const names = await database.query<{ name: string; count: number }>(
+        `SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name IN ('latchkey revocations', 'latchkey heartbeat')
+         GROUP BY 1 ORDER BY 1`,
+      );
+      expect(names).toEqual([
+        { name: 'latchkey heartbeat', count: 2 },
+        { name: 'latchkey revocations', count: 2 },
+      ]);
+    });
   });
 
   async function mostConnections(work: () => Promise<void>): Promise<number> {
@@ -246,7 +249,7 @@ describe('A server with two workers', () => {
         .slice(-40)
         .filter(({ route }) => route === '/readyz');
       expect(new Set(serving.map(({ worker }) => worker)).size).toBe(2);
-    });
+    }, START_LIMIT);
     expect([...statuses]).toEqual([200]);
     expect(await numberOf(metric)).toBeGreaterThanOrEqual(counted);
     expect(linesWith(server, 'the first admin was created')).toHaveLength(1);
@@ -289,7 +292,7 @@ it('A worker that ends is replaced with the secrets of the start, whatever has b
       .slice(before)
       .filter(({ route }) => route === '/healthz');
     expect(new Set(serving.map(({ worker }) => worker)).size).toBe(2);
-  });
+  }, START_LIMIT);
   expect(linesWith(one, 'cannot start')).toEqual([]);
   expect((await one.stop()).code).toBe(0);
 });

@@ -28,6 +28,9 @@ const MAIN = resolve('dist/src/main.js');
 const processes: ServerProcess[] = [];
 const folders: string[] = [];
 
+/** In milliseconds: longer than any start takes on any machine. */
+export const START_LIMIT = 180_000;
+
 /** A Latchkey in a process of its own. It has only those variables of ours that every program needs. */
 export class ServerProcess {
   /** Settles when the process has ended and what it wrote has arrived. */
@@ -89,7 +92,7 @@ export class ServerProcess {
   }
 
   /** Waits until it can serve. Throws, with what it said, when it ends before that or takes too long. */
-  async ready(limit = 180_000): Promise<this> {
+  async ready(limit = START_LIMIT): Promise<this> {
     const end = Date.now() + limit;
     while (!(await this.isReady())) {
       if (this.hasExited) throw new Error(`The server has ended:\n${this.output}`);
