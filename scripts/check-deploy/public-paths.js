@@ -7,8 +7,10 @@ const INSIDE = Object.values(OPERATORS_PATHS).flat();
 const PAGES = [
   '/password/reset',
   '/password/forgot',
+  '/password/forgot/sent',
   '/email/verify',
   '/email/verify/again',
+  '/email/verify/again/sent',
   '/email/undo',
   '/brand/logo',
   '/wayf/{id}',
