@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { KeyRotation } from '../src/keys/key-rotation.service.js';
 import { Revocations } from '../src/revocations/revocations.service.js';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
-import { cleanUp, ServerProcess } from './support/process.js';
+import { cleanUp, eventually, ServerProcess } from './support/process.js';
 import {
   bearer,
   call,
@@ -289,7 +289,9 @@ describe('The commands, beside two replicas', () => {
       { ...settings(), DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing', LOG_LEVEL: 'warn' },
       { command: [process.execPath, PROGRAM, 'keys', 'rotate'] },
     );
-    await sleep(3_000);
+    await eventually(() => {
+      expect(run.stderr).toContain('waiting for the database: ');
+    });
     const { code } = await run.stop();
     expect(code).toBe(143);
     expect(run.stderr).toContain('Stopped by SIGTERM');
