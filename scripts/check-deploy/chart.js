@@ -40,6 +40,15 @@ const MISTAKES = [
   { what: 'an Ingress that leads nowhere', set: 'publicPaths.exact=null,publicPaths.prefix=null', isTyped: true },
 ];
 
+/** What becomes of values as YAML has them. */
+const ARGUMENTS = [
+  [0.25, '0.25'],
+  [0, '0'],
+  [1, '1'],
+  ['0.1', '0.1'],
+  ['', undefined],
+];
+
 /** @returns the objects of the chart with a file of values */
 export function renderChart({ helm }, chart, values, more = []) {
   const text = run(helm, ['template', 'latchkey', chart, '--namespace', 'latchkey', '--values', values, ...more]);
@@ -48,8 +57,21 @@ export function renderChart({ helm }, chart, values, more = []) {
     .filter((object) => object !== null);
 }
 
+/** @returns how the arguments of samplers come out that are not as they were written */
+function samplerProblems(tools, chart) {
+  const values = `${chart}/ci/everything-values.yaml`;
+  return ARGUMENTS.flatMap(([written, wanted]) => {
+    const set = `tracing.samplerArg=${JSON.stringify(written)}`;
+    const server = renderChart(tools, chart, values, ['--set-json', set]).find(({ kind }) => kind === 'Deployment');
+    const { env } = server.spec.template.spec.containers[0];
+    const found = env.find(({ name }) => name === 'OTEL_TRACES_SAMPLER_ARG')?.value;
+    return found === wanted ? [] : [`${set} becomes ${found}`];
+  });
+}
+
 /** @returns problems of the chart as such */
-export function chartProblems({ helm }, chart, version) {
+export function chartProblems(tools, chart, version) {
+  const { helm } = tools;
   const { version: own, appVersion } = parse(readFileSync(`${chart}/Chart.yaml`, 'utf8'));
   const values = `${chart}/ci/example-values.yaml`;
   const lint = spawnSync(helm, ['lint', '--strict', '--values', values, chart], { encoding: 'utf8' });
@@ -65,6 +87,7 @@ export function chartProblems({ helm }, chart, version) {
     ...undescribed.map((name) => `its README has no row for ${name}`),
     ...(own === version && appVersion === version ? [] : [`version and appVersion have to be ${version}`]),
     ...(lint.status === 0 ? [] : [lint.stdout + lint.stderr]),
+    ...samplerProblems(tools, chart),
     ...accepted.map(({ what, set }) => `it accepts ${what} (${set})`),
   ];
 }
@@ -72,7 +95,7 @@ export function chartProblems({ helm }, chart, version) {
 /** @returns how two renderings of the same values differ, but for what the tools add */
 export function driftProblems(kustomized, charted) {
   const ours = byName(kustomized.map(withoutKustomize));
-  const theirs = byName(charted.filter(({ kind }) => kind !== 'Pod').map(withoutHelm));
+  const theirs = byName(charted.filter((object) => !isOfTest(object)).map(withoutHelm));
   const names = [...new Set([...ours.keys(), ...theirs.keys()])].sort();
   return names.flatMap((name) => {
     if (!ours.has(name)) return [`only the chart has ${name}`];
@@ -80,6 +103,9 @@ export function driftProblems(kustomized, charted) {
     return differences(ours.get(name), theirs.get(name), name);
   });
 }
+
+/** `helm test` has no equal in Kustomize. */
+const isOfTest = ({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'test';
 
 const byName = (objects) => new Map(objects.map((object) => [`${object.kind} ${object.metadata.name}`, object]));
 

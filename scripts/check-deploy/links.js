@@ -27,7 +27,7 @@ const CHECKS = {
     spec.target.name === metadata.name ? [] : ['its Secret is called otherwise'],
   ServiceMonitor: serviceMonitorProblems,
   // `helm test`.
-  Pod: ({ spec }) => (spec.containers.length === 1 ? [] : ['it has not one container']),
+  Pod: testProblems,
   PodDisruptionBudget: ({ spec }, all) => selectionProblems(spec.selector, all, ['Deployment']),
 };
 
@@ -41,6 +41,22 @@ function workloadProblems(workload, all) {
     ...(spec.topologySpreadConstraints ?? []).flatMap(({ labelSelector }) => own(labelSelector)),
     ...(isCovered ? [] : ['no NetworkPolicy selects its pods']),
     ...spec.containers.flatMap((container) => containerProblems(container, spec.volumes ?? [], all)),
+  ];
+}
+
+/** A pod of `helm test` needs its way to the server, whoever else may come in. */
+function testProblems(pod, all) {
+  const { spec } = pod;
+  const policies = all.filter(({ kind }) => kind === 'NetworkPolicy');
+  const own = policies.filter((policy) => selectedBy(policy.spec.podSelector, all).includes(pod));
+  const lets = ({ from, ports }) =>
+    ports.some(({ port }) => port === 3000) &&
+    (!from || from.some(({ podSelector }) => podSelector && selectedBy(podSelector, all).includes(pod)));
+  const ways = policies.filter((policy) => policy.spec.ingress?.some(lets));
+  return [
+    ...(spec.containers.length === 1 ? [] : ['it has not one container']),
+    ...(own.length === 1 ? [] : [`${own.length} NetworkPolicies select it`]),
+    ...(ways.length === 1 ? [] : ['no NetworkPolicy lets it reach the server']),
   ];
 }
 
@@ -96,7 +112,7 @@ function networkPolicyProblems({ spec }, all) {
   // A rule without ports opens all of them.
   const open = (spec.ingress ?? []).flatMap((rule) => rule.ports ?? [{ port: 'all' }]);
   return [
-    ...selectionProblems(spec.podSelector, all, ['Deployment', 'Job']),
+    ...selectionProblems(spec.podSelector, all, ['Deployment', 'Job', 'Pod']),
     ...open.filter(({ port }) => !hasPort(ports, port)).map(({ port }) => `ingress: ${port} is not a port of its pods`),
   ];
 }
@@ -126,11 +142,14 @@ function selectionProblems(selector, all, kinds, own) {
 
 function selectedBy(selector, all) {
   const wanted = Object.entries(selector?.matchLabels ?? {});
-  return all.filter(({ spec }) => {
-    const labels = spec?.template?.metadata?.labels;
+  return all.filter((object) => {
+    const labels = podOf(object)?.metadata?.labels;
     return labels && wanted.every(([key, value]) => labels[key] === value);
   });
 }
 
+/** @returns the pod that it is, or makes */
+const podOf = (object) => (object.kind === 'Pod' ? object : object.spec?.template);
+
 const portsOf = (workloads) =>
-  workloads.flatMap(({ spec }) => spec.template.spec.containers).flatMap((container) => container.ports ?? []);
+  workloads.flatMap((object) => podOf(object).spec.containers).flatMap((container) => container.ports ?? []);

@@ -40,9 +40,9 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- end }}
 
-{{- /* What stands in a ConfigMap: large numbers of YAML would otherwise come out as 2.592e+06. */}}
+{{- /* What stands in a ConfigMap or a variable: large whole numbers of YAML would otherwise come out as 2.592e+06. */}}
 {{- define "latchkey.text" -}}
-{{- if kindIs "float64" . }}{{ printf "%.0f" . | quote }}{{ else }}{{ toString . | quote }}{{ end }}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . | quote }}{{ else }}{{ toString . | quote }}{{ end }}
 {{- end }}
 
 {{- define "latchkey.podSecurity" -}}
