@@ -200,6 +200,19 @@ describe('What saturates and what fails is shown:', () => {
     expect(await waits()).toBeGreaterThan(before);
   });
 
+  it('nobody who waits for a connection where one is idle, not even whoever asks for the numbers', async () => {
+    const other = await startServer(database.connection, {}, {}, { doesWhatIsDue: false });
+    try {
+      await signUp(other);
+      const numbers = await numbersOf(other);
+      expect(numbers.get('latchkey_database_connections{pool="requests",state="idle"}')).toBeGreaterThan(0);
+      expect(numbers.get('latchkey_mails_waiting')).toBeGreaterThanOrEqual(0);
+      expect(numbers.get('latchkey_database_waiting{pool="requests"}')).toBe(0);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('what is remembered, and what had to be looked up', async () => {
     const token = await newApiToken(server, admin.appToken, 'GATEWAY_ACCOUNT_1');
     const asked = (outcome: string) => `latchkey_cache_requests_total{cache="tokens",outcome="${outcome}"}`;

@@ -4,7 +4,8 @@ import type { DatabaseConnection } from '../config/database-url.js';
 import { DatabaseClient } from '../database/clients.js';
 import type { DatabaseAccess } from '../database/connection.js';
 import { settleTls } from '../database/hosts.js';
-import { APPLIED, migrationNames, WRITABILITY } from '../database/migrate.js';
+import type { DatabaseVariable } from '../database/connection-problems.js';
+import { APPLIED, migrationNames, WRITABILITY, type Writability } from '../database/migrate.js';
 import { failure, ok, warning, type Finding } from './doctor.finding.js';
 
 const LIMIT = 5_000;
@@ -51,8 +52,6 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
     isolation: string;
     commit: string;
     fsync: string;
-    isStandby: boolean;
-    isReadOnly: boolean;
     most: number;
     used: number;
   }>(
@@ -60,7 +59,7 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
     `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name,
        current_setting('server_encoding') AS encoding, current_setting('TimeZone') AS zone,
        current_setting('default_transaction_isolation') AS isolation, current_setting('synchronous_commit') AS commit,
-       current_setting('fsync') AS fsync, ${WRITABILITY}, current_setting('max_connections')::int AS most,
+       current_setting('fsync') AS fsync, current_setting('max_connections')::int AS most,
        (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used`,
   );
   const needed = 2 * config.databasePoolSize + 4;
@@ -71,13 +70,6 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
     is.encoding === 'UTF8'
       ? ok('encoding', 'UTF8.')
       : failure('encoding', `The encoding of the database is ${is.encoding}.`, 'Make a database with ENCODING UTF8.'),
-    is.isReadOnly
-      ? failure(
-          'writable',
-          is.isStandby ? 'It is a standby.' : 'It is read-only.',
-          'Let DATABASE_URL lead to the primary, such as by naming all hosts.',
-        )
-      : ok('writable', 'It takes changes.'),
     ok('time zone', `${is.zone}. Times are stored with their zone, so any will do.`),
     is.isolation === 'read committed'
       ? ok('isolation', 'read committed.')
@@ -101,6 +93,18 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
         )
       : ok('connections', `${is.used} of ${is.most} are used; each replica takes up to ${needed}.`),
   ];
+}
+
+/** @param variable where its URL is from */
+export async function checkWritable(client: DatabaseClient, variable: DatabaseVariable): Promise<Finding> {
+  const { isReadOnly, isStandby } = await one<Writability>(client, `SELECT ${WRITABILITY}`);
+  return isReadOnly
+    ? failure(
+        'writable',
+        `What ${variable} leads to is ${isStandby ? 'a standby' : 'read-only'}.`,
+        `Let ${variable} lead to the primary, such as by naming all hosts.`,
+      )
+    : ok('writable', 'It takes changes.');
 }
 
 /** Whether the role may do what a server does. */

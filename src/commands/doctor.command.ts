@@ -1,7 +1,8 @@
 import { ConfigError, loadConfig, type Config } from '../config/config.js';
 import type { DatabaseAccess } from '../database/connection.js';
 import { withoutPooler } from '../database/connection.js';
-import { remedyOf } from '../database/connection-problems.js';
+import type { DatabaseConnection } from '../config/database-url.js';
+import { remedyOf, type DatabaseVariable } from '../database/connection-problems.js';
 import { inspectAccess } from '../database/pooler.js';
 import { createLogger } from '../logging/logger.js';
 import type { Database } from '../start.js';
@@ -13,6 +14,7 @@ import {
   checkMigrations,
   checkPrivileges,
   checkServer,
+  checkWritable,
   withClient,
 } from './doctor-database.js';
 import {
@@ -85,42 +87,74 @@ async function ofDatabase(config: Config, signal: AbortSignal): Promise<Finding[
   }
 }
 
-const LOOK_AT_THE_URL =
-  'Look at the host, the user and the password in DATABASE_URL, and whether the database lets this machine in.';
+const lookAt = (variable: DatabaseVariable) =>
+  `Look at the host, the user and the password in ${variable}, and whether the database lets this machine in.`;
 
 async function examineDatabase(config: Config, { connection }: Database, signal: AbortSignal): Promise<Finding[]> {
-  const adviceOn = (error: unknown) => {
-    const variable = config.directDatabase ? 'DATABASE_DIRECT_URL' : config.database && 'DATABASE_URL';
-    const known = error instanceof Error ? remedyOf(error, config.directDatabase ?? connection, variable) : undefined;
-    return known ?? LOOK_AT_THE_URL;
-  };
+  const { directDatabase } = config;
+  const variable = directDatabase ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
   const reached = await guarded(
     'database',
     () =>
-      withClient(config.directDatabase ?? connection, async (client) => [
+      withClient(directDatabase ?? connection, async (client) => [
         ok('database', 'It takes connections.'),
         ...(await checkServer(client, config)),
+        await checkWritable(client, variable),
         await checkPrivileges(client, config),
         await checkMigrations(client),
         await checkClock(client),
         await checkDisk(client, config),
       ]),
-    adviceOn,
+    adviceOn(directDatabase ?? connection, config.database && variable),
   );
   signal.throwIfAborted();
-  if (reached.some(({ check, state }) => check === 'database' && state === 'failure')) return reached;
+  if (hasFailed('database', reached)) return reached;
+  const found = directDatabase ? merged(reached, await examinePooler(config, connection)) : reached;
+  if (hasFailed('pooler', found) || hasFailed('writable', found)) return found;
   let access: DatabaseAccess;
   try {
     access = config.database ? await inspectAccess(config.database, config.directDatabase) : withoutPooler(connection);
   } catch (error) {
     return [
-      ...reached,
+      ...found,
       failure('pooler', messageOf(error), 'Do what it says; docs/operations.md has what each kind of pooler needs.'),
     ];
   }
-  const isMigrated = reached.some(({ check, state }) => check === 'migrations' && state !== 'failure');
-  return [...reached, ...checkAccess(access), ...(isMigrated ? await ofContent(config, access) : [])];
+  const isMigrated = !hasFailed('migrations', found);
+  return [...found, ...checkAccess(access), ...(isMigrated ? await ofContent(config, access) : [])];
 }
+
+const hasFailed = (wanted: string, findings: Finding[]) =>
+  findings.some(({ check, state }) => check === wanted && state === 'failure');
+
+const adviceOn = (connection: DatabaseConnection, variable: DatabaseVariable | undefined) => (error: unknown) =>
+  (error instanceof Error ? remedyOf(error, connection, variable) : undefined) ?? lookAt(variable ?? 'DATABASE_URL');
+
+/**
+ * What is done on the way of most requests, where DATABASE_DIRECT_URL is another one: with its own role and settings.
+ *
+ * @param connection of DATABASE_URL
+ * @returns what is wrong with it
+ */
+async function examinePooler(config: Config, connection: DatabaseConnection): Promise<Finding[]> {
+  const found = await guarded(
+    'pooler',
+    () =>
+      withClient(connection, async (client) => [
+        ...(await checkServer(client, config)),
+        await checkWritable(client, 'DATABASE_URL'),
+        await checkPrivileges(client, { ...config, runMigrations: false }),
+      ]),
+    adviceOn(connection, 'DATABASE_URL'),
+  );
+  return found.filter(({ state }) => state === 'failure');
+}
+
+/** @returns both, without what the second contradicts */
+const merged = (findings: Finding[], failures: Finding[]) => [
+  ...findings.filter(({ check, state }) => state === 'failure' || !hasFailed(check, failures)),
+  ...failures.filter(({ check }) => !hasFailed(check, findings)),
+];
 
 /** What can only be looked at where the schema is there. */
 async function ofContent(config: Config, access: DatabaseAccess): Promise<Finding[]> {
