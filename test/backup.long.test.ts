@@ -19,7 +19,7 @@ import {
   stopClusters,
 } from './support/backup.js';
 import { hasPostgres, PostgresCluster, postgresFolder, runPostgres } from './support/postgres-cluster.js';
-import { cleanUp, newFolder, type ServerProcess } from './support/process.js';
+import { cleanUp, eventually, newFolder, type ServerProcess } from './support/process.js';
 import { describeWhere } from './support/where.js';
 
 afterEach(async () => {
@@ -33,6 +33,10 @@ const describeBackup = describeWhere({
   has: hasPostgres,
   otherwise: 'there is no PostgreSQL with its tools (apt-get install postgresql)',
 });
+
+/** The audit log as it is exported, of which nobody's token is good any more. */
+const EXPORTED = `SELECT json_build_object('id', id, 'at', at, 'kind', kind, 'outcome', outcome, 'subject', subject, 'details', details)
+  FROM audit_events ORDER BY at`;
 
 describeBackup('A restore', () => {
   describe('of a dump', () => {
@@ -106,6 +110,32 @@ describeBackup('A restore', () => {
       });
       expect(await signIn(server, signedOut)).toBe(200);
       for (const person of [disabled, deleted]) expect(await signIn(server, person)).toBe(401);
+    });
+
+    it('revives, after revoke-everything --events, nothing that an earlier revoke-everything has ended', async () => {
+      const cluster = await clusterWith('latchkey');
+      const before = await serve(cluster.urlOf('latchkey'));
+      const admin = await adminAt(before);
+      const [person, api] = [await signUp(before), await newApiToken(before, 'GATEWAY')];
+      const path = dump(cluster.urlOf('latchkey'));
+      await latchkey(cluster.urlOf('latchkey'), 'revoke-everything', '--yes');
+      await eventually(async () => {
+        expect([await look(before, person), await checkApiToken(before, api)]).toEqual([401, 401]);
+      });
+      const log = cluster.query('latchkey', EXPORTED);
+      expect((await before.stop()).code).toBe(0);
+
+      const url = restore(cluster, path);
+      await latchkey(url, 'migrate');
+      const events = join(newFolder(), 'audit-log.ndjson');
+      writeFileSync(events, log);
+      const told = await latchkey(url, 'revoke-everything', '--events', events, '--yes');
+      expect(told).not.toContain('Not done');
+      const server = await serve(url);
+      expect(await look(server, person)).toBe(401);
+      expect(await checkApiToken(server, api)).toBe(401);
+      expect((await server.call('GET', '/api/v1/tokens/', undefined, admin)).status).toBe(401);
+      expect(await signIn(server, person)).toBe(200);
     });
   });
 

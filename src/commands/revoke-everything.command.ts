@@ -20,12 +20,17 @@ export async function revokeEverything(
   const ends = options.events === undefined ? undefined : await readEvents(options.events);
   await confirm(
     ends
-      ? `What these ${number(ends.events)} events say was ended, ends again.`
+      ? `What these ${number(ends.events)} events say was ended, ends again.${sayingEverything(ends)}`
       : 'Everybody is signed out: all sessions, resets, user, access, API and App-Tokens end. Passwords and secrets of clients stay.',
     options,
   );
   return ends ? ofEvents(signal, ends, options) : ofEverything(signal, options);
 }
+
+const sayingEverything = ({ everythingUntil: until }: LoggedEnds) =>
+  until
+    ? ` Everything was ended: all sessions, resets, user, access, API and App-Tokens end that were made until ${until.toISOString()}.`
+    : '';
 
 async function ofEverything(signal: AbortSignal, options: Destructive): Promise<string> {
   const bar = new ProgressBar(undefined);

@@ -62,30 +62,59 @@ export class EverythingRevocation {
     return counts;
   }
 
-  private async ofAccounts(signal: AbortSignal, counts: RevokedCounts, progress: (now: RevokedCounts) => void) {
+  /** Ends again, after a restore, what an earlier run has ended: of all that {@link run} ends, what was made by then. */
+  async again(until: Date, signal: AbortSignal, progress: (counts: RevokedCounts) => void): Promise<RevokedCounts> {
+    const counts: RevokedCounts = { accounts: 0, apiTokens: 0, ownerlessClients: 0 };
+    await this.ofAccounts(signal, counts, progress, until);
+    await this.ofOwnerlessClients(signal, counts, until);
+    await this.ofApiTokens(signal, counts, progress, until);
+    return counts;
+  }
+
+  private async ofAccounts(
+    signal: AbortSignal,
+    counts: RevokedCounts,
+    progress: (now: RevokedCounts) => void,
+    until?: Date,
+  ) {
     for (let last: string | null = null; ;) {
       signal.throwIfAborted();
-      const ids = await this.store.accountsAfter(last, BATCH);
+      const ids = await this.store.accountsAfter(last, BATCH, until);
       last = ids.at(-1) ?? null;
       if (last === null) return;
       await withPatience(() =>
-        this.revocations.transaction((tx) => this.accountRevocation.revokeAll(tx, ids, EVERYTHING)),
+        this.revocations.transaction((tx) =>
+          until
+            ? this.accountRevocation.revokeMadeUntil(tx, ids, EVERYTHING, until)
+            : this.accountRevocation.revokeAll(tx, ids, EVERYTHING),
+        ),
       );
       counts.accounts += ids.length;
       progress(counts);
     }
   }
 
-  private async ofOwnerlessClients(signal: AbortSignal, counts: RevokedCounts) {
+  private async ofOwnerlessClients(signal: AbortSignal, counts: RevokedCounts, until?: Date) {
     for (const id of await this.store.ownerlessClients()) {
       signal.throwIfAborted();
-      await withPatience(() => this.revocations.during(`client ${id}`, (tx) => this.tokens.revokeClientTokens(tx, id)));
-      counts.ownerlessClients += 1;
+      const had = await withPatience(() =>
+        this.revocations.during(`client ${id}`, async (tx) => {
+          if (until) return (await this.store.endClientTokens(tx, id, until)) > 0;
+          await this.tokens.revokeClientTokens(tx, id);
+          return true;
+        }),
+      );
+      counts.ownerlessClients += had ? 1 : 0;
     }
   }
 
-  private async ofApiTokens(signal: AbortSignal, counts: RevokedCounts, progress: (now: RevokedCounts) => void) {
-    const before = await this.store.now();
+  private async ofApiTokens(
+    signal: AbortSignal,
+    counts: RevokedCounts,
+    progress: (now: RevokedCounts) => void,
+    until?: Date,
+  ) {
+    const before = until ?? (await this.store.now());
     for (let found = BATCH; found > 0;) {
       signal.throwIfAborted();
       const whose = await withPatience(() =>

@@ -2,28 +2,47 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { longSql, sql } from '../database/sql.js';
 
-/** Whether account `a` has something open that its revocation ends, or may have it made. An index serves each part. */
-const HAS_SOMETHING = `(
-  EXISTS (SELECT FROM sessions s WHERE s.account_id = a.id AND s.revoked_at IS NULL AND s.expires_at > now())
-  OR EXISTS (SELECT FROM tokens t WHERE t.account_id = a.id AND t.revoked_at IS NULL)
-  OR EXISTS (SELECT FROM tokens t WHERE t.actor_id = a.id AND t.revoked_at IS NULL)
-  OR EXISTS (SELECT FROM password_resets r WHERE r.account_id = a.id AND r.ended_at IS NULL AND r.expires_at > now())
-  OR EXISTS (SELECT FROM email_links l WHERE l.account_id = a.id AND l.ended_at IS NULL AND l.expires_at > now()
-    AND l.purpose IN ('verify', 'change'))
-  OR EXISTS (SELECT FROM oauth_clients c WHERE c.account_id = a.id))`;
+/**
+ * Whether account `a` has something open that its revocation ends. An index serves each part.
+ *
+ * @param made a condition for `one`, which is what it has
+ * @param ofClients whether one of its clients has something, or may have it made
+ */
+const hasSomething = (made: string, ofClients: string) => `(
+  EXISTS (SELECT FROM sessions one WHERE one.account_id = a.id AND one.revoked_at IS NULL AND one.expires_at > now() AND ${made})
+  OR EXISTS (SELECT FROM tokens one WHERE one.account_id = a.id AND one.revoked_at IS NULL AND ${made})
+  OR EXISTS (SELECT FROM tokens one WHERE one.actor_id = a.id AND one.revoked_at IS NULL AND ${made})
+  OR EXISTS (SELECT FROM password_resets one WHERE one.account_id = a.id AND one.ended_at IS NULL AND one.expires_at > now()
+    AND ${made})
+  OR EXISTS (SELECT FROM email_links one WHERE one.account_id = a.id AND one.ended_at IS NULL AND one.expires_at > now()
+    AND one.purpose IN ('verify', 'change') AND ${made})
+  OR ${ofClients})`;
+
+const HAS_SOMETHING = hasSomething('true', 'EXISTS (SELECT FROM oauth_clients c WHERE c.account_id = a.id)');
+const MADE = 'one.created_at <= $3';
+const HAS_SOMETHING_MADE = hasSomething(
+  MADE,
+  `EXISTS (SELECT FROM oauth_clients c JOIN tokens one ON one.client_id = c.id
+    WHERE c.account_id = a.id AND one.revoked_at IS NULL AND one.expires_at > now() AND ${MADE})`,
+);
 
 /** What a revocation of everything looks for. */
 @Injectable()
 export class EverythingStore {
   constructor(private readonly manager: EntityManager) {}
 
-  /** @returns the ids of accounts behind this one that have something open; null: from the first on */
-  async accountsAfter(last: string | null, most: number): Promise<string[]> {
+  /**
+   * @param last null: from the first on
+   * @param until whether what was made by then is open; undefined: anything
+   * @returns the ids of accounts behind this one that have something open
+   */
+  async accountsAfter(last: string | null, most: number, until?: Date): Promise<string[]> {
     const rows = await this.manager.transaction((tx) =>
       longSql<{ id: string }>(
         tx,
-        `SELECT a.id FROM accounts a WHERE ($1::uuid IS NULL OR a.id > $1) AND ${HAS_SOMETHING} ORDER BY a.id LIMIT $2`,
-        [last, most],
+        `SELECT a.id FROM accounts a WHERE ($1::uuid IS NULL OR a.id > $1)
+           AND ${until ? HAS_SOMETHING_MADE : HAS_SOMETHING} ORDER BY a.id LIMIT $2`,
+        [last, most, ...(until ? [until] : [])],
       ),
     );
     return rows.map(({ id }) => id);
@@ -57,6 +76,18 @@ export class EverythingStore {
   async ownerlessClients(): Promise<string[]> {
     const rows = await sql<{ id: string }>(this.manager, 'SELECT id FROM oauth_clients WHERE account_id IS NULL');
     return rows.map(({ id }) => id);
+  }
+
+  /** Revokes the access tokens of a client that were made by then. @returns how many there were */
+  async endClientTokens(tx: EntityManager, client: string, until: Date): Promise<number> {
+    const rows = await longSql(
+      tx,
+      `WITH live AS (SELECT id FROM tokens WHERE client_id = $1 AND expires_at > now() AND revoked_at IS NULL
+         AND created_at <= $2 ORDER BY id FOR UPDATE)
+       UPDATE tokens SET revoked_at = now() FROM live WHERE tokens.id = live.id RETURNING tokens.id`,
+      [client, until],
+    );
+    return rows.length;
   }
 
   /** Revokes some API tokens that were made before. @returns whose they were */
@@ -93,6 +124,26 @@ export class EverythingStore {
       [id, cascade],
     );
     return rows.length > 0;
+  }
+
+  /** Has a token expire by then, and never later than it does. @returns whether it would have lived for longer */
+  async shorten(tx: EntityManager, id: string, expiresAt: Date): Promise<boolean> {
+    // The log's times are cut to milliseconds.
+    const rows = await sql(
+      tx,
+      `UPDATE tokens SET expires_at = $2 WHERE id = $1 AND revoked_at IS NULL
+         AND (expires_at IS NULL OR expires_at >= $2::timestamptz + interval '1 millisecond') RETURNING id`,
+      [id, expiresAt],
+    );
+    return rows.length > 0;
+  }
+
+  /** @returns those of these events that are in the audit log of this database */
+  async eventsHere(ids: string[]): Promise<Set<string>> {
+    const rows = await sql<{ id: string }>(this.manager, 'SELECT id FROM audit_events WHERE id = ANY ($1::uuid[])', [
+      ids,
+    ]);
+    return new Set(rows.map(({ id }) => id));
   }
 
   async now(): Promise<Date> {

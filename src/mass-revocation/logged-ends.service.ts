@@ -11,7 +11,7 @@ import type { RevocationTag } from '../revocations/revocation-tags.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
 import type { ServiceMode } from '../tokens/gateway-tokens.js';
-import { withPatience } from './everything.service.js';
+import { EverythingRevocation, withPatience } from './everything.service.js';
 import { EverythingStore } from './everything.store.js';
 import { LoggedEnds } from './logged-ends.js';
 
@@ -33,11 +33,15 @@ export interface LoggedCounts {
   left: string[];
 }
 
+/** How many events are looked for at once. */
+const MANY = 1_000;
+
 /** After a restore: ends what the database does not know any more was ended. What it never knew is left out. */
 @Injectable()
 export class LoggedEndsRevocation {
   constructor(
     private readonly store: EverythingStore,
+    private readonly everything: EverythingRevocation,
     private readonly accounts: AccountAdmin,
     private readonly clients: OauthClients,
     private readonly tokens: Tokens,
@@ -64,6 +68,8 @@ export class LoggedEndsRevocation {
     await this.ofAccounts(run);
     await this.ofSessionsAndTokens(run);
     await this.ofClients(run);
+    await this.ofEarlierRuns(run, signal);
+    counts.left.push(...(await this.undone(ends)));
     for (const kid of ends.signingKeys) {
       run.step();
       if ((await this.keys.replaceCompromised(kid)).ended.length > 0) counts.signingKeys += 1;
@@ -107,6 +113,10 @@ export class LoggedEndsRevocation {
       step();
       if (await this.ending(`token ${id}`, (tx) => this.store.endToken(tx, id, cascade))) counts.tokens += 1;
     }
+    for (const [id, expiry] of ends.expiries) {
+      step();
+      if (await this.ending(`token ${id}`, (tx) => this.store.shorten(tx, id, new Date(expiry)))) counts.tokens += 1;
+    }
     for (const { subject, serviceMode } of ends.gateways.values()) {
       step();
       const holder =
@@ -133,6 +143,31 @@ export class LoggedEndsRevocation {
       step();
       if (await this.attempt(counts, id, () => this.clients.removeSecret(OPERATOR, id, secret))) counts.secrets += 1;
     }
+  }
+
+  private async ofEarlierRuns({ ends, counts, step }: Run, signal: AbortSignal): Promise<void> {
+    const until = ends.everythingUntil;
+    if (!until) return;
+    const ended = await this.everything.again(until, signal, step);
+    counts.accounts += ended.accounts;
+    counts.tokens += ended.apiTokens;
+    counts.clients += ended.ownerlessClients;
+    if (ends.unfinished === undefined) return;
+    counts.left.push(
+      `revoke-everything, begun at ${ends.unfinished}, is not known to have finished: what was made after that has not ended again.`,
+    );
+  }
+
+  /** @returns what cannot be done of what happened after the backup */
+  private async undone({ undone }: LoggedEnds): Promise<string[]> {
+    const all = [...undone.values()];
+    const left: string[] = [];
+    for (let start = 0; start < all.length; start += MANY) {
+      const some = all.slice(start, start + MANY);
+      const here = await this.store.eventsHere(some.flatMap(({ event }) => event ?? []));
+      left.push(...some.filter(({ event }) => event === undefined || !here.has(event)).map(({ text }) => text));
+    }
+    return left;
   }
 
   /** @returns whether there was something to end */

@@ -88,13 +88,40 @@ export class AccountRevocation {
       tx,
       accountIds.map((id) => `account ${id}` as const),
     );
-    const marking = markingStatement(extent)?.replaceAll('= $1', '= ANY ($1::uuid[])');
+    const marking = ofSeveral(markingStatement(extent));
     if (marking !== undefined) await longSql(tx, marking, [accountIds], { isAllowed: true });
+  }
+
+  /**
+   * Marks as revoked what the extent covers of several accounts and was made by then. What was made later stays, so that no
+   * epoch is raised.
+   *
+   * @param tx of {@link Revocations.transaction}
+   */
+  async revokeMadeUntil(tx: EntityManager, accountIds: string[], extent: Extent, until: Date): Promise<void> {
+    await longSql(tx, 'SELECT id FROM accounts WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE', [
+      accountIds,
+    ]);
+    await this.revocations.announceAll(
+      tx,
+      accountIds.map((id) => `account ${id}` as const),
+    );
+    const marking = ofSeveral(markingStatement(extent, { madeUntil: '$2' }));
+    if (marking !== undefined) await longSql(tx, marking, [accountIds, until], { isAllowed: true });
   }
 }
 
-/** One statement, whose parts take locks in the common order: tokens last, by their ids. */
-function markingStatement({ sessions, resets, links, tokens }: Extent): string | undefined {
+const ofSeveral = (statement: string | undefined) => statement?.replaceAll('= $1', '= ANY ($1::uuid[])');
+
+/**
+ * One statement, whose parts take locks in the common order: tokens last, by their ids.
+ *
+ * @param options.madeUntil an SQL expression for when the last was made that it marks; undefined: it marks all
+ */
+function markingStatement(
+  { sessions, resets, links, tokens }: Extent,
+  { madeUntil }: { madeUntil?: string } = {},
+): string | undefined {
   const parts: [name: string, statement: string][] = [];
   if (sessions) {
     parts.push([
@@ -110,7 +137,10 @@ function markingStatement({ sessions, resets, links, tokens }: Extent): string |
   }
   if (links) parts.push(['links_ended', ENDING_LINKS[links]]);
   const ids = tokens?.map((kind) => TOKENS[kind]).join(' UNION ');
-  if (ids?.includes(OF_CLIENTS)) parts.push(['clients', `${RAISE_CLIENT_EPOCHS} WHERE account_id = $1`]);
+  if (ids?.includes(OF_CLIENTS)) {
+    const clients = madeUntil === undefined ? RAISE_CLIENT_EPOCHS : 'SELECT id FROM oauth_clients';
+    parts.push(['clients', `${clients} WHERE account_id = $1`]);
+  }
   // No lock can follow a UNION.
   const isUnion = ids?.includes(' UNION ');
   if (ids) parts.push(['live', isUnion ? `SELECT id FROM tokens WHERE id IN (${ids}) AND revoked_at IS NULL` : ids]);
@@ -118,8 +148,10 @@ function markingStatement({ sessions, resets, links, tokens }: Extent): string |
   const ctes = parts.map(([name, statement], index) => {
     const earlier = parts[index - 1]?.[0];
     // PostgreSQL runs CTEs in any order unless one refers to another, so each counts the rows of the one before it.
-    const ordered = earlier === undefined ? statement : `${statement} AND (SELECT count(*) FROM ${earlier}) >= 0`;
-    return `${name} AS (${ordered} ${name === 'live' ? 'ORDER BY id FOR UPDATE' : 'RETURNING id'})`;
+    const dated = madeUntil === undefined || name === 'clients' ? '' : ` AND created_at <= ${madeUntil}`;
+    const ordered = earlier === undefined ? '' : ` AND (SELECT count(*) FROM ${earlier}) >= 0`;
+    const rows = statement.startsWith('SELECT') ? 'ORDER BY id FOR UPDATE' : 'RETURNING id';
+    return `${name} AS (${statement}${dated}${ordered} ${rows})`;
   });
   const last = tokens
     ? 'UPDATE tokens SET revoked_at = now() FROM live WHERE tokens.id = live.id'

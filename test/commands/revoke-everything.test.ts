@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { examine } from '../../src/commands/doctor.command.js';
 import { revokeEverything } from '../../src/commands/revoke-everything.command.js';
-import { sweep } from '../../src/commands/sweep.command.js';
-import { SWEEP_LOCK } from '../../src/database/locks.js';
 import { Commands, NEVER } from '../support/commands.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { newAccessToken, newClient, postForm } from '../support/oauth.js';
 import { eventually } from '../support/process.js';
 import { bearer, signUp, startServer, type TestServer } from '../support/server.js';
-import { newApiToken, signedInAdmin, signedInUser } from '../support/tokens.js';
+import { Revocations } from '../../src/revocations/revocations.service.js';
+import { logIn, newApiToken, newAppToken, rowOf, signedInAdmin, signedInUser } from '../support/tokens.js';
 
 let database: TestDatabase;
 let server: TestServer;
@@ -126,6 +124,149 @@ it('After a restore, --events ends again what an exported audit log says was end
   expect(disabled).toEqual([user.id, gone.id].sort().map((id) => ({ id })));
 });
 
+/** The audit log, as it is exported. */
+async function exported(headers: Record<string, string>): Promise<string> {
+  const accept = { accept: 'application/x-ndjson' };
+  return (await server.call('GET', '/api/v1/audit_events/', undefined, { ...headers, ...accept })).body as string;
+}
+
+const byLog = async (log: string) =>
+  JSON.parse(
+    await commands.run('revoke-everything', () => revokeEverything(NEVER, { ...YES, events: commands.file(log) })),
+  ) as Record<string, unknown>;
+
+/** What is open in the database, as though this moment were restored later. */
+async function snapshot() {
+  const ids = async (statement: string) => (await database.query<{ id: string }>(statement)).map(({ id }) => id);
+  const [sessions, tokens] = [await ids('SELECT id FROM sessions'), await ids('SELECT id FROM tokens')];
+  const resets = await ids('SELECT id FROM password_resets');
+  return async () => {
+    await database.query('UPDATE sessions SET revoked_at = NULL WHERE id = ANY ($1)', [sessions]);
+    await database.query(
+      `UPDATE tokens t SET revoked_at = NULL, client_epoch = (SELECT epoch FROM oauth_clients c WHERE c.id = t.client_id)
+       WHERE t.id = ANY ($1)`,
+      [tokens],
+    );
+    await database.query('UPDATE password_resets SET ended_at = NULL WHERE id = ANY ($1)', [resets]);
+  };
+}
+
+describe('After a restore from before an earlier revoke-everything, --events', () => {
+  it('ends again all that this had ended, and nothing that was made after it', async () => {
+    const { admin, user, session, client, ownerless, statuses } = await everything();
+    const restore = await snapshot();
+    await commands.run('revoke-everything', () => revokeEverything(NEVER, YES));
+    const later = await signedInUser(server);
+    const [owner, renewed] = [await signedInAdmin(server), await open(user.email, user.password)];
+    const made = await newApiToken(server, owner.appToken, 'GATEWAY');
+    const access = [await newAccessToken(server, client), await newAccessToken(server, ownerless)];
+    const log = await exported(owner.headers);
+    await restore();
+    // Another process has done it, so that what this one remembers is of the past.
+    for (const { id } of [admin, user]) {
+      await server.app.get(Revocations).during(`account ${id}`, () => Promise.resolve());
+    }
+    expect(await statuses()).toEqual([200, 200, 200, 200, 200, 200]);
+
+    expect(await byLog(log)).toMatchObject({ accounts: 2, tokens: 1, clients: 1, left: [] });
+    await eventually(async () => {
+      expect(await statuses()).toEqual([401, 401, 401, 401, 401, 401]);
+    });
+    const refreshed = { account: { refresh_token: session.refresh_token, remember_me: true } };
+    expect(await server.call('PUT', '/account/session', refreshed)).toMatchObject({ status: 401 });
+    const resets = 'SELECT FROM password_resets WHERE ended_at IS NULL AND account_id IS NOT NULL';
+    expect(await database.query(resets)).toEqual([]);
+
+    const answers = await Promise.all([
+      server.call('GET', `/accounts/${user.id}`, undefined, bearer((renewed.body as { token: string }).token)),
+      server.call('GET', '/api/v1/tokens/', undefined, later.headers),
+      server.call('GET', '/api/v1/tokens/', undefined, owner.headers),
+      server.call('GET', '/v1/api/auth', undefined, bearer(made)),
+      ...access.map((token) => server.call('GET', '/api/accounts', undefined, bearer(token))),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
+    expect(await byLog(log)).toMatchObject({ accounts: 0, tokens: 0, clients: 0 });
+  });
+
+  it('ends what was there when one began that was broken off, and says so', async () => {
+    const { admin, statuses } = await everything();
+    const stopped = new AbortController();
+    stopped.abort(new Error('Stopped.'));
+    await expect(commands.run('revoke-everything', () => revokeEverything(stopped.signal, YES))).rejects.toThrow(
+      'Stopped.',
+    );
+    const later = await signedInUser(server);
+    const told = await byLog(await exported(admin.headers));
+    expect(told.left).toEqual([expect.stringContaining('is not known to have finished')]);
+    await eventually(async () => {
+      expect(await statuses()).toEqual([401, 401, 401, 401, 401, 401]);
+    });
+    expect(await server.call('GET', '/api/v1/tokens/', undefined, later.headers)).toMatchObject({ status: 200 });
+  });
+});
+
+it('--events ends what was got through an App-Token that was ended with it, and then deleted', async () => {
+  const admin = await signedInAdmin(server);
+  const app = await newAppToken(server, admin, { name: 'For a test' });
+  const through = await logIn(server, app, admin);
+  const { id } = await rowOf(database, app);
+  const restore = await snapshot();
+  await server.call('PATCH', `/api/v1/app_tokens/${id}?cascade=true`, { seconds_until_expire: 0 }, admin.headers);
+  await server.call('DELETE', `/api/v1/app_tokens/${id}`, undefined, admin.headers);
+  const oldestFirst = (await exported(admin.headers)).trim().split('\n').reverse();
+  const kinds = oldestFirst.map((line) => (JSON.parse(line) as { kind: string }).kind);
+  expect(kinds.indexOf('token.expiry_changed')).toBeLessThan(kinds.indexOf('token.deleted'));
+  await restore();
+  await byLog(oldestFirst.join('\n'));
+  expect((await rowOf(database, through)).revoked_at).not.toBeNull();
+});
+
+it('--events has a token expire when it was to, and never later', async () => {
+  const admin = await signedInAdmin(server);
+  const tokens = await Promise.all(['a', 'b'].map((name) => newAppToken(server, admin, { name })));
+  const [shortened, since] = (await Promise.all(tokens.map((one) => rowOf(database, one)))).map(({ id }) => id);
+  for (const id of [shortened, since]) {
+    const change = { seconds_until_expire: 600 };
+    const changed = await server.call('PATCH', `/api/v1/app_tokens/${id}`, change, admin.headers);
+    expect(changed.status).toBe(200);
+  }
+  const log = await exported(admin.headers);
+  const times = () => database.query('SELECT id, expires_at FROM tokens WHERE id = $1', [shortened]);
+  const before = await times();
+  await database.query('UPDATE tokens SET expires_at = NULL WHERE id = $1', [shortened]);
+  await database.query(`UPDATE tokens SET expires_at = now() + interval '1 minute' WHERE id = $1`, [since]);
+  expect(await byLog(log)).toMatchObject({ tokens: 1 });
+  expect(await times()).toEqual(before);
+  const [kept] = await database.query<{ soon: boolean }>(
+    `SELECT expires_at <= now() + interval '1 minute' AS soon FROM tokens WHERE id = $1`,
+    [since],
+  );
+  expect(kept).toEqual({ soon: true });
+});
+
+it('--events lists what it cannot do, of what the database does not know', async () => {
+  const admin = await signedInAdmin(server);
+  const client = await newClient(server, { ownerId: admin.id });
+  const narrowed = { scopes: ['accounts:read'] };
+  const answer = await server.call('PATCH', `/api/v1/oauth_clients/${client.id}`, narrowed, admin.headers);
+  expect(answer.status).toBe(200);
+  const log = await exported(admin.headers);
+  expect(await byLog(log)).toMatchObject({ left: [] });
+  const change = { at: new Date().toISOString(), outcome: 'success', details: { scopes: [] } };
+  const unknown = [
+    { ...change, id: randomUUID(), kind: 'oauth_client.changed', subject: client.id },
+    { ...change, id: randomUUID(), kind: 'account.password_removed', subject: admin.id },
+    { ...change, id: randomUUID(), kind: 'revocation.finished', subject: null, details: { of: 'events' } },
+  ].map((event) => JSON.stringify(event));
+  expect(await byLog(`${log}\n${unknown.join('\n')}`)).toMatchObject({
+    left: [
+      expect.stringContaining(`${client.id}: scopes or owner`),
+      expect.stringContaining(`${admin.id}: its email or password`),
+      expect.stringContaining('run it with that file, too'),
+    ],
+  });
+});
+
 it.each([
   ['nothing', ''],
   ['what is no JSON', 'hello\n'],
@@ -135,81 +276,4 @@ it.each([
   const events = commands.file(text);
   await expect(revokeEverything(NEVER, { ...YES, events })).rejects.toThrow(/event/);
   expect(await database.query(`SELECT FROM audit_events WHERE kind LIKE 'revocation.%'`)).toEqual([]);
-});
-
-it('sweep deletes what servers would delete', async () => {
-  const { id } = await signUp(server);
-  await database.query(
-    `INSERT INTO sessions (account_id, expires_at, revoked_at) VALUES ($1, now() - interval '30 days', now() - interval '30 days')`,
-    [id],
-  );
-  expect(JSON.parse(await commands.run('sweep', () => sweep(NEVER, { json: true })))).toEqual({
-    deleted: 1,
-    outcome: 'done',
-  });
-  expect(await database.query(`SELECT FROM sessions WHERE expires_at < now()`)).toEqual([]);
-});
-
-it('sweep says that somebody else is sweeping', async () => {
-  const other = await database.hold(`SELECT pg_advisory_xact_lock(${SWEEP_LOCK.join()})`);
-  try {
-    const text = await commands.run('sweep', () => sweep(NEVER, {}));
-    expect(text).toBe('A server, or another command, is sweeping already. It goes on; this one has stopped.\n');
-    expect(JSON.parse(await commands.run('sweep', () => sweep(NEVER, { json: true })))).toEqual({
-      deleted: 0,
-      outcome: 'skipped',
-    });
-  } finally {
-    await other.end();
-  }
-});
-
-describe('doctor', () => {
-  const found = async (check: string, options: object = {}) => {
-    const { text = '', code } = await commands.run('doctor', () => examine(NEVER, { json: true, ...options }));
-    const { findings } = JSON.parse(text) as { findings: { check: string; state: string }[] };
-    const failures = findings.filter(({ state }) => state === 'failure').map((one) => one.check);
-    return { code, failures, finding: findings.find((one) => one.check === check) };
-  };
-
-  it('doctor finds nothing that fails where nothing does, and changes nothing', async () => {
-    const before = await database.query('SELECT count(*) FROM audit_events');
-    expect(await found('migrations')).toMatchObject({
-      // The databases of tests are made to be fast.
-      failures: ['durability'],
-      finding: { state: 'ok' },
-    });
-    expect(await found('hardening: EMAIL_VERIFICATION')).toMatchObject({
-      finding: { state: 'warning', advice: 'Set EMAIL_VERIFICATION=required.' },
-    });
-    expect(await database.query('SELECT count(*) FROM audit_events')).toEqual(before);
-  });
-
-  it('doctor says what fails, and what to do about it', async () => {
-    await database.query(`DELETE FROM migrations WHERE id = (SELECT max(id) FROM migrations)`);
-    expect(await found('migrations')).toMatchObject({
-      code: 1,
-      finding: { state: 'failure', advice: expect.stringContaining('latchkey migrate') },
-    });
-  });
-
-  it('doctor notices a SECRET_KEY that is not that of the servers', async () => {
-    process.env.SECRET_KEY = randomUUID();
-    expect(await found('keys')).toMatchObject({
-      code: 1,
-      finding: { state: 'failure', advice: expect.stringContaining('SECRET_KEY') },
-    });
-  });
-
-  it('doctor connects to the mail server, and only sends a mail when it is asked to', async () => {
-    process.env.SMTP_URL = 'smtp://127.0.0.1:1';
-    process.env.MAIL_FROM = 'no-reply@example.org';
-    try {
-      expect(await found('mail')).toMatchObject({ code: 1, finding: { state: 'failure' } });
-    } finally {
-      Reflect.deleteProperty(process.env, 'SMTP_URL');
-      Reflect.deleteProperty(process.env, 'MAIL_FROM');
-    }
-    await expect(examine(NEVER, { sendTestMail: 'nobody' })).rejects.toThrow('wants an email address');
-  });
 });
