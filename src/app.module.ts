@@ -72,7 +72,7 @@ export class AppModule {
         ConfigModule.with(config, { doesWhatIsDue }),
         ...(primary ? [WorkersModule.with(primary)] : []),
         DatabaseModule.with(database, config),
-        KeysModule.with(secretKeys),
+        KeysModule.with(secretKeys, 'serve'),
         LimitsModule,
         RevocationsModule,
         AuditLogModule,

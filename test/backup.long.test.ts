@@ -8,6 +8,7 @@ import {
   dump,
   isUsed,
   latchkey,
+  latchkeyWith,
   look,
   newApiToken,
   restore,
@@ -136,6 +137,25 @@ describeBackup('A restore', () => {
       expect(await checkApiToken(server, api)).toBe(401);
       expect((await server.call('GET', '/api/v1/tokens/', undefined, admin)).status).toBe(401);
       expect(await signIn(server, person)).toBe(200);
+    });
+
+    it('without the SECRET_KEY serves by passwords and tokens after `keys rotate --compromised`, as docs/backup.md has it', async () => {
+      const { url, statuses, kept } = await ofThePast();
+      const other = { SECRET_KEY: 'the secret key that comes after the lost one' };
+      await expect(serve(url, other)).rejects.toThrow();
+      await expect(latchkeyWith(other, url, 'revoke-everything', '--yes')).rejects.toThrow('keys rotate --compromised');
+      const rotate = ['keys', 'rotate', '--compromised'];
+      await expect(latchkeyWith(other, url, ...rotate)).rejects.toThrow('say --yes');
+      expect(await latchkeyWith(other, url, ...rotate, '--yes')).toContain('Everybody signs in again');
+      const server = await serve(url, other);
+      expect(await statuses(server)).toEqual({
+        ...REVIVED,
+        ...{ kept: 401, signedOut: 401, disabled: 401, deleted: 401 },
+      });
+      expect(await signIn(server, kept)).toBe(200);
+      await latchkeyWith(other, url, 'revoke-everything', '--yes');
+      expect(await statuses(server)).toMatchObject({ admin: 401, keptApi: 401 });
+      expect(await signIn(server, kept)).toBe(200);
     });
   });
 

@@ -7,6 +7,7 @@ import { loadConfig, type Config } from '../config/config.js';
 import type { DatabaseAccess } from '../database/connection.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { runningEmbeddedPostgres } from '../database/embedded-postgres.js';
+import type { KeyUse } from '../keys/key-use.js';
 import { KeysModule } from '../keys/keys.module.js';
 import { keptSecretKey } from '../keys/secret-keys.js';
 import { LimitsModule } from '../limits/limits.module.js';
@@ -33,19 +34,20 @@ export interface CommandWork {
  *
  * @param modules what the command uses, beside what everything stands on
  * @param options.connections how many connections of the pool it may use at most
+ * @param options.keyUse what it does with the signing keys; most commands change none
  */
 export async function withContext<T>(
   signal: AbortSignal,
   modules: (Type | DynamicModule)[],
   work: (context: INestApplicationContext, about: CommandWork) => Promise<T>,
-  { connections = CONNECTIONS } = {},
+  { connections = CONNECTIONS, keyUse = 'read' }: { connections?: number; keyUse?: KeyUse } = {},
 ): Promise<T> {
   const config = loadConfig(process.env);
   const logger = createLogger('warn', process.stderr, { format: config.logFormat });
   const { database, isOurs } = await openOrJoin(config, logger);
   try {
     const access = await prepareSchema(config, database.connection, logger, signal);
-    const context = await createContext({ config, access, logger, connections }, modules);
+    const context = await createContext({ config, access, logger, connections, keyUse }, modules);
     try {
       return await work(context, { config, logger, isAlone: isOurs && config.database === undefined });
     } finally {
@@ -61,17 +63,18 @@ interface Surroundings {
   access: DatabaseAccess;
   logger: Logger;
   connections?: number;
+  keyUse?: KeyUse;
 }
 
 /** @param modules what a command uses, beside what everything stands on */
 export function createContext(
-  { config, access, logger, connections = CONNECTIONS }: Surroundings,
+  { config, access, logger, connections = CONNECTIONS, keyUse = 'read' }: Surroundings,
   modules: (Type | DynamicModule)[],
 ): Promise<INestApplicationContext> {
   const imports = [
     ConfigModule.with(config, { doesWhatIsDue: false }),
     DatabaseModule.with(access, { ...config, databasePoolSize: connections }),
-    KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)]),
+    KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)], keyUse),
     LimitsModule,
     MetricsModule,
     RevocationsModule,

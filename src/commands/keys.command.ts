@@ -1,7 +1,9 @@
+import type { INestApplicationContext } from '@nestjs/common';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { bitsOf, KEY_SET_MAX_AGE, type KeyState, type SigningKey } from '../keys/key-ring.js';
 import { KeyRotation, type Rotation } from '../keys/key-rotation.service.js';
 import { SigningKeys } from '../keys/signing-keys.service.js';
+import { confirm } from './asking.js';
 import { withContext } from './command-context.js';
 import { table } from './table.js';
 
@@ -20,6 +22,7 @@ interface KeyView {
 export interface RotateArguments {
   now?: boolean;
   compromised?: boolean;
+  yes?: boolean;
   json?: boolean;
 }
 
@@ -34,15 +37,26 @@ export async function listKeys(signal: AbortSignal, { json }: { json?: boolean }
 }
 
 /** The command that replaces the key that signs session JWTs. */
-export async function rotateKeys(signal: AbortSignal, { now, compromised, json }: RotateArguments): Promise<string> {
-  return withContext(signal, [], async (context) => {
+export async function rotateKeys(signal: AbortSignal, options: RotateArguments): Promise<string> {
+  const { now, compromised, json } = options;
+  const work = async (context: INestApplicationContext) => {
     const rotation = context.get(KeyRotation);
-    const done = await (compromised ? rotation.replaceCompromised() : rotation.rotate({ now: now ?? false }));
+    const ring = await context.get(SigningKeys).ring();
+    // While somebody is asked, another may replace it.
+    const signing = ring.signingAt(context.get(DatabaseClock).now())?.kid;
+    if (!ring.isReadable) await confirm(OF_LOST_KEYS, options);
+    const done = await (compromised ? rotation.replaceCompromised(signing) : rotation.rotate({ now: now ?? false }));
     const { outcome, key, ended } = done;
     if (json) return `${JSON.stringify({ outcome, kid: key.kid, signs_from: iso(key.signsFrom), ended }, null, 2)}\n`;
-    return `${textOf(done, context.get(DatabaseClock).now())}\n`;
-  });
+    return `${textOf(done, context.get(DatabaseClock).now(), !ring.isReadable)}\n`;
+  };
+  return withContext(signal, [], work, { keyUse: compromised ? 'replace' : 'rotate' });
 }
+
+/** Asked only then: a leak leaves no time for questions, and a SECRET_KEY may be mistyped. */
+const OF_LOST_KEYS = `The signing keys in the database cannot be read with this SECRET_KEY: they are encrypted with another one.
+If that one still exists, do not go on: set SECRET_KEY to \`new,old\` instead, and nothing is lost.
+If it is lost: the old keys end, with every JWT that they have signed, and a new one is encrypted with this SECRET_KEY. Servers with another SECRET_KEY can sign nobody in any more. All refresh tokens and links in mails that the lost one made are void.`;
 
 function viewOf(key: SigningKey, state: KeyState): KeyView {
   return {
@@ -68,7 +82,8 @@ function tableOf(views: KeyView[]): string {
   return table(['KID', 'STATE', 'ALGORITHM', 'PUBLISHED', 'SIGNS FROM', 'GONE'], rows);
 }
 
-function textOf({ outcome, key, ended }: Rotation, now: number): string {
+/** @param isLost whether the keys before it could not be read */
+function textOf({ outcome, key, ended }: Rotation, now: number, isLost: boolean): string {
   if (outcome === 'published')
     return `Key ${key.kid} is published. It signs from ${iso(key.signsFrom)} on (--now: at once).`;
   if (outcome === 'unchanged') {
@@ -76,9 +91,14 @@ function textOf({ outcome, key, ended }: Rotation, now: number): string {
       ? `Key ${key.kid} was published before. It signs from ${iso(key.signsFrom)} on (--now: at once).`
       : `Somebody else has just replaced the key: ${key.kid} signs. Nothing was changed.`;
   }
-  const lines = [`Key ${key.kid} signs from now on.`, ended.length > 0 ? afterEnding(ended) : whatBreaks(key, now)];
+  const lines = [
+    `Key ${key.kid} signs from now on.`,
+    ended.length > 0 ? afterEnding(ended, isLost) : whatBreaks(key, now),
+  ];
   return lines.join('\n');
 }
+
+const IF_KNOWN = '\nIf SECRET_KEY may be known as well, replace it too: the private keys are encrypted with it.';
 
 /** Of a key that signs before everybody can know it. */
 function whatBreaks(key: SigningKey, now: number): string {
@@ -90,10 +110,12 @@ function whatBreaks(key: SigningKey, now: number): string {
   return `${old}\nOther services that verify JWTs, and fetched the key set before, refuse new JWTs until they fetch it again: up to ${KEY_SET_MAX_AGE} seconds where an unknown kid is no reason to, longer where they keep it longer. Latchkey's own replicas know the key at once.`;
 }
 
-function afterEnding(ended: string[]): string {
-  return `Ended, with every JWT that they have signed:\n${ended.map((kid) => `  ${kid}\n`).join('')}Whoever has a refresh token goes on with it; everybody else signs in again.
-Other services that verify JWTs go on accepting those of the ended keys until they fetch the key set again (${KEY_SET_MAX_AGE} seconds by its Cache-Control). Restart replicas of releases before this command, which keep keys in memory.
-If SECRET_KEY may be known as well, replace it too: the private keys are encrypted with it.`;
+function afterEnding(ended: string[], isLost: boolean): string {
+  const whoGoesOn = isLost
+    ? 'Everybody signs in again: refresh tokens and links in mails that the lost SECRET_KEY made are void.'
+    : 'Whoever has a refresh token goes on with it; everybody else signs in again.';
+  return `Ended, with every JWT that they have signed:\n${ended.map((kid) => `  ${kid}\n`).join('')}${whoGoesOn}
+Other services that verify JWTs go on accepting those of the ended keys until they fetch the key set again (${KEY_SET_MAX_AGE} seconds by its Cache-Control). Restart replicas of releases before this command, which keep keys in memory.${isLost ? '' : IF_KNOWN}`;
 }
 
 const iso = (seconds: number) => new Date(Math.round(seconds) * 1_000).toISOString().replace('.000Z', 'Z');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { YES_OPTION } from './account.declaration.js';
 import type { RotateArguments } from './keys.command.js';
 import { EXIT, JSON_OPTION, running } from './running.js';
 
@@ -25,11 +26,13 @@ export function addKeys(program: Command): void {
     .description('publish a new one, which signs an hour later')
     .option('--now', 'it signs at once')
     .option('--compromised', 'end all others, with every JWT that they have signed; the new one signs at once')
+    .option(...YES_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
       `
 Servers do it every KEY_ROTATION_DAYS by themselves. With --now, services elsewhere refuse new JWTs until they fetch the key set again.
+After the loss of SECRET_KEY, --compromised makes a key that the new one opens; only then it asks first.
 
 Examples:
   latchkey keys rotate

@@ -46,6 +46,11 @@ export class KeyRing {
     return this.keys.find((key) => key.kid === kid);
   }
 
+  /** Whether this process can read each of them. */
+  get isReadable(): boolean {
+    return this.keys.every(isPair);
+  }
+
   /** @returns the key that comes last, which may not sign yet */
   get last(): SigningKey | undefined {
     return this.keys.at(-1);

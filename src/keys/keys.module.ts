@@ -2,6 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JwksController } from './jwks.controller.js';
 import { KeyRotation } from './key-rotation.service.js';
+import { KEY_USE, type KeyUse } from './key-use.js';
 import { SecretKeyUses } from './secret-key-uses.service.js';
 import { SecretKeyEntity } from './secret-keys.entity.js';
 import { SecretKeys } from './secret-keys.js';
@@ -13,7 +14,8 @@ import { SigningKeys } from './signing-keys.service.js';
 @Global()
 @Module({})
 export class KeysModule {
-  static with(secretKeys: string[]): DynamicModule {
+  /** @param use what this process does with the signing keys */
+  static with(secretKeys: string[], use: KeyUse): DynamicModule {
     return {
       module: KeysModule,
       imports: [TypeOrmModule.forFeature([SigningKeyEntity, SecretKeyEntity])],
@@ -24,6 +26,7 @@ export class KeysModule {
         KeyRotation,
         SecretKeyUses,
         { provide: SecretKeys, useValue: new SecretKeys(secretKeys) },
+        { provide: KEY_USE, useValue: use },
       ],
       exports: [SigningKeys, SecretKeys, KeyRotation, SecretKeyUses],
     };

@@ -12,11 +12,13 @@ import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache } from '../revocations/verified-cache.js';
 import { open, seal } from './envelope.js';
 import { KeyRing, type SigningKey, type SigningPair } from './key-ring.js';
+import { KEY_USE, type KeyUse } from './key-use.js';
 import { SecretKeys } from './secret-keys.js';
 import { SigningKeyStore, type KeyRow, type NewKey } from './signing-keys.store.js';
 
 const UNREADABLE =
-  'The signing keys in the database are encrypted with another SECRET_KEY. Set SECRET_KEY to `new,old`.';
+  'The signing keys in the database are encrypted with another SECRET_KEY. Set SECRET_KEY to `new,old`. ' +
+  'If the old one is lost, run `latchkey keys rotate --compromised`, by which everybody is signed out.';
 
 /** The least time between two searches for an unknown `kid`, in milliseconds, as anyone can send one. */
 const SEARCH_PAUSE = 100;
@@ -47,6 +49,7 @@ export class SigningKeys implements OnModuleInit {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(KEY_USE) private readonly use: KeyUse,
     private readonly store: SigningKeyStore,
     private readonly secretKeys: SecretKeys,
     private readonly clock: DatabaseClock,
@@ -58,9 +61,9 @@ export class SigningKeys implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    if (!(await this.store.exists())) await this.addFirst();
-    const { keys } = await this.read();
-    if (keys.some(({ privateKey }) => privateKey === undefined)) throw new Error(UNREADABLE);
+    if (this.use !== 'read' && !(await this.store.exists())) await this.addFirst();
+    const ring = await this.read();
+    if (!ring.isReadable && this.use !== 'replace') throw new Error(UNREADABLE);
   }
 
   /** @returns the keys that are not gone */
@@ -142,7 +145,7 @@ export class SigningKeys implements OnModuleInit {
   private async read(): Promise<KeyRing> {
     const rows = await this.store.list();
     // Before it signs with one.
-    if (rows.some(({ tokenTtl }) => tokenTtl < this.config.sessionTtl)) {
+    if (this.use !== 'read' && rows.some(({ tokenTtl }) => tokenTtl < this.config.sessionTtl)) {
       await this.store.keepFor(this.config.sessionTtl);
       return this.read();
     }
@@ -156,7 +159,7 @@ export class SigningKeys implements OnModuleInit {
     const publicKey = known?.publicKey ?? createPublicKey({ key: publicJwk, format: 'jwk' });
     // A replica with a newer SECRET_KEY may have encrypted it anew.
     const privateKey = known?.privateKey ?? (await this.decrypt(row));
-    if (!known && !privateKey) this.logger.error(UNREADABLE);
+    if (!known && !privateKey && this.use !== 'replace') this.logger.error(UNREADABLE);
     return { kid, algorithm, publicKey, publicJwk, privateKey, publishedAt, signsFrom, goneAt };
   }
 
@@ -172,7 +175,7 @@ export class SigningKeys implements OnModuleInit {
     if (!subKey) return undefined;
     const der = open(subKey.key, row.kid, row.encryptedPrivateKey);
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-    await this.renew(row, privateKey);
+    if (this.use === 'serve') await this.renew(row, privateKey);
     return privateKey;
   }
 

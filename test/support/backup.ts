@@ -48,9 +48,14 @@ export async function serve(url: string, env: Record<string, string> = {}): Prom
 }
 
 /** Runs `latchkey`. @returns what it has said, when it is done well */
-export async function latchkey(url: string, ...args: string[]): Promise<string> {
+export function latchkey(url: string, ...args: string[]): Promise<string> {
+  return latchkeyWith({}, url, ...args);
+}
+
+/** Runs `latchkey` with other settings. @returns what it has said, when it is done well */
+export async function latchkeyWith(env: Record<string, string>, url: string, ...args: string[]): Promise<string> {
   const command = [process.execPath, resolve('dist/src/commands/latchkey.js'), ...args];
-  const run = await ServerProcess.start({ ...settingsOf(url), LOG_LEVEL: 'warn' }, { command });
+  const run = await ServerProcess.start({ ...settingsOf(url), LOG_LEVEL: 'warn', ...env }, { command });
   const { code } = await run.exited;
   if (code !== 0) throw new Error(`latchkey ${args.join(' ')} ended with ${String(code)}:\n${run.output}`);
   return run.stdout;
