@@ -121,24 +121,30 @@ describe('A server that is told to stop', () => {
     await stopped;
   });
 
-  it('still answers what comes on an idle connection while it takes no more of them, and ends those that stay idle', async () => {
-    const server = await start();
-    const [late, silent] = [await open(server), await open(server)];
-    for (const socket of [late, silent]) socket.send(get('/healthz'));
-    await eventually(() => {
-      expect([late.statuses, silent.statuses]).toEqual([[200], [200]]);
-    });
-    const stopped = stop(server, 0.2);
-    await eventually(async () => {
-      expect(await isRefused(server)).toBe(true);
-    });
-    late.send(get('/healthz'));
-    await late.ended();
-    expect(late.statuses).toEqual([200, 200]);
-    await silent.ended();
-    expect(silent.statuses).toEqual([200]);
-    await stopped;
-  });
+  it.each([
+    ['after SHUTDOWN_DELAY', 0.2],
+    ['without it', 0],
+  ])(
+    'still answers what comes on an idle connection %s, while it takes no more, and ends those that stay idle',
+    async (_, delay) => {
+      const server = await start();
+      const [late, silent] = [await open(server), await open(server)];
+      for (const socket of [late, silent]) socket.send(get('/healthz'));
+      await eventually(() => {
+        expect([late.statuses, silent.statuses]).toEqual([[200], [200]]);
+      });
+      const stopped = stop(server, delay);
+      await eventually(async () => {
+        expect(await isRefused(server)).toBe(true);
+      });
+      late.send(get('/healthz'));
+      await late.ended();
+      expect(late.statuses).toEqual([200, 200]);
+      await silent.ended();
+      expect(silent.statuses).toEqual([200]);
+      await stopped;
+    },
+  );
 
   it('takes all connections that wait to be accepted before it takes no more', async () => {
     const server = await start();

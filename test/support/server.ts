@@ -19,7 +19,6 @@ import { describeApi } from '../../src/openapi/docs.js';
 import type { ConnectionLimits } from '../../src/http/connections.js';
 import { SigningKeys } from '../../src/keys/signing-keys.service.js';
 import { createLogger } from '../../src/logging/logger.js';
-import { IDLE_GRACE } from '../../src/http/drain.js';
 import { createServer, fastifyOf, stopServer } from '../../src/server.js';
 import { madeOnce } from './made-once.js';
 import { SeenAnswers } from './openapi.js';
@@ -121,7 +120,7 @@ export async function startServer(
       app.get(Clock).now = () => Date.now() / 1_000 + seconds;
     },
     close: async (delay) => {
-      await stopServer(app, delay ?? 0, delay === undefined ? 0 : IDLE_GRACE);
+      await stopServer(app, delay ?? 0, delay === undefined ? 0 : undefined);
       await rm(dataDir, { recursive: true, force: true });
     },
   };
