@@ -58,15 +58,13 @@ export class Idempotency {
   }
 
   /**
-   * To be called when it is known who asks.
+   * To be called when it is known who asks, for a request with a key.
    *
    * @returns whether the request is to be carried out; otherwise it gets the answer that there is
    * @throws ApiError `bad_request`, `conflict`, or `forbidden` for whoever was an admin
    */
   async begin(request: FastifyRequest): Promise<boolean> {
-    const header = request.headers['idempotency-key'];
-    if (header === undefined) return true;
-    const key = readKey(String(header));
+    const key = readKey(String(request.headers['idempotency-key']));
     if (key === null) throw badKey();
     const name = nameOf(request, key);
     const named = this.digestsOf(name, canonicalJson(request.body));

@@ -1,7 +1,7 @@
-import { applyDecorators, UseInterceptors } from '@nestjs/common';
+import { applyDecorators, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import { addToRouteConfig } from '../access/route-config.js';
-import { IdempotencyInterceptor } from './idempotency.interceptor.js';
+import { AnsweredBeforeFilter, IdempotencyGuard } from './idempotency.guard.js';
 import { answerLost, badKey, LONGEST_KEY, otherBody, stillUnderWay } from './refusals.js';
 
 declare module 'fastify' {
@@ -18,8 +18,8 @@ declare module 'fastify' {
 export const Idempotent = (): MethodDecorator =>
   applyDecorators(
     addToRouteConfig({ isIdempotent: true }),
-    // Not for all routes: those without it would pay for it.
-    UseInterceptors(IdempotencyInterceptor),
+    UseGuards(IdempotencyGuard),
+    UseFilters(AnsweredBeforeFilter),
     ApiHeader({
       name: 'Idempotency-Key',
       description:
