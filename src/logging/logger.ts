@@ -77,12 +77,18 @@ const COLLECTED_FOR = 20;
 /** A line of this level, `warn`, or above is written at once, with those before it: it may be the last. */
 const URGENT = 40;
 
-let [lastTime, lastTimeText] = [0, ''];
+let [lastTime, lastTimeText, lastSecond, lastSecondText] = [0, '', 0, ''];
 
-/** As Pino's own, which makes a text of each line's time: many lines are of the same millisecond. */
+/** As Pino's own, which makes a text of each line's time: many lines are of the same second, and some of the same millisecond. */
 function isoTime(): string {
   const now = Date.now();
-  if (now !== lastTime) [lastTime, lastTimeText] = [now, `,"time":"${new Date(now).toISOString()}"`];
+  if (now === lastTime) return lastTimeText;
+  const milliseconds = now % 1_000;
+  if (now - milliseconds !== lastSecond) {
+    lastSecond = now - milliseconds;
+    lastSecondText = `,"time":"${new Date(lastSecond).toISOString().slice(0, -'000Z'.length)}`;
+  }
+  [lastTime, lastTimeText] = [now, `${lastSecondText}${String(milliseconds).padStart(3, '0')}Z"`];
   return lastTimeText;
 }
 
@@ -96,14 +102,13 @@ function standardOutput(format: LogFormat, batch: number): DestinationStream {
  * Writes lines together, as a write for each costs more than the line: after a moment, with the first that is urgent, and when
  * the process ends, also by an exception.
  */
-function batched(output: DestinationStream, most: number, format?: Format): DestinationStream {
-  const collected = Buffer.allocUnsafe(most);
-  let [length, timer]: [number, NodeJS.Timeout | undefined] = [0, undefined];
+export function batched(output: DestinationStream, most: number, format?: Format): DestinationStream {
+  let [collected, timer]: [string, NodeJS.Timeout | undefined] = ['', undefined];
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (length > 0) output.write(collected.toString('utf8', 0, length));
-    length = 0;
+    for (const piece of piecesOf(collected, most)) output.write(piece);
+    collected = '';
   };
   process.on('exit', flush);
   const stream: DestinationStream & { lastLevel: number; [symbols.needsMetadataGsym]: true } = {
@@ -112,15 +117,19 @@ function batched(output: DestinationStream, most: number, format?: Format): Dest
     [symbols.needsMetadataGsym]: true,
     write: (json) => {
       const line = format ? format(json) : json;
-      const bytes = Buffer.byteLength(line);
-      if (length + bytes > most) flush();
-      if (bytes > most) output.write(line);
-      else length += collected.write(line, length);
+      if (collected.length + line.length > most) flush();
+      collected += line;
       if (stream.lastLevel >= URGENT) flush();
       else timer ??= setTimeout(flush, COLLECTED_FOR).unref();
     },
   };
   return stream;
+}
+
+/** @returns lines that are to be written at once: all of them, unless they have more bytes than characters and so are too many */
+function piecesOf(lines: string, most: number): string[] {
+  if (lines === '') return [];
+  return Buffer.byteLength(lines) <= most ? [lines] : lines.split(/(?<=\n)/);
 }
 
 const SECRET_FIELDS = [
