@@ -218,7 +218,7 @@ export class ClientAccountList {
 }
 
 /** To the second, as in the connect document. */
-export const toSeconds = (date: Date) => date.toISOString().replace(/\.\d+Z$/, 'Z');
+export const toSeconds = (date: Date) => `${date.toISOString().slice(0, -'.000Z'.length)}Z`;
 
 export const typeOf = ({ individual }: { individual: boolean }): AccountType =>
   individual ? 'individual' : 'institution';

@@ -14,7 +14,10 @@ export const NO_NETWORK = 'is not a valid IP network, such as 192.0.2.0/24 or 20
  *   refused, as they only mean something on one machine.
  */
 export function readAddress(text: string): string | undefined {
-  if (isIP(text) === 0 || text.includes('%')) return undefined;
+  const version = isIP(text);
+  if (version === 0 || text.includes('%')) return undefined;
+  // Node takes IPv4 addresses in their canonical form only.
+  if (version === 4) return text;
   return ipaddr.process(withoutShorthand(text)).toString();
 }
 

@@ -54,6 +54,7 @@ export function basicCredentials({ headers }: Sent): ShownSecret | undefined {
 
 /** @returns undefined for what is not encoded */
 function formDecode(text: string): string | undefined {
+  if (!/[%+]/.test(text)) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {

@@ -41,7 +41,7 @@ export function readBodies(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', ({ headers }, _reply, done) => {
     // Fastify refuses an invalid media type even when there is no body.
     const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-    if (isEmpty) delete headers['content-type'];
+    if (isEmpty && headers['content-type'] !== undefined) delete headers['content-type'];
     done();
   });
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {

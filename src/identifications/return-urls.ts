@@ -33,7 +33,7 @@ export interface ReturnedUrl {
 
 /** @returns what is in a URL with one identification; undefined: it has none, or several, or nobody can be returned to it */
 export function readReturned(url: string): ReturnedUrl | undefined {
-  if (!isReturnUrl(url)) return undefined;
+  if (!url.includes('?') || !isReturnUrl(url)) return undefined;
   const [id, ...others] = new URL(url).searchParams.getAll('identification');
   if (!isUuid(id) || others.length > 0) return undefined;
   return { id: id.toLowerCase(), rest: withoutIdentification(url) };

@@ -92,6 +92,6 @@ interface Row extends GrantedToken {
 }
 
 const valuesOf = (grants: ClientGrant[]) => [
-  JSON.stringify(grants, (key, value: unknown) => (key === 'event' ? undefined : value)),
+  JSON.stringify(grants.map((grant) => ({ ...grant, event: undefined }))),
   JSON.stringify(grants.map(({ digest, event }) => ({ ...event, subject: digest }))),
 ];
