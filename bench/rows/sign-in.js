@@ -11,7 +11,7 @@ import { mean, summary } from '../support/statistics.js';
 
 const ACCOUNTS = 32;
 const CONNECTIONS = 16;
-const SECONDS = 2;
+const SECONDS = 1.5;
 const ROUNDS = Number(process.env.ROUNDS ?? 4);
 const PASSWORD = 'an example of a password';
 const HASHES = fileURLToPath(new URL('../servers/hashes.js', import.meta.url));

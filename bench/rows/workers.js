@@ -9,7 +9,7 @@ import { figure, median, summary } from '../support/statistics.js';
 import { appToken } from './app-token.js';
 
 const WORKERS = availableParallelism();
-const SECONDS = Number(process.env.SLICE ?? 0.5);
+const SECONDS = Number(process.env.SLICE ?? 0.4);
 const ROUNDS = Number(process.env.ROUNDS ?? 4);
 /** V8 optimizes what has run some ten thousand times, in each worker by itself. */
 const WARM_UP = { one: 12 * SECONDS, many: 20 * SECONDS };

@@ -5,12 +5,12 @@ import { ask } from './http.js';
 import { slice } from './load.js';
 import { mean, summary } from './statistics.js';
 
-const SECONDS = Number(process.env.SLICE ?? 0.5);
+const SECONDS = Number(process.env.SLICE ?? 0.4);
 const ROUNDS = Number(process.env.ROUNDS ?? 4);
 /** V8 optimizes what has run often: the code of all servers is as fast as it gets after so many answers. */
 const WARM = 25_000;
 /** For how many seconds a server is warmed up at most; those that do more for an answer need longer for as many of them. */
-const LONGEST_WARM_UP = { bare: 1, peer: 4, subject: Number(process.env.WARM_UP ?? 10) };
+const LONGEST_WARM_UP = { bare: 1, peer: 3, subject: Number(process.env.WARM_UP ?? 8) };
 /** A run that only tries the benchmark has short slices, and warms up as little. */
 const TRIED_FOR = process.env.WARM_UP === undefined ? 20 * SECONDS : Infinity;
 
