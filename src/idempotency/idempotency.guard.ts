@@ -23,11 +23,12 @@ export class IdempotencyGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): MaybePromise<true> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    return request.headers['idempotency-key'] === undefined ? true : this.begin(request);
+    const header = request.headers['idempotency-key'];
+    return header === undefined ? true : this.begin(request, String(header));
   }
 
-  private async begin(request: FastifyRequest): Promise<true> {
-    if (!(await this.idempotency.begin(request))) throw new AnsweredBefore();
+  private async begin(request: FastifyRequest, header: string): Promise<true> {
+    if (!(await this.idempotency.begin(request, header))) throw new AnsweredBefore();
     return true;
   }
 }

@@ -29,7 +29,7 @@ declare module 'fastify' {
 /** How long storing an answer may take, however late it is for the request, in milliseconds. */
 const STORING = 2_500;
 /** What is kept of an answer besides its status and its body. */
-const KEPT_HEADERS = ['content-type', 'location', 'etag'];
+const KEPT_HEADERS = ['content-type', 'location', 'etag', 'pragma'];
 
 /** Makes something once for each Idempotency-Key; see docs/idempotency.md. */
 @Injectable()
@@ -58,13 +58,14 @@ export class Idempotency {
   }
 
   /**
-   * To be called when it is known who asks, for a request with a key.
+   * To be called when it is known who asks.
    *
+   * @param header the Idempotency-Key
    * @returns whether the request is to be carried out; otherwise it gets the answer that there is
    * @throws ApiError `bad_request`, `conflict`, or `forbidden` for whoever was an admin
    */
-  async begin(request: FastifyRequest): Promise<boolean> {
-    const key = readKey(String(request.headers['idempotency-key']));
+  async begin(request: FastifyRequest, header: string): Promise<boolean> {
+    const key = readKey(header);
     if (key === null) throw badKey();
     const name = nameOf(request, key);
     const named = this.digestsOf(name, canonicalJson(request.body));

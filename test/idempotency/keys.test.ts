@@ -8,6 +8,7 @@ import {
   countOf,
   database,
   isReplay,
+  lastingHeaders,
   making,
   MAKINGS,
   newKey,
@@ -49,6 +50,7 @@ describe.each(MAKINGS)('POST $route with an Idempotency-Key', (made: Making) => 
     for (const at of [server, replica]) {
       const again = await send(made, body, key, at);
       expect(shown(again)).toEqual(shown(first));
+      expect(lastingHeaders(again)).toEqual(lastingHeaders(first));
       expect([isReplay(first), isReplay(again)]).toEqual([false, true]);
       expect(again.headers.get('cache-control')).toBe('no-store');
     }

@@ -132,6 +132,12 @@ export async function countOf({ counted }: Pick<Making, 'counted'>): Promise<num
 /** Whether it is the first answer, or the same again. */
 export const isReplay = ({ headers }: Answer) => headers.get('idempotent-replayed') === 'true';
 
+/** The headers that are the same in the first answer and when it is given again. */
+export const lastingHeaders = ({ headers }: Answer) =>
+  Object.fromEntries(
+    [...headers].filter(([name]) => !/^(date|x-request-id|ratelimit.*|idempotent-replayed)$/.test(name)),
+  );
+
 export const shown = ({ status, body, headers }: Answer) => ({
   status,
   body: body as unknown,
