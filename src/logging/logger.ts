@@ -77,7 +77,7 @@ const COLLECTED_FOR = 20;
 /** A line of this level, `warn`, or above is written at once, with those before it: it may be the last. */
 const URGENT = 40;
 
-let [lastTime, lastTimeText, lastSecond, lastSecondText] = [0, '', 0, ''];
+let [lastTime, lastTimeText, lastSecond, lastSecondText] = [NaN, '', NaN, ''];
 
 /** As Pino's own, which makes a text of each line's time: many lines are of the same second, and some of the same millisecond. */
 function isoTime(): string {
@@ -103,12 +103,12 @@ function standardOutput(format: LogFormat, batch: number): DestinationStream {
  * the process ends, also by an exception.
  */
 export function batched(output: DestinationStream, most: number, format?: Format): DestinationStream {
-  let [collected, timer]: [string, NodeJS.Timeout | undefined] = ['', undefined];
+  let [collected, bytes, timer]: [string, number, NodeJS.Timeout | undefined] = ['', 0, undefined];
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    for (const piece of piecesOf(collected, most)) output.write(piece);
-    collected = '';
+    if (bytes > 0) output.write(collected);
+    [collected, bytes] = ['', 0];
   };
   process.on('exit', flush);
   const stream: DestinationStream & { lastLevel: number; [symbols.needsMetadataGsym]: true } = {
@@ -117,19 +117,15 @@ export function batched(output: DestinationStream, most: number, format?: Format
     [symbols.needsMetadataGsym]: true,
     write: (json) => {
       const line = format ? format(json) : json;
-      if (collected.length + line.length > most) flush();
+      const more = Buffer.byteLength(line);
+      if (bytes + more > most) flush();
       collected += line;
-      if (stream.lastLevel >= URGENT) flush();
+      bytes += more;
+      if (bytes >= most || stream.lastLevel >= URGENT) flush();
       else timer ??= setTimeout(flush, COLLECTED_FOR).unref();
     },
   };
   return stream;
-}
-
-/** @returns lines that are to be written at once: all of them, unless they have more bytes than characters and so are too many */
-function piecesOf(lines: string, most: number): string[] {
-  if (lines === '') return [];
-  return Buffer.byteLength(lines) <= most ? [lines] : lines.split(/(?<=\n)/);
 }
 
 const SECRET_FIELDS = [
