@@ -25,7 +25,6 @@ async function prepare(database, rows, node) {
   if (rows.some(({ name }) => name === identifications.name)) {
     database.addresses = await storeNetworks(database.client, NETWORKS, ADDRESSES);
   }
-  await settle(database.client);
 }
 
 async function startSubjects(database, row, node) {
