@@ -54,8 +54,7 @@ describe('A token of a client', () => {
     );
     expect(row?.seconds).toBe(3_600);
     expect(await server.app.get(Tokens).check('oauth', secret)).toMatchObject({
-      clientId: id,
-      scopes: ['accounts:read'],
+      grant: { clientId: id, scopes: ['accounts:read'] },
     });
     for (const kind of ['app', 'user', 'api'] as const) {
       expect(await server.app.get(Tokens).check(kind, secret)).toBeUndefined();
@@ -83,9 +82,7 @@ describe('A token of a client that an admin answers for', () => {
     expect(await server.app.get(Tokens).check('oauth', secret)).toBeUndefined();
     await database.query(`UPDATE accounts SET role = 'admin', disabled_at = NULL WHERE id = $1`, [ownerId]);
     expect(await server.app.get(Tokens).check('oauth', secret)).toMatchObject({
-      clientId: id,
-      accountId: ownerId,
-      gatewayAccountId: null,
+      grant: { clientId: id, accountId: ownerId, gatewayAccountId: null },
     });
   });
 

@@ -66,7 +66,7 @@ export interface GatewayPrincipal {
 /** An OAuth2 client: what its access token, or its id and secret, prove. */
 export interface ClientPrincipal {
   clientId: string;
-  scopes: string[];
+  scopes: readonly string[];
   /** The credential that it presented: an access token, or one of its secrets. */
   tokenId?: string;
   secretId?: string;

@@ -68,8 +68,8 @@ export class ClientScheme {
   private byToken(request: FastifyRequest): MaybePromise<ClientPrincipal> {
     if (!showsBearer(request)) throw noAccessToken();
     return after(this.tokens.check('oauth', bearerToken(request) ?? ''), (token) => {
-      if (!token || !this.isForUs(token.resource)) throw badAccessToken();
-      return { clientId: token.clientId ?? '', scopes: token.scopes, tokenId: token.id };
+      if (!token || !this.isForUs(token.grant.resource)) throw badAccessToken();
+      return { clientId: token.grant.clientId ?? '', scopes: token.grant.scopes, tokenId: token.id };
     });
   }
 

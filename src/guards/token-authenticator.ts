@@ -3,7 +3,7 @@ import type { Counter } from 'prom-client';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { TOKEN_KINDS, type TokenKind } from '../tokens/token-kinds.js';
-import type { VerifiedToken } from '../tokens/verified-tokens.store.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
 import { Tokens } from '../tokens/tokens.service.js';
 
 /** Checks the tokens that requests present. Checks are counted, and not in the audit log: there are too many. */

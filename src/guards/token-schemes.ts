@@ -14,7 +14,7 @@ import {
 import { CONFIG, type Config } from '../config/config.js';
 import { canonicalAddress, isWithin } from '../http/client-address.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
-import type { VerifiedToken } from '../tokens/verified-tokens.store.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
 import { bearerToken, showsBearer } from './authorization-header.js';
 import { TokenAuthenticator } from './token-authenticator.js';
 
@@ -54,7 +54,7 @@ export class FrontendScheme {
     return after(this.tokens.check('app', request.headers[APP_TOKEN]), (token) => {
       if (!token) throw badFrontendToken();
       request.principal = appPrincipal(token);
-      if (!token.scopes.includes('frontend')) throw noFrontendScope();
+      if (!token.grant.scopes.includes('frontend')) throw noFrontendScope();
       return true;
     });
   }
@@ -77,15 +77,16 @@ export class UserTokenScheme {
     if (!app || !user) {
       throw badHeaders({ app: !app, user: !user });
     }
+    const { accountId, isAdmin, credentialEpoch, actorId, actorEpoch, madeWith } = user.grant;
     request.principal = {
       appTokenId: app.id,
       userTokenId: user.id,
-      accountId: user.accountId ?? '',
-      isAdmin: user.isAdmin,
-      credentialEpoch: user.credentialEpoch ?? -1,
-      actorId: user.actorId,
-      actorEpoch: user.actorEpoch,
-      lineage: user.actorId === null ? null : [...(user.madeWith ?? []), user.id],
+      accountId: accountId ?? '',
+      isAdmin,
+      credentialEpoch: credentialEpoch ?? -1,
+      actorId,
+      actorEpoch,
+      lineage: actorId === null ? null : [...(madeWith ?? []), user.id],
       clientAddress: passedOn(request, app) ?? null,
     } satisfies UserPrincipal;
     return true;
@@ -104,10 +105,10 @@ export class ApiTokenScheme {
     const secret = shown ?? '';
     return after(this.tokens.check('api', secret), (token) => {
       if (!token) return this.refuse(secret);
-      const { id: tokenLink, gatewayAccountId, paymentType, serviceExternalId, serviceMode } = token;
+      const { gatewayAccountId, paymentType, serviceExternalId, serviceMode } = token.grant;
       request.principal = {
         gatewayAccountId: gatewayAccountId ?? '',
-        tokenLink,
+        tokenLink: token.id,
         paymentType,
         serviceExternalId,
         serviceMode,
@@ -121,8 +122,8 @@ export class ApiTokenScheme {
   }
 }
 
-function appPrincipal({ id, accountId }: VerifiedToken): AppPrincipal {
-  return { tokenId: id, accountId: accountId ?? '', clientAddress: null };
+function appPrincipal({ id, grant }: VerifiedToken): AppPrincipal {
+  return { tokenId: id, accountId: grant.accountId ?? '', clientAddress: null };
 }
 
 /** @throws ApiError */
@@ -134,7 +135,7 @@ function clientAddressOf(request: FastifyRequest, app: VerifiedToken): string | 
   return address;
 }
 
-const mayPassOn = ({ ip }: FastifyRequest, { scopes, networks }: VerifiedToken) =>
+const mayPassOn = ({ ip }: FastifyRequest, { grant: { scopes, networks } }: VerifiedToken) =>
   scopes.includes('client-address') && isWithin(ip, networks ?? []);
 
 /** @returns the address that an application passes on, if it is one and the application may */

@@ -33,7 +33,7 @@ export function canonicalAddress(address: string): string | undefined {
 }
 
 /** Whether an address is in one of these networks, which are in CIDR notation. */
-export function isWithin(address: string, networks: string[]): boolean {
+export function isWithin(address: string, networks: readonly string[]): boolean {
   const one = canonicalAddress(address);
   if (one === undefined) return false;
   const list = new BlockList();

@@ -4,7 +4,7 @@ import { SessionChecks } from '../sessions/session-checks.service.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import type { TokenKind } from '../tokens/token-kinds.js';
 import { Tokens } from '../tokens/tokens.service.js';
-import type { VerifiedToken } from '../tokens/verified-tokens.store.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { IntrospectionAnswer } from './oauth.dto.js';
 
 /** How a token of each kind is presented: by a scheme of `Authorization`, or in a header of its own. */
@@ -27,9 +27,10 @@ export class Introspection {
   }
 
   private describeToken(token: VerifiedToken): IntrospectionAnswer {
-    const { kind, scopes, actorId, actorEmail, gatewayAccountId, clientId, resource, expiresAt } = token;
+    const { grant, expiresAt } = token;
+    const { kind, scopes, actorId, actorEmail, gatewayAccountId, clientId, resource } = grant;
     // The account behind a client's token is that of whoever answers for the client.
-    const { accountId, email } = clientId === null ? token : { accountId: null, email: null };
+    const { accountId, email } = clientId === null ? grant : { accountId: null, email: null };
     return {
       active: true,
       token_kind: kind,

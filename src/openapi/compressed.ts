@@ -26,7 +26,7 @@ export class Compressed {
     content: string | Buffer,
     private readonly type: string,
   ) {
-    this.content = Buffer.from(content);
+    this.content = typeof content === 'string' ? Buffer.from(content) : content;
     this.etag = etagOf(this.content);
   }
 

@@ -8,7 +8,7 @@ interface Principal {
 }
 
 const TAG: RevocationTag = 'token 1';
-const GOOD: Verified<Principal> = { value: { name: 'first' }, tags: [TAG, 'account 1'], expiresIn: null };
+const GOOD: Verified<Principal> = { value: { name: 'first' }, id: '1', tags: ['account 1'], expiresIn: null };
 
 /** What the cache needs of the real one, in the hands of the test. */
 class FakeRevocations {
@@ -48,8 +48,11 @@ let cache: VerifiedCache<Principal>;
 let now: number;
 
 /** How many tags the cache keeps keys for: what no entry has any more must not stay. */
-const tagsKept = () => (cache as unknown as { keysByTag: Map<string, unknown> }).keysByTag.size;
-const newCache = (size: number) => new VerifiedCache<Principal>(revocations as unknown as Revocations, size);
+function tagsKept(): number {
+  const { keysById, keysByTag } = cache as unknown as Record<'keysById' | 'keysByTag', { size: number }>;
+  return keysById.size + keysByTag.size;
+}
+const newCache = (size: number) => new VerifiedCache<Principal>(revocations as unknown as Revocations, size, 'token');
 const found = (verified = GOOD) => jest.fn(() => Promise.resolve(verified));
 const nothing = () => jest.fn(() => Promise.resolve(undefined));
 
@@ -85,6 +88,7 @@ describe('A credential that was found good', () => {
     ['an account', 'account 1', 1],
     ['something else', 'account 2', 0],
     ['something that only begins like it', 'token 11', 0],
+    ['something else with its id', 'session 1', 0],
   ])('is looked up again when %s is revoked on which it does or does not depend', async (_, tag, lookups) => {
     await cache.get('a', found());
     revocations.revoke(tag);
@@ -95,13 +99,30 @@ describe('A credential that was found good', () => {
 
   it('goes with all others that depend on the same thing, and leaves no trace', async () => {
     for (const key of ['a', 'b', 'c']) {
-      await cache.get(key, found({ ...GOOD, tags: [`token ${key}`, 'account 1', 'account 1'] }));
+      await cache.get(key, found({ ...GOOD, id: key, tags: ['account 1', 'account 1'] }));
     }
-    await cache.get('d', found({ ...GOOD, tags: ['token d', 'account 2'] }));
+    await cache.get('d', found({ ...GOOD, id: 'd', tags: ['account 2'] }));
     expect(tagsKept()).toBe(6);
     revocations.revoke('account 1');
     expect(['a', 'b', 'c', 'd'].map((key) => cache.known(key) !== undefined)).toEqual([false, false, false, true]);
     expect(tagsKept()).toBe(2);
+  });
+
+  it('may be known by several keys, which all go with it', async () => {
+    for (const key of ['a', 'b']) await cache.get(key, found());
+    await cache.get('c', found({ ...GOOD, id: '2' }));
+    revocations.revoke(TAG);
+    expect(['a', 'b', 'c'].map((key) => cache.known(key) !== undefined)).toEqual([false, false, true]);
+    expect(tagsKept()).toBe(2);
+  });
+
+  it('may have no id of its own, and may depend on another of its kind', async () => {
+    await cache.get('a', found({ value: { name: 'without' }, tags: ['token 2'], expiresIn: null }));
+    revocations.revoke('token undefined');
+    expect(cache.known('a')).toEqual({ name: 'without' });
+    revocations.revoke('token 2');
+    expect(cache.known('a')).toBeUndefined();
+    expect(tagsKept()).toBe(0);
   });
 
   it.each([
@@ -292,7 +313,7 @@ describe('The memory', () => {
   it('holds so many credentials and no more, and the tags of those only', async () => {
     cache = newCache(3);
     for (let index = 0; index < 1_000; index += 1) {
-      await cache.get(`key ${index}`, found({ ...GOOD, tags: [`token ${index}`, `account ${index % 10}`] }));
+      await cache.get(`key ${index}`, found({ ...GOOD, id: String(index), tags: [`account ${index % 10}`] }));
       expect(tagsKept()).toBeLessThanOrEqual(6);
     }
     const kept = Array.from({ length: 1_000 }, (_, index) => index).filter((index) => cache.known(`key ${index}`));
@@ -312,9 +333,9 @@ describe('The memory', () => {
   });
 
   it('has the tags of the new entry, not of the old one, when a credential was looked up again', async () => {
-    await cache.get('a', found({ ...GOOD, tags: ['token 1', 'account 1'], expiresIn: 1 }));
+    await cache.get('a', found({ ...GOOD, expiresIn: 1 }));
     now += 1_000;
-    await cache.get('a', found({ ...GOOD, tags: ['token 1', 'account 2'] }));
+    await cache.get('a', found({ ...GOOD, tags: ['account 2'] }));
     expect(tagsKept()).toBe(2);
     revocations.revoke('account 1');
     expect(cache.known('a')).toBe(GOOD.value);

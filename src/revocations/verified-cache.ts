@@ -1,19 +1,23 @@
 import { LRUCache } from 'lru-cache';
+import { KeyIndex } from './key-index.js';
 import type { RevocationListener, RevocationTag } from './revocation-tags.js';
 import type { Revocations } from './revocations.service.js';
 
 /** A credential that the database has found valid. */
 export interface Verified<T> {
   value: T;
-  /** When one of these is revoked, the credential is dropped. */
-  tags: RevocationTag[];
+  /** By which its own end is announced, as `token` and this id for instance: see {@link VerifiedCache}. Absent: by no id. */
+  id?: string;
+  /** What it depends on beside: when one of these is revoked, the credential is dropped. May be shared by many. */
+  tags: readonly RevocationTag[];
   /** Seconds until it expires, by the database's clock; null: never. */
   expiresIn: number | null;
 }
 
 interface Entry<T> {
   value: T;
-  tags: RevocationTag[];
+  id: string | undefined;
+  tags: readonly RevocationTag[];
   /** On the process's monotonic clock, in milliseconds. */
   deadline: number;
 }
@@ -38,21 +42,28 @@ const LONGEST = 60_000;
  */
 export class VerifiedCache<T extends object> implements RevocationListener {
   private readonly entries: LRUCache<string, Entry<T>>;
-  /** Most tags have one: a set of it would take more memory than the credential. */
-  private readonly keysByTag = new Map<RevocationTag, string | Set<string>>();
+  /** Apart from the others: a text of each `token` and its id would take as much memory as the credential. */
+  private readonly keysById = new KeyIndex<string>();
+  private readonly keysByTag = new KeyIndex<RevocationTag>();
   /** Look-ups under way, except those that a revocation has overtaken. */
   private pending = new Map<string, Promise<T | undefined>>();
   private revocationsReceived = 0;
   private readonly counts = { hit: 0, miss: 0, bypassed: 0 };
 
+  /** The first part of the tags that announce the ends of credentials by their ids. */
+  private readonly own: string | undefined;
+
+  /** @param kind what announces the end of a credential: the tag of this kind with its id. Absent: they have none */
   constructor(
     private readonly revocations: Revocations,
     size: number,
+    kind?: 'token' | 'session',
   ) {
+    this.own = kind && `${kind} `;
     this.entries = new LRUCache({
       max: size,
       dispose: (entry, key) => {
-        this.untag(key, entry.tags);
+        this.untag(key, entry);
       },
     });
     revocations.listen(this);
@@ -102,9 +113,9 @@ export class VerifiedCache<T extends object> implements RevocationListener {
 
   revoked(tag: RevocationTag): void {
     this.invalidatePending();
-    const keys = this.keysByTag.get(tag);
-    if (typeof keys === 'string') this.entries.delete(keys);
-    else for (const key of keys ?? []) this.entries.delete(key);
+    for (const key of this.keysByTag.get(tag)) this.entries.delete(key);
+    if (this.own === undefined || !tag.startsWith(this.own)) return;
+    for (const key of this.keysById.get(tag.slice(this.own.length))) this.entries.delete(key);
   }
 
   disconnected(): void {
@@ -129,25 +140,16 @@ export class VerifiedCache<T extends object> implements RevocationListener {
     return verified?.value;
   }
 
-  private keep(key: string, { value, tags, expiresIn }: Verified<T>, begun: number): void {
+  private keep(key: string, { value, id, tags, expiresIn }: Verified<T>, begun: number): void {
     const lifetime = Math.min(LONGEST, (expiresIn ?? Infinity) * 1_000);
     // A whole number takes less memory.
-    this.entries.set(key, { value, tags, deadline: Math.floor(begun + lifetime) });
-    for (const tag of tags) {
-      const keys = this.keysByTag.get(tag);
-      if (keys === undefined) this.keysByTag.set(tag, key);
-      else if (typeof keys !== 'string') keys.add(key);
-      else if (keys !== key) this.keysByTag.set(tag, new Set([keys, key]));
-    }
+    this.entries.set(key, { value, id, tags, deadline: Math.floor(begun + lifetime) });
+    if (id !== undefined) this.keysById.add(id, key);
+    for (const tag of tags) this.keysByTag.add(tag, key);
   }
 
-  private untag(key: string, tags: RevocationTag[]): void {
-    for (const tag of tags) {
-      const keys = this.keysByTag.get(tag);
-      if (keys === key) this.keysByTag.delete(tag);
-      if (!(keys instanceof Set)) continue;
-      keys.delete(key);
-      if (keys.size === 0) this.keysByTag.delete(tag);
-    }
+  private untag(key: string, { id, tags }: Entry<T>): void {
+    if (id !== undefined) this.keysById.delete(id, key);
+    for (const tag of tags) this.keysByTag.delete(tag, key);
   }
 }

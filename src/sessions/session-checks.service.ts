@@ -39,7 +39,7 @@ export class SessionChecks {
     revocations: Revocations,
     caches: CacheMetrics,
   ) {
-    this.verified = new VerifiedCache(revocations, config.cacheSize);
+    this.verified = new VerifiedCache(revocations, config.cacheSize, 'session');
     caches.watch('sessions', this.verified);
   }
 
@@ -70,7 +70,8 @@ export class SessionChecks {
     const { principal, expiresIn } = found;
     return {
       value: { principal, claims },
-      tags: [`session ${principal.sessionId}`, `account ${principal.accountId}`, 'signing keys'],
+      id: principal.sessionId,
+      tags: [`account ${principal.accountId}`, 'signing keys'],
       expiresIn: Math.min(expiresIn, claims.exp - this.clock.now()),
     };
   }

@@ -22,7 +22,8 @@ import { oldestOf, TOKEN_KINDS, type TokenKind } from './token-kinds.js';
 import type { Owner, TokenName, TokenRecord } from './token-records.js';
 import { TokenReadStore } from './token-reads.store.js';
 import { TokenStore, type TokenListFilter } from './tokens.store.js';
-import { VerifiedTokenStore, type VerifiedToken } from './verified-tokens.store.js';
+import type { VerifiedToken } from './verified-token.js';
+import { VerifiedTokenStore } from './verified-tokens.store.js';
 import { TokenLastUsed } from './token-last-used.service.js';
 import { requireMatch } from '../http/if-match.js';
 
@@ -64,7 +65,7 @@ export class Tokens implements OnModuleInit {
     private readonly sweeper: Sweeper,
     caches: CacheMetrics,
   ) {
-    this.verified = new VerifiedCache(revocations, config.cacheSize);
+    this.verified = new VerifiedCache(revocations, config.cacheSize, 'token');
     caches.watch('tokens', this.verified);
   }
 

@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { intern, internIfAny } from '../database/intern.js';
 import { LookUps, wanted } from '../database/look-ups.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import type { RevocationTag } from '../revocations/revocation-tags.js';
 import type { Verified } from '../revocations/verified-cache.js';
-import type { PaymentType, ServiceMode } from './gateway-tokens.js';
 import {
   IS_GOOD_APP_TOKEN,
   IS_LIVE_TOKEN,
@@ -16,42 +14,17 @@ import {
   TOKEN_WITH_OWNERS,
 } from './good-token.js';
 import { endOfLineage, tagsOfLineage } from './lineage.js';
+import { Shared } from './shared.js';
 import type { TokenKind } from './token-kinds.js';
 import { ofKind } from './token-records.js';
+import type { TokenGrant, VerifiedToken } from './verified-token.js';
 
-/** A token that was found good, and the accounts behind it. */
-export interface VerifiedToken {
+interface FoundToken extends TokenGrant {
   id: string;
-  kind: TokenKind;
-  scopes: string[];
-  /** Of an App-Token with the scope `client-address`: from where it may be used to pass one on. */
-  networks: string[] | null;
-  /** The account that owns it or, for a client's token, the client. */
-  accountId: string | null;
-  email: string | null;
-  isAdmin: boolean;
-  credentialEpoch: number | null;
-  actorId: string | null;
-  actorEpoch: number | null;
-  actorEmail: string | null;
-  gatewayAccountId: string | null;
-  paymentType: PaymentType;
-  serviceExternalId: string | null;
-  serviceMode: ServiceMode | null;
-  clientId: string | null;
-  /** The resource server that a client's token is for (RFC 8707); null: Latchkey. */
-  resource: string | null;
-  /** The App-Token that it was got through; null: it is not known. */
-  appTokenId: string | null;
-  /** The tokens on behalf of others that it was made with; null: nobody acted for somebody else. */
-  madeWith: string[] | null;
   /** In seconds since 1970. */
   issuedAt: number;
-  /** When it ends at the latest, in seconds since 1970; null: never. */
+  /** The same; null: never. */
   expiresAt: number | null;
-}
-
-interface FoundToken extends VerifiedToken {
   isLineageGood: boolean;
   lineageTags: RevocationTag[] | null;
   expiresIn: number | null;
@@ -89,10 +62,20 @@ const FIND_REVOKED: PreparedStatement = {
   text: `SELECT id FROM tokens WHERE digest = $1 AND revoked_at IS NOT NULL AND ${ofKind('kind')}`,
 };
 
+/** What tokens share, and what announces that it has ended or changed. */
+interface Kept {
+  grant: TokenGrant;
+  tags: RevocationTag[];
+}
+
+/** How many of them are known, to be shared. */
+const MOST_SHARED = 10_000;
+
 /** The token table as checks of presented tokens see it. */
 @Injectable()
 export class VerifiedTokenStore {
   private readonly good: LookUps<{ kind: TokenKind | null; digest: Buffer }, FoundToken>;
+  private readonly shared = new Shared<Kept>(MOST_SHARED);
 
   constructor(private readonly statements: Statements) {
     this.good = new LookUps(statements, FIND_GOOD, (asked) => [
@@ -119,9 +102,19 @@ export class VerifiedTokenStore {
     if (!row.isLineageGood) return undefined;
     const oldest = oldestOf(row.kind);
     if (oldest !== null && age >= oldest) return undefined;
-    const value = verifiedOf(row, oldest);
-    const tags = [...tagsOf(value), ...(lineageTags ?? [])];
-    return { value, tags, expiresIn: leastOf(expiresIn, oldest === null ? null : oldest - age) };
+    const { id, issuedAt } = row;
+    const { grant, tags } = this.keep(grantOf(row));
+    const expiresAt = leastOf(row.expiresAt, oldest === null ? null : issuedAt + oldest);
+    return {
+      value: { id, grant, issuedAt, expiresAt },
+      id,
+      tags: lineageTags === null ? tags : [...tags, ...lineageTags],
+      expiresIn: leastOf(expiresIn, oldest === null ? null : oldest - age),
+    };
+  }
+
+  private keep(grant: TokenGrant): Kept {
+    return this.shared.of(JSON.stringify(grant), () => ({ grant, tags: tagsOf(grant) }));
   }
 
   /** @returns the id of the token with this digest, if it has been revoked */
@@ -140,15 +133,10 @@ export class VerifiedTokenStore {
   }
 }
 
-const NO_SCOPES: string[] = [];
-Object.freeze(NO_SCOPES);
-
-/** Written out, and with shared parts: so many are remembered that their size counts, and a copy with `...` takes a kilobyte. */
-function verifiedOf(row: FoundToken, oldest: number | null): VerifiedToken {
+function grantOf(row: FoundToken): TokenGrant {
   return {
-    id: row.id,
-    kind: intern(row.kind),
-    scopes: row.scopes.length === 0 ? NO_SCOPES : row.scopes,
+    kind: row.kind,
+    scopes: row.scopes,
     networks: row.networks,
     accountId: row.accountId,
     email: row.email,
@@ -157,16 +145,14 @@ function verifiedOf(row: FoundToken, oldest: number | null): VerifiedToken {
     actorId: row.actorId,
     actorEpoch: row.actorEpoch,
     actorEmail: row.actorEmail,
-    gatewayAccountId: internIfAny(row.gatewayAccountId),
-    paymentType: intern(row.paymentType),
-    serviceExternalId: internIfAny(row.serviceExternalId),
-    serviceMode: internIfAny(row.serviceMode),
-    clientId: internIfAny(row.clientId),
-    resource: internIfAny(row.resource),
-    appTokenId: internIfAny(row.appTokenId),
+    gatewayAccountId: row.gatewayAccountId,
+    paymentType: row.paymentType,
+    serviceExternalId: row.serviceExternalId,
+    serviceMode: row.serviceMode,
+    clientId: row.clientId,
+    resource: row.resource,
+    appTokenId: row.appTokenId,
     madeWith: row.madeWith,
-    issuedAt: row.issuedAt,
-    expiresAt: leastOf(row.expiresAt, oldest === null ? null : row.issuedAt + oldest),
   };
 }
 
@@ -175,22 +161,14 @@ function leastOf(one: number | null, other: number | null): number | null {
   return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
-function tagsOf({
-  id,
-  kind,
-  accountId,
-  actorId,
-  gatewayAccountId,
-  clientId,
-  appTokenId,
-}: VerifiedToken): RevocationTag[] {
-  // Joined, as a text that is put together with `+` or a template takes more memory.
-  const tags = [['token', id].join(' ') as RevocationTag];
-  if (accountId !== null) tags.push(intern(`account ${accountId}`));
-  if (actorId !== null) tags.push(intern(`account ${actorId}`));
-  if (gatewayAccountId !== null) tags.push(intern(`gateway ${gatewayAccountId}`));
-  if (clientId !== null) tags.push(intern(`client ${clientId}`));
+/** Beside the token itself. */
+function tagsOf({ kind, accountId, actorId, gatewayAccountId, clientId, appTokenId }: TokenGrant): RevocationTag[] {
+  const tags: RevocationTag[] = [];
+  if (accountId !== null) tags.push(`account ${accountId}`);
+  if (actorId !== null) tags.push(`account ${actorId}`);
+  if (gatewayAccountId !== null) tags.push(`gateway ${gatewayAccountId}`);
+  if (clientId !== null) tags.push(`client ${clientId}`);
   // Whose end may be the end of what was got through it.
-  if (kind === 'user' && appTokenId !== null) tags.push(intern(`token ${appTokenId}`));
+  if (kind === 'user' && appTokenId !== null) tags.push(`token ${appTokenId}`);
   return tags;
 }
