@@ -13,7 +13,7 @@ export const isGatewayAccount = (answer) => answer.account_id === 'GATEWAY_ACCOU
 export const hotCheck = {
   name: '`GET /v1/api/auth`, 1,000 hot tokens',
   goals: { 20: 0.6, 24: 0.75 },
-  peers: ['hand-written', 'oauth2-server'],
+  peers: ['Nest alone', 'hand-written', 'oauth2-server'],
   subjects: ['latchkey', 'latchkey at warn'],
   async prepare({ client }) {
     const requests = (await storeTokens(client, HOT)).map(checkOf);

@@ -72,16 +72,28 @@ export async function storeTokens(client, count, every = 1) {
 
 /** Stores API tokens that nobody has, of many accounts. */
 export async function fillTokens(client, count) {
-  for (let done = 0; done < count; done += 1_000_000) {
-    await client.query(
+  await withoutIndexes(client, 'tokens', () =>
+    client.query(
       `WITH t AS (SELECT sha256(gen_random_uuid()::text::bytea) AS digest, n FROM generate_series(1, $1::int) n),
          peer AS (INSERT INTO peer.api_tokens (digest, account_id) SELECT digest, 'ACCOUNT_' || n % 50000 FROM t)
        INSERT INTO tokens (kind, digest, hint, gateway_account_id, description)
        SELECT 'api', digest, 'abcd', 'ACCOUNT_' || n % 50000, 'bench' FROM t`,
-      [Math.min(1_000_000, count - done)],
-    );
-  }
+      [count],
+    ),
+  );
   await settle(client);
+}
+
+/** Calls `work` while a table has only its unique indexes: to make the others once takes a third of the time. */
+async function withoutIndexes(client, table, work) {
+  const { rows } = await client.query(
+    `SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition
+     FROM pg_index i WHERE i.indrelid = $1::regclass AND NOT i.indisunique`,
+    [table],
+  );
+  for (const { name } of rows) await client.query(`DROP INDEX ${name}`);
+  await work();
+  for (const { definition } of rows) await client.query(definition);
 }
 
 /** So that what is measured next does not pay for what was stored before. */

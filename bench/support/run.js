@@ -10,6 +10,7 @@ const ADDRESSES = 2_000;
 
 const PEERS = {
   'hand-written': ['servers/hand-written.js', {}],
+  'Nest alone': ['servers/nest.js', {}],
   'oauth2-server': ['servers/oauth2-server.js', {}],
   'oidc-provider in memory': ['servers/oidc-provider.js', { ADAPTER: 'memory' }],
   'oidc-provider on PostgreSQL': ['servers/oidc-provider.js', { ADAPTER: 'postgresql' }],

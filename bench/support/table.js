@@ -11,9 +11,9 @@ function verdict(row, major, result) {
   return `${middle(result.value)} of ${goal}: ${reached ? 'pass' : '**miss**'}`;
 }
 
-/** The best of the peers, which are all but bare Fastify and Latchkey. */
+/** The best of the peers, which are all but bare Fastify, Latchkey, and what they are made of. */
 function bestPeer(result) {
-  const peers = (result?.figures ?? []).filter(({ name }) => !/bare|Latchkey|nothing/.test(name));
+  const peers = (result?.figures ?? []).filter(({ name }) => !/bare|alone|Latchkey|nothing/.test(name));
   if (peers.length === 0) return '–';
   const best = peers.reduce((one, other) => (other.share.median > one.share.median ? other : one));
   return `${figure(best.share.median)} ${best.name}`;
