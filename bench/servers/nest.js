@@ -51,4 +51,5 @@ Controller()(AuthController);
 Module({ controllers: [AuthController] })(AppModule);
 
 const app = await NestFactory.create(AppModule, new FastifyAdapter(), { logger: false });
+process.on('SIGTERM', () => process.exit(0));
 await app.listen(Number(process.env.PORT), '127.0.0.1');

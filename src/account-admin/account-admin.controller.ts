@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query, Req, Res } from '@nestjs/common';
 import {
   ApiBody,
   ApiCreatedResponse,
@@ -8,7 +8,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired, TakesLargeBodies } from '../access/access.js';
+import { type RequestBy, SpeaksDialect, TakesLargeBodies, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { EMAIL_DOMAINS, NETWORKS } from '../accounts/account-fields.dto.js';
@@ -61,7 +61,7 @@ export class AccountAdminController {
   @ApiOkResponse({ type: AdminAccountList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, BAD_ROLE)
   async list(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Query() filter: AccountFilter,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AdminAccountList> {
@@ -91,7 +91,10 @@ export class AccountAdminController {
     takenEmail(),
     'rate_limited',
   )
-  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAccountBody): Promise<AdminAccountView> {
+  async create(
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
+    @Body() body: NewAccountBody,
+  ): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.create(caller, body));
   }
 
@@ -101,7 +104,10 @@ export class AccountAdminController {
   @ApiAccountId(EXAMPLE_ID)
   @ApiOkResponse({ type: AdminAccountView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
-  async get(@CurrentPrincipal() caller: UserPrincipal, @AccountIdParam() id: string): Promise<AdminAccountView> {
+  async get(
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
+    @AccountIdParam() id: string,
+  ): Promise<AdminAccountView> {
     return toAdminAccountView(await this.accounts.get(caller, id));
   }
 
@@ -136,7 +142,7 @@ export class AccountAdminController {
     'rate_limited',
   )
   async update(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @AccountIdParam() id: string,
     @Body() changes: AccountChanges,
   ): Promise<AdminAccountView> {
@@ -163,7 +169,7 @@ export class AccountAdminController {
     answersForClients(),
     'rate_limited',
   )
-  async remove(@CurrentPrincipal() caller: UserPrincipal, @AccountIdParam() id: string): Promise<void> {
+  async remove(@Req() { principal: caller }: RequestBy<UserPrincipal>, @AccountIdParam() id: string): Promise<void> {
     await this.accounts.remove(caller, id);
   }
 
@@ -183,7 +189,7 @@ export class AccountAdminController {
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...BODY_ERRORS, ...OWN_ACCOUNT_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async revoke(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @AccountIdParam() id: string,
     @Body() { current_password }: Confirmation,
   ): Promise<void> {
@@ -202,7 +208,7 @@ export class AccountAdminController {
   @ApiAccountId(EXAMPLE_ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
-  async unlock(@CurrentPrincipal() caller: UserPrincipal, @AccountIdParam() id: string): Promise<void> {
+  async unlock(@Req() { principal: caller }: RequestBy<UserPrincipal>, @AccountIdParam() id: string): Promise<void> {
     await this.accounts.unlock(caller, id);
   }
 }

@@ -1,7 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { type RequestBy, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
@@ -33,7 +33,7 @@ export class SessionAdminController {
   @ApiOkResponse({ type: SessionList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, badCursor(), 'not_found')
   async list(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @AccountIdParam() id: string,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -51,7 +51,7 @@ export class SessionAdminController {
   @ApiOkResponse({ type: SessionView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
   async get(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @AccountIdParam() id: string,
     @Param('sid') sid: string,
   ): Promise<SessionView> {
@@ -73,7 +73,7 @@ export class SessionAdminController {
   @ApiBody({ type: Confirmation, required: false })
   @ApiErrors('app-token', ...BODY_ERRORS, ...OWN_ACCOUNT_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async end(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @AccountIdParam() id: string,
     @Param('sid') sid: string,
     @Body() { current_password }: Confirmation,

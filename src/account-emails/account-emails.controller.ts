@@ -1,6 +1,6 @@
-import { Body, Controller, HttpCode, Post, Put } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Put, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, Proves, Public, SpeaksDialect } from '../access/access.js';
+import { Proves, Public, type RequestBy, SpeaksDialect } from '../access/access.js';
 import { AccountView } from '../accounts/accounts.dto.js';
 import { takenEmail } from '../errors/common-errors.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
@@ -62,7 +62,7 @@ export class AccountEmailsController {
   )
   verify(
     @Body() { account }: EmailVerificationBody,
-    @CurrentPrincipal() caller: SessionPrincipal | undefined,
+    @Req() { principal: caller }: RequestBy<SessionPrincipal | undefined>,
   ): Promise<AccountView> {
     return this.proofs.redeem(account, caller);
   }

@@ -1,9 +1,9 @@
-import { Controller, Get, Inject } from '@nestjs/common';
+import { Controller, Get, Inject, Req } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import {
-  CurrentPrincipal,
   IgnoresUnknown,
   NotesReads,
+  type RequestBy,
   SessionOrClientRequired,
   SpeaksDialect,
 } from '../access/access.js';
@@ -44,7 +44,7 @@ export class AccountsController {
   @ApiErrors(['account', 'connect'], 'unauthorized', 'forbidden', 'not_found', 'rate_limited')
   async get(
     @AccountIdParam() id: string,
-    @CurrentPrincipal() principal: SessionPrincipal | ClientPrincipal,
+    @Req() { principal }: RequestBy<SessionPrincipal | ClientPrincipal>,
   ): Promise<AccountAnswer | ClientAccountView> {
     if ('clientId' in principal) {
       return toClientAccountView(await this.accounts.get(principal, id), this.config.publicUrl);

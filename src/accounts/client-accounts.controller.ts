@@ -10,6 +10,7 @@ import {
   Post,
   Put,
   Query,
+  Req,
   Res,
 } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -17,9 +18,9 @@ import type { FastifyReply } from 'fastify';
 import {
   AcceptsEmptyChanges,
   ClientRequired,
-  CurrentPrincipal,
   IgnoresUnknown,
   NotesReads,
+  type RequestBy,
   SpeaksDialect,
   TakesLargeBodies,
 } from '../access/access.js';
@@ -116,7 +117,7 @@ export class ClientAccountsController {
   @ApiCreatedResponse({ type: ChangedAccountView })
   @ApiErrors('connect', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, BAD_NETWORK, ...WRITE_ERRORS, takenName())
   async create(
-    @CurrentPrincipal() client: ClientPrincipal,
+    @Req() { principal: client }: RequestBy<ClientPrincipal>,
     @Body() body: NewOrganisation,
   ): Promise<ChangedAccountView> {
     const { account, overlaps } = await this.accounts.create(client, body);
@@ -133,7 +134,10 @@ export class ClientAccountsController {
   @ApiAccountId(EXAMPLE_ID)
   @ApiOkResponse({ type: ClientAccountView })
   @ApiErrors('connect', ...READ_ERRORS, unknownParameter(), 'not_found')
-  async get(@CurrentPrincipal() client: ClientPrincipal, @AccountIdParam() id: string): Promise<ClientAccountView> {
+  async get(
+    @Req() { principal: client }: RequestBy<ClientPrincipal>,
+    @AccountIdParam() id: string,
+  ): Promise<ClientAccountView> {
     return toClientAccountView(await this.accounts.get(client, id), this.config.publicUrl);
   }
 
@@ -145,7 +149,7 @@ export class ClientAccountsController {
   @TakesLargeBodies()
   @DescribedUpdate('Account Update')
   update(
-    @CurrentPrincipal() client: ClientPrincipal,
+    @Req() { principal: client }: RequestBy<ClientPrincipal>,
     @AccountIdParam() id: string,
     @Body() change: AccountChange,
   ): Promise<ChangedAccountView> {
@@ -157,7 +161,7 @@ export class ClientAccountsController {
   @TakesLargeBodies()
   @DescribedUpdate('Account Update, at the path of the list')
   updateInList(
-    @CurrentPrincipal() client: ClientPrincipal,
+    @Req() { principal: client }: RequestBy<ClientPrincipal>,
     @AccountIdParam() id: string,
     @Body() change: AccountChange,
   ): Promise<ChangedAccountView> {
@@ -171,7 +175,7 @@ export class ClientAccountsController {
   @TakesLargeBodies()
   @DescribedUpdate('Account Update, by PUT, which does what PATCH does')
   putInList(
-    @CurrentPrincipal() client: ClientPrincipal,
+    @Req() { principal: client }: RequestBy<ClientPrincipal>,
     @AccountIdParam() id: string,
     @Body() change: AccountChange,
   ): Promise<ChangedAccountView> {
@@ -188,7 +192,7 @@ export class ClientAccountsController {
   @ApiAccountId(EXAMPLE_ID)
   @ApiNoContentResponse()
   @ApiErrors('connect', ...UNUSED_BODY_ERRORS, unknownParameter(), ...WRITE_ERRORS, organisationsOnly(), 'not_found')
-  async remove(@CurrentPrincipal() client: ClientPrincipal, @AccountIdParam() id: string): Promise<void> {
+  async remove(@Req() { principal: client }: RequestBy<ClientPrincipal>, @AccountIdParam() id: string): Promise<void> {
     await this.accounts.remove(client, id);
   }
 

@@ -1,6 +1,6 @@
-import { Body, Controller, Get, Patch } from '@nestjs/common';
+import { Body, Controller, Get, Patch, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, SessionRequired, SpeaksDialect } from '../access/access.js';
+import { type RequestBy, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
 import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 import { ApiErrors, CHANGE_ERRORS, unknownParameter } from '../openapi/api-errors.js';
@@ -21,7 +21,7 @@ export class OwnAccountController {
   })
   @ApiOkResponse({ type: OwnAccountAnswer })
   @ApiErrors('account', 'unauthorized', unknownParameter())
-  async get(@CurrentPrincipal() session: SessionPrincipal): Promise<OwnAccountAnswer> {
+  async get(@Req() { principal: session }: RequestBy<SessionPrincipal>): Promise<OwnAccountAnswer> {
     return toOwnAccountAnswer(await this.account.get(session));
   }
 
@@ -35,7 +35,7 @@ export class OwnAccountController {
   @ApiOkResponse({ type: OwnAccountAnswer })
   @ApiErrors('account', ...CHANGE_ERRORS, ...IF_MATCH_ERRORS, unknownParameter(), 'unauthorized', 'rate_limited')
   async change(
-    @CurrentPrincipal() session: SessionPrincipal,
+    @Req() { principal: session }: RequestBy<SessionPrincipal>,
     @Body() { account }: OwnAccountChangeBody,
   ): Promise<OwnAccountAnswer> {
     return toOwnAccountAnswer(await this.account.change(session, account));

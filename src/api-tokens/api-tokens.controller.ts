@@ -1,6 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, FrontendOnly, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
+import { FrontendOnly, IgnoresUnknown, type RequestBy, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
@@ -56,7 +56,7 @@ export class ApiTokensController {
   @ApiErrors('publicauth', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, missing('account_id'), expired(), ...FRONTEND_ERRORS)
   async create(
     @Body() body: NewApiToken,
-    @CurrentPrincipal() app: AppPrincipal | undefined,
+    @Req() { principal: app }: RequestBy<AppPrincipal | undefined>,
   ): Promise<NewApiTokenAnswer> {
     return { token: await this.apiTokens.create(body, app) };
   }
@@ -72,7 +72,7 @@ export class ApiTokensController {
   @ApiErrors('publicauth', ...BODY_ERRORS, missing('token_link'), ...FRONTEND_ERRORS, notUpdated())
   async describe(
     @Body() body: NewDescription,
-    @CurrentPrincipal() app: AppPrincipal | undefined,
+    @Req() { principal: app }: RequestBy<AppPrincipal | undefined>,
   ): Promise<ApiTokenView> {
     return toApiTokenView(await this.apiTokens.describe(body, app));
   }
@@ -88,7 +88,7 @@ export class ApiTokensController {
   async revoke(
     @Param('account_id') accountId: string,
     @Body() body: Revocation,
-    @CurrentPrincipal() app: AppPrincipal | undefined,
+    @Req() { principal: app }: RequestBy<AppPrincipal | undefined>,
   ): Promise<RevocationAnswer> {
     return toRevocationAnswer(await this.apiTokens.revoke(ofAccount(accountId), body, app));
   }
@@ -103,7 +103,7 @@ export class ApiTokensController {
   @RevokesAllTokens(ACCOUNT)
   async revokeAll(
     @Param('account_id') accountId: string,
-    @CurrentPrincipal() app: AppPrincipal | undefined,
+    @Req() { principal: app }: RequestBy<AppPrincipal | undefined>,
   ): Promise<object> {
     await this.apiTokens.revokeAll(ofAccount(accountId), app);
     return {};

@@ -1,6 +1,6 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiTokenRequired, CurrentPrincipal, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
+import { ApiTokenRequired, IgnoresUnknown, type RequestBy, SpeaksDialect } from '../access/access.js';
 import type { GatewayPrincipal } from '../access/principal.js';
 import { badApiToken, noApiToken } from '../access/refusals.js';
 import { ApiErrors } from '../openapi/api-errors.js';
@@ -23,7 +23,7 @@ export class AuthController {
   })
   @ApiOkResponse({ type: AuthAnswer })
   @ApiErrors('publicauth', badApiToken(), badApiToken(EXAMPLE_TOKEN_LINK), noApiToken())
-  authenticate(@CurrentPrincipal() principal: GatewayPrincipal): AuthAnswer {
+  authenticate(@Req() { principal }: RequestBy<GatewayPrincipal>): AuthAnswer {
     return toAuthAnswer(principal);
   }
 }

@@ -1,6 +1,6 @@
-import { Body, Controller, Delete, Get, Param, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Query, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, SpeaksDialect } from '../access/access.js';
+import { type RequestBy, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
 import {
   ApiTokenList,
@@ -53,7 +53,7 @@ export class ServiceTokensController {
     @Param('service_external_id') id: string,
     @Param('mode') mode: string,
     @Body() body: Revocation,
-    @CurrentPrincipal() app: AppPrincipal | undefined,
+    @Req() { principal: app }: RequestBy<AppPrincipal | undefined>,
   ): Promise<RevocationAnswer> {
     return toRevocationAnswer(await this.apiTokens.revoke(ofService(id, mode), body, app));
   }
@@ -73,7 +73,7 @@ export class ServiceTokensController {
   async revokeAll(
     @Param('service_external_id') id: string,
     @Param('mode') mode: string,
-    @CurrentPrincipal() app: AppPrincipal | undefined,
+    @Req() { principal: app }: RequestBy<AppPrincipal | undefined>,
   ): Promise<object> {
     await this.apiTokens.revokeAll(ofService(id, mode), app);
     return {};

@@ -1,6 +1,6 @@
-import { Body, Controller, Delete, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Param, Patch, Post, Query, Req } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { type RequestBy, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
@@ -62,14 +62,17 @@ export class AppTokensController extends AppTokenRoutes {
     tooManyAppTokens(),
     'rate_limited',
   )
-  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewAppToken): Promise<AppTokenAnswer> {
+  async create(
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
+    @Body() body: NewAppToken,
+  ): Promise<AppTokenAnswer> {
     return { app_token: await this.appTokens.createAppToken(caller, body) };
   }
 
   @Patch(':name')
   @ChangesToken(SHOWN, { what: `Or changes its name. ${CASCADE}`, errors: [cascadeWithoutEnd()] })
   async change(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Param('name') name: string,
     @Body() body: AppTokenChange,
     @Query() query: Cascade,
@@ -80,7 +83,7 @@ export class AppTokensController extends AppTokenRoutes {
   @Delete(':name')
   @DeletesToken(SHOWN, CASCADE)
   async remove(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Param('name') name: string,
     @Query() query: Cascade,
   ): Promise<void> {

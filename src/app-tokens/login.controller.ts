@@ -1,6 +1,6 @@
-import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post, Req } from '@nestjs/common';
 import { ApiConsumes, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AcceptsForms, AppTokenRequired, CurrentPrincipal, Proves, SpeaksDialect } from '../access/access.js';
+import { AcceptsForms, AppTokenRequired, Proves, type RequestBy, SpeaksDialect } from '../access/access.js';
 import type { AppPrincipal } from '../access/principal.js';
 import { badAppToken, badClientAddress, clientAddressForbidden } from '../access/refusals.js';
 import { LONGEST_NETWORK } from '../accounts/networks.js';
@@ -55,7 +55,7 @@ export class LoginController {
   )
   async logIn(
     @Body() login: Login,
-    @CurrentPrincipal() app: AppPrincipal,
+    @Req() { principal: app }: RequestBy<AppPrincipal>,
     @Ip() address: string,
   ): Promise<LoginAnswer> {
     return { token: await this.appTokens.logIn(login, app, address) };

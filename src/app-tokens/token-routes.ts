@@ -1,7 +1,7 @@
-import { applyDecorators, Get, HttpCode, Param, Query, Res, type Type } from '@nestjs/common';
+import { applyDecorators, Get, HttpCode, Param, Query, Req, Res, type Type } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, NotesReads, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { NotesReads, type RequestBy, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS } from '../openapi/api-errors.js';
@@ -94,7 +94,7 @@ export function tokenRoutes<View, List>(
     @ApiOkResponse({ type: list, headers: LINK })
     @ApiErrors('app-token', badHeaders(), badCursor())
     async list(
-      @CurrentPrincipal() caller: UserPrincipal,
+      @Req() { principal: caller }: RequestBy<UserPrincipal>,
       @Query() query: TokenListQuery,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<List> {
@@ -109,7 +109,7 @@ export function tokenRoutes<View, List>(
     @ApiParam(nameOf(example))
     @ApiOkResponse({ type: view })
     @ApiErrors('app-token', badHeaders(), 'not_found')
-    async get(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<View> {
+    async get(@Req() { principal: caller }: RequestBy<UserPrincipal>, @Param('name') name: string): Promise<View> {
       return toView(await this.appTokens.get(caller, kind, name));
     }
   }

@@ -1,6 +1,6 @@
-import { Body, Controller, Delete, Param, Patch, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Param, Patch, Post, Req } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { type RequestBy, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { badHeaders } from '../access/refusals.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
@@ -45,14 +45,14 @@ export class UserTokensController extends UserTokenRoutes {
     onBehalfForbidden(),
     'rate_limited',
   )
-  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewToken): Promise<LoginAnswer> {
+  async create(@Req() { principal: caller }: RequestBy<UserPrincipal>, @Body() body: NewToken): Promise<LoginAnswer> {
     return { token: await this.appTokens.createToken(caller, body) };
   }
 
   @Patch(':name')
   @ChangesToken(SHOWN)
   async changeExpiry(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Param('name') name: string,
     @Body() { seconds_until_expire }: Expiry,
   ): Promise<TokenView> {
@@ -61,7 +61,7 @@ export class UserTokensController extends UserTokenRoutes {
 
   @Delete(':name')
   @DeletesToken(SHOWN)
-  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('name') name: string): Promise<void> {
+  async remove(@Req() { principal: caller }: RequestBy<UserPrincipal>, @Param('name') name: string): Promise<void> {
     await this.appTokens.remove(caller, 'user', name);
   }
 }

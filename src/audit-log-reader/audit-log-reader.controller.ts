@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { type RequestBy, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -49,7 +49,7 @@ export class AuditEventsController {
   })
   @ApiErrors('app-token', BAD_FILTER, badHeaders(), adminsOnly())
   async list(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Query() filter: AuditFilter,
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,7 +1,7 @@
-import { Body, Controller, Get, Header, Inject, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { AcceptsForms, ClientRequired, CurrentPrincipal, IgnoresUnknown, SpeaksDialect } from '../access/access.js';
+import { AcceptsForms, ClientRequired, IgnoresUnknown, type RequestBy, SpeaksDialect } from '../access/access.js';
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { Clock } from '../config/clock.js';
@@ -78,7 +78,7 @@ export class IdentificationsController {
   @ApiCreatedResponse({ type: IdentificationView })
   @ApiErrors('connect', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, BAD_VISITOR, ...CLIENT_ERRORS)
   async create(
-    @CurrentPrincipal() client: ClientPrincipal,
+    @Req() { principal: client }: RequestBy<ClientPrincipal>,
     @Body() visitor: NewIdentification,
   ): Promise<IdentificationView> {
     return toIdentificationView(await this.identifications.create(client, visitor), this.config.publicUrl);
@@ -94,7 +94,10 @@ export class IdentificationsController {
   @ApiParam(ID)
   @ApiOkResponse({ type: IdentificationView })
   @ApiErrors('connect', ...CLIENT_ERRORS, 'not_found')
-  async get(@CurrentPrincipal() client: ClientPrincipal, @Param('id') id: string): Promise<IdentificationView> {
+  async get(
+    @Req() { principal: client }: RequestBy<ClientPrincipal>,
+    @Param('id') id: string,
+  ): Promise<IdentificationView> {
     return toIdentificationView(await this.identifications.get(client, id), this.config.publicUrl);
   }
 }

@@ -1,6 +1,6 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, SpeaksDialect, TakesBatches, UserTokenRequired } from '../access/access.js';
+import { type RequestBy, SpeaksDialect, TakesBatches, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { ADMIN_ERRORS, OWN_ACCOUNT_ERRORS } from '../account-admin/account-admin.controller.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -55,7 +55,10 @@ export class AccountImportRequestsController {
     ...ADMIN_ERRORS,
     'rate_limited',
   )
-  async import(@CurrentPrincipal() caller: UserPrincipal, @Body() body: ImportRequest): Promise<ImportAnswer> {
+  async import(
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
+    @Body() body: ImportRequest,
+  ): Promise<ImportAnswer> {
     return toImportAnswer(await this.imports.run(caller, body));
   }
 }

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req, Res } from '@nestjs/common';
 import {
   ApiBody,
   ApiCreatedResponse,
@@ -9,7 +9,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, SpeaksDialect, UserTokenRequired } from '../access/access.js';
+import { type RequestBy, SpeaksDialect, UserTokenRequired } from '../access/access.js';
 import type { UserPrincipal } from '../access/principal.js';
 import { adminsOnly, badHeaders } from '../access/refusals.js';
 import { invalidParams } from '../errors/api-error.js';
@@ -74,7 +74,10 @@ export class OauthClientsController {
     ...SECRET_ERRORS,
     'rate_limited',
   )
-  async create(@CurrentPrincipal() caller: UserPrincipal, @Body() body: NewOauthClient): Promise<NewOauthClientAnswer> {
+  async create(
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
+    @Body() body: NewOauthClient,
+  ): Promise<NewOauthClientAnswer> {
     return toNewOauthClientAnswer(await this.admin.create(caller, body));
   }
 
@@ -88,7 +91,7 @@ export class OauthClientsController {
   @ApiOkResponse({ type: OauthClientList, headers: LINK })
   @ApiErrors('app-token', ...ADMIN_ERRORS, badCursor())
   async list(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OauthClientList> {
@@ -103,7 +106,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiOkResponse({ type: OauthClientView })
   @ApiErrors('app-token', ...ADMIN_ERRORS, 'not_found')
-  async get(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<OauthClientView> {
+  async get(@Req() { principal: caller }: RequestBy<UserPrincipal>, @Param('id') id: string): Promise<OauthClientView> {
     return toOauthClientView(await this.clients.get(caller, id));
   }
 
@@ -118,7 +121,7 @@ export class OauthClientsController {
   @ApiOkResponse({ type: OauthClientView })
   @ApiErrors('app-token', ...BODY_ERRORS, ...IF_MATCH_ERRORS, BAD_SCOPES, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async update(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Param('id') id: string,
     @Body() { name, scopes, owner }: OauthClientChange,
   ): Promise<OauthClientView> {
@@ -136,7 +139,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
-  async remove(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
+  async remove(@Req() { principal: caller }: RequestBy<UserPrincipal>, @Param('id') id: string): Promise<void> {
     await this.clients.remove(caller, id);
   }
 
@@ -150,7 +153,7 @@ export class OauthClientsController {
   @ApiParam(ID)
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
-  async revokeTokens(@CurrentPrincipal() caller: UserPrincipal, @Param('id') id: string): Promise<void> {
+  async revokeTokens(@Req() { principal: caller }: RequestBy<UserPrincipal>, @Param('id') id: string): Promise<void> {
     await this.clients.revokeTokens(caller, id);
   }
 
@@ -178,7 +181,7 @@ export class OauthClientsController {
     'rate_limited',
   )
   async rotateSecret(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Param('id') id: string,
     @Body() { current_password }: Confirmation,
   ): Promise<NewOauthClientAnswer> {
@@ -197,7 +200,7 @@ export class OauthClientsController {
   @ApiNoContentResponse()
   @ApiErrors('app-token', ...UNUSED_BODY_ERRORS, ...ADMIN_ERRORS, 'not_found', 'rate_limited')
   async removeSecret(
-    @CurrentPrincipal() caller: UserPrincipal,
+    @Req() { principal: caller }: RequestBy<UserPrincipal>,
     @Param('id') id: string,
     @Param('secret_id') secretId: string,
   ): Promise<void> {

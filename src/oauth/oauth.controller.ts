@@ -4,9 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   AcceptsForms,
   ClientSecretRequired,
-  CurrentPrincipal,
   IgnoresUnknown,
   NotesReads,
+  type RequestBy,
   SpeaksDialect,
 } from '../access/access.js';
 import type { AuthenticatedClient } from '../access/principal.js';
@@ -64,7 +64,7 @@ export class OauthController {
   @ApiOkResponse({ description: 'For a form', type: AccountTokenAnswer })
   @ApiErrors('oauth', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
   async createToken(
-    @CurrentPrincipal() client: AuthenticatedClient,
+    @Req() { principal: client }: RequestBy<AuthenticatedClient>,
     @Body() body: TokenRequestBody,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -88,7 +88,7 @@ export class OauthController {
   @ApiOkResponse({ type: AccessTokenAnswer })
   @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS, badResource())
   token(
-    @CurrentPrincipal() client: AuthenticatedClient,
+    @Req() { principal: client }: RequestBy<AuthenticatedClient>,
     @Body() body: ResourceTokenRequest,
   ): Promise<AccessTokenAnswer> {
     return this.tokens.grant(client, body);
@@ -122,7 +122,10 @@ export class OauthController {
   @ApiConsumes(FORM, JSON_TYPE)
   @ApiOkResponse({ description: 'The token has been revoked, or is not a valid token of the client' })
   @ApiErrors('oauth', ...BODY_ERRORS, ...CLIENT_ERRORS, BAD_TOKEN)
-  async revoke(@CurrentPrincipal() client: AuthenticatedClient, @Body() { token }: PresentedToken): Promise<void> {
+  async revoke(
+    @Req() { principal: client }: RequestBy<AuthenticatedClient>,
+    @Body() { token }: PresentedToken,
+  ): Promise<void> {
     await this.tokens.revoke(client, token);
   }
 }

@@ -1,7 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, SessionRequired, SpeaksDialect } from '../access/access.js';
+import { type RequestBy, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
 import { ApiErrors, BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import { ApiCursor, badCursor, LINK, linkToNext } from '../http/cursor.js';
@@ -26,7 +26,7 @@ export class AccountSessionsController {
   @ApiOkResponse({ type: OwnSessionList, headers: LINK })
   @ApiErrors('account', 'unauthorized', badCursor())
   async list(
-    @CurrentPrincipal() { accountId, sessionId }: SessionPrincipal,
+    @Req() { principal: { accountId, sessionId } }: RequestBy<SessionPrincipal>,
     @Query('cursor') cursor: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OwnSessionList> {
@@ -57,7 +57,7 @@ export class AccountSessionsController {
     'rate_limited',
   )
   async end(
-    @CurrentPrincipal() caller: SessionPrincipal,
+    @Req() { principal: caller }: RequestBy<SessionPrincipal>,
     @Param('sid') sid: string,
     @Body() { account }: ConfirmationBody,
   ): Promise<void> {

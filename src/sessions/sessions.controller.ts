@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, HttpCode, Ip, Post, Put } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Ip, Post, Put, Req } from '@nestjs/common';
 import {
   ApiBody,
   ApiCreatedResponse,
@@ -8,7 +8,7 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
-import { CurrentPrincipal, IgnoresUnknown, Proves, Public, SessionRequired, SpeaksDialect } from '../access/access.js';
+import { IgnoresUnknown, Proves, Public, type RequestBy, SessionRequired, SpeaksDialect } from '../access/access.js';
 import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
@@ -91,7 +91,7 @@ export class SessionsController {
   @ApiOkResponse({ type: AccountView })
   @ApiErrors('account', ...BODY_ERRORS, ...REAUTHENTICATION_ERRORS, 'unauthorized', 'rate_limited')
   signOut(
-    @CurrentPrincipal() principal: SessionPrincipal,
+    @Req() { principal }: RequestBy<SessionPrincipal>,
     @Body() { account }: ConfirmationBody,
   ): Promise<AccountView> {
     return this.sessions.signOut(principal, account?.current_password);
@@ -123,7 +123,7 @@ export class SessionsController {
     'rate_limited',
   )
   update(
-    @CurrentPrincipal() principal: SessionPrincipal,
+    @Req() { principal }: RequestBy<SessionPrincipal>,
     @AccountIdParam() id: string,
     @Body() { account }: ChangedCredentialsBody,
   ): Promise<TokenAnswer | AccountView> {
