@@ -50,6 +50,6 @@ UseGuards(TokenGuard)(AuthController.prototype, 'check', check);
 Controller()(AuthController);
 Module({ controllers: [AuthController] })(AppModule);
 
-const app = await NestFactory.create(AppModule, new FastifyAdapter(), { logger: false });
+const app = await NestFactory.create(AppModule, new FastifyAdapter({ skipMiddie: true }), { logger: false });
 process.on('SIGTERM', () => process.exit(0));
 await app.listen(Number(process.env.PORT), '127.0.0.1');

@@ -84,7 +84,10 @@ export async function fillTokens(client, count) {
   await settle(client);
 }
 
-/** Calls `work` while a table has only its unique indexes: to make the others once takes a third of the time. */
+/**
+ * Calls `work` while a table has only its unique indexes: to make the others once takes a third of the time. They are fuller than
+ * those that have grown, which only lists of tokens would notice.
+ */
 async function withoutIndexes(client, table, work) {
   const { rows } = await client.query(
     `SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition

@@ -1,6 +1,6 @@
 import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import {
   AcceptsForms,
   ClientSecretRequired,
@@ -64,12 +64,11 @@ export class OauthController {
   @ApiOkResponse({ description: 'For a form', type: AccountTokenAnswer })
   @ApiErrors('oauth', ...IDEMPOTENCY_ERRORS, ...BODY_ERRORS, ...CLIENT_ERRORS, ...TOKEN_ERRORS)
   async createToken(
-    @Req() { principal: client }: RequestBy<AuthenticatedClient>,
+    @Req() request: RequestBy<AuthenticatedClient>,
     @Body() body: TokenRequestBody,
-    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountTokenAnswer> {
-    const answer = toAccountTokenAnswer(await this.tokens.grant(client, body));
+    const answer = toAccountTokenAnswer(await this.tokens.grant(request.principal, body));
     if (isForm(request)) void reply.code(200);
     return answer;
   }

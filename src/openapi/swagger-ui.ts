@@ -25,8 +25,8 @@ const SCRIPT = readFileSync(new URL('../html/scripts/swagger-ui.js', import.meta
 const OPEN: Access = { scheme: 'public', limited: false };
 
 /**
- * Serves Swagger UI at /docs and the description at /docs-json. All of it is in memory from the first time that somebody looks: a
- * file that is read for each request stays open for as long as the peer takes.
+ * Serves Swagger UI at /docs and the description at /docs-json. All of it is in memory: a file that is read for each
+ * request stays open for as long as the peer takes.
  *
  * @param baseUrlFor says where the routes are for whoever sends a request: one of a few URLs
  * @param describe called once for each of these, when somebody looks: it takes a while
@@ -52,17 +52,16 @@ export function serveSwaggerUi(
   const serve = (path: string, send: (reply: FastifyReply, request: FastifyRequest) => unknown) => {
     fastify.get(path, { config: { access: OPEN } }, (request, reply) => send(reply, request));
   };
-  let read: Assets | undefined;
-  const assets = () => (read ??= readAssets());
+  const assets = readAssets();
   for (const path of ['/docs', '/docs/index.html']) {
-    serve(path, (reply, { url }) => reply.headers(PAGE_HEADERS).send(page(baseOf(url), assets())));
+    serve(path, (reply, { url }) => reply.headers(PAGE_HEADERS).send(page(baseOf(url), assets)));
   }
   serve(`/docs/${INIT}`, (reply, request) => description(request).init.send(request, reply));
   serve('/docs-json', (reply, request) => description(request).json.send(request, reply));
-  for (const name of NAMES) {
+  for (const [name, asset] of Object.entries(assets)) {
+    const version = versionOf(asset);
     serve(`/docs/${name}`, (reply, request) => {
-      const asset = assets()[name];
-      const isVersion = (request.query as { v?: unknown }).v === versionOf(asset);
+      const isVersion = (request.query as { v?: unknown }).v === version;
       // Under its own address it never changes; under the plain one it does with a release.
       void reply.header('cache-control', isVersion ? 'public, max-age=31536000, immutable' : 'public, no-cache');
       return asset.send(request, reply);
@@ -70,13 +69,14 @@ export function serveSwaggerUi(
   }
 }
 
-const NAMES = Object.keys(ASSETS) as (keyof typeof ASSETS)[];
-
-type Assets = Record<(typeof NAMES)[number], Compressed>;
+type Assets = Record<keyof typeof ASSETS, Compressed>;
 
 function readAssets(): Assets {
   const folder = folderOfSwaggerUi();
-  const read = NAMES.map((name) => [name, new Compressed(readFileSync(join(folder, name)), ASSETS[name])]);
+  const read = Object.entries(ASSETS).map(([name, type]) => [
+    name,
+    new Compressed(readFileSync(join(folder, name)), type),
+  ]);
   return Object.fromEntries(read) as Assets;
 }
 

@@ -9,11 +9,12 @@ describe('What many rows have in common', () => {
     expect(shared.of('b', () => ({ name: 'b' }))).toEqual({ name: 'b' });
   });
 
-  it('is forgotten when there is too much of it', () => {
+  it('is known for as long as it is among those that were asked for last', () => {
     const shared = new Shared<object>(2);
-    const [one] = ['a', 'b'].map((key) => shared.of(key, () => ({})));
+    const [one, two] = ['a', 'b'].map((key) => shared.of(key, () => ({})));
     expect(shared.of('a', () => ({}))).toBe(one);
     shared.of('c', () => ({}));
-    expect(shared.of('a', () => ({}))).not.toBe(one);
+    expect(shared.of('a', () => ({}))).toBe(one);
+    expect(shared.of('b', () => ({}))).not.toBe(two);
   });
 });

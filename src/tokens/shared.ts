@@ -1,9 +1,13 @@
-/** Keeps one copy of what many rows have in common, as each row that is read brings its own. */
-export class Shared<T> {
-  private readonly known = new Map<string, T>();
+import { LRUCache } from 'lru-cache';
 
-  /** @param most how many are kept to be shared, to bound the memory */
-  constructor(private readonly most: number) {}
+/** Keeps one copy of what many rows have in common, as each row that is read brings its own. */
+export class Shared<T extends object | string> {
+  private readonly known: LRUCache<string, T>;
+
+  /** @param most how many are known, to bound the memory: those that were asked for last */
+  constructor(most: number) {
+    this.known = new LRUCache({ max: most });
+  }
 
   /**
    * @param key says all that there is in it
@@ -12,7 +16,6 @@ export class Shared<T> {
   of(key: string, make: () => T): T {
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    if (this.known.size >= this.most) this.known.clear();
     const made = make();
     this.known.set(key, made);
     return made;

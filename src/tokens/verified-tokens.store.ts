@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { CONFIG, type Config } from '../config/config.js';
 import { LookUps, wanted } from '../database/look-ups.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
@@ -65,19 +66,27 @@ const FIND_REVOKED: PreparedStatement = {
 /** What tokens share, and what announces that it has ended or changed. */
 interface Kept {
   grant: TokenGrant;
-  tags: RevocationTag[];
+  tags: readonly RevocationTag[];
 }
 
-/** How many of them are known, to be shared. */
+/** How many of them are known at most, to be shared. */
 const MOST_SHARED = 10_000;
 
 /** The token table as checks of presented tokens see it. */
 @Injectable()
 export class VerifiedTokenStore {
   private readonly good: LookUps<{ kind: TokenKind | null; digest: Buffer }, FoundToken>;
-  private readonly shared = new Shared<Kept>(MOST_SHARED);
+  private readonly shared: Shared<Kept>;
+  /** Where a grant is the only one of its kind, it has words and ids in common with others. */
+  private readonly texts: Shared<string>;
 
-  constructor(private readonly statements: Statements) {
+  constructor(
+    private readonly statements: Statements,
+    @Inject(CONFIG) { cacheSize }: Pick<Config, 'cacheSize'>,
+  ) {
+    const most = Math.min(cacheSize, MOST_SHARED);
+    this.shared = new Shared(most);
+    this.texts = new Shared(most);
     this.good = new LookUps(statements, FIND_GOOD, (asked) => [
       asked.map(({ digest }) => digest),
       asked.map(({ kind }) => kind),
@@ -103,7 +112,7 @@ export class VerifiedTokenStore {
     const oldest = oldestOf(row.kind);
     if (oldest !== null && age >= oldest) return undefined;
     const { id, issuedAt } = row;
-    const { grant, tags } = this.keep(grantOf(row));
+    const { grant, tags } = this.keep(this.grantOf(row));
     const expiresAt = leastOf(row.expiresAt, oldest === null ? null : issuedAt + oldest);
     return {
       value: { id, grant, issuedAt, expiresAt },
@@ -113,8 +122,40 @@ export class VerifiedTokenStore {
     };
   }
 
+  /** @returns what all tokens with the same grant share; the text of a grant has all its fields */
   private keep(grant: TokenGrant): Kept {
-    return this.shared.of(JSON.stringify(grant), () => ({ grant, tags: tagsOf(grant) }));
+    return this.shared.of(JSON.stringify(grant), () => ({
+      grant,
+      tags: tagsOf(grant).map((tag) => this.text(tag)),
+    }));
+  }
+
+  /** Written out, as a copy with `...` takes a kilobyte. */
+  private grantOf(row: FoundToken): TokenGrant {
+    return {
+      kind: this.text(row.kind),
+      scopes: Object.freeze(row.scopes),
+      networks: row.networks,
+      accountId: row.accountId,
+      email: row.email,
+      isAdmin: row.isAdmin,
+      credentialEpoch: row.credentialEpoch,
+      actorId: row.actorId,
+      actorEpoch: row.actorEpoch,
+      actorEmail: row.actorEmail,
+      gatewayAccountId: row.gatewayAccountId,
+      paymentType: this.text(row.paymentType),
+      serviceExternalId: row.serviceExternalId,
+      serviceMode: row.serviceMode,
+      clientId: row.clientId,
+      resource: row.resource,
+      appTokenId: row.appTokenId && this.text(row.appTokenId),
+      madeWith: row.madeWith,
+    };
+  }
+
+  private text<Text extends string>(text: Text): Text {
+    return this.texts.of(text, () => text) as Text;
   }
 
   /** @returns the id of the token with this digest, if it has been revoked */
@@ -131,29 +172,6 @@ export class VerifiedTokenStore {
     );
     return rows.length > 0;
   }
-}
-
-function grantOf(row: FoundToken): TokenGrant {
-  return {
-    kind: row.kind,
-    scopes: row.scopes,
-    networks: row.networks,
-    accountId: row.accountId,
-    email: row.email,
-    isAdmin: row.isAdmin,
-    credentialEpoch: row.credentialEpoch,
-    actorId: row.actorId,
-    actorEpoch: row.actorEpoch,
-    actorEmail: row.actorEmail,
-    gatewayAccountId: row.gatewayAccountId,
-    paymentType: row.paymentType,
-    serviceExternalId: row.serviceExternalId,
-    serviceMode: row.serviceMode,
-    clientId: row.clientId,
-    resource: row.resource,
-    appTokenId: row.appTokenId,
-    madeWith: row.madeWith,
-  };
 }
 
 /** Null: no limit. */
