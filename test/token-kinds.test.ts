@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntityManager } from 'typeorm';
 import { OauthClients } from '../src/oauth/oauth-clients.service.js';
 import { FIND_GOOD } from '../src/tokens/verified-tokens.store.js';
-import { TOKEN_KINDS } from '../src/tokens/token-kinds.js';
+import { TOKEN_KINDS, type TokenKind } from '../src/tokens/token-kinds.js';
 import { TokenIssuer } from '../src/tokens/token-issuer.service.js';
 import { Tokens } from '../src/tokens/tokens.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { newAccessToken, newClient } from './support/oauth.js';
 import { startServer, type TestServer } from './support/server.js';
 import { makeAdmin } from './support/tokens.js';
 
@@ -110,4 +111,45 @@ it('A check finds its token by the digest, also before PostgreSQL has ever analy
   const plan = await database.query(`EXPLAIN (FORMAT JSON) ${FIND_GOOD.text}`, [[Buffer.alloc(32)], ['api']]);
   expect(JSON.stringify(plan)).toContain('tokens_digest_key');
   expect(JSON.stringify(plan)).not.toContain('tokens_listed_idx');
+});
+
+describe('Tokens of one holder', () => {
+  const checked = async (kind: TokenKind, secret: string) => {
+    const token = await server.app.get(Tokens).check(kind, secret);
+    if (!token) throw new Error('The token is not good.');
+    return token;
+  };
+  const newApiToken = async (columns: Record<string, string>) => {
+    const manager = server.app.get(EntityManager);
+    const { secret, record } = await server.app.get(TokenIssuer).issue(manager, 'api', { gatewayAccountId: 'ONE' });
+    for (const [name, value] of Object.entries(columns)) {
+      await database.query(`UPDATE tokens SET ${name} = $2 WHERE id = $1`, [record.id, value]);
+    }
+    return { secret, id: record.id };
+  };
+
+  it('share what they have in common, and nothing else', async () => {
+    const [one, other] = [await newApiToken({}), await newApiToken({})];
+    const [first, second] = [await checked('api', one.secret), await checked('api', other.secret)];
+    expect(second.grant).toBe(first.grant);
+    expect([first.id, second.id]).toEqual([one.id, other.id]);
+  });
+
+  it.each([
+    ['payment_type', 'DIRECT_DEBIT', { paymentType: 'DIRECT_DEBIT' }],
+    ['service_external_id', 'service', { serviceExternalId: 'service' }],
+    ['service_mode', 'TEST', { serviceMode: 'TEST' }],
+  ])('have each its own %s', async (column, value, expected) => {
+    const [plain, marked] = [await newApiToken({}), await newApiToken({ [column]: value })];
+    const { grant } = await checked('api', plain.secret);
+    expect((await checked('api', marked.secret)).grant).toEqual({ ...grant, ...expected });
+  });
+
+  it('have each its own scopes', async () => {
+    const client = await newClient(server);
+    for (const scope of ['accounts:read', 'accounts:write']) {
+      const { grant } = await checked('oauth', await newAccessToken(server, client, scope));
+      expect(grant.scopes).toEqual([scope]);
+    }
+  });
 });
