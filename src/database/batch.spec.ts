@@ -48,10 +48,42 @@ describe('What many ask for at once', () => {
     await work.end(0);
     expect(work.batches[2]).toEqual(range(129, 192));
     await work.end(1);
+    await work.end(2);
     expect(work.batches[3]).toEqual(range(193, 200));
     await work.end(3);
-    await work.end(2);
     expect(await Promise.all(asked)).toEqual(done(1, 200));
+  });
+
+  it('waits while a batch of more than eight is under way, until it has ended or 64 wait', async () => {
+    const work = new Work();
+    const asked = work.add(1, 9);
+    await nextTurn();
+    asked.push(...work.add(10, 20));
+    await nextTurn();
+    expect(work.batches).toEqual([range(1, 9)]);
+    await work.end(0);
+    expect(work.batches).toEqual([range(1, 9), range(10, 20)]);
+    asked.push(...work.add(21, 83));
+    await nextTurn();
+    expect(work.batches).toHaveLength(2);
+    asked.push(...work.add(84, 84));
+    await nextTurn();
+    expect(work.batches[2]).toEqual(range(21, 84));
+    await work.end(1);
+    await work.end(2);
+    expect(await Promise.all(asked)).toEqual(done(1, 84));
+  });
+
+  it('is begun at once beside a batch of eight', async () => {
+    const work = new Work();
+    const asked = work.add(1, 8);
+    await nextTurn();
+    asked.push(...work.add(9, 30));
+    await nextTurn();
+    expect(work.batches).toEqual([range(1, 8), range(9, 30)]);
+    await work.end(0);
+    await work.end(1);
+    expect(await Promise.all(asked)).toEqual(done(1, 30));
   });
 
   it('is begun in the same turn for whoever asks alone, and together for those who come while two are under way', async () => {

@@ -14,18 +14,23 @@ interface Waiting<Item, Result> {
   span: object | undefined;
 }
 
-/** How many batches are under way at once, how many items one has at most, and how many may wait. */
-const AT_ONCE = 2;
+/** How many items a batch has at most, and how many may wait. */
 const MOST = 64;
 const MOST_WAITING = 2_000;
+/** Beside a batch of so few another one starts at once: so little is asked that nobody has to wait for others. */
+const FEW = 8;
+/** How many batches are under way at once. */
+const AT_ONCE = 2;
 
 /**
  * Does at once, by one statement, what many ask for at the same moment: in one turn of the event loop, or while batches are under way,
- * in the order in which it came. Whoever asks alone waits for nothing but the end of the turn.
+ * in the order in which it came. Whoever asks alone waits for nothing but the end of the turn. Where much is asked, a batch
+ * waits for the end of the one before, unless it is full: a statement costs as much as some five items by themselves.
  */
 export class Batch<Item, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
-  private running = 0;
+  /** The sizes of the batches that are under way. */
+  private readonly running: number[] = [];
   private isAboutToStart = false;
   /** A batch belongs to no request: neither its deadline nor its caller is that of whoever happened to start it. */
   private readonly outside = new AsyncResource('Batch');
@@ -56,7 +61,7 @@ export class Batch<Item, Result> {
 
   /** At the end of the turn, when all that had arrived has been read. */
   private startSoon(): void {
-    if (this.isAboutToStart || this.running >= AT_ONCE) return;
+    if (this.isAboutToStart || !this.hasRoom()) return;
     this.isAboutToStart = true;
     setImmediate(() => {
       this.isAboutToStart = false;
@@ -64,11 +69,16 @@ export class Batch<Item, Result> {
     });
   }
 
+  private hasRoom(): boolean {
+    const isWorthIt = this.running.every((size) => size <= FEW) || this.waiting.length >= MOST;
+    return this.running.length < AT_ONCE && isWorthIt;
+  }
+
   private start(): void {
-    while (this.running < AT_ONCE && this.waiting.length > 0) {
+    while (this.waiting.length > 0 && this.hasRoom()) {
       const batch = this.waiting.splice(0, MOST).filter((one) => !isTooLate(one));
       if (batch.length === 0) continue;
-      this.running += 1;
+      this.running.push(batch.length);
       this.outside.runInAsyncScope(() => void this.run(batch));
     }
   }
@@ -79,7 +89,7 @@ export class Batch<Item, Result> {
       const spans = tracing ? batch.map(({ span }) => span) : [];
       await (tracing ? tracing.batch(spans, () => this.settle(batch)) : this.settle(batch));
     } finally {
-      this.running -= 1;
+      this.running.splice(this.running.indexOf(batch.length), 1);
       this.start();
     }
   }
