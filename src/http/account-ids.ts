@@ -4,6 +4,7 @@ import { ApiParam } from '@nestjs/swagger';
 import { ValidateBy } from 'class-validator';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import type { MaybePromise } from './maybe-promise.js';
 import { isUuid } from './validation.js';
 
 const LEGACY_ID = /^[0-9a-f]{24}$/i;
@@ -35,16 +36,16 @@ async function findByLegacyId(manager: EntityManager, legacyId: string): Promise
 }
 
 /** @returns the id of the account that a text names by its `legacy_id`; whatever else it is, the text itself */
-export async function accountIdOf(manager: EntityManager, text: string): Promise<string> {
-  return isLegacyId(text) ? ((await findByLegacyId(manager, text)) ?? text) : text;
+export function accountIdOf(manager: EntityManager, text: string): MaybePromise<string> {
+  return isLegacyId(text) ? findByLegacyId(manager, text).then((id) => id ?? text) : text;
 }
 
 /** Of a path: see {@link AccountIdParam}. */
 @Injectable()
-export class AccountIdPipe implements PipeTransform<string, Promise<string>> {
+export class AccountIdPipe implements PipeTransform<string, MaybePromise<string>> {
   constructor(private readonly manager: EntityManager) {}
 
-  transform(text: string): Promise<string> {
+  transform(text: string): MaybePromise<string> {
     return accountIdOf(this.manager, text);
   }
 }

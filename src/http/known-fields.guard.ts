@@ -3,7 +3,6 @@ import type { FastifyRequest } from 'fastify';
 import { ApiError, invalidParams, type FieldErrors } from '../errors/api-error.js';
 import { isForm } from './body.js';
 import {
-  fieldsOf,
   problemsOfNames,
   repeatedParameters,
   takenBy,
@@ -13,6 +12,7 @@ import {
 } from './known-fields.js';
 import type { RequestValidation } from './request-validation.js';
 import { IS_REQUIRED } from './validation.js';
+import { fieldsOf } from './validation-rules.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,11 +1,11 @@
 import type { Type } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
-import { getMetadataStorage } from 'class-validator';
 import { nearest } from '../config/nearest.js';
 import type { FieldErrors } from '../errors/api-error.js';
 import { nestedType } from './request-validation.js';
 import { isRefusedField } from './validation.js';
+import { fieldsOf } from './validation-rules.js';
 
 /** What the handler of a route takes from a request. */
 export interface Taken {
@@ -45,12 +45,6 @@ function readTaken(controller: Type, method: string): Taken {
   const query = typeOf(RouteParamtypes.QUERY);
   const single = of(RouteParamtypes.QUERY).flatMap(({ data }) => (typeof data === 'string' ? [data] : []));
   return { body: typeOf(RouteParamtypes.BODY), query, parameters: [...single, ...(query ? fieldsOf(query) : [])] };
-}
-
-/** @returns the names of the fields that a class declares, those included that are known in order to be refused */
-export function fieldsOf(type: Type<object>): string[] {
-  const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
-  return [...new Set(rules.map(({ propertyName }) => propertyName))];
 }
 
 /** How many unknown names get a suggestion: each is compared with every known one. */

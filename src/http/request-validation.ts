@@ -1,10 +1,12 @@
-import { ValidationPipe, type ArgumentMetadata, type Type } from '@nestjs/common';
+import { ValidationPipe, type ArgumentMetadata, type PipeTransform, type Type } from '@nestjs/common';
+import { plainToInstance } from 'class-transformer';
 import { ValidationError, type ValidatorOptions } from 'class-validator';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 import { fieldsNamingAccounts, withAccountIds } from './account-ids.js';
-import { rememberRules } from './validation-rules.js';
+import { after, type MaybePromise } from './maybe-promise.js';
+import { fieldsOf, keepsRules, rememberRules } from './validation-rules.js';
 
 rememberRules();
 
@@ -13,23 +15,53 @@ rememberRules();
  * problem. Unknown fields are dropped; where they are refused, `known-fields.guard.ts` does that. Ids of accounts are UUIDs from
  * here on; see `account-ids.ts`.
  */
-export class RequestValidation extends ValidationPipe {
+export class RequestValidation implements PipeTransform {
+  private readonly thorough: ThoroughValidation;
+
   constructor(
     private readonly config: Config,
     private readonly manager: EntityManager,
   ) {
+    this.thorough = new ThoroughValidation(config);
+  }
+
+  /** Answers at once where nothing is wrong, and nothing has to be looked up. @throws ApiError `invalid_params` */
+  transform(value: unknown, metadata: ArgumentMetadata): MaybePromise<unknown> {
+    const type = metadata.metatype as Type<object> | undefined;
+    // A parameter of its own.
+    if (type === String && typeof value === 'string') return value;
+    const read = (type && this.readGood(value, type)) ?? (this.thorough.transform(value, metadata) as Promise<unknown>);
+    const naming = fieldsNamingAccounts(type);
+    return naming.length === 0 ? read : after(read, (fields) => withAccountIds(this.manager, fields, naming));
+  }
+
+  /** @returns what a good object of fields without objects in them is read as; undefined: it has to be looked at thoroughly */
+  private readGood(value: unknown, type: Type<object>): object | undefined {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    const known = fieldsOf(type);
+    const isFlat = Object.entries(value).every(([name, field]) => known.includes(name) && isFlatField(field));
+    if (!isFlat || known.length === 0) return undefined;
+    const fields = plainToInstance(type, value);
+    const isGood = keepsRules(fields, type) && keepsSettings(fields as Record<string, unknown>, this.config);
+    return isGood ? fields : undefined;
+  }
+}
+
+/** Whether it is no object, nor a list of any. */
+const isFlatField = (value: unknown) =>
+  typeof value !== 'object' ||
+  value === null ||
+  (Array.isArray(value) && value.every((entry) => typeof entry !== 'object'));
+
+/** Says what is wrong. */
+class ThoroughValidation extends ValidationPipe {
+  constructor(private readonly config: Config) {
     super({
       transform: true,
       whitelist: true,
       stopAtFirstError: true,
       exceptionFactory: (errors: ValidationError[]) => invalidParams(fieldErrors(errors)),
     });
-  }
-
-  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    const read = super.transform(value, metadata) as Promise<unknown>;
-    const naming = fieldsNamingAccounts(metadata.metatype);
-    return naming.length === 0 ? read : read.then((fields) => withAccountIds(this.manager, fields, naming));
   }
 
   protected override async validate(object: object, options?: ValidatorOptions): Promise<ValidationError[]> {
@@ -59,6 +91,9 @@ export function ChecksBySettings(check: SettingsCheck): PropertyDecorator {
 
 const settingsChecksOf = (target: object) =>
   (Reflect.getMetadata(SETTINGS_CHECKS, target) ?? []) as { property: string; check: SettingsCheck }[];
+
+const keepsSettings = (fields: Record<string, unknown>, config: Config) =>
+  settingsChecksOf(fields).every(({ property, check }) => check(fields[property], fields, config) === undefined);
 
 /** @returns the given problems, and those that {@link ChecksBySettings} finds in fields without one */
 function addProblems(object: object, errors: ValidationError[], config: Config): ValidationError[] {

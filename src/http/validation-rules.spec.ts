@@ -1,6 +1,10 @@
+import 'reflect-metadata';
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { getMetadataStorage, IsInt, IsString, validate, ValidateNested } from 'class-validator';
-import { rememberRules } from './validation-rules.js';
+import type { Type } from '@nestjs/common';
+import { getMetadataStorage, IsInt, IsString, validate, ValidateBy, ValidateIf, ValidateNested } from 'class-validator';
+import { nestedType } from './request-validation.js';
+import { fieldsOf, keepsRules, rememberRules } from './validation-rules.js';
 
 class Named {
   @IsString()
@@ -54,5 +58,151 @@ describe('The rules of a class', () => {
   it('of a group are those of the group', async () => {
     expect(await wrongIn(new Aged(), { name: 1, nickname: 2, age: 'b' }, ['strict'])).toEqual(['nickname']);
     expect(await wrongIn(new Aged(), { name: 1, nickname: 2, age: 'b' })).toEqual(['age', 'name', 'nickname']);
+  });
+});
+
+/** Values of all kinds that a body or a query may have, some of them right for each of our fields. */
+const VALUES: unknown[] = [
+  ...[undefined, null, true, false, 0, 1, 60, -1, 1.5, 2 ** 53, 1e12],
+  ...[
+    '',
+    ' ',
+    'a',
+    '1',
+    '60',
+    '-1',
+    'ab\ncd',
+    'x'.repeat(3_000),
+    '\u200b',
+    'a b',
+    'read',
+    'all',
+    'user',
+    'api',
+    'name',
+  ],
+  ...[
+    'admin',
+    'LIVE',
+    'live',
+    'CARD',
+    'API',
+    'en',
+    'client_credentials',
+    'access_token',
+    'code',
+    'S256',
+    'https://example.org/a',
+  ],
+  ...['someone@example.org', 'example.org', '10.0.0.0/24', '192.0.2.1', '2026-11-22T12:00:00Z', '2026-02-30T12:00:00Z'],
+  ...[
+    '6f9619ff-8b86-4011-b42d-00c04fc964ff',
+    '6F9619FF-8B86-4011-B42D-00C04FC964FF',
+    '0123456789abcdef01234567',
+    'f'.repeat(32),
+  ],
+  ...[
+    [],
+    ['a'],
+    ['a', 'a'],
+    [1],
+    [null],
+    ['read'],
+    ['read', 'sing'],
+    ['10.0.0.0/24'],
+    ['example.org'],
+    ['someone@example.org'],
+  ],
+  ...[['6f9619ff-8b86-4011-b42d-00c04fc964ff'], Array.from({ length: 2_000 }, (_, index) => `a${index}`)],
+];
+
+/** All classes of bodies and queries. */
+async function dtos(): Promise<Type<object>[]> {
+  const files = readdirSync(new URL('..', import.meta.url), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.dto.ts'),
+  );
+  const exported: unknown[] = [];
+  for (const file of files) exported.push(...Object.values((await import(`../${file}`)) as Record<string, unknown>));
+  const isDto = (value: unknown): value is Type<object> =>
+    typeof value === 'function' && value.toString().startsWith('class ') && fieldsOf(value as Type<object>).length > 0;
+  return [...new Set(exported.filter(isDto))];
+}
+
+const objectOf = (type: Type<object>, fields: object) => Object.assign(new type(), fields);
+
+/** @returns an object of the values that class-validator says nothing of, one for each field */
+async function goodFields(type: Type<object>): Promise<Record<string, unknown>> {
+  const good: Record<string, unknown> = {};
+  for (const field of fieldsOf(type)) {
+    for (const value of VALUES) {
+      if ((await wrongIn(new type(), { ...good, [field]: value })).includes(field)) continue;
+      good[field] = value;
+      // A field that may be absent is looked at with a value, if there is one.
+      if (value !== undefined && value !== null) break;
+    }
+  }
+  return good;
+}
+
+describe('What keeps its rules by a look at them', () => {
+  it('is what class-validator finds nothing wrong with: each field of all bodies and queries, with any value', async () => {
+    const found = { kept: 0, broken: 0, others: 0 };
+    for (const type of await dtos()) {
+      const good = await goodFields(type);
+      const isOther = fieldsOf(type).some((field) => nestedType(type, field) !== undefined);
+      for (const field of fieldsOf(type)) {
+        for (const value of VALUES) {
+          const fields = { ...good, [field]: value };
+          const isKept = (await wrongIn(new type(), fields)).length === 0;
+          const said = keepsRules(objectOf(type, fields), type);
+          if (isOther) expect(said).toBe(false);
+          else
+            expect({ type: type.name, field, value, isKept: said }).toEqual({ type: type.name, field, value, isKept });
+          found[isOther ? 'others' : isKept ? 'kept' : 'broken'] += 1;
+        }
+      }
+    }
+    expect(found).toEqual({ kept: expect.any(Number), broken: expect.any(Number), others: expect.any(Number) });
+    expect(found.kept).toBeGreaterThan(500);
+    expect(found.broken).toBeGreaterThan(2_000);
+    // Those that hold others.
+    expect(found.others).toBeLessThan(found.kept);
+  });
+
+  it('is only what holds no other object, and has rules that answer at once', () => {
+    class Slow {
+      @ValidateBy({ name: 'slow', validator: { validate: () => Promise.resolve(true) } })
+      field: unknown;
+    }
+    expect(keepsRules(new Slow(), Slow)).toBe(false);
+    const holding = Object.assign(new Holding(), {
+      held: Object.assign(new Aged(), { name: 'a', nickname: 'a', age: 1 }),
+    });
+    expect(keepsRules(holding, Holding)).toBe(false);
+  });
+
+  it('passes over what need not be kept, and looks at each entry of a list where that is meant', () => {
+    class Some {
+      @ValidateIf((some: Some) => some.isAsked)
+      @IsString()
+      name: unknown;
+
+      @IsString({ each: true })
+      names: unknown;
+
+      @IsInt({ validateIf: (some: Some) => some.isAsked })
+      age: unknown;
+
+      isAsked = true;
+    }
+    const isKept = (fields: object) =>
+      keepsRules(Object.assign(new Some(), { name: 'a', names: ['a'], age: 1, ...fields }), Some);
+    expect(isKept({})).toBe(true);
+    expect(isKept({ name: 1 })).toBe(false);
+    expect(isKept({ age: 'a' })).toBe(false);
+    expect(isKept({ isAsked: false, name: 1, age: 'a' })).toBe(true);
+    expect(isKept({ names: ['a', 1] })).toBe(false);
+    expect(isKept({ names: [] })).toBe(true);
+    expect(isKept({ names: 1 })).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
-import { getMetadataStorage } from 'class-validator';
+import type { Type } from '@nestjs/common';
+import { getMetadataStorage, ValidationTypes, type ValidationArguments } from 'class-validator';
 
 /**
  * class-validator collects the rules of a class from those of all classes, anew for each object: a twentieth of a request with a
@@ -17,4 +18,79 @@ export function rememberRules(): void {
     remembered.set(type, bySchema.set(schema, rules));
     return rules;
   };
+}
+
+const fieldsByClass = new WeakMap<Type<object>, string[]>();
+
+/** @returns the names of the fields that a class declares, those included that are known in order to be refused */
+export function fieldsOf(type: Type<object>): string[] {
+  const known = fieldsByClass.get(type);
+  if (known) return known;
+  const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
+  const fields = [...new Set(rules.map(({ propertyName }) => propertyName))];
+  fieldsByClass.set(type, fields);
+  return fields;
+}
+
+type Fields = Record<string, unknown>;
+
+type Condition = (object: object, value: unknown) => boolean;
+
+/** The rules of a field. */
+interface FieldRules {
+  field: string;
+  /** When the checks have to be passed: where all of these hold. */
+  conditions: Condition[];
+  checks: ((value: unknown, object: object) => boolean)[];
+}
+
+const rulesByClass = new WeakMap<Type<object>, FieldRules[] | 'others'>();
+
+/**
+ * Whether an object keeps the rules of a class. class-validator makes an error for each field before it looks at it, and promises for
+ * each object, which is a tenth of a request with a body: so it is only asked what is wrong.
+ *
+ * @returns false also where that is for class-validator to say: of objects within others, and of rules that take their time
+ */
+export function keepsRules(object: object, type: Type<object>): boolean {
+  const rules = rulesByClass.get(type) ?? readRules(type);
+  rulesByClass.set(type, rules);
+  if (rules === 'others') return false;
+  return rules.every(({ field, conditions, checks }) => {
+    const value = (object as Fields)[field];
+    return !conditions.every((holds) => holds(object, value)) || checks.every((keeps) => keeps(value, object));
+  });
+}
+
+function readRules(type: Type<object>): FieldRules[] | 'others' {
+  const storage = getMetadataStorage();
+  const metadata = storage.getTargetValidationMetadatas(type, '', false, false);
+  const { CONDITIONAL_VALIDATION, CUSTOM_VALIDATION } = ValidationTypes;
+  const isKnown = metadata.every((rule) => rule.type === CONDITIONAL_VALIDATION || rule.type === CUSTOM_VALIDATION);
+  if (!isKnown) return 'others';
+  return Object.entries(storage.groupByPropertyName(metadata)).map(([field, rules]) => ({
+    field,
+    conditions: rules
+      .filter((rule) => rule.type === CONDITIONAL_VALIDATION)
+      .map(({ constraints }) => constraints[0] as Condition),
+    checks: rules.filter((rule) => rule.type === CUSTOM_VALIDATION).flatMap(checksOf),
+  }));
+}
+
+type Rule = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
+
+function checksOf({ constraintCls, constraints, each, propertyName, validateIf }: Rule): FieldRules['checks'] {
+  return getMetadataStorage()
+    .getTargetValidatorConstraints(constraintCls)
+    .map(({ instance }) => (value, object) => {
+      if (validateIf && !validateIf(object, value)) return true;
+      const args: ValidationArguments = {
+        targetName: object.constructor.name,
+        property: propertyName,
+        ...{ object, value, constraints },
+      };
+      // A promise is not true.
+      const keeps = (one: unknown) => instance.validate(one, args) === true;
+      return each && Array.isArray(value) ? value.every(keeps) : keeps(value);
+    });
 }
