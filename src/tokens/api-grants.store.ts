@@ -9,23 +9,25 @@ import { endOfLineage } from './lineage.js';
 
 /** An API token that is to be made. */
 export interface ApiGrant {
-  /** In hexadecimal. */
-  digest: string;
-  hint: string;
-  /** The App-Token that asks for it; null: nobody has to show one. */
-  appTokenId: string | null;
-  gatewayAccountId: string | null;
-  description: string | null;
-  createdBy: string | null;
-  source: TokenSource | null;
-  paymentType: PaymentType | null;
-  serviceExternalId: string | null;
-  serviceMode: ServiceMode | null;
-  /** Seconds from now; null: it does not expire. */
-  lifetime: number | null;
+  token: {
+    /** In hexadecimal. */
+    digest: string;
+    hint: string;
+    /** The App-Token that asks for it; null: nobody has to show one. */
+    appTokenId: string | null;
+    gatewayAccountId: string | null;
+    description: string | null;
+    createdBy: string | null;
+    source: TokenSource | null;
+    paymentType: PaymentType | null;
+    serviceExternalId: string | null;
+    serviceMode: ServiceMode | null;
+    /** Seconds from now; null: it does not expire. */
+    lifetime: number | null;
+  };
   /** See NewToken. */
   expiresAt: Date | null;
-  /** Its event in the audit log, but for what only the statement knows: the id and the actor. */
+  /** Its event in the audit log, with the digest as its subject, but for what only the statement knows: the id and the actor. */
   event: EventRow;
 }
 
@@ -81,7 +83,7 @@ export class ApiGrantStore {
   async grantAll(grants: ApiGrant[]): Promise<(Granted | undefined)[]> {
     const rows = await this.statements.run<Row>(GRANT_TO_MANY, valuesOf(grants));
     const granted = new Map(rows.map((row) => [row.digest, row.granted]));
-    return grants.map(({ digest }) => granted.get(digest));
+    return grants.map(({ token }) => granted.get(token.digest));
   }
 
   /** @returns undefined when the App-Token is no longer good */
@@ -97,10 +99,8 @@ interface Row {
 }
 
 const valuesOf = (grants: ApiGrant[]) => [
-  JSON.stringify(
-    grants.map((grant, index) => ({ ...grant, event: undefined, expiresAt: undefined, place: index + 1 })),
-  ),
-  JSON.stringify(grants.map(({ digest, event }) => ({ ...event, subject: digest }))),
+  JSON.stringify(grants.map(({ token }, index) => ({ ...token, place: index + 1 }))),
+  JSON.stringify(grants.map(({ event }) => event)),
   // Not in JSON, where a year has four digits.
   grants.map(({ expiresAt }) => expiresAt),
 ];

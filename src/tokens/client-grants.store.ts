@@ -8,19 +8,21 @@ import { endOfLineage, isLineageGood } from './lineage.js';
 
 /** A token that a client is to be given. */
 export interface ClientGrant {
-  /** In hexadecimal. */
-  digest: string;
-  hint: string;
-  clientId: string;
-  /** The secret that the client presented. */
-  secretId: string;
-  /** Null: all that the client has. */
-  scopes: string[] | null;
-  /** See VerifiedToken. */
-  resource: string | null;
-  /** Seconds from now. */
-  lifetime: number;
-  /** Its event in the audit log, but for what only the statement knows: the id and the scopes. */
+  token: {
+    /** In hexadecimal. */
+    digest: string;
+    hint: string;
+    clientId: string;
+    /** The secret that the client presented. */
+    secretId: string;
+    /** Null: all that the client has. */
+    scopes: string[] | null;
+    /** See VerifiedToken. */
+    resource: string | null;
+    /** Seconds from now. */
+    lifetime: number;
+  };
+  /** Its event in the audit log, with the digest as its subject, but for what only the statement knows: the id and the scopes. */
   event: EventRow;
 }
 
@@ -77,7 +79,7 @@ export class ClientGrantStore {
   async grantAll(grants: ClientGrant[]): Promise<(GrantedToken | undefined)[]> {
     const rows = await this.statements.run<Row>(GRANT_TO_MANY, valuesOf(grants));
     const made = new Map(rows.map(({ digest, id, scopes }) => [digest, { id, scopes }]));
-    return grants.map(({ digest }) => made.get(digest));
+    return grants.map(({ token }) => made.get(token.digest));
   }
 
   /** @returns undefined when the client or its secret is no longer good, or the client does not have all scopes */
@@ -92,6 +94,6 @@ interface Row extends GrantedToken {
 }
 
 const valuesOf = (grants: ClientGrant[]) => [
-  JSON.stringify(grants.map((grant) => ({ ...grant, event: undefined }))),
-  JSON.stringify(grants.map(({ digest, event }) => ({ ...event, subject: digest }))),
+  JSON.stringify(grants.map(({ token }) => token)),
+  JSON.stringify(grants.map(({ event }) => event)),
 ];

@@ -186,12 +186,15 @@ export class TokenIssuer {
     const details = { kind: 'api', gateway_account: request.gatewayAccountId };
     const { hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode } =
       token;
-    const event = this.audit.expectAct({ kind: 'token.issued', details });
+    const digest = token.digest.toString('hex');
+    const event = this.audit.expectAct({ kind: 'token.issued', subject: digest, details });
     const grant: ApiGrant = {
-      ...{ hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode },
-      digest: token.digest.toString('hex'),
-      appTokenId: app?.tokenId ?? null,
-      lifetime: lifetimeOf(token),
+      token: {
+        ...{ hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode },
+        digest,
+        appTokenId: app?.tokenId ?? null,
+        lifetime: lifetimeOf(token),
+      },
       expiresAt: token.expiresAt,
       event: event.row,
     };
@@ -212,15 +215,18 @@ export class TokenIssuer {
     { scopes, resource }: Grant,
   ): Promise<IssuedToClient | undefined> {
     const { secret, token } = this.newToken('oauth', {});
-    const event = this.audit.expectAct({ kind: 'token.issued', details: { kind: 'oauth' } });
+    const digest = token.digest.toString('hex');
+    const event = this.audit.expectAct({ kind: 'token.issued', subject: digest, details: { kind: 'oauth' } });
     const grant: ClientGrant = {
-      digest: token.digest.toString('hex'),
-      hint: token.hint,
-      clientId,
-      secretId,
-      scopes: scopes ?? null,
-      resource: resource ?? null,
-      lifetime: this.config.oauthTokenTtl,
+      token: {
+        digest,
+        hint: token.hint,
+        clientId,
+        secretId,
+        scopes: scopes ?? null,
+        resource: resource ?? null,
+        lifetime: this.config.oauthTokenTtl,
+      },
       event: event.row,
     };
     const made = await this.together(this.clientBatch, this.clientGrants, grant);
