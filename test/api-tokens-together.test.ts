@@ -12,7 +12,7 @@ let applications: Admin[];
 const MANY = 50;
 const TOGETHER = {
   lock: 'LOCK TABLE tokens IN SHARE MODE',
-  isMeant: (item: object) => 'gatewayAccountId' in item,
+  isMeant: (item: object) => 'token' in item && 'expiresAt' in item,
 };
 
 beforeAll(async () => {
