@@ -80,6 +80,13 @@ describe('A request asks PostgreSQL', () => {
     ['PUT /account/session', 1, refresh, 1],
     // For whom; the token, with its event and with what it ends.
     ['POST /api/v1/tokens/', 2, actFor, 1],
+    // The record, which is noted when an admin looks at it.
+    [
+      'GET /api/v1/tokens/{id}',
+      1,
+      (at) => at.call('GET', `/api/v1/tokens/${admin.token}`, undefined, admin.headers),
+      0,
+    ],
     [
       'POST /oauth/token',
       1,

@@ -148,8 +148,10 @@ export class AppTokens {
   /** @throws ApiError `not_found`, also for somebody else's token */
   async get(caller: UserPrincipal, kind: Kind, name: string): Promise<TokenRecord> {
     const tokenName = await this.nameOf(kind, name);
-    const record = orNotFound(await this.tokens.find(tokenName, ownerFor(caller)), caller, tokenName);
-    if (caller.isAdmin) await this.audit.recordAlone({ kind: 'token.read', subject: record.id });
+    if (!caller.isAdmin) return orNotFound(await this.tokens.find(tokenName, ownerFor(caller)), caller, tokenName);
+    const look = this.audit.expectAct({ kind: 'token.read' });
+    const record = orNotFound(await this.tokens.findAndNote(tokenName, look.row), caller, tokenName);
+    look.happened();
     return record;
   }
 

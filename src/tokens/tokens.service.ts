@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { AdminPrincipal, UserPrincipal } from '../access/principal.js';
+import type { EventRow } from '../audit-log/audit-events.store.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { Cursor } from '../database/keyset.js';
 import { Sweeper } from '../database/sweeper.service.js';
@@ -131,6 +132,11 @@ export class Tokens implements OnModuleInit {
 
   find(name: TokenName, owner: Owner): Promise<TokenRecord | undefined> {
     return this.reads.find(name, owner);
+  }
+
+  /** Any account's token, for whoever may see it, which is noted. @param event of the audit log, but for its subject */
+  findAndNote(name: TokenName, event: EventRow): Promise<TokenRecord | undefined> {
+    return this.reads.findAndNote(name, event);
   }
 
   /** @returns a page of records, newest first, and where the next one begins */
