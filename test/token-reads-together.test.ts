@@ -73,7 +73,7 @@ describe('Twenty admins who look at a token at once, from twenty addresses', () 
     );
     expect(statusesOf(answers)).toEqual(all(200));
     expect(sizes).toEqual(batchesOf(MANY));
-    expect(answers.map(({ body }) => body.id)).toEqual(ids);
+    expect(answers.map(({ body }) => body.id as string)).toEqual(ids);
     expect(await notedOf(answers)).toEqual(ids.map((id, index) => eventOf(index, id)));
   });
 
