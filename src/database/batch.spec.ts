@@ -74,6 +74,24 @@ describe('What many ask for at once', () => {
     expect(await Promise.all(asked)).toEqual(done(1, 84));
   });
 
+  it('waits for no batch that takes longer than a moment, or that is done one by one', async () => {
+    const work = new Work();
+    const asked = work.add(1, 9);
+    await nextTurn();
+    asked.push(work.batch.add(10));
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(work.batches).toEqual([range(1, 9), [10]]);
+    await work.end(1);
+    await work.end(0);
+    asked.push(...work.add(11, 20));
+    await nextTurn();
+    asked.push(work.batch.add(21));
+    await work.end(2, new Error('one of them is bad'));
+    expect(work.batches.slice(3)).toEqual([[21], [11]]);
+    for (let index = 3; index <= 13; index += 1) await work.end(index);
+    expect(await Promise.all(asked)).toEqual(done(1, 21));
+  });
+
   it('is begun at once beside a batch of eight', async () => {
     const work = new Work();
     const asked = work.add(1, 8);

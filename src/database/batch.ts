@@ -19,18 +19,20 @@ const MOST = 64;
 const MOST_WAITING = 2_000;
 /** Beside a batch of so few another one starts at once: so little is asked that nobody has to wait for others. */
 const FEW = 8;
+/** After how long nobody waits for the end of a batch any more, in milliseconds: it may be that of a connection that is mute. */
+const LONG = 20;
 /** How many batches are under way at once. */
 const AT_ONCE = 2;
 
 /**
  * Does at once, by one statement, what many ask for at the same moment: in one turn of the event loop, or while batches are under way,
  * in the order in which it came. Whoever asks alone waits for nothing but the end of the turn. Where much is asked, a batch
- * waits for the end of the one before, unless it is full: a statement costs as much as some five items by themselves.
+ * waits for a moment for the end of the one before, unless it is full: a statement by itself costs as much as some five items.
  */
 export class Batch<Item, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
-  /** The sizes of the batches that are under way. */
-  private readonly running: number[] = [];
+  /** The batches that are under way, and whether the next one waits for their end. */
+  private readonly running = new Set<{ isWaitedFor: boolean }>();
   private isAboutToStart = false;
   /** A batch belongs to no request: neither its deadline nor its caller is that of whoever happened to start it. */
   private readonly outside = new AsyncResource('Batch');
@@ -70,39 +72,53 @@ export class Batch<Item, Result> {
   }
 
   private hasRoom(): boolean {
-    const isWorthIt = this.running.every((size) => size <= FEW) || this.waiting.length >= MOST;
-    return this.running.length < AT_ONCE && isWorthIt;
+    if (this.running.size >= AT_ONCE) return false;
+    return this.waiting.length >= MOST || ![...this.running].some(({ isWaitedFor }) => isWaitedFor);
   }
 
   private start(): void {
     while (this.waiting.length > 0 && this.hasRoom()) {
       const batch = this.waiting.splice(0, MOST).filter((one) => !isTooLate(one));
       if (batch.length === 0) continue;
-      this.running.push(batch.length);
       this.outside.runInAsyncScope(() => void this.run(batch));
     }
   }
 
   private async run(batch: Waiting<Item, Result>[]): Promise<void> {
+    const own = { isWaitedFor: batch.length > FEW };
+    this.running.add(own);
+    const waitNoLonger = () => {
+      own.isWaitedFor = false;
+      this.start();
+    };
+    const timer = own.isWaitedFor ? setTimeout(waitNoLonger, LONG).unref() : undefined;
     try {
       const tracing = activeTracing();
       const spans = tracing ? batch.map(({ span }) => span) : [];
-      await (tracing ? tracing.batch(spans, () => this.settle(batch)) : this.settle(batch));
+      const settle = () => this.settle(batch, waitNoLonger);
+      await (tracing ? tracing.batch(spans, settle) : settle());
     } finally {
-      this.running.splice(this.running.indexOf(batch.length), 1);
+      clearTimeout(timer);
+      this.running.delete(own);
       this.start();
     }
   }
 
-  /** @returns the error of a database that is away; undefined: it is there */
-  private async settle(batch: Waiting<Item, Result>[]): Promise<unknown> {
+  /**
+   * @param takesTime is called when it will take many statements
+   * @returns the error of a database that is away; undefined: it is there
+   */
+  private async settle(batch: Waiting<Item, Result>[], takesTime?: () => void): Promise<unknown> {
     try {
       const results = await this.work(batch.map(({ item }) => item));
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
       return undefined;
     } catch (error) {
       const isAway = isDatabaseUnavailable(error);
-      if (batch.length > 1 && !isAway) return this.settleEach(batch);
+      if (batch.length > 1 && !isAway) {
+        takesTime?.();
+        return this.settleEach(batch);
+      }
       for (const { reject } of batch) reject(error);
       return isAway ? error : undefined;
     }
