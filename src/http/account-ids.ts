@@ -85,15 +85,23 @@ export function fieldsNamingAccounts(type: Type<unknown> | undefined): NamingFie
 }
 
 /** @returns a body or a query that has been checked, with UUIDs in the place of every `legacy_id` */
-export async function withAccountIds(
+export function withAccountIds(
   manager: EntityManager,
   read: unknown,
   naming: NamingField[],
-): Promise<Record<string, unknown>> {
+): MaybePromise<Record<string, unknown>> {
   const fields = read as Record<string, unknown>;
-  for (const { property, isFree } of naming) {
-    const text = fields[property];
-    if (!isLegacyId(text)) continue;
+  const legacy = naming.filter(({ property }) => isLegacyId(fields[property]));
+  return legacy.length === 0 ? fields : replaceLegacyIds(manager, fields, legacy);
+}
+
+async function replaceLegacyIds(
+  manager: EntityManager,
+  fields: Record<string, unknown>,
+  legacy: NamingField[],
+): Promise<Record<string, unknown>> {
+  for (const { property, isFree } of legacy) {
+    const text = fields[property] as string;
     // Nobody has this one: an unknown account is found nowhere, however it is named.
     fields[property] = (await findByLegacyId(manager, text)) ?? (isFree ? text : randomUUID());
   }

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 import { fieldsNamingAccounts, withAccountIds } from './account-ids.js';
 import { after, type MaybePromise } from './maybe-promise.js';
-import { fieldsOf, keepsRules, rememberRules } from './validation-rules.js';
+import { fieldsOf, hasPlainRules, keepsRules, rememberRules } from './validation-rules.js';
 
 rememberRules();
 
@@ -30,31 +30,31 @@ export class RequestValidation implements PipeTransform {
     const type = metadata.metatype as Type<object> | undefined;
     // A parameter of its own.
     if (type === String && typeof value === 'string') return value;
-    const read = (type && this.readGood(value, type)) ?? (this.thorough.transform(value, metadata) as Promise<unknown>);
+    const isRead = type && (metadata.type === 'body' || metadata.type === 'query');
+    const read =
+      (isRead && readGood(value, type, this.config)) ?? (this.thorough.transform(value, metadata) as Promise<unknown>);
     const naming = fieldsNamingAccounts(type);
     return naming.length === 0 ? read : after(read, (fields) => withAccountIds(this.manager, fields, naming));
   }
-
-  /** @returns what a good object of fields without objects in them is read as; undefined: it has to be looked at thoroughly */
-  private readGood(value: unknown, type: Type<object>): object | undefined {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    const known = fieldsOf(type);
-    const isFlat = Object.entries(value).every(([name, field]) => known.includes(name) && isFlatField(field));
-    if (!isFlat || known.length === 0) return undefined;
-    const fields = plainToInstance(type, value);
-    const isGood = keepsRules(fields, type) && keepsSettings(fields as Record<string, unknown>, this.config);
-    return isGood ? fields : undefined;
-  }
 }
 
+/** @returns what a good object of fields without objects in them is read as; undefined: it has to be looked at thoroughly */
+export function readGood(value: unknown, type: Type<object>, config: Config): object | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !hasPlainRules(type)) return undefined;
+  const known = fieldsOf(type);
+  const isFlat = Object.entries(value).every(([name, field]) => known.includes(name) && isFlatField(field));
+  if (!isFlat || known.length === 0) return undefined;
+  const fields = plainToInstance(type, value);
+  return keepsRules(fields, type) && keepsSettings(fields as Record<string, unknown>, config) ? fields : undefined;
+}
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+
 /** Whether it is no object, nor a list of any. */
-const isFlatField = (value: unknown) =>
-  typeof value !== 'object' ||
-  value === null ||
-  (Array.isArray(value) && value.every((entry) => typeof entry !== 'object'));
+const isFlatField = (value: unknown) => (Array.isArray(value) ? !value.some(isObject) : !isObject(value));
 
 /** Says what is wrong. */
-class ThoroughValidation extends ValidationPipe {
+export class ThoroughValidation extends ValidationPipe {
   constructor(private readonly config: Config) {
     super({
       transform: true,

@@ -44,40 +44,55 @@ interface FieldRules {
   checks: ((value: unknown, object: object) => boolean)[];
 }
 
-const rulesByClass = new WeakMap<Type<object>, FieldRules[] | 'others'>();
+const rulesByClass = new WeakMap<Type<object>, FieldRules[] | 'for class-validator'>();
+
+function rulesOf(type: Type<object>): FieldRules[] | 'for class-validator' {
+  const rules = rulesByClass.get(type) ?? readRules(type);
+  rulesByClass.set(type, rules);
+  return rules;
+}
+
+/** Whether {@link keepsRules} can say anything of a class: none of objects within others, and of rules that take their time. */
+export const hasPlainRules = (type: Type<object>): boolean => rulesOf(type) !== 'for class-validator';
 
 /**
  * Whether an object keeps the rules of a class. class-validator makes an error for each field before it looks at it, and promises for
  * each object, which is a tenth of a request with a body: so it is only asked what is wrong.
  *
- * @returns false also where that is for class-validator to say: of objects within others, and of rules that take their time
+ * @returns false also where {@link hasPlainRules} is false
  */
 export function keepsRules(object: object, type: Type<object>): boolean {
-  const rules = rulesByClass.get(type) ?? readRules(type);
-  rulesByClass.set(type, rules);
-  if (rules === 'others') return false;
+  const rules = rulesOf(type);
+  if (rules === 'for class-validator') return false;
   return rules.every(({ field, conditions, checks }) => {
     const value = (object as Fields)[field];
     return !conditions.every((holds) => holds(object, value)) || checks.every((keeps) => keeps(value, object));
   });
 }
 
-function readRules(type: Type<object>): FieldRules[] | 'others' {
+function readRules(type: Type<object>): FieldRules[] | 'for class-validator' {
   const storage = getMetadataStorage();
   const metadata = storage.getTargetValidationMetadatas(type, '', false, false);
-  const { CONDITIONAL_VALIDATION, CUSTOM_VALIDATION } = ValidationTypes;
-  const isKnown = metadata.every((rule) => rule.type === CONDITIONAL_VALIDATION || rule.type === CUSTOM_VALIDATION);
-  if (!isKnown) return 'others';
+  // It removes what a class gives its objects without a rule.
+  const hasOthers = Object.keys(new type()).some((name) => !fieldsOf(type).includes(name));
+  if (hasOthers || !metadata.every(isPlain)) return 'for class-validator';
   return Object.entries(storage.groupByPropertyName(metadata)).map(([field, rules]) => ({
     field,
     conditions: rules
-      .filter((rule) => rule.type === CONDITIONAL_VALIDATION)
+      .filter((rule) => rule.type === ValidationTypes.CONDITIONAL_VALIDATION)
       .map(({ constraints }) => constraints[0] as Condition),
-    checks: rules.filter((rule) => rule.type === CUSTOM_VALIDATION).flatMap(checksOf),
+    checks: rules.filter((rule) => rule.type === ValidationTypes.CUSTOM_VALIDATION).flatMap(checksOf),
   }));
 }
 
 type Rule = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
+
+function isPlain({ type, constraintCls }: Rule): boolean {
+  if (type !== ValidationTypes.CUSTOM_VALIDATION) return type === ValidationTypes.CONDITIONAL_VALIDATION;
+  return !getMetadataStorage()
+    .getTargetValidatorConstraints(constraintCls)
+    .some(({ async }) => async);
+}
 
 function checksOf({ constraintCls, constraints, each, propertyName, validateIf }: Rule): FieldRules['checks'] {
   return getMetadataStorage()
