@@ -27,7 +27,7 @@ export interface ApiGrant {
   };
   /** See NewToken. */
   expiresAt: Date | null;
-  /** Its event in the audit log, with the digest as its subject, but for what only the statement knows: the id and the actor. */
+  /** Its event in the audit log, but for what only the statement knows: the id and the actor. */
   event: EventRow;
 }
 
@@ -100,7 +100,7 @@ interface Row {
 
 const valuesOf = (grants: ApiGrant[]) => [
   JSON.stringify(grants.map(({ token }, index) => ({ ...token, place: index + 1 }))),
-  JSON.stringify(grants.map(({ event }) => event)),
+  JSON.stringify(grants.map(({ token, event }) => ({ ...event, subject: token.digest }))),
   // Not in JSON, where a year has four digits.
   grants.map(({ expiresAt }) => expiresAt),
 ];

@@ -22,7 +22,7 @@ export interface ClientGrant {
     /** Seconds from now. */
     lifetime: number;
   };
-  /** Its event in the audit log, with the digest as its subject, but for what only the statement knows: the id and the scopes. */
+  /** Its event in the audit log, but for what only the statement knows: the id and the scopes. */
   event: EventRow;
 }
 
@@ -95,5 +95,5 @@ interface Row extends GrantedToken {
 
 const valuesOf = (grants: ClientGrant[]) => [
   JSON.stringify(grants.map(({ token }) => token)),
-  JSON.stringify(grants.map(({ event }) => event)),
+  JSON.stringify(grants.map(({ token, event }) => ({ ...event, subject: token.digest }))),
 ];

@@ -186,12 +186,11 @@ export class TokenIssuer {
     const details = { kind: 'api', gateway_account: request.gatewayAccountId };
     const { hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode } =
       token;
-    const digest = token.digest.toString('hex');
-    const event = this.audit.expectAct({ kind: 'token.issued', subject: digest, details });
+    const event = this.audit.expectAct({ kind: 'token.issued', details });
     const grant: ApiGrant = {
       token: {
         ...{ hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode },
-        digest,
+        digest: token.digest.toString('hex'),
         appTokenId: app?.tokenId ?? null,
         lifetime: lifetimeOf(token),
       },
@@ -215,11 +214,10 @@ export class TokenIssuer {
     { scopes, resource }: Grant,
   ): Promise<IssuedToClient | undefined> {
     const { secret, token } = this.newToken('oauth', {});
-    const digest = token.digest.toString('hex');
-    const event = this.audit.expectAct({ kind: 'token.issued', subject: digest, details: { kind: 'oauth' } });
+    const event = this.audit.expectAct({ kind: 'token.issued', details: { kind: 'oauth' } });
     const grant: ClientGrant = {
       token: {
-        digest,
+        digest: token.digest.toString('hex'),
         hint: token.hint,
         clientId,
         secretId,
