@@ -626,13 +626,13 @@ describe('With a million tokens stored', () => {
     expect([sequential, new Set(indexes)]).toEqual([[], new Set(['tokens_pkey'])]);
   });
 
-  it('the last uses of more tokens than one statement can change in time are all written', async () => {
+  it('the last uses of many tokens are all written, by many statements', async () => {
     const ids = await database.query<{ id: string }>(
       'SELECT id FROM tokens WHERE revoked_at IS NULL AND last_used_at IS NULL LIMIT 12000',
     );
     const uses = server.app.get(TokenLastUsed);
     for (const { id } of ids) uses.touch(id);
-    expect(flushes(await statements.allDuring(() => uses.flush()))).toHaveLength(3);
+    expect(flushes(await statements.allDuring(() => uses.flush()))).toHaveLength(48);
     const [row] = await database.query<{ used: number }>(
       'SELECT count(*)::int AS used FROM tokens WHERE last_used_at IS NOT NULL AND id = ANY ($1)',
       [ids.map(({ id }) => id)],

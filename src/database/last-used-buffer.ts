@@ -4,8 +4,15 @@ import { isDatabaseUnavailable } from '../errors/database-errors.js';
 const FLUSH_EVERY = 5_000;
 /** How many different ids are collected between two flushes; others are dropped, to bound the memory. */
 const MOST = 100_000;
-/** How many are written by one statement: few enough to stay within the statement timeout of a busy database. */
-const BATCH = 5_000;
+/** How many are written by one statement, of many: so few that nobody waits for it for long. */
+const BATCH = 250;
+
+/**
+ * By their ids, which are random: rows that were used one after the other have often been made so too, and lie on one page. A page
+ * has room for the new versions of a few of its rows at a time; where more are written at once, they are put elsewhere, and into all
+ * indexes anew.
+ */
+const byId = ([one]: [string, number], [other]: [string, number]) => (one < other ? -1 : 1);
 
 /** Collects in memory when rows were last used, and writes it every few seconds, in one statement for each batch. */
 export class LastUsedBuffer {
@@ -42,7 +49,7 @@ export class LastUsedBuffer {
 
   /** Writes what has been collected. What cannot be written is collected again, unless it was used since. */
   async flush(): Promise<void> {
-    const uses = [...this.pending];
+    const uses = [...this.pending].sort(byId);
     this.pending = new Map();
     while (uses.length > 0) {
       const batch = uses.splice(0, BATCH);

@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { LastUsedBuffer } from './last-used-buffer.js';
+
+/** A buffer that has noted so many uses, one after the other. @param write what comes of each statement */
+function bufferOf(count: number, write: (statement: number) => Promise<void> = () => Promise.resolve()) {
+  const written: string[][] = [];
+  const buffer = new LastUsedBuffer('rows', (uses) => {
+    written.push([...uses.keys()]);
+    return write(written.length);
+  });
+  const ids = Array.from({ length: count }, () => randomUUID() as string);
+  for (const id of ids) buffer.touch(id);
+  return { buffer, ids, written };
+}
+
+describe('When rows were last used', () => {
+  it('is written by statements of 250, by the ids of the rows, and not in the order in which they were used', async () => {
+    const { buffer, ids, written } = bufferOf(1_100);
+    await buffer.flush();
+    expect(written.map(({ length }) => length)).toEqual([250, 250, 250, 250, 100]);
+    expect(written.flat()).toEqual([...ids].sort());
+    await buffer.flush();
+    expect(written).toHaveLength(5);
+  });
+
+  it('is written later when it cannot be written, with what has been written before left out', async () => {
+    const away = Object.assign(new Error('terminating connection'), { code: '57P01' });
+    const { buffer, ids, written } = bufferOf(600, (statement) =>
+      statement === 2 ? Promise.reject(away) : Promise.resolve(),
+    );
+    await buffer.flush();
+    expect(written).toHaveLength(2);
+    await buffer.flush();
+    expect(written.slice(2).flat()).toEqual([...ids].sort().slice(250));
+  });
+});
