@@ -3,51 +3,54 @@ import { digestOf } from '../../dist/src/tokens/digest.js';
 import { ADMIN, APP_TOKEN, signIn } from '../support/fixtures.js';
 import { json, must } from '../support/http.js';
 
-/** @returns the email and the password of a new account without a role */
+/** @returns the email and the password of a new account, which is no admin's */
 async function signUp(latchkey) {
   const account = { email: `${randomUUID()}@example.org`, password: 'another example of a password' };
   const { token } = await signIn(latchkey, ADMIN);
-  const made = json(
-    'POST',
-    '/accounts',
-    { account: { ...account, name: 'Someone' } },
-    { authorization: `Bearer ${token}` },
-  );
-  await must(latchkey, made);
+  const body = { account: { ...account, name: 'Someone' } };
+  await must(latchkey, json('POST', '/accounts', body, { authorization: `Bearer ${token}` }));
   return account;
 }
 
-/** @param who gives the account that looks at its token, by its email and password */
-const rowOf = (name, who) => ({
-  name,
+/** @returns the request of an account for the record of a token that it has just got, and the id of that */
+async function ownRecord(latchkey, { client }, { email, password }) {
+  const login = { username: email, password };
+  const { token } = await must(latchkey, json('POST', '/api/v1/token/', login, { 'app-token': APP_TOKEN }));
+  const headers = { 'app-token': APP_TOKEN, token };
+  const { tokens } = await must(latchkey, { method: 'GET', path: '/api/v1/tokens/', headers });
+  const id = tokens.at(-1).id;
+  await client.query(
+    `INSERT INTO peer.user_tokens (digest, id, owner, expires_at)
+     SELECT digest, $2::uuid, 'owner', now() + interval '1 day' FROM unnest($1::bytea[]) AS t (digest)
+     ON CONFLICT DO NOTHING`,
+    [[digestOf(APP_TOKEN), digestOf(token)], id],
+  );
+  return { id, request: { method: 'GET', path: `/api/v1/tokens/${id}`, headers } };
+}
+
+/** For a user, and for an admin, whose look is in the audit log before it is shown; the peer has none. */
+export const appToken = {
+  name: '`GET /api/v1/tokens/{id}`: App-Token and Token, one record',
   goals: { 20: 0.45, 24: 0.45 },
   peers: ['hand-written'],
-  async prepare({ client }, servers) {
+  subjects: ['latchkey', 'latchkey, for an admin'],
+  async prepare(database, servers) {
     const latchkey = servers.find(({ kind }) => kind === 'latchkey');
-    const { email, password } = await who(latchkey);
-    const login = json('POST', '/api/v1/token/', { username: email, password }, { 'app-token': APP_TOKEN });
-    const { token } = await must(latchkey, login);
-    const headers = { 'app-token': APP_TOKEN, token };
-    const { tokens } = await must(latchkey, { method: 'GET', path: '/api/v1/tokens/', headers });
-    const id = tokens.at(-1).id;
-    await client.query(
-      `INSERT INTO peer.user_tokens (digest, id, owner, expires_at)
-       SELECT digest, $2::uuid, 'owner', now() + interval '1 day' FROM unnest($1::bytea[]) AS t (digest)
-       ON CONFLICT DO NOTHING`,
-      [[digestOf(APP_TOKEN), digestOf(token)], id],
-    );
-    const request = { method: 'GET', path: `/api/v1/tokens/${id}`, headers };
+    const records = {
+      admin: await ownRecord(latchkey, database, ADMIN),
+      user: await ownRecord(latchkey, database, await signUp(latchkey)),
+    };
+    const recordFor = (server) => (server?.name?.endsWith('admin') ? records.admin : records.user);
     return {
       status: 200,
       contains: 'created_at',
-      example: () => request,
-      bad: () => ({ ...request, headers: { ...headers, token: 'f'.repeat(32) } }),
-      isRight: (answer) => (answer.id ?? answer.token?.id) === id,
-      requests: () => [request],
+      example: (server) => recordFor(server).request,
+      bad: (server) => {
+        const { request } = recordFor(server);
+        return { ...request, headers: { ...request.headers, token: 'f'.repeat(32) } };
+      },
+      isRight: (answer, server) => (answer.id ?? answer.token?.id) === recordFor(server).id,
+      requests: (server) => [recordFor(server).request],
     };
   },
-});
-
-export const appToken = rowOf('`GET /api/v1/tokens/{id}`: App-Token and Token, one record', signUp);
-/** What an admin looks at is in the audit log before it is shown; the peer has none. */
-export const appTokenOfAdmin = rowOf('the same for an admin, whose look is noted', () => ADMIN);
+};

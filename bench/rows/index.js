@@ -1,4 +1,4 @@
-import { appToken, appTokenOfAdmin } from './app-token.js';
+import { appToken } from './app-token.js';
 import { frontendAuth } from './frontend-auth.js';
 import { hotCheck } from './hot-check.js';
 import { identifications } from './identifications.js';
@@ -18,7 +18,6 @@ export const ROWS = Object.entries({
   introspection,
   token,
   'app-token': appToken,
-  'app-token-of-admin': appTokenOfAdmin,
   'session-jwt': sessionJwt,
   refresh,
   'frontend-auth': frontendAuth,

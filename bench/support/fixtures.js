@@ -1,6 +1,7 @@
 // What is stored before a measurement, for Latchkey and for its peers.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import pg from 'pg';
 import { digestOf, hintOf } from '../../dist/src/tokens/digest.js';
 import { TOKEN_KINDS } from '../../dist/src/tokens/token-kinds.js';
 import { PEER_SCHEMA } from '../servers/schema.js';
@@ -70,17 +71,25 @@ export async function storeTokens(client, count, every = 1) {
   return secrets;
 }
 
-/** Stores API tokens that nobody has, of many accounts. */
-export async function fillTokens(client, count) {
-  await withoutIndexes(client, 'tokens', () =>
-    client.query(
-      `WITH t AS (SELECT sha256(gen_random_uuid()::text::bytea) AS digest, n FROM generate_series(1, $1::int) n),
-         peer AS (INSERT INTO peer.api_tokens (digest, account_id) SELECT digest, 'ACCOUNT_' || n % 50000 FROM t)
-       INSERT INTO tokens (kind, digest, hint, gateway_account_id, description)
-       SELECT 'api', digest, 'abcd', 'ACCOUNT_' || n % 50000, 'bench' FROM t`,
-      [count],
-    ),
-  );
+/** Stores API tokens that nobody has, of many accounts, for Latchkey and for the peers. */
+export async function fillTokens({ client, url }, count) {
+  const other = new pg.Client({ connectionString: url });
+  await other.connect();
+  const made = `SELECT sha256(gen_random_uuid()::text::bytea) AS digest, 'ACCOUNT_' || n % 50000 AS account FROM generate_series(1, $1::int) n`;
+  try {
+    await Promise.all([
+      withoutIndexes(client, 'tokens', () =>
+        client.query(
+          `INSERT INTO tokens (kind, digest, hint, gateway_account_id, description)
+           SELECT 'api', digest, 'abcd', account, 'bench' FROM (${made}) t`,
+          [count],
+        ),
+      ),
+      other.query(`INSERT INTO peer.api_tokens (digest, account_id) SELECT digest, account FROM (${made}) t`, [count]),
+    ]);
+  } finally {
+    await other.end();
+  }
   await settle(client);
 }
 

@@ -1,5 +1,6 @@
 // Runs the rows of the table on each Node.js, on one database.
 import { identifications, NETWORKS } from '../rows/identifications.js';
+import { again } from './again.js';
 import { compare } from './compare.js';
 import { CLIENT, fillTokens, makePeers, settle, startLatchkey } from './fixtures.js';
 import { storeNetworks } from './networks.js';
@@ -21,40 +22,37 @@ async function prepare(database, rows, node) {
   await stopProcess(await startLatchkey(database, {}, { node }));
   await makePeers(database.client);
   console.error(`Storing ${STORED.toLocaleString('en')} tokens …`);
-  await fillTokens(database.client, STORED);
+  await fillTokens(database, STORED);
   database.stored = STORED;
   if (rows.some(({ name }) => name === identifications.name)) {
     database.addresses = await storeNetworks(database.client, NETWORKS, ADDRESSES);
   }
 }
 
-async function startSubjects(database, row, node) {
-  const subjects = [];
-  for (const name of row.subjects ?? ['latchkey']) {
-    const server = await startLatchkey(database, name.endsWith('warn') ? { LOG_LEVEL: 'warn' } : {}, { node });
-    subjects.push(Object.assign(server, { kind: 'latchkey', name: name.replace('latchkey', 'Latchkey') }));
-  }
-  return subjects;
-}
+const startSubjects = (database, row, node) =>
+  Promise.all(
+    (row.subjects ?? ['latchkey']).map(async (name) => {
+      const server = await startLatchkey(database, name.endsWith('warn') ? { LOG_LEVEL: 'warn' } : {}, { node });
+      return Object.assign(server, { kind: 'latchkey', name: name.replace('latchkey', 'Latchkey') });
+    }),
+  );
 
-async function startPeers({ url }, row, node) {
-  const peers = [];
-  for (const name of row.peers) {
-    const [file, env] = PEERS[name];
-    const given = { DATABASE_URL: url, CLIENT_ID: CLIENT.id, CLIENT_SECRET: CLIENT.secret, ...env };
-    peers.push(Object.assign(await startProcess(file, given, { node }), { kind: name, name }));
-  }
-  return peers;
-}
+const startPeers = ({ url }, row, node) =>
+  Promise.all(
+    row.peers.map(async (name) => {
+      const [file, env] = PEERS[name];
+      const given = { DATABASE_URL: url, CLIENT_ID: CLIENT.id, CLIENT_SECRET: CLIENT.secret, ...env };
+      return Object.assign(await again(() => startProcess(file, given, { node })), { kind: name, name });
+    }),
+  );
 
 /** Fresh processes for each row, so that no row depends on those before it. */
 async function runCompared(row, { database, node }) {
-  const subjects = await startSubjects(database, row, node);
-  const peers = await startPeers(database, row, node);
+  const [subjects, peers] = await Promise.all([startSubjects(database, row, node), startPeers(database, row, node)]);
   const prepared = { name: row.name, ...(await row.prepare(database, [...subjects, ...peers])) };
   await settle(database.client);
   const figures = await compare(prepared, { subjects, peers, database, node });
-  for (const server of [...subjects, ...peers]) await stopProcess(server);
+  await Promise.all([...subjects, ...peers].map(stopProcess));
   const subject = figures.find(({ name }) => name === subjects[0].name);
   return { value: subject.share, figures, remark: row.remark?.(node) };
 }
