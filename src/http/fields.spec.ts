@@ -96,6 +96,14 @@ describe('fields', () => {
     expect(await problemsOf({ [field]: value })).toEqual({ [field]: [message] });
   });
 
+  it('are left alone where they are no body and no query, as Nest leaves them', async () => {
+    const validation = new RequestValidation(loadConfig({}), NO_DATABASE);
+    expect(await validation.transform({ a: 1 }, { type: 'custom', metatype: Inner })).toEqual({ a: 1 });
+    expect(await validation.transform({ id: 'x' }, { type: 'param', metatype: Object })).toEqual({ id: 'x' });
+    expect(await validation.transform('7', { type: 'param', metatype: Number, data: 'count' })).toBe(7);
+    expect(await validation.transform('7', { type: 'param', metatype: String, data: 'id' })).toBe('7');
+  });
+
   it('are named without the object that they are in', async () => {
     expect(await problemsOf({ inner: { text: 'abcd' } })).toEqual({ text: ['must be at most 3 characters'] });
     expect(await problemsOf({ inner: {} })).toEqual({ text: ['is required'] });

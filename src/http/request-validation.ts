@@ -30,9 +30,9 @@ export class RequestValidation implements PipeTransform {
     const type = metadata.metatype as Type<object> | undefined;
     // A parameter of its own.
     if (type === String && typeof value === 'string') return value;
-    const isRead = type && (metadata.type === 'body' || metadata.type === 'query');
-    const read =
-      (isRead && readGood(value, type, this.config)) ?? (this.thorough.transform(value, metadata) as Promise<unknown>);
+    const isRead = metadata.type === 'body' || metadata.type === 'query';
+    const good = type && isRead ? readGood(value, type, this.config) : undefined;
+    const read = good ?? (this.thorough.transform(value, metadata) as Promise<unknown>);
     const naming = fieldsNamingAccounts(type);
     return naming.length === 0 ? read : after(read, (fields) => withAccountIds(this.manager, fields, naming));
   }
