@@ -54,14 +54,12 @@ const notedOf = (answers: Answer[]) =>
     [answers.map(requestOf)],
   );
 const eventOf = (index: number, subject: string | undefined) => ({
-  ...{
-    kind: 'token.read',
-    subject,
-    address: addressOf(index),
-    actor: admins[index]?.id,
-    outcome: 'success',
-    place: index,
-  },
+  kind: 'token.read',
+  subject,
+  address: addressOf(index),
+  actor: admins[index]?.id,
+  outcome: 'success',
+  place: index,
 });
 
 describe('Twenty admins who look at a token at once, from twenty addresses', () => {
