@@ -3,25 +3,27 @@ import type { EntityManager } from 'typeorm';
 import { insertFrom, type EventRow } from '../audit-log/audit-events.store.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
-import type { PaymentType, ServiceMode, TokenSource } from './gateway-tokens.js';
 import { IS_GOOD_APP_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
 import { endOfLineage } from './lineage.js';
+import type { NewToken } from './new-tokens.store.js';
 
 /** An API token that is to be made. */
 export interface ApiGrant {
-  token: {
+  token: Pick<
+    NewToken,
+    | 'hint'
+    | 'gatewayAccountId'
+    | 'description'
+    | 'createdBy'
+    | 'source'
+    | 'paymentType'
+    | 'serviceExternalId'
+    | 'serviceMode'
+  > & {
     /** In hexadecimal. */
     digest: string;
-    hint: string;
     /** The App-Token that asks for it; null: nobody has to show one. */
     appTokenId: string | null;
-    gatewayAccountId: string | null;
-    description: string | null;
-    createdBy: string | null;
-    source: TokenSource | null;
-    paymentType: PaymentType | null;
-    serviceExternalId: string | null;
-    serviceMode: ServiceMode | null;
     /** Seconds from now; null: it does not expire. */
     lifetime: number | null;
   };
