@@ -4,15 +4,19 @@ import { isDatabaseUnavailable } from '../errors/database-errors.js';
 const FLUSH_EVERY = 5_000;
 /** How many different ids are collected between two flushes; others are dropped, to bound the memory. */
 const MOST = 100_000;
-/** How many are written by one statement, of many: so few that nobody waits for it for long. */
+/** How many are written by one statement: so few that nobody waits for it for long. */
 const BATCH = 250;
 
 /**
- * By their ids, which are random: rows that were used one after the other have often been made so too, and lie on one page. A page
- * has room for the new versions of a few of its rows at a time; where more are written at once, they are put elsewhere, and into all
- * indexes anew.
+ * Deals out uses to statements like cards. Rows that were used one after the other have often been made so too, and lie on one page,
+ * which has room for the new versions of a few of its rows at a time; where more are written at once, they are put elsewhere, and into
+ * all indexes anew.
  */
-const byId = ([one]: [string, number], [other]: [string, number]) => (one < other ? -1 : 1);
+function dealOut<T>(uses: T[]): T[][] {
+  const statements = Array.from({ length: Math.ceil(uses.length / BATCH) }, (): T[] => []);
+  for (const [index, use] of uses.entries()) statements[index % statements.length]?.push(use);
+  return statements;
+}
 
 /** Collects in memory when rows were last used, and writes it every few seconds, in one statement for each batch. */
 export class LastUsedBuffer {
@@ -49,15 +53,14 @@ export class LastUsedBuffer {
 
   /** Writes what has been collected. What cannot be written is collected again, unless it was used since. */
   async flush(): Promise<void> {
-    const uses = [...this.pending].sort(byId);
+    const statements = dealOut([...this.pending]);
     this.pending = new Map();
-    while (uses.length > 0) {
-      const batch = uses.splice(0, BATCH);
+    for (const [index, uses] of statements.entries()) {
       const now = performance.now();
       try {
-        await this.write(new Map(batch.map(([id, at]) => [id, (now - at) / 1_000])));
+        await this.write(new Map(uses.map(([id, at]) => [id, (now - at) / 1_000])));
       } catch (error) {
-        this.noteAgain([...batch, ...uses]);
+        this.noteAgain(statements.slice(index).flat());
         if (!isDatabaseUnavailable(error))
           this.logger.error(`the last uses of ${this.what} could not be written`, error);
         return;
