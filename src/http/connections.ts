@@ -192,7 +192,7 @@ export class Connections {
     this.queue(request.socket, connection, () => {
       connection.current = { request, response, lasts: response.shouldKeepAlive };
       this.settle(connection);
-      response.once('close', () => {
+      response.on('close', () => {
         connection.current = undefined;
         if (connection.waiting.length === 0) connection.isBusy = false;
         // Others have their turn first.
