@@ -6,7 +6,7 @@ const flagsIn = (file: string, command: RegExp) =>
 
 it('The image and the unit for systemd start Node.js with the flags of npm start', () => {
   const flags = flagsIn('package.json', /"start": "exec node (.*) dist/);
-  expect(flags).toEqual(['--max-semi-space-size=16']);
+  expect(flags).toEqual(['--max-semi-space-size=8']);
   expect(flagsIn('Dockerfile', /^CMD \["node", (.*), "dist/m)).toEqual(flags);
   expect(flagsIn('deploy/systemd/latchkey@.service', /^ExecStart=\/usr\/bin\/node (.*) dist/m)).toEqual(flags);
 });
