@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { ConfigError, loadConfig, type Config } from './config/config.js';
-import { tuneGarbageCollection } from './config/garbage-collection.js';
+import { saveMemory } from './config/memory.js';
 import { createLogger, type Logger } from './logging/logger.js';
 import type { RunningServer } from './prepare.js';
 import { startTracing } from './tracing/tracing.js';
@@ -85,7 +85,7 @@ function describe(what: string, cause: unknown): Error {
 
 /** Serves until a signal ends it. A failure ends the process, with 1. */
 export async function serve(): Promise<void> {
-  tuneGarbageCollection();
+  saveMemory();
   // A closed pipe must not end the process.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
   const config = readConfig();

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { loadConfig, shareOf, type Config } from './config/config.js';
-import { tuneGarbageCollection } from './config/garbage-collection.js';
+import { saveMemory } from './config/memory.js';
 import { createLogger } from './logging/logger.js';
 import { prepareSchema } from './prepare.js';
 import { connectionsOf, createServer, endServer, fastifyOf, leave } from './server.js';
@@ -17,7 +17,7 @@ const primary = new Peer<AskedByWorkers, AskedOfWorkers>(process);
 let app: NestFastifyApplication | undefined;
 
 async function start({ number, settings, secretKeys, connection, isFirst }: Start): Promise<undefined> {
-  tuneGarbageCollection();
+  saveMemory();
   const whole = loadConfig(settings);
   const config: Config = {
     ...whole,
