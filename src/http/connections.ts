@@ -192,6 +192,7 @@ export class Connections {
     this.queue(request.socket, connection, () => {
       connection.current = { request, response, lasts: response.shouldKeepAlive };
       this.settle(connection);
+      // Not `once`, though it comes once: that keeps the response in an object more.
       response.on('close', () => {
         connection.current = undefined;
         if (connection.waiting.length === 0) connection.isBusy = false;
