@@ -11,7 +11,7 @@ export function saveMemory(): void {
   // Otherwise objects that V8 expects to last, as others from the same place did when little was asked, begin among the old ones. One that
   // belongs to a request keeps all of it there until the whole heap is looked at, which took a fifth to a third of the CPU of a check.
   setFlagsFromString('--no-allocation-site-pretenuring');
-  // V8's compiler between the plain one and the thorough one, which Node.js 20 and 22 do not use: it takes 15 to 30 MB. Without it only the
-  // first thousands of requests are slower.
+  // V8's compiler between the plain one and the thorough one, which Node.js 20 and 22 do not use: it takes 15 to 30 MB, and once
+  // some thousands of requests have been served, they are hardly faster with it.
   setFlagsFromString('--no-maglev');
 }

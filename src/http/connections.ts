@@ -192,7 +192,7 @@ export class Connections {
     this.queue(request.socket, connection, () => {
       connection.current = { request, response, lasts: response.shouldKeepAlive };
       this.settle(connection);
-      // Not `once`, though it comes once: that keeps the response in an object more.
+      // It comes once. `once` would wrap the listener and take it off, in every request.
       response.on('close', () => {
         connection.current = undefined;
         if (connection.waiting.length === 0) connection.isBusy = false;
