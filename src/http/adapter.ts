@@ -19,6 +19,7 @@ import { brandOf } from '../html/brand.js';
 import { Pages } from '../html/pages.js';
 import { lazyChild } from '../logging/lazy-child.js';
 import type { Logger } from '../logging/logger.js';
+import { plainLines } from '../logging/plain-lines.js';
 import { limitBodies, readBodies } from './body.js';
 import { canonicalAddress } from './client-address.js';
 import { describeCredential } from './credential-log.js';
@@ -75,6 +76,7 @@ export function createAdapter(
   limitBodies(fastify, config.bodyLimit);
   traceRequests(fastify, (route) => QUIET_ROUTES.includes(route ?? ''));
   addHooks(fastify, config, routes, { connections, protecting });
+  logRequests(fastify, logger);
   readBodies(fastify);
   rememberRequests(fastify);
   outliveRefusedConnections(fastify);
@@ -143,10 +145,14 @@ function addHooks(
     protect(reply);
     done(null, payload instanceof Readable ? tieToConnection(request, payload) : setCaching(request, reply, payload));
   });
+}
+
+function logRequests(fastify: FastifyInstance, logger: Logger): void {
+  const log = plainLines(logger);
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? null;
     const level = QUIET_ROUTES.includes(route ?? '') ? 'debug' : 'info';
-    fastify.log[level](
+    log[level](
       {
         request_id: request.id,
         method: request.method,
