@@ -2,9 +2,11 @@ import type pg from 'pg';
 import { Batch } from './batch.js';
 import type { PreparedStatement, Statements } from './statements.service.js';
 
+type Placed<Row> = Row & { place: number };
+
 /** Looks up at once, by one prepared statement, what many look for at the same moment. Each finds one row at most. */
 export class LookUps<Key, Row extends pg.QueryResultRow> {
-  private readonly batch: Batch<Key, Row | undefined>;
+  private readonly batch: Batch<Key, Placed<Row> | undefined>;
 
   /**
    * @param statement its rows have the `place` of what they were found for, from 1; see {@link wanted}
@@ -12,14 +14,14 @@ export class LookUps<Key, Row extends pg.QueryResultRow> {
    */
   constructor(statements: Statements, statement: PreparedStatement, valuesOf: (keys: Key[]) => unknown[][]) {
     this.batch = new Batch(async (keys) => {
-      const found = new Array<Row | undefined>(keys.length).fill(undefined);
-      const rows = await statements.run<Row & { place: number }>(statement, valuesOf(keys));
-      for (const { place, ...row } of rows) found[place - 1] = row as unknown as Row;
+      const found = new Array<Placed<Row> | undefined>(keys.length).fill(undefined);
+      for (const row of await statements.run<Placed<Row>>(statement, valuesOf(keys))) found[row.place - 1] = row;
       return found;
     });
   }
 
-  find(key: Key): Promise<Row | undefined> {
+  /** @returns the row, with its place among those that were looked up at once: to take it out would take a copy of each */
+  find(key: Key): Promise<Placed<Row> | undefined> {
     return this.batch.add(key);
   }
 }

@@ -53,7 +53,7 @@ export class IdentificationStore implements OnModuleInit {
       IDENTIFY_MANY,
       this.valuesOf(asked),
     );
-    for (const { place, ...record } of rows) made[place - 1] = record;
+    for (const row of rows) made[row.place - 1] = row;
     return made;
   }
 

@@ -226,7 +226,7 @@ export class SessionStore implements OnModuleInit {
   ): Promise<{ principal: SessionPrincipal; expiresIn: number } | undefined> {
     const row = await this.live.find([id, accountId]);
     if (!row) return undefined;
-    const { expiresIn, ...principal } = row;
-    return { principal, expiresIn };
+    const { accountId: owner, email, legacyId, sessionId, credentialEpoch, expiresIn } = row;
+    return { principal: { accountId: owner, email, legacyId, sessionId, credentialEpoch }, expiresIn };
   }
 }

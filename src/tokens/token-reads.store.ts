@@ -81,7 +81,7 @@ export class TokenReadStore {
 
 const valuesOf = (asked: { name: TokenName }[]) => asked.map(({ name }) => name.value);
 
-const byKey = (rows: Row[]) => new Map<string, TokenRecord>(rows.map(({ key, ...record }) => [key, record]));
+const byKey = (rows: Row[]) => new Map<string, TokenRecord>(rows.map((row) => [row.key, row]));
 
 const keyOf = ({ kind, value }: TokenName) =>
   `${kind} ${typeof value === 'string' ? value.toLowerCase() : value.toString('hex')}`;
