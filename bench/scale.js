@@ -1,5 +1,5 @@
-// What depends on how much is stored and for how long it runs, on Node 20 and 24: an hour. Writes its section of
-// bench/RESULTS.md, and the plots of the soak. docs/performance.md says how to make it small.
+// What depends on how much is stored and for how long it runs, on Node 20 and 24: an hour. Each part writes its
+// section of bench/RESULTS.md, and the soak its plots. docs/performance.md says how to make it small.
 import { identificationsAtScale } from './scale/identifications.js';
 import { lookUps } from './scale/look-ups.js';
 import { soak } from './scale/soak.js';
@@ -15,30 +15,26 @@ const PARTS = { 'look-ups': lookUps, identifications: identificationsAtScale, so
 const chosen = process.argv.slice(2);
 const parts = Object.entries(PARTS).filter(([name]) => chosen.length === 0 || chosen.includes(name));
 if (parts.length === 0) throw new Error(`The parts are ${Object.keys(PARTS).join(', ')}.`);
-const begun = performance.now();
 
-/** Each part has a database of its own. @returns its lines, or why it failed */
+/** Each part has a database of its own. @returns its section of the results */
 async function run(name, part, nodes) {
+  const begun = performance.now();
   return inDatabase(async (database) => {
     console.error(`${name} …`);
     await stopProcess(await startLatchkey(database, {}, nodes[0]));
     await makePeers(database.client);
     const machine = describeMachine(database, nodes);
-    return { machine, lines: await part(database, nodes) };
+    const [title, ...lines] = await part(database, nodes);
+    const minutes = ((performance.now() - begun) / 60_000).toFixed(0);
+    return [title, machine, `It took ${minutes} minutes.`, ...lines].join('\n\n');
   });
 }
 
 await inDataDir(async (folder) => {
   const nodes = findNodes(folder);
-  const results = [];
-  for (const [name, part] of parts) results.push(await run(name, part, nodes));
-  const minutes = ((performance.now() - begun) / 60_000).toFixed(0);
-  const text = [
-    '## With much stored, and for ten minutes: `npm run bench:scale`',
-    results[0].machine,
-    `The run took ${minutes} minutes.`,
-    ...results.flatMap(({ lines }) => lines),
-  ].join('\n\n');
-  console.log(text);
-  if (chosen.length === 0) await writeSection('scale', text);
+  for (const [name, part] of parts) {
+    const section = await run(name, part, nodes);
+    console.log(section);
+    await writeSection(name, section);
+  }
 });

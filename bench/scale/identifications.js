@@ -61,7 +61,7 @@ export async function identificationsAtScale(database, nodes) {
     }
   }
   return [
-    '### `POST /api/identifications` in the database',
+    '## `POST /api/identifications` in the database: `npm run bench:scale -- identifications`',
     `Execution times of pg_stat_statements, over ${REQUESTS.toLocaleString('en')} requests one after the other; at most ${GOAL} ms for each.`,
     tableOf(['', 'Node.js', 'ms a request', 'statements a request', ''], cells),
   ];

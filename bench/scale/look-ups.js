@@ -60,7 +60,7 @@ export async function lookUps(database, nodes) {
     'p99 of the hand-written peer, ms',
   ];
   return [
-    '### First-time look-ups',
+    '## First-time look-ups: `npm run bench:scale -- look-ups`',
     'Nothing is remembered (`CACHE_SIZE=1`); up to 100,000 different tokens are shown, spread over all that are stored.',
     ...nodes.flatMap((node) => {
       const lines = results.get(node);

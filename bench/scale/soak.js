@@ -126,7 +126,7 @@ export async function soak(database, nodes) {
       `${nodes[index].version} ${count.toLocaleString('en')}, ${wrong} of them not answered rightly`,
   );
   return [
-    '### The soak',
+    '## The soak: `npm run bench:scale -- soak`',
     `${RATE} tokens a second by \`POST /oauth/token\` for ${SECONDS} seconds, each good for ${LIFE} seconds and kept one more (\`TOKEN_RETENTION=1\`). Issued on ${counts.join('; on ')}.`,
     `Medians of the thirds of the run. Flat is a last third of at most ${FLAT} times the middle one.`,
     tableOf(['Node.js', '', 'first', 'middle', 'last', 'flat'], cells),

@@ -5,10 +5,10 @@ import { format } from 'prettier';
 
 /** The file, which RESULTS names where it is another one. */
 export const PATH = pathToFileURL(process.env.RESULTS ?? fileURLToPath(new URL('../RESULTS.md', import.meta.url)));
-const SECTIONS = ['bench', 'scale', 'profile', 'profile before'];
+const SECTIONS = ['bench', 'look-ups', 'identifications', 'soak', 'profile', 'profile before'];
 const HEAD = `# What was measured
 
-Written by \`npm run bench\`, \`npm run bench:scale\` and \`npm run bench:profile\`, each its own section.
+Written by \`npm run bench\`, \`npm run bench:scale\` and \`npm run bench:profile\`, each its own sections.
 [docs/performance.md](../docs/performance.md) says how to run them and how to read this.
 `;
 
