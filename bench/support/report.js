@@ -1,4 +1,4 @@
-// bench/RESULTS.md: each program replaces the section that is its own.
+// bench/RESULTS.md: each program replaces the sections that are its own.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { format } from 'prettier';
@@ -8,7 +8,7 @@ export const PATH = pathToFileURL(process.env.RESULTS ?? fileURLToPath(new URL('
 const SECTIONS = ['bench', 'look-ups', 'identifications', 'soak', 'profile', 'profile before'];
 const HEAD = `# What was measured
 
-Written by \`npm run bench\`, \`npm run bench:scale\` and \`npm run bench:profile\`, each its own sections.
+Written by \`npm run bench\`, \`npm run bench:scale\` and \`npm run bench:profile\`, each in sections of its own.
 [docs/performance.md](../docs/performance.md) says how to run them and how to read this.
 `;
 

@@ -40,7 +40,7 @@ export function createLogger(
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
       // Plain names, as wildcards would slow down every request.
-      redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
+      redact: { paths: [...SECRET_FIELDS], censor: '[redacted]' },
     },
     destination ? formatted(destination, format) : standardOutput(format, worker === undefined ? BATCH : ATOMIC),
   );
@@ -128,6 +128,9 @@ export function batched(output: DestinationStream, most: number, format?: Format
   return stream;
 }
 
+/** A name that nothing but a secret has. */
+export type SecretField = (typeof SECRET_FIELDS)[number];
+
 const SECRET_FIELDS = [
   'authorization',
   'cookie',
@@ -142,7 +145,7 @@ const SECRET_FIELDS = [
   'client_secret',
   'secret',
   'parameters',
-];
+] as const;
 
 /** Name, message, code and stack only: drivers keep statements and their parameters in other properties. */
 function describeError(error: unknown): object {

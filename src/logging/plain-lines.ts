@@ -1,4 +1,5 @@
 import { symbols, type Logger } from 'pino';
+import type { SecretField } from './logger.js';
 
 /** The parts of a logger that make its lines. */
 interface LineMaker {
@@ -7,12 +8,20 @@ interface LineMaker {
   [symbols.asJsonSym]: (this: LineMaker, fields: object, message: string, level: number, time: string) => string;
 }
 
+/** Whatever needs neither a serializer nor the list of secrets. */
+type PlainFields = Record<string, string | number | null | undefined> & Partial<Record<SecretField, never>>;
+
+export interface PlainLog {
+  debug(fields: PlainFields, message: string): void;
+  info(fields: PlainFields, message: string): void;
+}
+
 /**
  * For lines that are many. Pino looks, for each field, for a serializer, a redaction and what to escape: a third of what a line takes.
  *
- * @returns a logger that writes the same lines where fields are texts, numbers, null or undefined; it hides no secrets
+ * @returns what writes the same lines as the logger itself
  */
-export function plainLines(parent: Logger): Logger {
+export function plainLines(parent: Logger): PlainLog {
   const child = parent.child({});
   (child as unknown as LineMaker)[symbols.asJsonSym] = asJson;
   return child;
