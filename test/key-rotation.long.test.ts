@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { EntityManager } from 'typeorm';
 import { KeyRotation } from '../src/keys/key-rotation.service.js';
+import { SigningKeys } from '../src/keys/signing-keys.service.js';
+import { SigningKeyStore } from '../src/keys/signing-keys.store.js';
 import { Revocations } from '../src/revocations/revocations.service.js';
 import { createDatabase, urlOf, type TestDatabase } from './support/database.js';
 import { cleanUp, eventually, ServerProcess } from './support/process.js';
@@ -92,6 +95,16 @@ describe('Rotating on two servers of one process', () => {
     expect(done.filter((one) => one.outcome === 'published')).toHaveLength(1);
     expect(done.filter((one) => one.outcome === 'unchanged')).toHaveLength(19);
     expect(new Set(done.map((one) => one.key.kid))).toEqual(new Set([published]));
+  });
+
+  it('names the key that another server has published, also before it has heard of it', async () => {
+    const { key: last } = await rotation(two).rotate({ now: true });
+    await heard();
+    const keys = two.app.get(SigningKeys);
+    expect((await keys.ring()).last?.kid).toBe(last.kid);
+    const made = await keys.make();
+    await two.app.get(EntityManager).transaction((tx) => one.app.get(SigningKeyStore).add(tx, made, last.kid, 86_400));
+    expect(await rotation(two).rotate()).toMatchObject({ outcome: 'unchanged', key: { kid: made.kid } });
   });
 
   it('with --now, at once twenty times on two servers, leaves a key for each time that says so, and refuses nobody', async () => {

@@ -190,7 +190,7 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async outcome(outcome: Rotation['outcome'], ended: string[] = []): Promise<Rotation> {
-    const { last } = await this.keys.ring();
+    const { last } = await this.keys.read();
     if (!last) throw new Error('There is no signing key.');
     return { outcome, key: last, ended };
   }

@@ -142,7 +142,8 @@ export class SigningKeys implements OnModuleInit {
     return this.read();
   }
 
-  private async read(): Promise<KeyRing> {
+  /** @returns the keys as they are in the database at this moment: of the last change this process may not have heard yet */
+  async read(): Promise<KeyRing> {
     const rows = await this.store.list();
     // Before it signs with one.
     if (this.use !== 'read' && rows.some(({ tokenTtl }) => tokenTtl < this.config.sessionTtl)) {
