@@ -2,7 +2,8 @@ import type pg from 'pg';
 import { Batch } from './batch.js';
 import type { PreparedStatement, Statements } from './statements.service.js';
 
-type Placed<Row> = Row & { place: number };
+/** A row with the place, from 1, of what it is of among all that was asked at once. */
+export type Placed<Row> = Row & { place: number };
 
 /** Looks up at once, by one prepared statement, what many look for at the same moment. Each finds one row at most. */
 export class LookUps<Key, Row extends pg.QueryResultRow> {
@@ -14,16 +15,20 @@ export class LookUps<Key, Row extends pg.QueryResultRow> {
    */
   constructor(statements: Statements, statement: PreparedStatement, valuesOf: (keys: Key[]) => unknown[][]) {
     this.batch = new Batch(async (keys) => {
-      const found = new Array<Placed<Row> | undefined>(keys.length).fill(undefined);
-      for (const row of await statements.run<Placed<Row>>(statement, valuesOf(keys))) found[row.place - 1] = row;
-      return found;
+      return inPlaces(await statements.run<Placed<Row>>(statement, valuesOf(keys)), keys.length);
     });
   }
 
-  /** @returns the row, with its place among those that were looked up at once: to take it out would take a copy of each */
   find(key: Key): Promise<Placed<Row> | undefined> {
     return this.batch.add(key);
   }
+}
+
+/** @returns a row for each place; undefined: there is none. They keep their place: without it, each would be a copy */
+export function inPlaces<Row>(rows: Placed<Row>[], count: number): (Placed<Row> | undefined)[] {
+  const placed = new Array<Placed<Row> | undefined>(count).fill(undefined);
+  for (const row of rows) placed[row.place - 1] = row;
+  return placed;
 }
 
 /**

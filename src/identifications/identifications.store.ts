@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { domainsOver } from '../emails/email-domains.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { inPlaces, type Placed } from '../database/look-ups.js';
 import { sql } from '../database/sql.js';
 import { Statements } from '../database/statements.service.js';
 import { Sweeper } from '../database/sweeper.service.js';
@@ -48,13 +49,8 @@ export class IdentificationStore implements OnModuleInit {
 
   /** @returns the new identification of each; undefined: the client does not get it, or something is being changed */
   async identifyAll(asked: AskedFor[]): Promise<(IdentificationRecord | undefined)[]> {
-    const made = new Array<IdentificationRecord | undefined>(asked.length).fill(undefined);
-    const rows = await this.statements.run<IdentificationRecord & { place: number }>(
-      IDENTIFY_MANY,
-      this.valuesOf(asked),
-    );
-    for (const row of rows) made[row.place - 1] = row;
-    return made;
+    const rows = await this.statements.run<Placed<IdentificationRecord>>(IDENTIFY_MANY, this.valuesOf(asked));
+    return inPlaces(rows, asked.length);
   }
 
   /** @returns the new identification, whatever becomes of the client's credential; undefined when the client has been deleted */

@@ -128,7 +128,7 @@ export function batched(output: DestinationStream, most: number, format?: Format
   return stream;
 }
 
-/** A name that nothing but a secret has. */
+/** The name of a field that is redacted. */
 export type SecretField = (typeof SECRET_FIELDS)[number];
 
 const SECRET_FIELDS = [

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { Batch } from '../database/batch.js';
+import { inPlaces, type Placed } from '../database/look-ups.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
 import type { Origin } from '../http/current-request.js';
@@ -197,10 +198,7 @@ export class SessionRefreshStore {
       return { place: index + 1, id, counter, remember, address, userAgent };
     });
     const values = [JSON.stringify(asked), ...this.durations()];
-    const rotated = new Array<OpenSession | undefined>(showings.length).fill(undefined);
-    const rows = await this.statements.run<OpenSession & { place: number }>(ROTATE_MANY, values);
-    for (const { place, ...session } of rows) rotated[place - 1] = session;
-    return rotated;
+    return inPlaces(await this.statements.run<Placed<OpenSession>>(ROTATE_MANY, values), showings.length);
   }
 
   /** Moves a session from its current refresh token to the next one. Waits for whoever holds the session. */

@@ -81,7 +81,7 @@ export class TokenReadStore {
 
 const valuesOf = (asked: { name: TokenName }[]) => asked.map(({ name }) => name.value);
 
-/** Each with its key, of which it is not rid: that would take a copy of each. */
+/** They keep their key: without it, each would be a copy. */
 const byKey = (rows: Row[]) => new Map<string, TokenRecord>(rows.map((row) => [row.key, row]));
 
 const keyOf = ({ kind, value }: TokenName) =>
