@@ -1,10 +1,10 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
 import { IsString, MinLength, ValidateIf } from 'class-validator';
 import type { GatewayPrincipal } from '../access/principal.js';
 import { MISSING } from '../errors/dialects.js';
 import { Choice, Field, LONGEST_TOKEN, Text, type FieldOptions } from '../http/fields.js';
+import { ReadAs } from '../http/reading.js';
 import {
   HasAtMostCharacters,
   IsPresent,
@@ -34,7 +34,7 @@ const MAX_SECONDS = 31_557_600_000;
 const Word = (values: readonly string[], options: FieldOptions): PropertyDecorator =>
   applyDecorators(
     Choice(values, `must be ${values.join(' or ')}`, { required: false, ...options }),
-    Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value)),
+    ReadAs((value) => (typeof value === 'string' ? value.toUpperCase() : value)),
   );
 
 /** Characters in the id of a service. */
@@ -57,7 +57,7 @@ export class NewApiToken {
   @IsString(MUST_BE_NAME)
   @IsPresent(MISSING)
   // A number that JSON does not carry exactly stays a number and is refused.
-  @Transform(({ value }: { value: unknown }) => (Number.isSafeInteger(value) ? String(value) : value))
+  @ReadAs((value) => (Number.isSafeInteger(value) ? String(value) : value))
   account_id!: string;
 
   @Text({ maxLength: 1000, example: 'Token description' })
@@ -72,7 +72,7 @@ export class NewApiToken {
     example: 'live',
     required: false,
   })
-  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.toLowerCase() : value))
+  @ReadAs((value) => (typeof value === 'string' ? value.toLowerCase() : value))
   token_account_type?: 'live' | 'test';
 
   @Word(TOKEN_SOURCES, { description: 'What it is for: the API, or payment links. `API` if absent', example: 'API' })

@@ -94,8 +94,8 @@ export function Scopes(known: readonly string[], options: FieldOptions): Propert
 }
 
 /** An object whose fields are validated. */
-export function Nested(type: () => new () => object): PropertyDecorator {
-  return Field({}, IsObject(MUST_BE_OBJECT), ValidateNested(MUST_BE_OBJECT), Type(type), RemembersNested(type));
+export function Nested(type: () => new () => object, options: Pick<FieldOptions, 'required'> = {}): PropertyDecorator {
+  return Field(options, IsObject(MUST_BE_OBJECT), ValidateNested(MUST_BE_OBJECT), Type(type), RemembersNested(type));
 }
 
 /** Puts the description first in the OpenAPI document. */

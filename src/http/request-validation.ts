@@ -1,11 +1,11 @@
 import { ValidationPipe, type ArgumentMetadata, type PipeTransform, type Type } from '@nestjs/common';
-import { plainToInstance } from 'class-transformer';
 import { ValidationError, type ValidatorOptions } from 'class-validator';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 import { fieldsNamingAccounts, withAccountIds } from './account-ids.js';
 import { after, type MaybePromise } from './maybe-promise.js';
+import { readFlat } from './reading.js';
 import { fieldsOf, hasPlainRules, keepsRules, rememberRules } from './validation-rules.js';
 
 rememberRules();
@@ -44,8 +44,8 @@ export function readGood(value: unknown, type: Type<object>, config: Config): ob
   const known = fieldsOf(type);
   const isFlat = Object.entries(value).every(([name, field]) => known.includes(name) && isFlatField(field));
   if (!isFlat || known.length === 0) return undefined;
-  const fields = plainToInstance(type, value);
-  return keepsRules(fields, type) && keepsSettings(fields as Record<string, unknown>, config) ? fields : undefined;
+  const fields = readFlat(type, value);
+  return keepsRules(fields, type) && keepsSettings(fields, config) ? fields : undefined;
 }
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;

@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray } from 'class-validator';
 import { EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { Flag } from '../http/fields.js';
+import { ReadAs } from '../http/reading.js';
 import { IsPresent } from '../http/validation.js';
 import { CurrentPassword } from '../sessions/reauthentication.dto.js';
 import type { Counts } from './imports.store.js';
@@ -32,7 +32,7 @@ export const EXAMPLE_RECORDS = [
 
 export class ImportRequest {
   // As they are: each is read by itself, and refused by itself.
-  @Transform(({ obj }: { obj: { records?: unknown } }) => obj.records)
+  @ReadAs((records) => records)
   @ApiProperty({
     description:
       'As `latchkey import` takes them: docs/importing.md has every field. What is wrong with one refuses that one alone',

@@ -1,8 +1,4 @@
-import { Type } from 'class-transformer';
-import { IsObject, ValidateNested } from 'class-validator';
-import { Field } from '../http/fields.js';
-import { RemembersNested } from '../http/request-validation.js';
-import { MUST_BE_OBJECT } from '../http/validation.js';
+import { Nested } from '../http/fields.js';
 import { Password } from '../passwords/passwords.dto.js';
 
 /** The password again, where the credential alone is not recent enough. */
@@ -24,12 +20,6 @@ export class Confirmation {
 
 /** A body of the account document's routes, which may be absent. */
 export class ConfirmationBody {
-  @Field(
-    { required: false },
-    IsObject(MUST_BE_OBJECT),
-    ValidateNested(MUST_BE_OBJECT),
-    Type(() => Confirmation),
-    RemembersNested(() => Confirmation),
-  )
+  @Nested(() => Confirmation, { required: false })
   account?: Confirmation;
 }
