@@ -62,3 +62,14 @@ it('a request that has no time left asks nothing, and leaves the connection as i
   await expect(withDeadline(100, () => ask())).rejects.toThrow('The request has taken too long.');
   expect(await ask('SELECT pg_backend_pid() AS pid')).toEqual([before]);
 });
+
+it('an error of a statement leads to whoever asked', async () => {
+  const askBadly = async () => {
+    await ask('SELECT 1 / 0');
+  };
+  const error = await withDeadline(LONG, askBadly).catch((error: unknown) => error as Error);
+  expect(error).toMatchObject({ driverError: { message: 'division by zero', code: '22012' } });
+  const { driverError } = error as Error & { driverError: Error };
+  expect(driverError.stack).toMatch(/sendOnce.*clients\.ts/);
+  expect(driverError.stack).not.toMatch(/node_modules\/pg/);
+});

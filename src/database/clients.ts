@@ -98,23 +98,39 @@ export function notWritable(isStandby: boolean): Error {
   return Object.assign(new Error(message), { code: '57P03' });
 }
 
-type Query = (query: pg.QueryConfig) => Promise<pg.QueryResult>;
+/** What is asked: of the settings of a query that `pg` takes, those that are used here. */
+type Asked = Pick<pg.QueryConfig, 'text' | 'values' | 'name'> & { query_timeout?: number };
 type Callback = (error: Error | null, result?: pg.QueryResult) => void;
+type Done = (error: Error | undefined, result: pg.QueryResult) => void;
+
+/** @returns a query that `pg` need not make itself: of an object it copies each property with what describes it, which takes longer */
+function queryOf({ text, values, ...settings }: Asked, done: Done): pg.Query {
+  return Object.assign(new pg.Query(text, values, done as never), settings);
+}
 
 /**
  * A client that closes its connection when a query times out. `pg` itself only fails the query and leaves the dead
  * connection in the pool, where the next request would wait for it.
  */
 export class PooledClient extends DatabaseClient {
-  private readonly ask: Query;
+  private readonly ask: (query: Asked) => Promise<pg.QueryResult>;
   private readonly gate: Gate | undefined;
 
   /** @param config.gate what its statements go through */
   constructor(config: DatabaseConnection & Omit<pg.ClientConfig, 'ssl'> & { gate?: Gate }) {
     super(config);
     this.gate = config.gate;
-    this.ask = this.query.bind(this) as Query;
-    this.query = ((query: string | pg.QueryConfig, ...rest: unknown[]) => {
+    const submit = this.query.bind(this);
+    this.ask = (query) =>
+      new Promise((resolve, reject) => {
+        submit(
+          queryOf(query, (error, result) => {
+            if (error) reject(error);
+            else resolve(result);
+          }),
+        );
+      });
+    this.query = ((query: string | Asked, ...rest: unknown[]) => {
       const callback = typeof rest.at(-1) === 'function' ? (rest.pop() as Callback) : undefined;
       const values = rest[0] as unknown[] | undefined;
       const given = typeof query === 'string' ? { text: query } : query;
@@ -128,12 +144,12 @@ export class PooledClient extends DatabaseClient {
   }
 
   /** Asks within the deadline of whatever the caller runs for. What ends a transaction is always asked. */
-  protected send(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
+  protected send(query: Asked): Promise<pg.QueryResult> {
     const tracing = activeTracing();
     return tracing ? tracing.span(spanOfStatement(query, this), () => this.sendOnce(query)) : this.sendOnce(query);
   }
 
-  private async sendOnce(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
+  private async sendOnce(query: Asked): Promise<pg.QueryResult> {
     const isEnd = ENDS_TRANSACTION.test(query.text);
     if (!isEnd) {
       await this.gate?.pass();
@@ -141,8 +157,10 @@ export class PooledClient extends DatabaseClient {
     }
     const left = isEnd ? Math.max(timeLeft(), 0) + END_TIMEOUT : timeLeft();
     try {
-      return await this.ask({ query_timeout: Math.ceil(Math.min(READ_TIMEOUT, left)), ...query } as pg.QueryConfig);
+      return await this.ask({ query_timeout: Math.ceil(Math.min(READ_TIMEOUT, left)), ...query });
     } catch (error) {
+      // It was made where the answer was read; this leads to whoever asked.
+      Error.captureStackTrace(error as Error);
       // At once, or the pool would hand it to whoever comes next.
       if (isOfNoUse(error)) void this.end().catch(() => undefined);
       throw error;
@@ -168,7 +186,7 @@ const ENDS_TRANSACTION = /^(COMMIT|ROLLBACK)$/;
 export class SessionlessClient extends PooledClient {
   private isInTransaction = false;
 
-  protected override async send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+  protected override async send(query: Asked): Promise<pg.QueryResult> {
     if (query.text === 'START TRANSACTION') {
       const begun = await super.send({ ...query, text: BEGIN });
       this.isInTransaction = true;
