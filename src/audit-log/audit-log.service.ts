@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplication
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { EntityManager } from 'typeorm';
 import type { Principal } from '../access/principal.js';
-import type { Counter } from 'prom-client';
+import type { LabelledCounter } from '../metrics/labelled-counter.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { Batch } from '../database/batch.js';
 import { currentCommand } from '../config/current-command.js';
@@ -51,7 +51,7 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   private readonly reads = new ReadFolds();
   /** What has no transaction of its own is written together with whatever else is at that moment. */
   private readonly together: Batch<EventRow, void>;
-  private readonly counted: Counter;
+  private readonly counted: LabelledCounter<'kind' | 'outcome'>;
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
   /** Nothing is counted any more, as nothing of it would be written. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Counter } from 'prom-client';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
+import type { LabelledCounter } from '../metrics/labelled-counter.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { TOKEN_KINDS, type TokenKind } from '../tokens/token-kinds.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
@@ -9,7 +9,7 @@ import { Tokens } from '../tokens/tokens.service.js';
 /** Checks the tokens that requests present. Checks are counted, and not in the audit log: there are too many. */
 @Injectable()
 export class TokenAuthenticator {
-  private readonly refusals: Counter;
+  private readonly refusals: LabelledCounter<'kind' | 'reason'>;
 
   constructor(
     private readonly tokens: Tokens,

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { Counter } from 'prom-client';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import type { LabelledCounter } from '../metrics/labelled-counter.js';
 import { Metrics, type MailRefusal } from '../metrics/metrics.service.js';
 import { traced } from '../tracing/tracing.js';
 import { DomainShares, type Ending, type Turn } from './domain-shares.js';
@@ -28,7 +28,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private stopping = false;
   private readonly shares = new DomainShares();
   private databaseAway = false;
-  private readonly attempts: Counter;
+  private readonly attempts: LabelledCounter<'outcome'>;
 
   constructor(
     @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,

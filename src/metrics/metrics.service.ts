@@ -1,11 +1,12 @@
 import { Inject, Injectable, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { AggregatorRegistry, Counter, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../config/version.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import type { Primary } from '../workers/subjects.js';
 import { PRIMARY } from '../workers/workers.module.js';
+import { LabelledCounter } from './labelled-counter.js';
 import { register, type OwnMetric } from './own-metric.js';
 import { collectProcessMetrics } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
@@ -27,12 +28,12 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
   private readonly registry = new Registry();
   private readonly checks = checkCounters(this.registry);
   private readonly requests = new RequestMetrics(this.registry);
-  private readonly refusedMails = new Counter({
-    name: 'latchkey_mails_refused_total',
-    help: 'Mails that the mail server refused for good, by what it refused. They are not tried again.',
-    labelNames: ['reason'],
-    registers: [this.registry],
-  });
+  private readonly refusedMails = this.counter(
+    'latchkey_mails_refused_total',
+    'Mails that the mail server refused for good, by what it refused. They are not tried again.',
+    ['reason'],
+    MAIL_REFUSALS,
+  );
   private stopProcessMetrics?: () => void;
 
   constructor(
@@ -57,7 +58,6 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    for (const reason of MAIL_REFUSALS) this.refusedMails.inc({ reason }, 0);
     this.stopProcessMetrics = collectProcessMetrics(this.registry);
   }
 
@@ -69,9 +69,14 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
    * @param values of the first label, so that each is there from 0 on
    * @returns a counter that is shown with the others
    */
-  counter(name: string, help: string, labelNames: string[], values: readonly string[] = []): Counter {
-    const counter = new Counter({ name, help, labelNames, registers: [this.registry] });
-    for (const value of values) counter.inc({ [labelNames[0] ?? '']: value }, 0);
+  counter<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    values: readonly string[] = [],
+  ): LabelledCounter<Label> {
+    const counter = new LabelledCounter(this.registry, name, help, labelNames);
+    for (const value of values) counter.inc({ [labelNames[0] ?? '']: value } as Record<Label, string>, 0);
     return counter;
   }
 
@@ -105,7 +110,7 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
   }
 
   private count<T extends object>(kind: CredentialKind, found: T | undefined): T | undefined {
-    this.checks[kind][found ? 'accepted' : 'refused'].inc();
+    this.checks[kind][found ? 'accepted' : 'refused'].value += 1;
     return found;
   }
 
@@ -123,19 +128,11 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
 
 /** All label combinations exist from the start, so that a rate counts the first check too. */
 function checkCounters(registry: Registry) {
-  const counter = new Counter({
-    name: 'latchkey_credential_checks_total',
-    help: 'Total number of credential checks by kind and outcome.',
-    labelNames: ['kind', 'outcome'],
-    registers: [registry],
-  });
-  const child = (kind: CredentialKind, outcome: 'accepted' | 'refused') => {
-    const made = counter.labels({ kind, outcome });
-    made.inc(0);
-    return made;
-  };
+  const help = 'Total number of credential checks by kind and outcome.';
+  const counter = new LabelledCounter(registry, 'latchkey_credential_checks_total', help, ['kind', 'outcome']);
   const entries = CREDENTIAL_KINDS.map((kind) => {
-    return [kind, { accepted: child(kind, 'accepted'), refused: child(kind, 'refused') }] as const;
+    const [accepted, refused] = [counter.of({ kind, outcome: 'accepted' }), counter.of({ kind, outcome: 'refused' })];
+    return [kind, { accepted, refused }] as const;
   });
   return Object.fromEntries(entries) as Record<CredentialKind, (typeof entries)[number][1]>;
 }

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { Counter } from 'prom-client';
 import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
+import type { LabelledCounter } from '../metrics/labelled-counter.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import type { OpenSession } from './open-session.js';
@@ -21,7 +21,7 @@ type Outcome = (typeof OUTCOMES)[number];
 @Injectable()
 export class SessionRefreshes {
   private readonly logger = new Logger('Sessions');
-  private readonly outcomes: Counter;
+  private readonly outcomes: LabelledCounter<'outcome'>;
 
   constructor(
     private readonly store: SessionRefreshStore,

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Counter } from 'prom-client';
 import { EntityManager } from 'typeorm';
 import type { AppPrincipal, AuthenticatedClient, UserPrincipal } from '../access/principal.js';
 import { badAppToken, revokedMeanwhile } from '../access/refusals.js';
@@ -7,6 +6,7 @@ import { AuditLog, type AuditEntry } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Batch } from '../database/batch.js';
 import { hasToNoteActs, noteAct } from '../http/current-request.js';
+import type { LabelledCounter } from '../metrics/labelled-counter.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { ApiGrantStore, type ApiGrant, type Granted } from './api-grants.store.js';
@@ -64,7 +64,7 @@ export interface IssuedToClient extends GrantedToken {
 /** Makes every opaque token. */
 @Injectable()
 export class TokenIssuer {
-  private readonly issued: Counter;
+  private readonly issued: LabelledCounter<'kind'>;
   private readonly clientBatch: Batch<ClientGrant, GrantedToken | undefined>;
   private readonly apiBatch: Batch<ApiGrant, Granted | undefined>;
 
