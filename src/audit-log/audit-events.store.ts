@@ -30,7 +30,7 @@ export interface NewAuditEvent extends AuditActor {
   requestId?: string;
 }
 
-/** A row of `audit_events`, by the names of its columns. */
+/** A row of `audit_events` in JSON, by the names of its columns; what is undefined is null there. */
 export type EventRow = Record<string, unknown>;
 
 /**
@@ -126,15 +126,15 @@ export class AuditEventStore implements OnModuleInit {
   rowOf(event: NewAuditEvent): EventRow {
     return {
       kind: event.kind,
-      subject: event.subject ?? null,
+      subject: event.subject,
       outcome: event.outcome ?? 'success',
-      actor_id: event.actorId ?? null,
-      client_id: event.clientId ?? null,
-      app_token_id: event.appTokenId ?? null,
-      on_behalf_of: event.onBehalfOf ?? null,
+      actor_id: event.actorId,
+      client_id: event.clientId,
+      app_token_id: event.appTokenId,
+      on_behalf_of: event.onBehalfOf,
       details: event.details ?? {},
-      address: event.address ?? null,
-      request_id: event.requestId ?? null,
+      address: event.address,
+      request_id: event.requestId,
     };
   }
 

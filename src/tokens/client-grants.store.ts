@@ -15,14 +15,14 @@ export interface ClientGrant {
     clientId: string;
     /** The secret that the client presented. */
     secretId: string;
-    /** Null: all that the client has. */
-    scopes: string[] | null;
-    /** See VerifiedToken. */
-    resource: string | null;
+    /** Undefined: all that the client has. */
+    scopes: string[] | undefined;
+    /** See VerifiedToken; undefined: Latchkey. */
+    resource: string | undefined;
     /** Seconds from now. */
     lifetime: number;
   };
-  /** Its event in the audit log, but for what only the statement knows: the id and the scopes. */
+  /** Its event in the audit log, whose subject is the digest. What only the statement knows it puts in: the id and the scopes. */
   event: EventRow;
 }
 
@@ -53,11 +53,11 @@ const grantBy = (lock: string) => `
         AND ${isLineageGood('s.made_with')}
       ${lock} OFFSET 0
     ) c
-    RETURNING id, encode(digest, 'hex') AS digest, scopes
+    RETURNING id, encode(digest, 'hex') AS digest, to_jsonb(scopes) AS scopes
   ), noted AS (
     ${insertFrom('jsonb_to_recordset($2::jsonb)', {
       subject: 'm.id::text',
-      details: `r.details || jsonb_build_object('scopes', to_jsonb(m.scopes))`,
+      details: `r.details || jsonb_build_object('scopes', m.scopes)`,
       among: 'JOIN made m ON m.digest = r.subject',
     })}
   )
@@ -95,5 +95,5 @@ interface Row extends GrantedToken {
 
 const valuesOf = (grants: ClientGrant[]) => [
   JSON.stringify(grants.map(({ token }) => token)),
-  JSON.stringify(grants.map(({ token, event }) => ({ ...event, subject: token.digest }))),
+  JSON.stringify(grants.map(({ event }) => event)),
 ];

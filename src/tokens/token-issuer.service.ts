@@ -186,11 +186,12 @@ export class TokenIssuer {
     const details = { kind: 'api', gateway_account: request.gatewayAccountId };
     const { hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode } =
       token;
-    const event = this.audit.expectAct({ kind: 'token.issued', details });
+    const digest = token.digest.toString('hex');
+    const event = this.audit.expectAct({ kind: 'token.issued', subject: digest, details });
     const grant: ApiGrant = {
       token: {
         ...{ hint, gatewayAccountId, description, createdBy, source, paymentType, serviceExternalId, serviceMode },
-        digest: token.digest.toString('hex'),
+        digest,
         appTokenId: app?.tokenId ?? null,
         lifetime: lifetimeOf(token),
       },
@@ -214,15 +215,16 @@ export class TokenIssuer {
     { scopes, resource }: Grant,
   ): Promise<IssuedToClient | undefined> {
     const { secret, token } = this.newToken('oauth', {});
-    const event = this.audit.expectAct({ kind: 'token.issued', details: { kind: 'oauth' } });
+    const digest = token.digest.toString('hex');
+    const event = this.audit.expectAct({ kind: 'token.issued', subject: digest, details: { kind: 'oauth' } });
     const grant: ClientGrant = {
       token: {
-        digest: token.digest.toString('hex'),
+        digest,
         hint: token.hint,
         clientId,
         secretId,
-        scopes: scopes ?? null,
-        resource: resource ?? null,
+        scopes,
+        resource,
         lifetime: this.config.oauthTokenTtl,
       },
       event: event.row,
