@@ -1,5 +1,6 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { takeRandom } from './random.js';
 
 /** The format of the secrets of a kind of token. */
 export interface SecretFormat {
@@ -14,7 +15,7 @@ export interface SecretFormat {
 
 /** 32 lower-case hexadecimal characters: 128 random bits. */
 export const hexSecret: SecretFormat = {
-  mint: () => randomBytes(16).toString('hex'),
+  mint: () => takeRandom(16).toString('hex'),
   recognises: (text) => /^[0-9a-f]{32}$/.test(text),
 };
 
@@ -33,7 +34,7 @@ export const apiSecret: SecretFormat = {
     const prefix = variant === undefined ? 'api_' : `api_${variant}_`;
     let secret = '';
     // The low five bits of a random byte are uniform.
-    for (const byte of randomBytes(SECRET_LENGTH)) secret += ALPHABET.charAt(byte & 31);
+    for (const byte of takeRandom(SECRET_LENGTH)) secret += ALPHABET.charAt(byte & 31);
     const key = `${prefix}${secret}${checksum(prefix + secret)}`;
     return hmacSecret === undefined ? key : key + hmac(key, hmacSecret);
   },
