@@ -69,7 +69,7 @@ const grantTo = (which: string) => `
       among: 'JOIN made m ON m.digest = r.subject',
     })}
   )
-  SELECT digest, CASE WHEN m.id IS NULL THEN 'expired' ELSE 'made' END AS granted
+  SELECT json_object_agg(digest, CASE WHEN m.id IS NULL THEN 'expired' ELSE 'made' END) AS granted
   FROM asked LEFT JOIN made m USING (digest)`;
 
 /** Not what has an actor: nobody else is to wait while that account is being deleted. */
@@ -83,21 +83,21 @@ export class ApiGrantStore {
 
   /** @returns what became of each; undefined: the App-Token is not good, or acts on behalf of somebody */
   async grantAll(grants: ApiGrant[]): Promise<(Granted | undefined)[]> {
-    const rows = await this.statements.run<Row>(GRANT_TO_MANY, valuesOf(grants));
-    const granted = new Map(rows.map((row) => [row.digest, row.granted]));
-    return grants.map(({ token }) => granted.get(token.digest));
+    const [row] = await this.statements.run<Row>(GRANT_TO_MANY, valuesOf(grants));
+    return grants.map(({ token }) => row?.granted?.[token.digest]);
   }
 
   /** @returns undefined when the App-Token is no longer good */
   async grant(tx: EntityManager, grant: ApiGrant): Promise<Granted | undefined> {
     const [row] = await sql<Row>(tx, GRANT_TO_ONE, valuesOf([grant]));
-    return row?.granted;
+    return row?.granted?.[grant.token.digest];
   }
 }
 
+/** The one row that is answered: `pg` reads a text of JSON in a fraction of the time that rows take it. */
 interface Row {
-  digest: string;
-  granted: Granted;
+  /** By their digests; null: there are none. */
+  granted: Record<string, Granted> | null;
 }
 
 const valuesOf = (grants: ApiGrant[]) => [

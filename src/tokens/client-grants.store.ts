@@ -61,7 +61,7 @@ const grantBy = (lock: string) => `
       among: 'JOIN made m ON m.digest = r.subject',
     })}
   )
-  SELECT digest, id, scopes FROM made`;
+  SELECT json_object_agg(digest, json_build_object('id', id, 'scopes', scopes)) AS granted FROM made`;
 
 /** Of clients that are being deleted at this moment nothing is found: nobody else waits for them. */
 const GRANT_TO_MANY: PreparedStatement = {
@@ -77,20 +77,21 @@ export class ClientGrantStore {
 
   /** @returns for each the token; undefined: the client does not get it, or is being changed */
   async grantAll(grants: ClientGrant[]): Promise<(GrantedToken | undefined)[]> {
-    const rows = await this.statements.run<Row>(GRANT_TO_MANY, valuesOf(grants));
-    const made = new Map(rows.map(({ digest, id, scopes }) => [digest, { id, scopes }]));
-    return grants.map(({ token }) => made.get(token.digest));
+    const [row] = await this.statements.run<Granted>(GRANT_TO_MANY, valuesOf(grants));
+    return grants.map(({ token }) => row?.granted?.[token.digest]);
   }
 
   /** @returns undefined when the client or its secret is no longer good, or the client does not have all scopes */
   async grant(tx: EntityManager, grant: ClientGrant): Promise<GrantedToken | undefined> {
-    const [row] = await sql<Row>(tx, GRANT_TO_ONE, valuesOf([grant]));
-    return row && { id: row.id, scopes: row.scopes };
+    const [row] = await sql<Granted>(tx, GRANT_TO_ONE, valuesOf([grant]));
+    return row?.granted?.[grant.token.digest];
   }
 }
 
-interface Row extends GrantedToken {
-  digest: string;
+/** The one row that is answered: `pg` reads a text of JSON in a fraction of the time that rows take it. */
+interface Granted {
+  /** By their digests; null: there are none. */
+  granted: Record<string, GrantedToken> | null;
 }
 
 const valuesOf = (grants: ClientGrant[]) => [
