@@ -17,8 +17,11 @@ export function isRepeated({ raw: { rawHeaders } }: Sent): boolean {
  * Null also when the header was sent twice.
  */
 export function bearerToken(request: Sent): string | null {
-  const token = /^bearer:? +([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  return token === undefined || isRepeated(request) ? null : token;
+  const { authorization = '' } = request.headers;
+  const scheme = /^bearer:? +/i.exec(authorization)?.[0];
+  // Apart, as each character of a JWT would be looked at in both cases.
+  const token = scheme === undefined ? '' : authorization.slice(scheme.length);
+  return !/^[\w.~+/=-]+$/.test(token) || isRepeated(request) ? null : token;
 }
 
 /** Whether a Bearer token is presented, well-formed or not. */

@@ -69,13 +69,17 @@ export function readBodies(fastify: FastifyInstance): void {
       done(refusal);
       return;
     }
-    const form = new URLSearchParams(body.toString());
-    const names = [...form.keys()];
-    if (new Set(names).size !== names.length) done(badRequest('A field is repeated.'));
-    else if (names.includes('__proto__')) done(reservedNames());
+    const form = new Map<string, string>();
+    let isRepeated = false;
+    for (const [name, text] of new URLSearchParams(body.toString())) {
+      isRepeated ||= form.has(name);
+      form.set(name, text);
+    }
+    if (isRepeated) done(badRequest('A field is repeated.'));
+    else if (form.has('__proto__')) done(reservedNames());
     else {
-      const fields = [...form].filter(([, text]) => text !== '' || !request.routeOptions.config.dropsEmptyFields);
-      const value = Object.fromEntries(fields);
+      const { dropsEmptyFields } = request.routeOptions.config;
+      const value = Object.fromEntries(dropsEmptyFields ? [...form].filter(([, text]) => text !== '') : form);
       done(refuseValue(value), value);
     }
   });

@@ -99,11 +99,8 @@ function checksOf({ constraintCls, constraints, each, propertyName, validateIf }
     .getTargetValidatorConstraints(constraintCls)
     .map(({ instance }) => (value, object) => {
       if (validateIf && !validateIf(object, value)) return true;
-      const args: ValidationArguments = {
-        targetName: object.constructor.name,
-        property: propertyName,
-        ...{ object, value, constraints },
-      };
+      const targetName = object.constructor.name;
+      const args: ValidationArguments = { targetName, property: propertyName, object, value, constraints };
       // A promise is not true.
       const keeps = (one: unknown) => instance.validate(one, args) === true;
       return each && Array.isArray(value) ? value.every(keeps) : keeps(value);
