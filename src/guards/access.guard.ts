@@ -5,6 +5,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, rateLimited } from '../errors/api-error.js';
 import { addressForLimits } from '../http/client-address.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
+import { routeOf } from '../http/route-of.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
 import { ClientScheme, ClientSecretScheme } from './client-schemes.js';
@@ -29,10 +30,11 @@ export class AccessGuard implements CanActivate {
 
   /** Answers at once where nothing has to be looked up. */
   canActivate(context: ExecutionContext): MaybePromise<boolean> {
-    const http = context.switchToHttp();
-    const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
-    const access = request.routeOptions.config.access;
-    if (!access) throw new Error(`${request.method} ${request.routeOptions.url ?? ''} declares no access.`);
+    // `switchToHttp` would make three functions, and give them to the context.
+    const [request, reply] = context.getArgs<[FastifyRequest, FastifyReply]>();
+    const { url = '', config } = routeOf(request);
+    const { access } = config;
+    if (!access) throw new Error(`${request.method} ${url} declares no access.`);
     switch (access.scheme) {
       case 'public':
         return this.admitAnyone(request, reply, access);

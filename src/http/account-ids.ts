@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Param, type PipeTransform, type Type } from '@nestjs/common';
+import { Injectable, Param, type PipeTransform } from '@nestjs/common';
 import { ApiParam } from '@nestjs/swagger';
 import { ValidateBy } from 'class-validator';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
 import type { MaybePromise } from './maybe-promise.js';
+import { oncePerClass } from './per-class.js';
 import { isUuid } from './validation.js';
 
 const LEGACY_ID = /^[0-9a-f]{24}$/i;
@@ -79,10 +80,9 @@ export function NamesAccount({ isFree = false } = {}): PropertyDecorator {
 const namingFields = (target: object) => (Reflect.getMetadata(NAMES_ACCOUNT, target) ?? []) as NamingField[];
 
 /** @returns the fields of a body or a query that name accounts */
-export function fieldsNamingAccounts(type: Type<unknown> | undefined): NamingField[] {
-  const prototype = (type as { prototype?: object } | undefined)?.prototype;
-  return prototype ? namingFields(prototype) : [];
-}
+export const fieldsNamingAccounts = oncePerClass(({ prototype }) =>
+  prototype ? namingFields(prototype as object) : [],
+);
 
 /** @returns a body or a query that has been checked, with UUIDs in the place of every `legacy_id` */
 export function withAccountIds(

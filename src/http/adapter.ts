@@ -30,6 +30,7 @@ import { etagOf } from './etag.js';
 import { bareHeaders } from './parser-errors.js';
 import { refuseQuery } from './percent-encoding.js';
 import { refuseHead } from './request-head.js';
+import { routeOf } from './route-of.js';
 import { RouteTable } from './routes.js';
 import { traceOf, traceRequests } from './trace-requests.js';
 
@@ -150,7 +151,7 @@ function addHooks(
 function logRequests(fastify: FastifyInstance, logger: Logger): void {
   const log = plainLines(logger);
   fastify.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? null;
+    const route = routeOf(request).url ?? null;
     const level = QUIET_ROUTES.includes(route ?? '') ? 'debug' : 'info';
     log[level](
       {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError, badRequest } from '../errors/api-error.js';
 import { FORM_TYPES, JSON_TYPES, notJson, reservedNames, unsupportedType } from '../errors/common-errors.js';
 import { isEncodedUtf8 } from './percent-encoding.js';
+import { routeOf } from './route-of.js';
 
 /** Deeper bodies are refused before recursive code reads them; no API document needs them. */
 const MAX_DEPTH = 32;
@@ -59,7 +60,7 @@ export function readBodies(fastify: FastifyInstance): void {
     });
   });
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, (request, body, done) => {
-    if (body.length > 0 && !request.routeOptions.config.acceptsForms) {
+    if (body.length > 0 && !routeOf(request).config.acceptsForms) {
       done(unsupportedType());
       return;
     }
@@ -78,7 +79,7 @@ export function readBodies(fastify: FastifyInstance): void {
     if (isRepeated) done(badRequest('A field is repeated.'));
     else if (form.has('__proto__')) done(reservedNames());
     else {
-      const { dropsEmptyFields } = request.routeOptions.config;
+      const { dropsEmptyFields } = routeOf(request).config;
       const value = Object.fromEntries(dropsEmptyFields ? [...form].filter(([, text]) => text !== '') : form);
       done(refuseValue(value), value);
     }
@@ -93,7 +94,7 @@ export const isForm = ({ headers }: Pick<FastifyRequest, 'headers'>) =>
   /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '');
 
 /** What a route takes. */
-const typesOf = ({ routeOptions }: FastifyRequest) => (routeOptions.config.acceptsForms ? FORM_TYPES : JSON_TYPES);
+const typesOf = (request: FastifyRequest) => (routeOf(request).config.acceptsForms ? FORM_TYPES : JSON_TYPES);
 
 /** @returns what is wrong with a body that was not parsed: JSON with a field that is refused by name, or no JSON */
 function whyNot(body: Buffer): ApiError {
@@ -121,8 +122,7 @@ const tooMany = () => badRequest('The body has too many fields.');
 const [QUOTE, BACKSLASH, COMMA, AMPERSAND] = [0x22, 0x5c, 0x2c, 0x26];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-const partsOf = ({ routeOptions }: FastifyRequest) =>
-  routeOptions.config.takesBatches ? MAX_PARTS_OF_BATCH : MAX_PARTS;
+const partsOf = (request: FastifyRequest) => (routeOf(request).config.takesBatches ? MAX_PARTS_OF_BATCH : MAX_PARTS);
 
 /**
  * Counts what a JSON text holds before anything is made of it: one look at each byte. In a text that is not JSON it may

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Access, ShownInBody } from '../access/access.js';
 import type { Principal } from '../access/principal.js';
 import type { ErrorCode } from '../errors/api-error.js';
+import { routeOf } from './route-of.js';
 
 /** What somebody proves who they are with, as the log names it: never the credential itself. */
 export type CredentialKind =
@@ -20,7 +21,7 @@ export interface CredentialLog {
 /** @returns the kind of credential that a request was let in with, or was to show; and why it was refused */
 export function describeCredential(request: FastifyRequest): CredentialLog {
   const { principal, failure } = request;
-  const { access } = request.routeOptions.config;
+  const { access } = routeOf(request).config;
   const refused = failure === undefined ? undefined : refusalOf(failure, request);
   // What is in the body is only looked at once the headers are good.
   const own = provesBy(request) ?? (principal && ofPrincipal(principal));
@@ -29,8 +30,9 @@ export function describeCredential(request: FastifyRequest): CredentialLog {
 }
 
 /** @returns what the body proves, unless the request was refused before that */
-function provesBy({ principal, routeOptions: { config } }: FastifyRequest): ShownInBody | undefined {
-  return principal !== undefined || config.access?.scheme === 'public' ? config.proves : undefined;
+function provesBy(request: FastifyRequest): ShownInBody | undefined {
+  const { config } = routeOf(request);
+  return request.principal !== undefined || config.access?.scheme === 'public' ? config.proves : undefined;
 }
 
 function ofPrincipal(principal: Principal): CredentialKind {
@@ -81,7 +83,7 @@ function refusalOf(failure: ErrorCode, request: FastifyRequest): Refusal | undef
 function isShown(request: FastifyRequest): boolean {
   if (provesBy(request)) return true;
   const { headers, body } = request;
-  switch (request.routeOptions.config.access?.scheme) {
+  switch (routeOf(request).config.access?.scheme) {
     case 'app':
     case 'frontend':
       return headers['app-token'] !== undefined;

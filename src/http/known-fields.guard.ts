@@ -4,6 +4,7 @@ import { ApiError, invalidParams, type FieldErrors } from '../errors/api-error.j
 import { isForm } from './body.js';
 import {
   problemsOfNames,
+  problemsOfRepeated,
   repeatedParameters,
   takenBy,
   unknownFields,
@@ -11,6 +12,7 @@ import {
   type Taken,
 } from './known-fields.js';
 import type { RequestValidation } from './request-validation.js';
+import { routeOf } from './route-of.js';
 import { IS_REQUIRED } from './validation.js';
 import { fieldsOf } from './validation-rules.js';
 
@@ -37,7 +39,7 @@ export class KnownFieldsGuard implements CanActivate {
   constructor(private readonly validation: RequestValidation) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const request = context.getArgByIndex<FastifyRequest>(0);
     const taken = takenBy(context.getClass(), context.getHandler());
     const refusal = refusalOf(request, taken);
     return refusal ? this.refuse(refusal, request, taken) : true;
@@ -50,7 +52,7 @@ export class KnownFieldsGuard implements CanActivate {
     const known = Object.entries({ ...body, ...query });
     const unknown = Object.entries(details.fields ?? {});
     // Where unknown fields are ignored, they are only named if nothing else is wrong.
-    const ignores = request.routeOptions.config.ignoresUnknown && known.length > 0;
+    const ignores = routeOf(request).config.ignoresUnknown && known.length > 0;
     const fields = Object.fromEntries(ignores ? known : [...known, ...unknown]);
     throw new ApiError(code, message, isEmpty(fields) ? {} : { fields });
   }
@@ -68,28 +70,33 @@ export class KnownFieldsGuard implements CanActivate {
 }
 
 function refusalOf(request: FastifyRequest, taken: Taken): ApiError | undefined {
-  const { ignoresUnknown } = request.routeOptions.config;
+  const { ignoresUnknown } = routeOf(request).config;
   if (ignoresUnknown && request.method === 'GET') return undefined;
   const query = request.query as object;
   const body = request.body ?? {};
   const changesNothing = isVoid(request, body, taken);
   // A browser's form sends its button.
   const ignoresFields = (ignoresUnknown ?? isForm(request)) && !changesNothing;
+  const repeated = ignoresUnknown ? [] : repeatedParameters(query);
+  const parameters = ignoresUnknown ? [] : unknownParameters(query, taken);
+  const names = ignoresFields ? [] : unknownFields(body, taken.body);
+  if (!changesNothing && repeated.length + parameters.length + names.length === 0) return undefined;
   const fields = {
-    ...(ignoresUnknown ? {} : repeatedParameters(query)),
-    ...(ignoresUnknown ? {} : problemsOfNames('query parameter', unknownParameters(query, taken))),
-    ...(ignoresFields ? {} : problemsOfNames('field', unknownFields(body, taken.body))),
+    ...problemsOfRepeated(repeated),
+    ...problemsOfNames('query parameter', parameters),
+    ...problemsOfNames('field', names),
   };
   if (changesNothing) {
     return new ApiError('bad_request', isEmpty(body) ? NOTHING_TO_CHANGE : NOTHING_KNOWN, { fields });
   }
-  return isEmpty(fields) ? undefined : invalidParams(fields);
+  return invalidParams(fields);
 }
 
 /** Whether it is a change without any field that is known, where that is a mistake. */
-function isVoid({ method, routeOptions }: FastifyRequest, body: object, { body: type }: Taken): boolean {
+function isVoid(request: FastifyRequest, body: object, { body: type }: Taken): boolean {
+  const { method } = request;
   if ((method !== 'PATCH' && method !== 'PUT') || !type) return false;
-  if (isEmpty(body)) return !routeOptions.config.acceptsEmptyChanges;
+  if (isEmpty(body)) return !routeOf(request).config.acceptsEmptyChanges;
   const known = fieldsOf(type);
   return !Object.keys(body).some((name) => known.includes(name));
 }

@@ -54,11 +54,22 @@ const LONGEST_SHOWN = 100;
 
 const shown = (name: string) => (name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name);
 
+/** A name that is not known. */
+export interface UnknownName {
+  name: string;
+  path: string;
+  /** What may have been meant, with others that are known in order to be refused. */
+  declared: string[];
+  /** The class that declares them; undefined: none does. */
+  type: Type<object> | undefined;
+}
+
 /** @returns a message for each name that is not known, with the known one that was probably meant */
-export function problemsOfNames(what: string, names: { name: string; path: string; known: string[] }[]): FieldErrors {
+export function problemsOfNames(what: string, names: UnknownName[]): FieldErrors {
   return Object.fromEntries(
-    names.map(({ name, path, known }, index) => {
-      const meant = index < MOST_SUGGESTIONS ? nearest(name, known) : undefined;
+    names.map(({ name, path, declared, type }, index) => {
+      const known = () => declared.filter((one) => !(type && isRefusedField(type, one)));
+      const meant = index < MOST_SUGGESTIONS ? nearest(name, known()) : undefined;
       const place = path.slice(0, path.length - name.length);
       const hint = meant === undefined ? '' : ` Did you mean ${place}${meant}?`;
       return [shown(path), [`Unknown ${what}: ${shown(path)}.${hint}`]];
@@ -67,31 +78,29 @@ export function problemsOfNames(what: string, names: { name: string; path: strin
 }
 
 /** The fields of a body that its class does not declare; those of objects in it with their path. */
-export function unknownFields(
-  body: object,
-  type: Type<object> | undefined,
-  path = '',
-): { name: string; path: string; known: string[] }[] {
+export function unknownFields(body: object, type: Type<object> | undefined, path = ''): UnknownName[] {
   const declared = type ? fieldsOf(type) : [];
-  const known = declared.filter((name) => type && !isRefusedField(type, name));
-  return Object.entries(body).flatMap(([name, value]: [string, unknown]) => {
-    if (!declared.includes(name)) return [{ name, path: `${path}${name}`, known }];
-    const inner = type && nestedType(type, name);
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return inner && isObject ? unknownFields(value, inner, `${path}${name}.`) : [];
-  });
+  const unknown: UnknownName[] = [];
+  for (const [name, value] of Object.entries(body) as [string, unknown][]) {
+    if (!declared.includes(name)) unknown.push({ name, path: `${path}${name}`, declared, type });
+    else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      const inner = type && nestedType(type, name);
+      if (inner) unknown.push(...unknownFields(value, inner, `${path}${name}.`));
+    }
+  }
+  return unknown;
 }
 
 /** The parameters of a query that its route does not know. */
-export function unknownParameters(query: object, { parameters, query: type }: Taken) {
-  const known = parameters.filter((name) => !(type && isRefusedField(type, name)));
+export function unknownParameters(query: object, { parameters: declared, query: type }: Taken): UnknownName[] {
   return Object.keys(query)
-    .filter((name) => !parameters.includes(name))
-    .map((name) => ({ name, path: name, known }));
+    .filter((name) => !declared.includes(name))
+    .map((name) => ({ name, path: name, declared, type }));
 }
 
 /** The parameters of a query that are given more than once: which of the values holds would be a guess. */
-export function repeatedParameters(query: object): FieldErrors {
-  const names = Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? [name] : []));
-  return Object.fromEntries(names.map((name) => [name, ['must be given once']]));
-}
+export const repeatedParameters = (query: object): string[] =>
+  Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? [name] : []));
+
+export const problemsOfRepeated = (names: string[]): FieldErrors =>
+  Object.fromEntries(names.map((name) => [name, ['must be given once']]));

@@ -1,18 +1,20 @@
 import type { Type } from '@nestjs/common';
 import { Transform } from 'class-transformer';
+import { oncePerClass } from './per-class.js';
 
 type Read = (value: unknown) => unknown;
 type Fields = Record<string, unknown>;
 
 const READINGS = Symbol('how fields are read');
 
-const readingsOf = (prototype: object) =>
+const declared = (prototype: object) =>
   (Reflect.getMetadata(READINGS, prototype) ?? []) as { property: string; read: Read }[];
+const readingsOf = oncePerClass((type) => declared(type.prototype as object));
 
 /** The field is read as this makes it of what was sent, before its rules are looked at; unless it is absent. */
 export function ReadAs(read: Read): PropertyDecorator {
   return (target, property) => {
-    const readings = [...readingsOf(target), { property: String(property), read }];
+    const readings = [...declared(target), { property: String(property), read }];
     Reflect.defineMetadata(READINGS, readings, target);
     Transform(({ obj, key }: { obj: Fields; key: string }) => read(obj[key]))(target, property);
   };
@@ -24,7 +26,7 @@ export function ReadAs(read: Read): PropertyDecorator {
  */
 export function readFlat(type: Type<object>, fields: object): Fields {
   const object = Object.assign(new type() as Fields, fields);
-  for (const { property, read } of readingsOf(object)) {
+  for (const { property, read } of readingsOf(type)) {
     if (Object.hasOwn(fields, property)) object[property] = read(object[property]);
   }
   return object;

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 import { fieldsNamingAccounts, withAccountIds } from './account-ids.js';
 import { after, type MaybePromise } from './maybe-promise.js';
+import { oncePerClass } from './per-class.js';
 import { readFlat } from './reading.js';
 import { fieldsOf, hasPlainRules, keepsRules, rememberRules } from './validation-rules.js';
 
@@ -33,7 +34,7 @@ export class RequestValidation implements PipeTransform {
     const isRead = metadata.type === 'body' || metadata.type === 'query';
     const good = type && isRead ? readGood(value, type, this.config) : undefined;
     const read = good ?? (this.thorough.transform(value, metadata) as Promise<unknown>);
-    const naming = fieldsNamingAccounts(type);
+    const naming = type ? fieldsNamingAccounts(type) : [];
     return naming.length === 0 ? read : after(read, (fields) => withAccountIds(this.manager, fields, naming));
   }
 }
@@ -45,7 +46,7 @@ export function readGood(value: unknown, type: Type<object>, config: Config): ob
   const isFlat = Object.entries(value).every(([name, field]) => known.includes(name) && isFlatField(field));
   if (!isFlat || known.length === 0) return undefined;
   const fields = readFlat(type, value);
-  return keepsRules(fields, type) && keepsSettings(fields, config) ? fields : undefined;
+  return keepsRules(fields, type) && keepsSettings(fields, type, config) ? fields : undefined;
 }
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
@@ -84,22 +85,23 @@ const SETTINGS_CHECKS = Symbol('checks that depend on the settings');
  */
 export function ChecksBySettings(check: SettingsCheck): PropertyDecorator {
   return (target, property) => {
-    const checks = [...settingsChecksOf(target), { property: String(property), check }];
+    const checks = [...declaredChecks(target), { property: String(property), check }];
     Reflect.defineMetadata(SETTINGS_CHECKS, checks, target);
   };
 }
 
-const settingsChecksOf = (target: object) =>
+const declaredChecks = (target: object) =>
   (Reflect.getMetadata(SETTINGS_CHECKS, target) ?? []) as { property: string; check: SettingsCheck }[];
+const settingsChecksOf = oncePerClass((type) => declaredChecks(type.prototype as object));
 
-const keepsSettings = (fields: Record<string, unknown>, config: Config) =>
-  settingsChecksOf(fields).every(({ property, check }) => check(fields[property], fields, config) === undefined);
+const keepsSettings = (fields: Record<string, unknown>, type: Type<object>, config: Config) =>
+  settingsChecksOf(type).every(({ property, check }) => check(fields[property], fields, config) === undefined);
 
 /** @returns the given problems, and those that {@link ChecksBySettings} finds in fields without one */
 function addProblems(object: object, errors: ValidationError[], config: Config): ValidationError[] {
   const fields = object as Record<string, unknown>;
   const found = [...errors];
-  for (const { property, check } of settingsChecksOf(object)) {
+  for (const { property, check } of declaredChecks(object)) {
     const earlier = found.find((error) => error.property === property);
     // A null that is no value of the field counts as absent.
     if (earlier && fields[property] !== null) continue;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { activeTracing, type TracedRequest } from '../tracing/tracing.js';
+import { routeOf } from './route-of.js';
 import { parseTraceParent } from '../tracing/trace-parent.js';
 
 const traced = new WeakMap<IncomingMessage, TracedRequest>();
@@ -10,7 +11,7 @@ export function traceRequests(fastify: FastifyInstance, isQuiet: (route: string 
   const tracing = activeTracing();
   if (!tracing) return;
   fastify.addHook('onRequest', (request, reply, done) => {
-    const route = request.routeOptions.url;
+    const route = routeOf(request).url;
     if (isQuiet(route)) {
       done();
       return;

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage, ValidationTypes, type ValidationArguments } from 'class-validator';
+import { oncePerClass } from './per-class.js';
 
 /**
  * class-validator collects the rules of a class from those of all classes, anew for each object: a twentieth of a request with a
@@ -20,17 +21,11 @@ export function rememberRules(): void {
   };
 }
 
-const fieldsByClass = new WeakMap<Type<object>, string[]>();
-
 /** @returns the names of the fields that a class declares, those included that are known in order to be refused */
-export function fieldsOf(type: Type<object>): string[] {
-  const known = fieldsByClass.get(type);
-  if (known) return known;
+export const fieldsOf = oncePerClass((type) => {
   const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
-  const fields = [...new Set(rules.map(({ propertyName }) => propertyName))];
-  fieldsByClass.set(type, fields);
-  return fields;
-}
+  return [...new Set(rules.map(({ propertyName }) => propertyName))];
+});
 
 type Fields = Record<string, unknown>;
 
@@ -44,13 +39,7 @@ interface FieldRules {
   checks: ((value: unknown, object: object) => boolean)[];
 }
 
-const rulesByClass = new WeakMap<Type<object>, FieldRules[] | 'for class-validator'>();
-
-function rulesOf(type: Type<object>): FieldRules[] | 'for class-validator' {
-  const rules = rulesByClass.get(type) ?? readRules(type);
-  rulesByClass.set(type, rules);
-  return rules;
-}
+const rulesOf = oncePerClass(readRules);
 
 /** Whether {@link keepsRules} can say anything of a class: none of objects within others, and of rules that take their time. */
 export const hasPlainRules = (type: Type<object>): boolean => rulesOf(type) !== 'for class-validator';

@@ -22,7 +22,7 @@ export class IdempotencyGuard implements CanActivate {
   constructor(private readonly idempotency: Idempotency) {}
 
   canActivate(context: ExecutionContext): MaybePromise<true> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const request = context.getArgByIndex<FastifyRequest>(0);
     const header = request.headers['idempotency-key'];
     return header === undefined ? true : this.begin(request, String(header));
   }

@@ -4,6 +4,7 @@ import { AggregatorRegistry, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../config/version.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
+import { routeOf } from '../http/route-of.js';
 import type { Primary } from '../workers/subjects.js';
 import { PRIMARY } from '../workers/workers.module.js';
 import { LabelledCounter } from './labelled-counter.js';
@@ -92,8 +93,9 @@ export class Metrics implements OnModuleInit, OnModuleDestroy {
 
   /** Counts every request that a server answers. Must be called before it listens. */
   watch(fastify: FastifyInstance): void {
-    fastify.addHook('onResponse', ({ method, routeOptions: { url: route = 'none' } }, reply, done) => {
-      this.requests.count(method, route, reply.statusCode, reply.elapsedTime / 1_000);
+    fastify.addHook('onResponse', (request, reply, done) => {
+      const { url: route = 'none' } = routeOf(request);
+      this.requests.count(request.method, route, reply.statusCode, reply.elapsedTime / 1_000);
       done();
     });
   }

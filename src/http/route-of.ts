@@ -1,0 +1,15 @@
+import type { FastifyRequest } from 'fastify';
+
+type RouteOptions = FastifyRequest['routeOptions'];
+
+const ROUTE = Symbol('route');
+
+interface Kept {
+  [ROUTE]?: RouteOptions | undefined;
+}
+
+/** @returns the `routeOptions` of a request, which Fastify makes anew whenever they are asked for */
+export function routeOf(request: FastifyRequest): RouteOptions {
+  const kept = request as Kept;
+  return (kept[ROUTE] ??= request.routeOptions);
+}
