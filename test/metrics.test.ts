@@ -157,6 +157,8 @@ describe('Requests are counted', () => {
       await server.call('DELETE', `/accounts/${account.id}`);
       await send(server, { method: 'PROPFIND', path: '/nowhere/at-all' });
       await get('/docs/');
+      // Only when its body has been read is it found that there is no such thing.
+      await server.call('POST', '/api/v1/oauth_clients//revoke', {});
     });
     const scrape = requests('GET', '/metrics', 200);
     expect(grown).toEqual({
@@ -166,6 +168,7 @@ describe('Requests are counted', () => {
       [requests('GET', 'none', 404)]: 1,
       [requests('DELETE', 'none', 405)]: 1,
       [requests('PROPFIND', 'none', 404)]: 1,
+      [requests('POST', 'none', 404)]: 1,
       [requests('GET', '/docs', 200)]: 1,
     });
   });
