@@ -44,7 +44,7 @@ const importRules = floors.flatMap((folders, floor) =>
     if (folder !== 'commands') patterns.push('^(\\.\\./)+[\\w.-]+\\.js$');
     const message = `${folder} imports only from the floors below it (see eslint.config.js).`;
     const restricted = patterns.map((regex) => ({ regex, message }));
-    // What is read without it knows nothing of its decorators.
+    // Flat bodies are read without class-transformer, so that decorators of its own would not count there.
     const own = { regex: '^class-transformer', message: 'Fields are read by ReadAs and Nested (http).' };
     return {
       files: [`src/${folder}/*.ts`],

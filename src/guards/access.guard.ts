@@ -5,6 +5,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, rateLimited } from '../errors/api-error.js';
 import { addressForLimits } from '../http/client-address.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
+import { replyOf, requestOf } from '../http/request-of.js';
 import { routeOf } from '../http/route-of.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { BearerJwtScheme } from './bearer-jwt.scheme.js';
@@ -30,8 +31,7 @@ export class AccessGuard implements CanActivate {
 
   /** Answers at once where nothing has to be looked up. */
   canActivate(context: ExecutionContext): MaybePromise<boolean> {
-    // `switchToHttp` would make three functions, and give them to the context.
-    const [request, reply] = context.getArgs<[FastifyRequest, FastifyReply]>();
+    const [request, reply] = [requestOf(context), replyOf(context)];
     const { url = '', config } = routeOf(request);
     const { access } = config;
     if (!access) throw new Error(`${request.method} ${url} declares no access.`);

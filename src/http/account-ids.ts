@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Param, type PipeTransform } from '@nestjs/common';
+import { Injectable, Param, type PipeTransform, type Type } from '@nestjs/common';
 import { ApiParam } from '@nestjs/swagger';
 import { ValidateBy } from 'class-validator';
 import { EntityManager } from 'typeorm';
 import { sql } from '../database/sql.js';
+import { FieldNotes } from './field-notes.js';
 import type { MaybePromise } from './maybe-promise.js';
-import { oncePerClass } from './per-class.js';
 import { isUuid } from './validation.js';
 
 const LEGACY_ID = /^[0-9a-f]{24}$/i;
@@ -60,8 +60,6 @@ export const ApiAccountId = (example: string): MethodDecorator => {
   return ApiParam({ name: 'id', description, schema: { ...schema, example } });
 };
 
-const NAMES_ACCOUNT = Symbol('names an account');
-
 /** A field that names an account. */
 export interface NamingField {
   property: string;
@@ -72,23 +70,20 @@ export interface NamingField {
 /** The field names an account. Its handler only ever sees a UUID. @param options.isFree it may be any other text too */
 export function NamesAccount({ isFree = false } = {}): PropertyDecorator {
   return (target, property) => {
-    const fields = [...namingFields(target), { property: String(property), isFree }];
-    Reflect.defineMetadata(NAMES_ACCOUNT, fields, target);
+    naming.add(target, property, { isFree });
   };
 }
 
-const namingFields = (target: object) => (Reflect.getMetadata(NAMES_ACCOUNT, target) ?? []) as NamingField[];
+const naming = new FieldNotes<{ isFree: boolean }>();
 
 /** @returns the fields of a body or a query that name accounts */
-export const fieldsNamingAccounts = oncePerClass(({ prototype }) =>
-  prototype ? namingFields(prototype as object) : [],
-);
+export const fieldsNamingAccounts = (type: Type<object>): readonly NamingField[] => naming.of(type);
 
 /** @returns a body or a query that has been checked, with UUIDs in the place of every `legacy_id` */
 export function withAccountIds(
   manager: EntityManager,
   read: unknown,
-  naming: NamingField[],
+  naming: readonly NamingField[],
 ): MaybePromise<Record<string, unknown>> {
   const fields = read as Record<string, unknown>;
   const legacy = naming.filter(({ property }) => isLegacyId(fields[property]));
@@ -98,7 +93,7 @@ export function withAccountIds(
 async function replaceLegacyIds(
   manager: EntityManager,
   fields: Record<string, unknown>,
-  legacy: NamingField[],
+  legacy: readonly NamingField[],
 ): Promise<Record<string, unknown>> {
   for (const { property, isFree } of legacy) {
     const text = fields[property] as string;

@@ -70,17 +70,13 @@ export function readBodies(fastify: FastifyInstance): void {
       done(refusal);
       return;
     }
-    const form = new Map<string, string>();
-    let isRepeated = false;
-    for (const [name, text] of new URLSearchParams(body.toString())) {
-      isRepeated ||= form.has(name);
-      form.set(name, text);
-    }
-    if (isRepeated) done(badRequest('A field is repeated.'));
+    const sent = [...new URLSearchParams(body.toString())];
+    const form = new Map(sent);
+    if (form.size !== sent.length) done(badRequest('A field is repeated.'));
     else if (form.has('__proto__')) done(reservedNames());
     else {
       const { dropsEmptyFields } = routeOf(request).config;
-      const value = Object.fromEntries(dropsEmptyFields ? [...form].filter(([, text]) => text !== '') : form);
+      const value = Object.fromEntries(dropsEmptyFields ? sent.filter(([, text]) => text !== '') : form);
       done(refuseValue(value), value);
     }
   });

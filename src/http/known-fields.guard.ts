@@ -12,6 +12,7 @@ import {
   type Taken,
 } from './known-fields.js';
 import type { RequestValidation } from './request-validation.js';
+import { requestOf } from './request-of.js';
 import { routeOf } from './route-of.js';
 import { IS_REQUIRED } from './validation.js';
 import { fieldsOf } from './validation-rules.js';
@@ -39,7 +40,7 @@ export class KnownFieldsGuard implements CanActivate {
   constructor(private readonly validation: RequestValidation) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const request = context.getArgByIndex<FastifyRequest>(0);
+    const request = requestOf(context);
     const taken = takenBy(context.getClass(), context.getHandler());
     const refusal = refusalOf(request, taken);
     return refusal ? this.refuse(refusal, request, taken) : true;
@@ -80,7 +81,7 @@ function refusalOf(request: FastifyRequest, taken: Taken): ApiError | undefined 
   const repeated = ignoresUnknown ? [] : repeatedParameters(query);
   const parameters = ignoresUnknown ? [] : unknownParameters(query, taken);
   const names = ignoresFields ? [] : unknownFields(body, taken.body);
-  if (!changesNothing && repeated.length + parameters.length + names.length === 0) return undefined;
+  if (!changesNothing && [repeated, parameters, names].every(isEmpty)) return undefined;
   const fields = {
     ...problemsOfRepeated(repeated),
     ...problemsOfNames('query parameter', parameters),

@@ -58,18 +58,20 @@ const shown = (name: string) => (name.length > LONGEST_SHOWN ? `${name.slice(0, 
 export interface UnknownName {
   name: string;
   path: string;
-  /** What may have been meant, with others that are known in order to be refused. */
+  /** The names that there may be; those included that are known in order to be refused, which are not suggested. */
   declared: string[];
   /** The class that declares them; undefined: none does. */
   type: Type<object> | undefined;
 }
 
+const suggestible = (declared: string[], type: Type<object> | undefined) =>
+  declared.filter((name) => !(type && isRefusedField(type, name)));
+
 /** @returns a message for each name that is not known, with the known one that was probably meant */
 export function problemsOfNames(what: string, names: UnknownName[]): FieldErrors {
   return Object.fromEntries(
     names.map(({ name, path, declared, type }, index) => {
-      const known = () => declared.filter((one) => !(type && isRefusedField(type, one)));
-      const meant = index < MOST_SUGGESTIONS ? nearest(name, known()) : undefined;
+      const meant = index < MOST_SUGGESTIONS ? nearest(name, suggestible(declared, type)) : undefined;
       const place = path.slice(0, path.length - name.length);
       const hint = meant === undefined ? '' : ` Did you mean ${place}${meant}?`;
       return [shown(path), [`Unknown ${what}: ${shown(path)}.${hint}`]];

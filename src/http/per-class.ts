@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 
-/** @returns the function, computed once for each class: what its decorators say is looked up along all that it extends */
+/** @returns the function, which remembers its result for each class: for what no decorator adds to any more once it is asked */
 export function oncePerClass<Result>(compute: (type: Type<object>) => Result): (type: Type<object>) => Result {
   const results = new WeakMap<Type<object>, { result: Result }>();
   return (type) => {

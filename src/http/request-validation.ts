@@ -5,7 +5,7 @@ import type { Config } from '../config/config.js';
 import { invalidParams, type FieldErrors } from '../errors/api-error.js';
 import { fieldsNamingAccounts, withAccountIds } from './account-ids.js';
 import { after, type MaybePromise } from './maybe-promise.js';
-import { oncePerClass } from './per-class.js';
+import { FieldNotes } from './field-notes.js';
 import { readFlat } from './reading.js';
 import { fieldsOf, hasPlainRules, keepsRules, rememberRules } from './validation-rules.js';
 
@@ -77,7 +77,7 @@ export class ThoroughValidation extends ValidationPipe {
  */
 export type SettingsCheck = (value: unknown, object: object, config: Config) => string | undefined;
 
-const SETTINGS_CHECKS = Symbol('checks that depend on the settings');
+const settingsChecks = new FieldNotes<{ check: SettingsCheck }>();
 
 /**
  * The field is also checked in this way, if nothing else is wrong with it; and when it is absent, or a null that is no value of it,
@@ -85,23 +85,18 @@ const SETTINGS_CHECKS = Symbol('checks that depend on the settings');
  */
 export function ChecksBySettings(check: SettingsCheck): PropertyDecorator {
   return (target, property) => {
-    const checks = [...declaredChecks(target), { property: String(property), check }];
-    Reflect.defineMetadata(SETTINGS_CHECKS, checks, target);
+    settingsChecks.add(target, property, { check });
   };
 }
 
-const declaredChecks = (target: object) =>
-  (Reflect.getMetadata(SETTINGS_CHECKS, target) ?? []) as { property: string; check: SettingsCheck }[];
-const settingsChecksOf = oncePerClass((type) => declaredChecks(type.prototype as object));
-
 const keepsSettings = (fields: Record<string, unknown>, type: Type<object>, config: Config) =>
-  settingsChecksOf(type).every(({ property, check }) => check(fields[property], fields, config) === undefined);
+  settingsChecks.of(type).every(({ property, check }) => check(fields[property], fields, config) === undefined);
 
 /** @returns the given problems, and those that {@link ChecksBySettings} finds in fields without one */
 function addProblems(object: object, errors: ValidationError[], config: Config): ValidationError[] {
   const fields = object as Record<string, unknown>;
   const found = [...errors];
-  for (const { property, check } of declaredChecks(object)) {
+  for (const { property, check } of settingsChecks.of(object.constructor as Type<object>)) {
     const earlier = found.find((error) => error.property === property);
     // A null that is no value of the field counts as absent.
     if (earlier && fields[property] !== null) continue;

@@ -6,8 +6,9 @@ import {
   type ExceptionFilter,
   type ExecutionContext,
 } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { MaybePromise } from '../http/maybe-promise.js';
+import { replyOf, requestOf } from '../http/request-of.js';
 import { Idempotency } from './idempotency.service.js';
 
 /** Thrown in place of carrying a request out, as another has got the answer with its key. */
@@ -22,7 +23,7 @@ export class IdempotencyGuard implements CanActivate {
   constructor(private readonly idempotency: Idempotency) {}
 
   canActivate(context: ExecutionContext): MaybePromise<true> {
-    const request = context.getArgByIndex<FastifyRequest>(0);
+    const request = requestOf(context);
     const header = request.headers['idempotency-key'];
     return header === undefined ? true : this.begin(request, String(header));
   }
@@ -37,6 +38,6 @@ export class IdempotencyGuard implements CanActivate {
 export class AnsweredBeforeFilter implements ExceptionFilter {
   catch(_thrown: AnsweredBefore, host: ArgumentsHost): void {
     // `Idempotency.watch` puts the answer in its place.
-    void host.switchToHttp().getResponse<FastifyReply>().send({});
+    void replyOf(host).send({});
   }
 }
