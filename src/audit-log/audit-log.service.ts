@@ -18,7 +18,7 @@ import { ReadFolds } from './read-folds.js';
 /** An event to record. The actor, the address and the request id come from the current request, or the command that runs. */
 export interface AuditEntry {
   kind: AuditKind;
-  /** The id of what was acted on; never a secret or an email. */
+  /** The id of what was acted on, or what a statement finds it by that puts the id in its place; never a secret or an email. */
   subject?: string;
   /** Absent: success. */
   outcome?: Outcome;

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { register } from './own-metric.js';
 
-/** A counter for each combination of labels. Not prom-client's own, which sorts and joins their names and values for each event. */
+/** A counter for each combination of labels, as {@link register} shows it. Their values have no line breaks. */
 export class LabelledCounter<Label extends string> {
   private readonly counts = new Map<string, { labels: Record<Label, string>; value: number }>();
 

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { insertFrom, type EventRow } from '../audit-log/audit-events.store.js';
 import { sql } from '../database/sql.js';
 import { Statements, type PreparedStatement } from '../database/statements.service.js';
+import type { GrantedRow } from './client-grants.store.js';
 import { IS_GOOD_APP_TOKEN, TOKEN_WITH_OWNERS } from './good-token.js';
 import { endOfLineage } from './lineage.js';
 import type { NewToken } from './new-tokens.store.js';
@@ -29,7 +30,7 @@ export interface ApiGrant {
   };
   /** See NewToken. */
   expiresAt: Date | null;
-  /** Its event in the audit log, whose subject is the digest. What only the statement knows it puts in: the id and the actor. */
+  /** Its event in the audit log. Its subject is the digest, in whose place the statement puts the id; it adds the actor. */
   event: EventRow;
 }
 
@@ -94,11 +95,7 @@ export class ApiGrantStore {
   }
 }
 
-/** The one row that is answered: `pg` reads a text of JSON in a fraction of the time that rows take it. */
-interface Row {
-  /** By their digests; null: there are none. */
-  granted: Record<string, Granted> | null;
-}
+type Row = GrantedRow<Granted>;
 
 const valuesOf = (grants: ApiGrant[]) => [
   JSON.stringify(grants.map(({ token }, index) => ({ ...token, place: index + 1 }))),
