@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { SessionPrincipal } from '../access/principal.js';
 import { INVALID_TOKEN, unauthorized } from '../errors/api-error.js';
+import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { Metrics } from '../metrics/metrics.service.js';
 import { showsBearer } from './authorization-header.js';
 import { BearerJwtStrategy } from './bearer-jwt.strategy.js';
@@ -15,14 +16,16 @@ export class BearerJwtScheme {
   ) {}
 
   /** @throws ApiError `unauthorized` */
-  async admits(request: FastifyRequest): Promise<boolean> {
+  admits(request: FastifyRequest): MaybePromise<boolean> {
     if (!showsBearer(request)) throw unauthorized('Authenticate with a session token as a Bearer token.');
-    const principal = await this.metrics.counted('session', this.authenticate(request));
-    if (!principal) {
-      throw unauthorized('The session has ended or the token is invalid.', INVALID_TOKEN);
-    }
-    request.principal = principal;
-    return true;
+    const check = this.strategy.remembered(request) ?? this.authenticate(request);
+    return after(this.metrics.counted('session', check), (principal) => {
+      if (!principal) {
+        throw unauthorized('The session has ended or the token is invalid.', INVALID_TOKEN);
+      }
+      request.principal = principal;
+      return true;
+    });
   }
 
   /**

@@ -3,7 +3,6 @@ import { PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-jwt';
 import type { SessionPrincipal } from '../access/principal.js';
-import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { SessionChecks } from '../sessions/session-checks.service.js';
 import { bearerToken } from './authorization-header.js';
 
@@ -20,26 +19,31 @@ export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') 
     });
   }
 
+  /** @returns the session's principal, if the request shows a token that is remembered */
+  remembered(request: FastifyRequest): SessionPrincipal | undefined {
+    const token = bearerToken(request);
+    return token === null ? undefined : this.sessions.remembered(token)?.principal;
+  }
+
   /** Replaces passport-jwt's own, which ignores `crit` and reports an outage as an invalid token. */
   override authenticate(request: unknown): void {
-    const decide = (principal: SessionPrincipal | undefined) => {
-      if (principal) this.success(principal);
-      else this.fail(401);
-    };
-    const found = this.validate(request as FastifyRequest);
-    if (!(found instanceof Promise)) decide(found);
-    else
-      found.then(decide, (error: unknown) => {
+    this.validate(request as FastifyRequest).then(
+      (principal) => {
+        if (principal) this.success(principal);
+        else this.fail(401);
+      },
+      (error: unknown) => {
         this.error(error as Error);
-      });
+      },
+    );
   }
 
   /**
-   * @returns the session's principal, if the request shows a valid token; no promise where it is remembered
+   * @returns the session's principal, if the request shows a valid token
    * @throws when the database is unavailable
    */
-  validate(request: FastifyRequest): MaybePromise<SessionPrincipal | undefined> {
+  async validate(request: FastifyRequest): Promise<SessionPrincipal | undefined> {
     const token = bearerToken(request);
-    return token === null ? undefined : after(this.sessions.ofToken(token), (session) => session?.principal);
+    return token === null ? undefined : (await this.sessions.ofToken(token))?.principal;
   }
 }

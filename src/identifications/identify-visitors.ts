@@ -97,12 +97,13 @@ export const IDENTIFY_ONE = identifyBy({ lock: 'FOR KEY SHARE OF c', among: 'tru
  */
 export const valuesOf = (asked: AskedFor[], { seconds, isProved }: { seconds: number; isProved: boolean }) => [
   JSON.stringify(
-    asked.map(({ visitor, client: { clientId, tokenId, secretId } }, index) => ({
-      ...visitor,
-      ...{ clientId, tokenId, secretId, place: index + 1 },
-      domains: visitor.email === null ? [] : domainsOver(visitor.email),
-      spellings: visitor.email === null ? [] : spellingsOf(visitor.email),
-    })),
+    asked.map(({ visitor, client }, index) => {
+      const { ip, url, userAgent, email } = visitor;
+      const { clientId, tokenId, secretId } = client;
+      const domains = email === null ? [] : domainsOver(email);
+      const spellings = email === null ? [] : spellingsOf(email);
+      return { place: index + 1, ip, url, userAgent, email, domains, spellings, clientId, tokenId, secretId };
+    }),
   ),
   seconds,
   isProved,

@@ -47,10 +47,14 @@ export class SessionChecks {
    * @throws when the database is unavailable
    */
   ofToken(token: string): MaybePromise<CheckedSession | undefined> {
-    const digest = hash('sha256', token, 'binary');
-    const known = this.verified.known(digest);
+    return this.remembered(token) ?? this.check(token, keyOf(token));
+  }
+
+  /** @returns what a JWT is good for, if it is remembered; there is no look-up */
+  remembered(token: string): CheckedSession | undefined {
+    const known = this.verified.known(keyOf(token));
     // By the clock too: it may be set while this is remembered.
-    if (!known || known.claims.exp <= this.clock.now()) return this.check(token, digest);
+    if (!known || known.claims.exp <= this.clock.now()) return undefined;
     this.uses.touch(known.principal.sessionId);
     return known;
   }
@@ -103,6 +107,9 @@ export class SessionChecks {
     }
   }
 }
+
+/** What a JWT is remembered by. */
+const keyOf = (token: string) => hash('sha256', token, 'binary');
 
 function headerOf(token: string): { typ?: unknown; kid?: unknown; crit?: unknown } {
   try {
