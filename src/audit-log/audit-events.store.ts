@@ -10,24 +10,24 @@ import type { AuditKind } from './audit-kinds.js';
 
 /** Who acted. */
 export interface AuditActor {
-  actorId?: string;
-  clientId?: string;
-  appTokenId?: string;
-  onBehalfOf?: string;
+  actorId?: string | undefined;
+  clientId?: string | undefined;
+  appTokenId?: string | undefined;
+  onBehalfOf?: string | undefined;
 }
 
 /** An event as it is stored. */
 export interface NewAuditEvent extends AuditActor {
   kind: AuditKind;
-  subject?: string;
+  subject?: string | undefined;
   /** Absent: success. */
-  outcome?: Outcome;
+  outcome?: Outcome | undefined;
   /** Stored in a table of its own. */
-  email?: string;
-  details?: Record<string, unknown>;
+  email?: string | undefined;
+  details?: Record<string, unknown> | undefined;
   /** The client's address, and the id of the request. */
-  address?: string;
-  requestId?: string;
+  address?: string | undefined;
+  requestId?: string | undefined;
 }
 
 /** A row of `audit_events` in JSON, by the names of its columns; what is undefined is null there. */

@@ -207,19 +207,31 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 }
 
+/** Written out, as each `...` of what may be absent takes as long as all of this. */
 function eventOf(entry: AuditEntry): NewAuditEvent {
+  const { kind, subject, outcome, email, details } = entry;
   const request = currentRequest();
-  const clientAddress = clientAddressOf(request?.principal);
-  const command = currentCommand();
+  const { actorId, clientId, appTokenId, onBehalfOf } = actorOf(request?.principal);
   return {
-    ...entry,
-    ...(command !== undefined && { details: { by: 'command', command, ...entry.details } }),
-    ...(clientAddress !== null && { details: { ...entry.details, client_address: clientAddress } }),
-    ...actorOf(request?.principal),
-    ...(entry.actorId !== undefined && { actorId: entry.actorId }),
-    ...(entry.onBehalfOf !== undefined && { onBehalfOf: entry.onBehalfOf }),
-    ...(request && { address: canonicalAddress(request.ip) ?? UNKNOWN, requestId: request.id }),
+    kind,
+    subject,
+    outcome,
+    email,
+    details: detailsOf(details, request?.principal),
+    actorId: entry.actorId ?? actorId,
+    clientId,
+    appTokenId,
+    onBehalfOf: entry.onBehalfOf ?? onBehalfOf,
+    address: request && (canonicalAddress(request.ip) ?? UNKNOWN),
+    requestId: request?.id,
   };
+}
+
+function detailsOf(details: AuditEntry['details'], principal: Principal | undefined): AuditEntry['details'] {
+  const clientAddress = clientAddressOf(principal);
+  if (clientAddress !== null) return { ...details, client_address: clientAddress };
+  const command = currentCommand();
+  return command === undefined ? details : { by: 'command', command, ...details };
 }
 
 const networkOf = ({ address }: NewAuditEvent) => (address === undefined ? NOWHERE : addressForLimits(address));
