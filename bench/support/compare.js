@@ -30,6 +30,8 @@ async function checkAnswers(servers, row) {
  * Measures one row, in rounds of bare, peers, Latchkey, peers in reverse, bare.
  * @param row.example a request that each server answers; `bad` one that it refuses, with 401 or one of `refusals`
  * @param row.requests the requests of a slice
+ * @param row.longer how many times as long as others its slices are, where an answer takes so long that what the end of a slice cuts
+ *   off would weigh
  * @param subjects Latchkey, maybe more than once with different settings
  */
 export async function compare(row, { subjects, peers, database, node }) {
@@ -41,6 +43,7 @@ export async function compare(row, { subjects, peers, database, node }) {
   const expected = { status: row.status, body: row.contains };
   const turns = [bare, ...peers, ...subjects, ...[...peers].reverse(), bare];
   const samples = new Map([bare, ...all].map((server) => [server, []]));
+  const { longer = 1 } = row;
   const measure = (server, seconds) =>
     again(async () => {
       const requests = await row.requests(server === bare ? subjects[0] : server, server === bare);
@@ -52,7 +55,7 @@ export async function compare(row, { subjects, peers, database, node }) {
   }
   for (let round = 0; round < ROUNDS; round += 1) {
     const taken = new Map([bare, ...all].map((server) => [server, []]));
-    for (const server of turns) taken.get(server).push(await measure(server, SECONDS));
+    for (const server of turns) taken.get(server).push(await measure(server, SECONDS * longer));
     for (const [server, slices] of taken) samples.get(server).push(slices);
   }
   await stopProcess(bare);
