@@ -35,7 +35,7 @@ export const refresh = {
   goals: { 20: 0.15, 24: 0.15 },
   peers: ['hand-written'],
   remark: ceiling,
-  longer: 4,
+  longer: 3,
   async prepare({ client }, servers) {
     const sessions = new Map();
     for (const server of servers) {

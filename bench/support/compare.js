@@ -30,8 +30,8 @@ async function checkAnswers(servers, row) {
  * Measures one row, in rounds of bare, peers, Latchkey, peers in reverse, bare.
  * @param row.example a request that each server answers; `bad` one that it refuses, with 401 or one of `refusals`
  * @param row.requests the requests of a slice
- * @param row.longer how many times as long as others its slices are, where an answer takes so long that what the end of a slice cuts
- *   off would weigh
+ * @param row.longer how many times as long as bare Fastify's its slices are, where an answer takes so long that what their end cuts off
+ *   would weigh
  * @param subjects Latchkey, maybe more than once with different settings
  */
 export async function compare(row, { subjects, peers, database, node }) {
@@ -55,7 +55,8 @@ export async function compare(row, { subjects, peers, database, node }) {
   }
   for (let round = 0; round < ROUNDS; round += 1) {
     const taken = new Map([bare, ...all].map((server) => [server, []]));
-    for (const server of turns) taken.get(server).push(await measure(server, SECONDS * longer));
+    for (const server of turns)
+      taken.get(server).push(await measure(server, server === bare ? SECONDS : SECONDS * longer));
     for (const [server, slices] of taken) samples.get(server).push(slices);
   }
   await stopProcess(bare);
