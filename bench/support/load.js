@@ -31,7 +31,7 @@ export async function slice(
   { seconds, amount, database, rate, connections = CONNECTIONS },
 ) {
   const latencies = [];
-  let [count, smallest, largest, wrong, first, last] = [0, Infinity, 0, '', 0, 0];
+  let [smallest, largest, wrong, first, last] = [Infinity, 0, '', 0, 0];
   const begun = new Set();
   const before = { server: cpuOfTree(server.pid), database: database?.cpu() ?? 0 };
   const run = autocannon({
@@ -48,20 +48,20 @@ export async function slice(
   run.on('start', () => (first = performance.now()));
   run.on('response', (client, status, bytes, took) => {
     last = performance.now();
-    count += 1;
-    // The first of each connection was sent, and its time taken, before the requests of those after it were made.
-    if (begun.has(client)) latencies.push(took);
-    else begun.add(client);
+    // autocannon's clock for the first of each connection begins before the connections after it are made.
+    latencies.push(begun.has(client) ? took : last - first);
+    begun.add(client);
     smallest = Math.min(smallest, bytes);
     largest = Math.max(largest, bytes);
     if (Number(status) !== expected.status) wrong = `answered ${status} instead of ${expected.status}`;
   });
   const { errors, mismatches } = await run;
   const after = { server: cpuOfTree(server.pid), database: database?.cpu() ?? 0 };
+  const count = latencies.length;
   if (errors > 0 && wrong === '') wrong = `failed ${errors} times`;
   if (mismatches > 0 && wrong === '') wrong = `answered ${mismatches} bodies without ${expected.body}`;
   if (largest - smallest > SPREAD && wrong === '') wrong = `gave answers of ${smallest} to ${largest} bytes`;
-  if ((count < connections || latencies.length === 0) && wrong === '') wrong = `gave only ${count} answers`;
+  if (count < connections && wrong === '') wrong = `gave only ${count} answers`;
   if (wrong !== '') throw new Error(`${server.name ?? server.url} ${wrong}.`);
   return {
     count,
