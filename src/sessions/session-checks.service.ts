@@ -47,12 +47,17 @@ export class SessionChecks {
    * @throws when the database is unavailable
    */
   ofToken(token: string): MaybePromise<CheckedSession | undefined> {
-    return this.remembered(token) ?? this.check(token, keyOf(token));
+    const key = keyOf(token);
+    return this.known(key) ?? this.check(token, key);
   }
 
-  /** @returns what a JWT is good for, if it is remembered; there is no look-up */
+  /** Like {@link ofToken}, without a look-up. @returns undefined also where it is not remembered */
   remembered(token: string): CheckedSession | undefined {
-    const known = this.verified.known(keyOf(token));
+    return this.known(keyOf(token));
+  }
+
+  private known(key: string): CheckedSession | undefined {
+    const known = this.verified.known(key);
     // By the clock too: it may be set while this is remembered.
     if (!known || known.claims.exp <= this.clock.now()) return undefined;
     this.uses.touch(known.principal.sessionId);
