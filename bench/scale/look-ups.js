@@ -36,8 +36,8 @@ async function measure(database, secrets, node) {
   let turn = 0;
   /** Each slice shows others than the one before, also after that of the other server. */
   const take = () => {
-    const parts = Math.ceil(secrets.length / PER_SLICE);
-    const begin = (turn++ % parts) * PER_SLICE;
+    const begin = (turn % Math.ceil(secrets.length / PER_SLICE)) * PER_SLICE;
+    turn += 1;
     return secrets.slice(begin, begin + PER_SLICE).map(checkOf);
   };
   const latchkey = await startLatchkey(database, NOTHING_REMEMBERED, node);

@@ -44,6 +44,6 @@ export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') 
    */
   async validate(request: FastifyRequest): Promise<SessionPrincipal | undefined> {
     const token = bearerToken(request);
-    return token === null ? undefined : (await this.sessions.ofToken(token))?.principal;
+    return token === null ? undefined : (await this.sessions.lookUp(token))?.principal;
   }
 }

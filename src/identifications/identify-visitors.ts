@@ -2,7 +2,7 @@ import { isSpelt, nearestFirst, spellingsOf } from '../emails/email-address.js';
 import { domainsOver } from '../emails/email-domains.js';
 import type { PreparedStatement } from '../database/statements.service.js';
 import { hasScope } from '../tokens/good-credential.js';
-import type { AskedFor } from './identification-records.js';
+import type { AskedFor, Visitor } from './identification-records.js';
 
 /** The networks of accounts that are enabled, the most specific one first that is not behind a network, the oldest account first. */
 const upTo = (network: string) => `
@@ -102,7 +102,8 @@ export const valuesOf = (asked: AskedFor[], { seconds, isProved }: { seconds: nu
       const { clientId, tokenId, secretId } = client;
       const domains = email === null ? [] : domainsOver(email);
       const spellings = email === null ? [] : spellingsOf(email);
-      return { place: index + 1, ip, url, userAgent, email, domains, spellings, clientId, tokenId, secretId };
+      const row = { place: index + 1, ip, url, userAgent, email, domains, spellings, clientId, tokenId, secretId };
+      return row satisfies Record<keyof Visitor, unknown>;
     }),
   ),
   seconds,

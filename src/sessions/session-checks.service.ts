@@ -47,25 +47,21 @@ export class SessionChecks {
    * @throws when the database is unavailable
    */
   ofToken(token: string): MaybePromise<CheckedSession | undefined> {
-    const key = keyOf(token);
-    return this.known(key) ?? this.check(token, key);
+    return this.remembered(token) ?? this.lookUp(token);
   }
 
   /** Like {@link ofToken}, without a look-up. @returns undefined also where it is not remembered */
   remembered(token: string): CheckedSession | undefined {
-    return this.known(keyOf(token));
-  }
-
-  private known(key: string): CheckedSession | undefined {
-    const known = this.verified.known(key);
+    const known = this.verified.known(keyOf(token));
     // By the clock too: it may be set while this is remembered.
     if (!known || known.claims.exp <= this.clock.now()) return undefined;
     this.uses.touch(known.principal.sessionId);
     return known;
   }
 
-  private async check(token: string, digest: string): Promise<CheckedSession | undefined> {
-    const checked = await this.verified.get(digest, () => this.verify(token));
+  /** Like {@link ofToken}, for one that is not remembered. */
+  async lookUp(token: string): Promise<CheckedSession | undefined> {
+    const checked = await this.verified.get(keyOf(token), () => this.verify(token));
     if (checked && checked.claims.exp <= this.clock.now()) return undefined;
     if (checked) this.uses.touch(checked.principal.sessionId);
     return checked;
