@@ -26,7 +26,13 @@ export let competitor: { authorization: string };
 export function withPublishers(): void {
   beforeAll(async () => {
     database = await createDatabase();
-    server = await startServer(database.connection, { publicUrl: PUBLIC_URL, trustProxy: 1 });
+    // A search brings names up to date before it looks, unless the work in the background is at it: nobody waits for that.
+    server = await startServer(
+      database.connection,
+      { publicUrl: PUBLIC_URL, trustProxy: 1 },
+      {},
+      { doesWhatIsDue: false },
+    );
     publisher = (await newClient(server)).basic;
     competitor = (await newClient(server)).basic;
   });
