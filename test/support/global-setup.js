@@ -1,5 +1,5 @@
 // Plain JavaScript on the built server: Jest does not resolve our imports in a global setup.
-import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -51,10 +51,11 @@ export default async function setUp() {
 /** A folder for all that this run puts down: in memory, where there is plenty, as disks are slow. */
 function makeFolder() {
   const root = isRoomy('/dev/shm') ? '/dev/shm' : tmpdir();
-  // A run that was killed could not clean up.
+  // A run that was killed could not clean up. Those of other users are theirs to remove.
   for (const name of readdirSync(root)) {
     const pid = Number(/^latchkey-tests-(\d+)$/.exec(name)?.[1]);
-    if (pid > 0 && !isAlive(pid)) rmSync(join(root, name), { recursive: true, force: true });
+    if (pid > 0 && !isAlive(pid) && isOurs(join(root, name)))
+      rmSync(join(root, name), { recursive: true, force: true });
   }
   const folder = join(root, `latchkey-tests-${process.pid}`);
   mkdirSync(folder, { recursive: true });
@@ -70,6 +71,11 @@ function isRoomy(folder) {
   } catch {
     return false;
   }
+}
+
+function isOurs(folder) {
+  const user = process.getuid?.();
+  return user === undefined || user === 0 || statSync(folder).uid === user;
 }
 
 function isAlive(pid) {
