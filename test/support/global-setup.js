@@ -75,7 +75,7 @@ function isRoomy(folder) {
 
 function isOurs(folder) {
   const user = process.getuid?.();
-  return user === undefined || user === 0 || statSync(folder).uid === user;
+  return user === undefined || user === 0 || statSync(folder, { throwIfNoEntry: false })?.uid === user;
 }
 
 function isAlive(pid) {

@@ -22,17 +22,16 @@ export let server: TestServer;
 export let publisher: { authorization: string };
 export let competitor: { authorization: string };
 
-/** A server on a database of the suite's own, and two clients. */
-export function withPublishers(): void {
+/**
+ * A server on a database of the suite's own, and two clients.
+ *
+ * @param doesWhatIsDue whether it sends mails. It then also brings the names of institutions up to date in the
+ *   background, and a search in that moment does not wait for them.
+ */
+export function withPublishers({ doesWhatIsDue = false } = {}): void {
   beforeAll(async () => {
     database = await createDatabase();
-    // A search brings names up to date before it looks, unless the work in the background is at it: nobody waits for that.
-    server = await startServer(
-      database.connection,
-      { publicUrl: PUBLIC_URL, trustProxy: 1 },
-      {},
-      { doesWhatIsDue: false },
-    );
+    server = await startServer(database.connection, { publicUrl: PUBLIC_URL, trustProxy: 1 }, {}, { doesWhatIsDue });
     publisher = (await newClient(server)).basic;
     competitor = (await newClient(server)).basic;
   });
