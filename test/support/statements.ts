@@ -1,23 +1,33 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
+import { RepeatedWork } from '../../src/database/repeated-work.js';
 
 export interface Statement {
   text: string;
   values: unknown[];
 }
 
-/** Every statement that this process sends to PostgreSQL from now on, in the order of sending. */
+const repeatedWork = RepeatedWork.prototype as unknown as { workAndGoOn: (this: RepeatedWork) => Promise<void> };
+
+/** Every statement that this process sends to PostgreSQL from now on, in the order of sending, but for {@link RepeatedWork}. */
 export class Statements {
   private readonly all: Statement[] = [];
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
   private readonly original = pg.Client.prototype.query;
+  private readonly repeat = repeatedWork.workAndGoOn;
 
   constructor() {
-    const { all, original } = this;
+    const { all, original, repeat } = this;
+    /** Whether it is what servers do every few minutes: whichever moment that falls into, it belongs to no request. */
+    const isRepeated = new AsyncLocalStorage<true>();
+    repeatedWork.workAndGoOn = function (this: RepeatedWork) {
+      return isRepeated.run(true, () => repeat.call(this));
+    };
     pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]): unknown {
       const [query, values] = args as [string | Statement, unknown];
       const text = typeof query === 'string' ? query : query.text;
       const given = typeof query === 'string' ? values : query.values;
-      all.push({ text, values: Array.isArray(given) ? given : [] });
+      if (!isRepeated.getStore()) all.push({ text, values: Array.isArray(given) ? given : [] });
       return Reflect.apply(original, this, args);
     } as typeof original;
   }
@@ -42,6 +52,7 @@ export class Statements {
 
   stop(): void {
     pg.Client.prototype.query = this.original;
+    repeatedWork.workAndGoOn = this.repeat;
   }
 }
 
