@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import type { AdminPrincipal } from '../access/principal.js';
 import { requireAdmin } from '../access/refusals.js';
+import { AccountErasure } from '../accounts/account-erasure.service.js';
 import { auditedFields, canonicalLocale, readFields } from '../accounts/account-fields.js';
 import { AccountLists } from '../accounts/account-lists.store.js';
 import { AccountStore } from '../accounts/accounts.store.js';
@@ -55,6 +56,7 @@ export class AccountAdmin {
     private readonly callers: Callers,
     private readonly revocations: Revocations,
     private readonly accountRevocation: AccountRevocation,
+    private readonly erasure: AccountErasure,
     private readonly audit: AuditLog,
   ) {}
 
@@ -143,18 +145,16 @@ export class AccountAdmin {
     return account;
   }
 
-  /** Deletes an account with all that belongs to it, and removes its emails from the audit log.
+  /**
+   * Deletes an account with all that belongs to it, and erases its emails: see {@link AccountErasure}.
    *
    * @throws ApiError `forbidden`, `not_found`; `conflict` for the last enabled admin, and while the account owns clients
    */
   async remove(caller: AdminPrincipal, id: string): Promise<void> {
     await this.changeLocked(caller, id, async (tx, { id: subject, email, individual, role }) => {
       if (await this.store.answersForClients(tx, subject)) throw answersForClients();
-      // Also locks the rows in the common order, which the cascade of the deletion would not.
-      await this.accountRevocation.revoke(tx, subject, EVERYTHING);
+      await this.erasure.prepare(tx, { id: subject, email }, { individual, role });
       if (!(await this.store.remove(tx, subject))) throw lastAdmin();
-      await this.audit.record(tx, { kind: 'account.deleted', subject, details: { individual, role } });
-      await this.audit.blankEmails(tx, subject, email);
     });
   }
 

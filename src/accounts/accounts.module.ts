@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { EmailLinksModule } from '../email-links/email-links.module.js';
+import { MailModule } from '../mail/mail.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
+import { AccountErasure } from './account-erasure.service.js';
 import { AccountEntity } from './accounts.entity.js';
 import { AccountLists } from './account-lists.store.js';
 import { AccountIds } from './account-ids.service.js';
@@ -25,12 +27,14 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
     IdempotencyModule,
     TypeOrmModule.forFeature([AccountEntity, AccountNetworkEntity, AccountEmailDomainEntity, DeletedAccountEntity]),
     EmailLinksModule,
+    MailModule,
     TokensModule,
   ],
   controllers: [AccountsController, ClientAccountsController, OwnAccountController],
   providers: [
     AccountStore,
     EmailHolderStore,
+    AccountErasure,
     AccountIds,
     AccountLists,
     ClientAccounts,
@@ -38,6 +42,6 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
     MailCaps,
     OwnAccount,
   ],
-  exports: [AccountStore, EmailHolderStore, AccountIds, AccountLists, MailCaps],
+  exports: [AccountErasure, AccountStore, EmailHolderStore, AccountIds, AccountLists, MailCaps],
 })
 export class AccountsModule {}

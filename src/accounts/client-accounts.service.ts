@@ -7,9 +7,9 @@ import { ApiError, notFound } from '../errors/api-error.js';
 import { readEmailDomain } from '../emails/email-domains.js';
 import { pageOf, readCursor, type Page } from '../http/cursor.js';
 import { isUuid, spellingsOfName } from '../http/validation.js';
-import { AccountRevocation, EVERYTHING } from '../revocations/account-revocation.store.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { Callers } from '../tokens/callers.service.js';
+import { AccountErasure } from './account-erasure.service.js';
 import { auditedFields, readFields, spelling, type AccountFieldsBody } from './account-fields.js';
 import { AccountLists } from './account-lists.store.js';
 import { takenName } from './account-conflicts.js';
@@ -43,7 +43,7 @@ export class ClientAccounts {
     private readonly lists: AccountLists,
     private readonly callers: Callers,
     private readonly revocations: Revocations,
-    private readonly accountRevocation: AccountRevocation,
+    private readonly erasure: AccountErasure,
     private readonly audit: AuditLog,
   ) {}
 
@@ -115,11 +115,8 @@ export class ClientAccounts {
       const organisation = await this.store.lockOrganisation(tx, id);
       if (!organisation) return false;
       await this.callers.checkClient(tx, client, 'accounts:write');
-      // Also locks the rows in the common order, which the cascade of the deletion would not.
-      await this.accountRevocation.revoke(tx, id.toLowerCase(), EVERYTHING);
+      await this.erasure.prepare(tx, { id: id.toLowerCase(), email: organisation.email });
       await this.store.remove(tx, id);
-      await this.audit.record(tx, { kind: 'account.deleted', subject: id.toLowerCase() });
-      await this.audit.blankEmails(tx, id.toLowerCase(), organisation.email);
       return true;
     });
     if (removed) return;

@@ -64,6 +64,11 @@ export class MailQueue {
     await this.mails.insert(tx, mail, options.discard ?? false);
   }
 
+  /** See {@link OutgoingMailStore.forget}. */
+  async forget(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
+    await this.mails.forget(tx, accountId, email);
+  }
+
   /** Makes the process that sends mails look for due ones now instead of at its next poll: this one, or another worker. */
   wake(): void {
     this.wakeSignal.notify();

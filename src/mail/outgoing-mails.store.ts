@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { sql } from '../database/sql.js';
+import { longSql, sql } from '../database/sql.js';
+import { isSpelt, spellingsOf } from '../emails/email-address.js';
 import type { Turn } from './domain-shares.js';
 
 /** A mail to be queued. */
@@ -64,6 +65,11 @@ const CLAIM = `
   RETURNING id, kind, subject_id AS "subjectId", recipient, ${DOMAIN} AS domain, attempts,
     next_attempt_at AS "nextAttemptAt"`;
 
+/** What the mails of the account `$1` are about. */
+const SUBJECTS = ['email_links', 'password_resets', 'password_changes']
+  .map((table) => `SELECT id FROM ${table} WHERE account_id = $1`)
+  .join(' UNION ALL ');
+
 /** The table of outgoing mails. */
 @Injectable()
 export class OutgoingMailStore {
@@ -112,6 +118,18 @@ export class OutgoingMailStore {
       if (ended.length > 0) await alsoNote(tx);
       return ended.length > 0;
     });
+  }
+
+  /**
+   * Deletes the mails of an account, sent or not, before it is deleted itself. What was sent to its email goes too, such as the mail
+   * by which it was signed up for; what waits there for somebody else stays.
+   */
+  async forget(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
+    await longSql(
+      tx,
+      `DELETE FROM outgoing_mails WHERE subject_id IN (${SUBJECTS}) OR (done_at IS NOT NULL AND ${isSpelt('recipient', '$2')})`,
+      [accountId, email === null ? [] : spellingsOf(email)],
+    );
   }
 
   async markFailed(id: string, failure: string): Promise<void> {

@@ -195,6 +195,27 @@ it('`account delete` deletes it and its emails in the audit log', async () => {
   );
 });
 
+it('`account delete` deletes its mails too, sent or not, and none that waits for somebody else', async () => {
+  const { id, email } = await signUp(server);
+  const resets = await database.query<{ id: string }>(
+    `INSERT INTO password_resets (account_id, expires_at) VALUES ($1, now() + interval '1 hour') RETURNING id`,
+    [id],
+  );
+  // A mail about the account that waits, one of which only its address tells, and one by which another account asks for that.
+  await database.query(
+    `INSERT INTO outgoing_mails (kind, subject_id, recipient, next_attempt_at, done_at) VALUES
+       ('password_reset', $1, 'former@example.org', now() + interval '1 hour', NULL),
+       ('sign_up', gen_random_uuid(), upper($2), now(), now()),
+       ('email_confirmation', gen_random_uuid(), $2, now() + interval '1 hour', NULL)`,
+    [resets[0]?.id, email],
+  );
+  await commands.run('account delete', () => deleteAccount(NEVER, id, YES));
+  const left = 'SELECT kind FROM outgoing_mails WHERE lower(recipient) = ANY ($1::text[])';
+  expect(await database.query(left, [['former@example.org', email.toLowerCase()]])).toEqual([
+    { kind: 'email_confirmation' },
+  ]);
+});
+
 it('Nothing is done without --yes where there is no terminal to ask at', async () => {
   const { id } = await signUp(server);
   for (const act of [disableAccount, revokeAccount, deleteAccount])
