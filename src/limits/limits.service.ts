@@ -17,6 +17,9 @@ export interface Standing {
   seconds: number;
 }
 
+/** For how many seconds a process takes a limit to be reached under which attempts are given back. */
+const TRUSTED_FOR = 1;
+
 /** How often an attempt is counted that others come between. */
 const ROUNDS = 5;
 
@@ -52,13 +55,14 @@ export class Limits {
    *
    * @param options.manager a transaction's, if the attempt is to count only when that commits. When it is refused, the
    *   transaction should commit, as it has noted that in the audit log
+   * @param options.trustedFor see {@link ReachedLimits.add}
    * @returns undefined, or, when it is refused, for how many seconds that lasts
    */
   async tryTake(
     limits: Limit[],
-    { manager = this.manager }: { manager?: EntityManager } = {},
+    { manager = this.manager, trustedFor }: { manager?: EntityManager; trustedFor?: number } = {},
   ): Promise<number | undefined> {
-    const counted = await this.count(limits, manager);
+    const counted = await this.count(limits, manager, trustedFor);
     return 'taken' in counted ? undefined : counted.refusedFor;
   }
 
@@ -96,19 +100,47 @@ export class Limits {
     return outcome;
   }
 
+  /**
+   * For work that can be guessed: an attempt is counted before its work begins, and given back unless it fails.
+   *
+   * @param work returns undefined when the attempt failed
+   * @throws ApiError `rate_limited`, without any work
+   */
+  async countAttempt<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
+    const seconds = await this.tryTake(limits, { trustedFor: TRUSTED_FOR });
+    if (seconds !== undefined) throw rateLimited(seconds);
+    let hasFailed = false;
+    try {
+      const outcome = await work();
+      hasFailed = outcome === undefined;
+      return outcome;
+    } finally {
+      if (!hasFailed) {
+        await this.store.forget(
+          this.manager,
+          limits.map(({ key }) => key),
+        );
+      }
+    }
+  }
+
   /** Whether this process knows already that the limit is reached, without a statement. */
   isReached(limit: Limit): boolean {
     return this.knownToBeReached([limit]) !== undefined;
   }
 
-  private async count(limits: Limit[], manager: EntityManager): Promise<Pick<Taken, 'taken'> | { refusedFor: number }> {
+  private async count(
+    limits: Limit[],
+    manager: EntityManager,
+    trustedFor?: number,
+  ): Promise<Pick<Taken, 'taken'> | { refusedFor: number }> {
     const known = this.knownToBeReached(limits);
     if (known !== undefined) return { refusedFor: known };
     const report = this.audit.expectFailure({ kind: 'limit.reached', outcome: 'refused' });
     for (let round = 0; round < ROUNDS; round += 1) {
       const { taken, reached, isFirst } = await this.store.take(manager, limits, report.row);
       if (reached) {
-        this.reached.add(reached.key, reached.seconds);
+        this.reached.add(reached.key, reached.seconds, trustedFor);
         if (isFirst) report.happened(reached.key.split(' ', 1)[0] ?? '');
         return { refusedFor: reached.seconds };
       }

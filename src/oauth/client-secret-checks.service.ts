@@ -13,7 +13,7 @@ import type { RevocationTag } from '../revocations/revocation-tags.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { digestOf, hintOf } from '../tokens/digest.js';
-import { isClientId } from './oauth-clients.service.js';
+import { isClientId, isAsLongAsOurs } from './oauth-clients.service.js';
 import { OauthClientStore, type ClientSecret } from './oauth-clients.store.js';
 
 /** How many authenticated clients a process caches. */
@@ -61,9 +61,7 @@ export class ClientSecretChecks {
     candidates: string[],
     address: string,
   ): Promise<AuthenticatedClient | undefined> {
-    const client = await this.verified.get(key, () =>
-      this.limits.countFailure(this.limitsFor(id, address), () => this.findBySecret(id, candidates)),
-    );
+    const client = await this.verified.get(key, () => this.findWithinLimits(id, candidates, address));
     if (!client) {
       // An unknown id may be a secret that was sent in the wrong place.
       const subject = (await this.store.exists(id)) ? { subject: id } : {};
@@ -77,8 +75,23 @@ export class ClientSecretChecks {
     return this.store.scopesOf(clientId, secretId);
   }
 
-  private async findBySecret(id: string, candidates: string[]): Promise<Verified<AuthenticatedClient> | undefined> {
+  /** What others have made may be guessed, and a hash of theirs takes time to compare: these are limited as passwords are. */
+  private async findWithinLimits(
+    id: string,
+    candidates: string[],
+    address: string,
+  ): Promise<Verified<AuthenticatedClient> | undefined> {
     const secrets = await this.store.secretsOf(id);
+    const canBeGuessed = !candidates.every(isAsLongAsOurs) || secrets.some(({ foreignHash }) => foreignHash !== null);
+    const find = () => this.findAmong(secrets, candidates);
+    const limits = this.limitsFor(id, address);
+    return canBeGuessed ? this.limits.countAttempt(limits, find) : this.limits.countFailure(limits, find);
+  }
+
+  private async findAmong(
+    secrets: ClientSecret[],
+    candidates: string[],
+  ): Promise<Verified<AuthenticatedClient> | undefined> {
     const digests = candidates.map(digestOf);
     let match = secrets.find((secret) => digests.some((digest) => timingSafeEqual(secret.digest, digest)));
     for (const shown of candidates) match ??= await this.findForeign(secrets, shown);
