@@ -40,6 +40,19 @@ describe('Folded failures', () => {
     expect(folds.take().events.map(({ details }) => details)).toEqual([{ folded: 4 }]);
   });
 
+  it('that are given back again and again take no more room than the others', () => {
+    const folds = new FailureFolds();
+    for (let round = 0; round < 3; round += 1) {
+      for (let network = 0; network < NETWORKS; network += 1) folds.add(failure('one'), `network ${round} ${network}`);
+      folds.take().giveBack();
+      folds.take().giveBack();
+    }
+    const { events } = folds.take();
+    expect(events).toHaveLength(NETWORKS + 1);
+    const count = events.reduce((sum, { details }) => sum + Number(details?.folded), 0);
+    expect(count).toBe(3 * NETWORKS);
+  });
+
   it('have no fold for a first one that could not be written', () => {
     const folds = new FailureFolds();
     expect(folds.open(failure('one'), 'network')).toBe(true);

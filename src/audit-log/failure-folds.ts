@@ -1,5 +1,5 @@
 import { addressForLimits } from '../http/client-address.js';
-import type { NewAuditEvent } from './audit-events.store.js';
+import type { AuditActor, NewAuditEvent } from './audit-events.store.js';
 
 /** How many folds there are at once: whoever comes from more networks than these is counted with all others. */
 const MOST = 1_000;
@@ -16,19 +16,14 @@ interface Fold {
   kind: NewAuditEvent['kind'];
   outcome: NewAuditEvent['outcome'];
   /** Null: of many. */
-  whose: {
-    network: string;
-    clientAddress: string | undefined;
-    actorId: string | undefined;
-    clientId: string | undefined;
-  } | null;
+  whose: { network: string; clientAddress: string | undefined; actor: AuditActor } | null;
   count: number;
   bySubject: Map<string, number>;
 }
 
 /**
- * Failures of one minute that are not written one by one: those of one kind from one network, by one actor if anybody is
- * known, after the first. Each fold becomes one event, which has their count.
+ * Failures of one minute that are not written one by one: those of one kind from one network, by one actor, an application
+ * too, if anybody is known, after the first. Each fold becomes one event, which has their count.
  */
 export class FailureFolds {
   private folds = new Map<string, Fold>();
@@ -37,9 +32,9 @@ export class FailureFolds {
   open(failure: NewAuditEvent, network: string): boolean {
     const key = this.keyOf(failure, network);
     if (this.folds.has(key)) return false;
-    const { kind, outcome, actorId, clientId } = failure;
-    const clientAddress = clientNetworkOf(failure);
-    const whose = key === overflow(failure) ? null : { network, clientAddress, actorId, clientId };
+    const { kind, outcome } = failure;
+    const whose =
+      key === overflow(failure) ? null : { network, clientAddress: clientNetworkOf(failure), actor: actorOf(failure) };
     this.folds.set(key, { kind, outcome, whose, count: 0, bySubject: new Map() });
     return true;
   }
@@ -71,17 +66,26 @@ export class FailureFolds {
       giveBack: () => {
         for (const [key, fold] of taken) {
           const since = this.folds.get(key);
-          if (!since) this.folds.set(key, fold);
-          else for (const [subject, times] of fold.bySubject) count(since, subject, times);
+          if (!since && this.folds.size < MOST) this.folds.set(key, fold);
+          else for (const [subject, times] of fold.bySubject) count(since ?? this.overflowOf(fold), subject, times);
         }
       },
     };
   }
 
   private keyOf(failure: NewAuditEvent, network: string): string {
-    const { kind, outcome, actorId, clientId } = failure;
-    const key = [kind, outcome, network, clientNetworkOf(failure) ?? '', actorId ?? clientId ?? ''].join(' ');
+    const { kind, outcome, actorId, clientId, appTokenId, onBehalfOf } = failure;
+    const actor = [actorId, clientId, appTokenId, onBehalfOf];
+    const key = [kind, outcome, network, clientNetworkOf(failure) ?? '', ...actor].join(' ');
     return this.folds.has(key) || this.folds.size < MOST ? key : overflow(failure);
+  }
+
+  /** @returns the fold of all those for whose own there is no room */
+  private overflowOf(failure: Pick<NewAuditEvent, 'kind' | 'outcome'>): Fold {
+    const { kind, outcome } = failure;
+    const fold = this.folds.get(overflow(failure)) ?? { kind, outcome, whose: null, count: 0, bySubject: new Map() };
+    this.folds.set(overflow(failure), fold);
+    return fold;
   }
 }
 
@@ -91,7 +95,14 @@ function clientNetworkOf({ details }: NewAuditEvent): string | undefined {
   return typeof address === 'string' ? addressForLimits(address) : undefined;
 }
 
-const overflow = ({ kind, outcome }: NewAuditEvent) => [kind, outcome].join(' ');
+const actorOf = ({ actorId, clientId, appTokenId, onBehalfOf }: AuditActor): AuditActor => ({
+  ...(actorId !== undefined && { actorId }),
+  ...(clientId !== undefined && { clientId }),
+  ...(appTokenId !== undefined && { appTokenId }),
+  ...(onBehalfOf !== undefined && { onBehalfOf }),
+});
+
+const overflow = ({ kind, outcome }: Pick<NewAuditEvent, 'kind' | 'outcome'>) => [kind, outcome].join(' ');
 
 function count(fold: Fold, subject: string, times: number): void {
   fold.count += times;
@@ -106,8 +117,7 @@ function eventOf({ kind, outcome, whose, count, bySubject }: Fold): NewAuditEven
     kind,
     ...(outcome && { outcome }),
     ...(whose && whose.network !== NOWHERE && { address: whose.network }),
-    ...(whose?.actorId !== undefined && { actorId: whose.actorId }),
-    ...(whose?.clientId !== undefined && { clientId: whose.clientId }),
+    ...whose?.actor,
     ...(!areMany && only !== NOBODY && { subject: only }),
     details: {
       folded: count,

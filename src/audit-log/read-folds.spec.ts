@@ -35,6 +35,18 @@ describe('Reads of one minute', () => {
     expect(event?.details).toMatchObject({ folded: 25, addresses: { '192.0.2.0': 1, '192.0.2.19': 1, others: 5 } });
   });
 
+  it('that are given back when there is no room take none', () => {
+    const folds = new ReadFolds();
+    const from = (number: number) => read({ reader: { clientId: `client ${number}` } });
+    for (let number = 0; number < 1_100; number += 1) folds.add(from(number));
+    const { giveBack } = folds.take();
+    for (let number = 2_000; number < 3_000; number += 1) folds.add(from(number));
+    giveBack();
+    const { events } = folds.take();
+    expect(events).toHaveLength(1_001);
+    expect(events.reduce((sum, { details }) => sum + Number(details?.folded), 0)).toBe(2_100);
+  });
+
   it('are counted together from the thousandth reader on', () => {
     const folds = new ReadFolds();
     for (let number = 0; number < 1_200; number += 1) folds.add(read({ reader: { clientId: `client ${number}` } }));

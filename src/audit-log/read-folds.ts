@@ -39,6 +39,11 @@ export class ReadFolds {
     count(fold, read.address, times);
   }
 
+  private addTo(fold: Fold | undefined, read: Read, times: number): void {
+    if (fold) count(fold, read.address, times);
+    else this.add(read, times);
+  }
+
   /** Begins the next minute. @returns what was counted in the last one, as events; the folds give it back if need be */
   take(): { events: NewAuditEvent[]; giveBack: () => void } {
     const taken = this.folds;
@@ -48,8 +53,8 @@ export class ReadFolds {
       giveBack: () => {
         for (const [key, fold] of taken) {
           const since = this.folds.get(key);
-          if (!since) this.folds.set(key, fold);
-          else for (const [address, times] of fold.byAddress) count(since, address, times);
+          if (!since && (fold.isOverflow || this.folds.size < MOST)) this.folds.set(key, fold);
+          else for (const [address, times] of fold.byAddress) this.addTo(since, { ...fold.read, address }, times);
         }
       },
     };

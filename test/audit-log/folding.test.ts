@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { AuditLog } from '../../src/audit-log/audit-log.service.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { newEmail, signUp, startServer, type TestServer } from '../support/server.js';
+import { newAppToken, rowOf, signedInAdmin } from '../support/tokens.js';
 
 let database: TestDatabase;
 let server: TestServer;
@@ -111,6 +112,25 @@ describe('Failures of one kind from one address, in one minute', () => {
     for (let time = 0; time < 6; time += 1) await failToSignIn(email, '192.0.2.6', stopped);
     await stopped.close();
     expect((await failures()).map(({ details }) => details)).toEqual([{ folded: 5 }, {}]);
+  });
+
+  it('are told apart by the application that caused them, each of which has its first one and its count', async () => {
+    const admin = await signedInAdmin(server);
+    const tokens = await Promise.all([0, 1, 2].map(() => newAppToken(server, admin)));
+    for (const token of tokens)
+      for (let time = 0; time < 3; time += 1) {
+        const { status } = await server.call('GET', '/v1/frontend/auth/acc1', undefined, { 'app-token': token });
+        expect(status).toBe(403);
+      }
+    await nextMinute();
+    const told = await database.query<{ app: string; details: { folded?: number } }>(
+      `SELECT app_token_id AS app, details FROM audit_events WHERE outcome = 'refused' AND id <> ALL ($1)`,
+      [seen],
+    );
+    const rows = await Promise.all(tokens.map((token) => rowOf(database, token)));
+    expect(told.map(({ app, details }) => `${app} ${details.folded ?? 1}`).sort()).toEqual(
+      rows.flatMap(({ id }) => [`${id} 1`, `${id} 2`]).sort(),
+    );
   });
 
   it('take so many rows, however many there are at once', async () => {
