@@ -4,6 +4,7 @@ import { DatabaseClock } from '../src/database/database-clock.service.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { basic, newClient, postForm, type Client } from './support/oauth.js';
 import { bearer, claimsOf, signUp, startServer, type TestServer } from './support/server.js';
+import { makeAdmin, newApiToken, rowOf } from './support/tokens.js';
 
 const HOUR = 3_600;
 
@@ -171,5 +172,23 @@ describe.each([
       await brief.close();
       jest.restoreAllMocks();
     }
+  });
+});
+
+describe("A database's clock that is set forward", () => {
+  it('ends what has expired by it, also where that is remembered', async () => {
+    const admin = await makeAdmin(right);
+    const token = await newApiToken(right, admin.appToken, 'of the clock');
+    const check = async () => (await right.call('GET', '/v1/api/auth', undefined, bearer(token))).status;
+    expect(await check()).toBe(200);
+    // As if it had been set: the row is moved instead, of which nobody is told.
+    await database.query(`UPDATE tokens SET expires_at = now() - interval '1 second' WHERE id = $1`, [
+      (await rowOf(database, token)).id,
+    ]);
+    expect(await check()).toBe(200);
+    const clock = right.app.get(DatabaseClock);
+    await clock.readFrom(() => Promise.resolve([{ databaseTime: clock.now() + HOUR }]));
+    expect(await check()).toBe(401);
+    await look(right);
   });
 });

@@ -23,6 +23,8 @@ interface Reading {
 /** In seconds: a difference of the clocks that is told, and one below which all is well again. */
 const TOLD = 5;
 const WELL = 4;
+/** In seconds: NTP moves a clock by less, which nothing here needs to know. */
+const SET = 1;
 /** By how much two clocks may drift apart while nobody looks, in seconds for each second. */
 const DRIFT = 0.001;
 
@@ -33,6 +35,7 @@ const DRIFT = 0.001;
 @Injectable()
 export class DatabaseClock implements OnModuleInit {
   private readonly logger = new Logger('Clock');
+  private readonly listeners: (() => void)[] = [];
   private reading: Reading | undefined;
   private told = false;
 
@@ -57,6 +60,14 @@ export class DatabaseClock implements OnModuleInit {
     if (!row) return;
     const { databaseTime } = row;
     this.take({ databaseTime, at: (sent + received) / 2, uncertainty: (received - sent) / 2 });
+  }
+
+  /**
+   * @param listener is called when the clock was set forward, or this machine has slept: what was to last until some time may have
+   *   ended, although hardly any has gone by on the monotonic clock
+   */
+  whenSetForward(listener: () => void): void {
+    this.listeners.push(listener);
   }
 
   /** @returns seconds since 1970, with a fraction; by the process's own clock before the database's was read */
@@ -84,8 +95,10 @@ export class DatabaseClock implements OnModuleInit {
     const known = this.reading;
     const age = known ? next.at - known.at : 0;
     const uncertainty = known ? known.uncertainty + age * DRIFT : Infinity;
-    const contradicts = known && Math.abs(next.databaseTime - timeAt(known, next.at)) > next.uncertainty + uncertainty;
+    const ahead = known ? next.databaseTime - timeAt(known, next.at) : 0;
+    const contradicts = Math.abs(ahead) > next.uncertainty + uncertainty;
     if (next.uncertainty <= uncertainty || contradicts) this.reading = next;
+    if (contradicts && ahead > SET) for (const listener of this.listeners) listener();
     this.tell(this.reading?.uncertainty ?? 0);
   }
 

@@ -51,6 +51,19 @@ describe("The database's clock", () => {
     expect(clock.offset()).toBeCloseTo(HOUR, 3);
   });
 
+  it('tells whoever listens that it was set forward, not back nor by NTP', async () => {
+    const listener = jest.fn();
+    clock.whenSetForward(listener);
+    await readAfter(0.01, 0.01);
+    await readAfter(0.01, 0.01, 0.5);
+    await readAfter(0.01, 0.01, -HOUR);
+    expect(listener).not.toHaveBeenCalled();
+    await readAfter(0.01, 0.01, HOUR);
+    expect(listener).toHaveBeenCalledTimes(1);
+    await readAfter(0.01, 0.01, HOUR);
+    expect(listener).toHaveBeenCalledTimes(1);
+  });
+
   it('is not taken from an answer that was long under way', async () => {
     await readAfter(0.01, 0.01);
     await readAfter(0, 16);

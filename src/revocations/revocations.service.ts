@@ -49,6 +49,9 @@ export class Revocations implements OnApplicationBootstrap, BeforeApplicationShu
         for (const one of this.listeners) one.disconnected();
       },
     };
+    clock.whenSetForward(() => {
+      listener.disconnected();
+    });
     this.channel = new RevocationChannel(access, listener, new Logger('Revocations'), clock, metrics);
   }
 
