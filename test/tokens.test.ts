@@ -93,6 +93,19 @@ describe('When a token was last used', () => {
       expect(await lastUse(token)).toBeNull();
     });
 
+    it('written later where the row was locked meanwhile, as by whoever acts with the token', async () => {
+      const token = await newToken();
+      const { id } = await rowOf(database, token);
+      await flush();
+      expect(await check(token)).toBe(200);
+      await whileLocked(database, 'SELECT FROM tokens WHERE id = $1 FOR SHARE', [id], async () => {
+        await flush();
+        expect(await lastUse(token)).toBeNull();
+      });
+      await flush();
+      expect(await lastUse(token)).not.toBeNull();
+    });
+
     it('the time of the use, not of the writing', async () => {
       const token = await newToken();
       const [before] = await database.query<{ now: Date }>('SELECT clock_timestamp() AS now');

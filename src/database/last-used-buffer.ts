@@ -6,6 +6,8 @@ const FLUSH_EVERY = 5_000;
 const MOST = 100_000;
 /** How many are written by one statement: so few that nobody waits for it for long. */
 const BATCH = 250;
+/** How often what was passed over is tried again: for a minute, as it may have been deleted. */
+const MOST_TRIES = 12;
 
 /**
  * Deals out uses to statements like cards. Rows that were used one after the other have often been made so too, and lie on one page,
@@ -23,15 +25,17 @@ export class LastUsedBuffer {
   private readonly logger = new Logger('LastUsedBuffer');
   /** On the process's monotonic clock, in milliseconds, by id. */
   private pending = new Map<string, number>();
+  /** How often the last use of a row has been passed over, by id. */
+  private readonly tries = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
 
   /** @param what the name of the rows, for the log
-   * @param write receives how many seconds ago each was used, by id
+   * @param write receives how many seconds ago each was used, by id; gives the ids of those that were written
    */
   constructor(
     private readonly what: string,
-    private readonly write: (uses: Map<string, number>) => Promise<void>,
+    private readonly write: (uses: Map<string, number>) => Promise<string[]>,
   ) {}
 
   start(): void {
@@ -58,12 +62,26 @@ export class LastUsedBuffer {
     for (const [index, uses] of statements.entries()) {
       const now = performance.now();
       try {
-        await this.write(new Map(uses.map(([id, at]) => [id, (now - at) / 1_000])));
+        const written = await this.write(new Map(uses.map(([id, at]) => [id, (now - at) / 1_000])));
+        if (written.length < uses.length || this.tries.size > 0) this.tryAgain(uses, new Set(written));
       } catch (error) {
         this.noteAgain(statements.slice(index).flat());
         if (!isDatabaseUnavailable(error))
           this.logger.error(`the last uses of ${this.what} could not be written`, error);
         return;
+      }
+    }
+  }
+
+  private tryAgain(uses: [id: string, at: number][], written: Set<string>): void {
+    for (const use of uses) {
+      const [id] = use;
+      const tries = (this.tries.get(id) ?? 0) + 1;
+      if (written.has(id) || tries > MOST_TRIES) {
+        this.tries.delete(id);
+      } else {
+        this.tries.set(id, tries);
+        this.noteAgain([use]);
       }
     }
   }

@@ -201,12 +201,14 @@ export class SessionStore implements OnModuleInit {
     return row;
   }
 
-  /** Stores when sessions were last used. Skips locked rows, as the next use stores a newer time.
+  /**
+   * Stores when sessions were last used, but for those whose rows are locked: nobody waits for that.
    *
    * @param uses how many seconds ago each was used
+   * @returns the ids of those that were stored
    */
-  async writeLastUsed(uses: Map<string, number>): Promise<void> {
-    await sql(
+  async writeLastUsed(uses: Map<string, number>): Promise<string[]> {
+    const rows = await sql<{ id: string }>(
       this.manager,
       `WITH used AS (
          SELECT s.id, now() - u.ago * interval '1 second' AS at
@@ -217,6 +219,7 @@ export class SessionStore implements OnModuleInit {
        RETURNING sessions.id`,
       [[...uses.keys()], [...uses.values()]],
     );
+    return rows.map(({ id }) => id);
   }
 
   /** Looks together for what is asked for at the same moment. @returns the principal of a live session, and in how many seconds it ends */

@@ -128,12 +128,14 @@ export class TokenStore {
     return row;
   }
 
-  /** Stores when tokens were last used. Skips locked rows, as the next use stores a newer time.
+  /**
+   * Stores when tokens were last used, but for those whose rows are locked: nobody waits for that.
    *
    * @param uses how many seconds ago each was used
+   * @returns the ids of those that were stored
    */
-  async writeLastUsed(uses: Map<string, number>): Promise<void> {
-    await sql(
+  async writeLastUsed(uses: Map<string, number>): Promise<string[]> {
+    const rows = await sql<{ id: string }>(
       this.manager,
       `WITH used AS (
          SELECT t.id, now() - u.ago * interval '1 second' AS at
@@ -144,5 +146,6 @@ export class TokenStore {
        RETURNING tokens.id`,
       [[...uses.keys()], [...uses.values()]],
     );
+    return rows.map(({ id }) => id);
   }
 }
