@@ -3,7 +3,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-jwt';
 import type { SessionPrincipal } from '../access/principal.js';
-import { SessionChecks } from '../sessions/session-checks.service.js';
+import { SessionChecks, type CheckedSession } from '../sessions/session-checks.service.js';
 import { bearerToken } from './authorization-header.js';
 
 /** Passport's strategy for the JWT of a session, which {@link SessionChecks} checks. */
@@ -22,7 +22,7 @@ export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') 
   /** @returns the session's principal, if the request shows a token that is remembered */
   remembered(request: FastifyRequest): SessionPrincipal | undefined {
     const token = bearerToken(request);
-    return token === null ? undefined : this.sessions.remembered(token)?.principal;
+    return token === null ? undefined : this.used(this.sessions.remembered(token));
   }
 
   /** Replaces passport-jwt's own, which ignores `crit` and reports an outage as an invalid token. */
@@ -44,6 +44,11 @@ export class BearerJwtStrategy extends PassportStrategy(Strategy, 'bearer-jwt') 
    */
   async validate(request: FastifyRequest): Promise<SessionPrincipal | undefined> {
     const token = bearerToken(request);
-    return token === null ? undefined : (await this.sessions.lookUp(token))?.principal;
+    return token === null ? undefined : this.used(await this.sessions.lookUp(token));
+  }
+
+  private used(checked: CheckedSession | undefined): SessionPrincipal | undefined {
+    if (checked) this.sessions.noteUse(checked);
+    return checked?.principal;
   }
 }

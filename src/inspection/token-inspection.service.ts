@@ -141,7 +141,8 @@ export class TokenInspection {
         note: `A JWT of ${JSON.stringify(claims.iss ?? null)}, signed with no key of ours that is kept.`,
       };
     }
-    const state = row?.ended_at ? 'revoked' : Number(claims.exp) * 1_000 <= Date.now() ? 'expired' : 'refused';
+    const isExpired = Number(claims.exp) * 1_000 <= (await this.now()).getTime();
+    const state = row?.ended_at ? 'revoked' : isExpired ? 'expired' : 'refused';
     const note =
       'It names a key of ours. Either its signature is not genuine, or its session, account or issuer is not good.';
     return {

@@ -55,7 +55,6 @@ export class SessionChecks {
     const known = this.verified.known(keyOf(token));
     // By the clock too: it may be set while this is remembered.
     if (!known || known.claims.exp <= this.clock.now()) return undefined;
-    this.uses.touch(known.principal.sessionId);
     return known;
   }
 
@@ -63,8 +62,12 @@ export class SessionChecks {
   async lookUp(token: string): Promise<CheckedSession | undefined> {
     const checked = await this.verified.get(keyOf(token), () => this.verify(token));
     if (checked && checked.claims.exp <= this.clock.now()) return undefined;
-    if (checked) this.uses.touch(checked.principal.sessionId);
     return checked;
+  }
+
+  /** Notes that a request has presented it; that somebody looks at what it is, is no use of it. */
+  noteUse({ principal }: CheckedSession): void {
+    this.uses.touch(principal.sessionId);
   }
 
   private async verify(token: string): Promise<Verified<CheckedSession> | undefined> {

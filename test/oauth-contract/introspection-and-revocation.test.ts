@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { Revocations } from '../../src/revocations/revocations.service.js';
+import { SessionLastUsed } from '../../src/sessions/session-last-used.service.js';
 import {
   admin,
   ask,
@@ -421,6 +422,24 @@ describe('Introspection', () => {
       },
     ],
   ];
+
+  it('is no use of a session, remembered or not', async () => {
+    const { token } = await signUp(server);
+    const uses = server.app.get(SessionLastUsed);
+    for (let time = 0; time < 2; time += 1) expect((await introspect(token)).body.active).toBe(true);
+    await uses.flush();
+    const lastUse = async () => {
+      const { sid } = claimsOf(token);
+      const [row] = await database.query<{ at: Date | null }>('SELECT last_used_at AS at FROM sessions WHERE id = $1', [
+        sid,
+      ]);
+      return row?.at;
+    };
+    expect(await lastUse()).toBeNull();
+    await server.call('GET', '/account', undefined, bearer(token));
+    await uses.flush();
+    expect(await lastUse()).toEqual(expect.any(Date));
+  });
 
   it.each(ways)('says {"active":false}, and nothing else, of %s', async (_, prepare) => {
     const { token, end } = await prepare();
