@@ -1,8 +1,7 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient } from '../access/refusals.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
-import { CONFIG, type Config } from '../config/config.js';
 import { ApiError, type OauthCode } from '../errors/api-error.js';
 import { TokenIssuer } from '../tokens/token-issuer.service.js';
 import { Tokens } from '../tokens/tokens.service.js';
@@ -13,7 +12,6 @@ import type { AccessTokenAnswer, ResourceTokenRequest } from './oauth.dto.js';
 @Injectable()
 export class OauthTokens {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
     private readonly clients: ClientSecretChecks,
     private readonly tokens: Tokens,
     private readonly issuer: TokenIssuer,
@@ -40,11 +38,11 @@ export class OauthTokens {
     });
     // Only finds out why the statement refused.
     if (!issued) throw (await this.clients.scopesOf(client)) ? badScope() : badClient();
-    const { secret, scopes } = issued;
+    const { secret, scopes, expiresIn } = issued;
     return {
       access_token: secret,
       token_type: 'Bearer',
-      expires_in: this.config.oauthTokenTtl,
+      expires_in: expiresIn,
       ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     };
   }

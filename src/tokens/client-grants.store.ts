@@ -30,6 +30,8 @@ export interface ClientGrant {
 export interface GrantedToken {
   id: string;
   scopes: string[];
+  /** In whole seconds: what the client was made with may end before the lifetime does. */
+  expiresIn: number;
 }
 
 /**
@@ -53,7 +55,8 @@ const grantBy = (lock: string) => `
         AND ${isLineageGood('s.made_with')}
       ${lock} OFFSET 0
     ) c
-    RETURNING id, encode(digest, 'hex') AS digest, to_jsonb(scopes) AS scopes
+    RETURNING id, encode(digest, 'hex') AS digest, to_jsonb(scopes) AS scopes,
+      floor(extract(epoch FROM expires_at - now()))::int AS "expiresIn"
   ), noted AS (
     ${insertFrom('jsonb_to_recordset($2::jsonb)', {
       subject: 'm.id::text',
@@ -61,7 +64,7 @@ const grantBy = (lock: string) => `
       among: 'JOIN made m ON m.digest = r.subject',
     })}
   )
-  SELECT json_object_agg(digest, json_build_object('id', id, 'scopes', scopes)) AS granted FROM made`;
+  SELECT json_object_agg(digest, json_build_object('id', id, 'scopes', scopes, 'expiresIn', "expiresIn")) AS granted FROM made`;
 
 /** Of clients that are being deleted at this moment nothing is found: nobody else waits for them. */
 const GRANT_TO_MANY: PreparedStatement = {
