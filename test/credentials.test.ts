@@ -372,6 +372,30 @@ function get(path: string, lines: Buffer[]): Promise<{ status: number; text: str
   return sendBytes(Buffer.concat([...head, ...lines].flatMap((part) => [part, crlf]).concat(crlf)));
 }
 
+it.each([
+  ['/oauth/token', 'grant_type=client_credentials'],
+  ['/oauth/introspect', 'token=x'],
+  ['/oauth/revoke', 'token=x'],
+])(
+  '%s does not open with a client in the body behind an Authorization that is empty and then is not',
+  async (path, rest) => {
+    const form = `client_id=${clientId}&client_secret=${credentials['client secret']}&${rest}`;
+    const status = async (...lines: string[]) => {
+      const head = [
+        ...[`POST ${path} HTTP/1.1`, 'Host: latchkey.test', 'Connection: close', ...lines],
+        ...['Content-Type: application/x-www-form-urlencoded', `Content-Length: ${form.length}`],
+      ];
+      return (await sendBytes(Buffer.from([...head, '', form].join('\r\n')))).status;
+    };
+    expect(await status('Authorization:')).toBe(200);
+    for (const lines of [
+      ['Authorization:', 'Authorization: Basic zzzz'],
+      ['Authorization: Basic zzzz', 'Authorization:'],
+    ])
+      expect(await status(...lines)).toBe(400);
+  },
+);
+
 /** Where headers are attacked: the header, what is right in it, and a route that it opens with the others right. */
 interface Target {
   header: string;

@@ -127,12 +127,14 @@ function refuseParametersInUrl({ query }: FastifyRequest): void {
 /** @throws ApiError `bad_request` for more than one authentication method (section 2.3) */
 function shownSecret(request: FastifyRequest): ShownSecret | undefined {
   const [id, secret] = ['client_id', 'client_secret'].map((name) => valueOf(request.body, name));
+  // Also where the first is empty: a proxy may have looked at the other.
+  if (isRepeated(request)) throw severalWays();
   if (!request.headers.authorization) {
     return typeof id === 'string' && typeof secret === 'string' ? { id, secret } : undefined;
   }
   const basic = basicCredentials(request);
   // Some libraries repeat the id in the body, which is not a second authentication method.
-  if (isRepeated(request) || secret !== undefined || (id !== undefined && basic && id !== basic.id)) {
+  if (secret !== undefined || (id !== undefined && basic && id !== basic.id)) {
     throw severalWays();
   }
   return basic;
