@@ -1,6 +1,6 @@
-// Where the CPU of a request goes, for each path of the table: the top ten by self time of Node.js's own profiler. Arguments
-// name rows of the table to profile only those. BEFORE=… names the dist/src/main.js of an earlier build, whose hot check is
-// measured instead, and has a section of its own in bench/RESULTS.md.
+// Where the CPU of a request goes, for each path of the table but those in LEFT_OUT: the top ten by self time of Node.js's own
+// profiler. Arguments name rows of the table to profile only those. BEFORE=… names the dist/src/main.js of an earlier build, whose
+// hot check is measured instead, and has a section of its own in bench/RESULTS.md.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
