@@ -9,7 +9,7 @@ const SECTIONS = ['bench', 'look-ups', 'identifications', 'soak', 'profile', 'pr
 const HEAD = `# What was measured
 
 Written by \`npm run bench\`, \`npm run bench:scale\` and \`npm run bench:profile\`, each in sections of its own.
-[docs/performance.md](../docs/performance.md) says how to run them and how to read this.
+[docs/performance.md](../docs/performance.md) says how to run them and how to read this, and [NOTES.md](NOTES.md) why goals are missed.
 `;
 
 const markersOf = (name) => [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
