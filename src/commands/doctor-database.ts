@@ -4,6 +4,7 @@ import type { DatabaseConnection } from '../config/database-url.js';
 import { DatabaseClient } from '../database/clients.js';
 import type { DatabaseAccess } from '../database/connection.js';
 import { settleTls } from '../database/hosts.js';
+import { mostConnections } from '../database/most-connections.js';
 import type { DatabaseVariable } from '../database/connection-problems.js';
 import { APPLIED, migrationNames, WRITABILITY, type Writability } from '../database/migrate.js';
 import { failure, ok, warning, type Finding } from './doctor.finding.js';
@@ -62,7 +63,7 @@ export async function checkServer(client: DatabaseClient, config: Config): Promi
        current_setting('fsync') AS fsync, current_setting('max_connections')::int AS most,
        (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used`,
   );
-  const needed = 2 * config.databasePoolSize + 4;
+  const needed = mostConnections(config);
   return [
     is.version < 150_000
       ? failure('version', `PostgreSQL ${is.name} is too old.`, 'Upgrade it to PostgreSQL 15 or later.')

@@ -53,7 +53,7 @@ Example:
     .addHelpText(
       'after',
       `
-Passwords and secrets of clients stay. Servers may run meanwhile: they refuse at once what has ended. Broken off, it is run again.
+Passwords and secrets of clients stay. Servers may run meanwhile: they refuse what has ended within two seconds. Broken off, it is run again.
 
 Examples:
   latchkey revoke-everything --yes
