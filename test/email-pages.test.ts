@@ -328,7 +328,7 @@ describeInBrowser('In a browser', () => {
     expect(await isSpent(guest)).toBe(false);
     complaints = complaints.filter((text) => !text.includes('status of 422'));
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    const body = JSON.stringify({ id: 'conflict', message: 'An account with this email exists.' });
+    const body = JSON.stringify({ id: 'conflict', message: 'An account with this email already exists.' });
     await page.route('**/account/email', (route) => route.fulfill({ status: 409, body }), { times: 1 });
     await page.getByRole('button').click();
     await untilSays('An account with this email exists already.');

@@ -108,7 +108,7 @@ describe.each(CHANGES)('$method $route with If-Match', ({ route, method, make, b
     const answer = await change(it, tag(etagOf(before)));
     expect([answer.status, text(answer)]).toEqual([
       412,
-      expect.stringContaining('It has been changed since it was read.'),
+      expect.stringContaining('The resource has changed since you fetched it.'),
     ]);
     const after = await read(it, replica);
     expect([text(after), etagOf(after)]).toEqual([text(before), etagOf(before)]);

@@ -276,7 +276,7 @@ describe('What is made on behalf of somebody else', () => {
 });
 
 describe('A token on behalf of oneself', () => {
-  const REFUSED = [400, { errors: { user: 'is the account that asks. Use your own token instead.' } }];
+  const REFUSED = [400, { errors: { user: 'is your own account. Use your own token instead.' } }];
 
   it('is refused, also by way of somebody else', async () => {
     const [self, way] = [await signedInAdmin(server), await signedInAdmin(server)];

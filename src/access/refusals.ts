@@ -22,8 +22,8 @@ export const badHeaders = ({ app, user } = { app: true, user: true }) =>
 
 export const badClientAddress = () => invalidParams({ client_address: ['must be an IP address'] });
 export const clientAddressForbidden = () =>
-  new ApiError('forbidden', 'The App-Token may not pass on an address from here.', {
-    fields: { client_address: ['needs the scope client-address and one of its networks'] },
+  new ApiError('forbidden', 'The App-Token cannot pass on a client address from this network.', {
+    fields: { client_address: ['requires the client-address scope and a request from one of its networks'] },
   });
 
 const REVOKED = 'has been revoked';

@@ -23,7 +23,7 @@ import type { EmailVerification } from './account-emails.dto.js';
 import { RefusedLinks, unusableLink } from './refused-links.service.js';
 
 export const noWill = () =>
-  invalidParams({ password: ['is required: the one that you signed up with, or that of your account'] });
+  invalidParams({ password: ['is required: the one you signed up with, or your account password'] });
 export const wrongWill = () => invalidParams({ password: ['is not the one that you signed up with'] });
 export const invited = () =>
   conflict('There is an invitation for this email. We have sent it again: open it to choose a password.');

@@ -12,4 +12,4 @@ export async function namingConflicts<T>(statement: Promise<T>): Promise<T> {
   }
 }
 
-export const takenName = () => conflict('An account with this name exists.', { name: ['is taken'] });
+export const takenName = () => conflict('An account with this name already exists.', { name: ['is taken'] });

@@ -9,7 +9,7 @@ import {
 } from '../access/access.js';
 import type { ClientPrincipal, SessionPrincipal } from '../access/principal.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { notYours } from '../errors/api-error.js';
+import { notYours, tooManyAttempts } from '../errors/api-error.js';
 import { AccountIdParam, ApiAccountId } from '../http/account-ids.js';
 import { idIn } from '../http/validation.js';
 import { ApiErrors } from '../openapi/api-errors.js';
@@ -41,7 +41,7 @@ export class AccountsController {
   @ApiOkResponse({
     schema: { oneOf: [{ $ref: getSchemaPath(AccountAnswer) }, { $ref: getSchemaPath(ClientAccountView) }] },
   })
-  @ApiErrors(['account', 'connect'], 'unauthorized', 'forbidden', 'not_found', 'rate_limited')
+  @ApiErrors(['account', 'connect'], 'unauthorized', 'forbidden', 'not_found', tooManyAttempts(60))
   async get(
     @AccountIdParam() id: string,
     @Req() { principal }: RequestBy<SessionPrincipal | ClientPrincipal>,

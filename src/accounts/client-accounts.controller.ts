@@ -27,7 +27,7 @@ import {
 import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { invalidParams } from '../errors/api-error.js';
+import { invalidParams, tooManyAttempts } from '../errors/api-error.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, UNUSED_BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import { LINK, linkToNext } from '../http/cursor.js';
@@ -50,8 +50,8 @@ import { NO_NETWORK } from './networks.js';
 import { AccountIdParam, ApiAccountId } from '../http/account-ids.js';
 import { ConditionalChange, IF_MATCH_ERRORS } from '../http/if-match.js';
 
-const READ_ERRORS = [badAccessToken(), insufficientScope('accounts:read'), 'rate_limited'] as const;
-const WRITE_ERRORS = [badAccessToken(), insufficientScope('accounts:write'), 'rate_limited'] as const;
+const READ_ERRORS = [badAccessToken(), insufficientScope('accounts:read'), tooManyAttempts(60)] as const;
+const WRITE_ERRORS = [badAccessToken(), insufficientScope('accounts:write'), tooManyAttempts(60)] as const;
 const BAD_NETWORK = invalidParams({ networks: [ofEntry(1, NO_NETWORK)] });
 const BAD_PAGE = invalidParams({ perpage: [wholeNumberFrom(1, MOST_PER_PAGE)] });
 

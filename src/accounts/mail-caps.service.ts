@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
-import { rateLimited } from '../errors/api-error.js';
+import { tooManyAttempts } from '../errors/api-error.js';
 import { siteOf } from '../http/client-address.js';
 import { currentOrigin } from '../http/current-request.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
@@ -44,6 +44,6 @@ export class MailCaps {
   /** Counts a mail that is queued in a transaction. @throws ApiError `rate_limited`, which is to end the transaction */
   async take(tx: EntityManager, mails: MailClass, email: string): Promise<void> {
     const seconds = await this.limits.tryTake(this.limitsFor(mails, email), { manager: tx });
-    if (seconds !== undefined) throw rateLimited(seconds);
+    if (seconds !== undefined) throw tooManyAttempts(seconds);
   }
 }

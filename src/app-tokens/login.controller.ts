@@ -7,7 +7,7 @@ import { LONGEST_NETWORK } from '../accounts/networks.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
-import { APP_TOKEN } from '../errors/api-error.js';
+import { APP_TOKEN, tooManyAttempts, tooManyRequests } from '../errors/api-error.js';
 import { ApiErrors, BODY_ERRORS } from '../openapi/api-errors.js';
 import { Login, LoginAnswer } from './app-tokens.dto.js';
 import { AppTokens } from './app-tokens.service.js';
@@ -51,7 +51,8 @@ export class LoginController {
     wrongCredentials(APP_TOKEN),
     unverified(),
     passwordExpired(),
-    'rate_limited',
+    tooManyRequests(60),
+    tooManyAttempts(60),
   )
   async logIn(
     @Body() login: Login,

@@ -3,7 +3,7 @@ import { INVALID_ID, IS_REQUIRED, MUST_BE_WHOLE_NUMBER } from '../http/validatio
 
 export const badUser = () => invalidParams({ user: [INVALID_ID] });
 
-export const onOwnBehalf = () => invalidParams({ user: ['is the account that asks. Use your own token instead.'] });
+export const onOwnBehalf = () => invalidParams({ user: ['is your own account. Use your own token instead.'] });
 
 /** @param seconds the most that there can be */
 export const tooLongLife = (seconds: number) =>

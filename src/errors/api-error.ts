@@ -94,11 +94,18 @@ export const notYours = (id?: string) =>
 export const conflict = (message: string, fields?: FieldErrors) =>
   new ApiError('conflict', message, fields ? { fields } : {});
 
-/** @param seconds how long the client should wait before it tries again */
-export const rateLimited = (seconds: number) =>
-  new ApiError('rate_limited', 'Too many attempts. Try again later.', {
-    headers: { 'retry-after': String(Math.max(1, Math.ceil(seconds))) },
-  });
+/**
+ * For sign-ins and the like, and for mails.
+ *
+ * @param seconds how long the client should wait before it tries again
+ */
+export const tooManyAttempts = (seconds: number) => rateLimited('Too many attempts. Try again later.', seconds);
+
+/** For requests of any kind. @param seconds how long the client should wait before it tries again */
+export const tooManyRequests = (seconds: number) => rateLimited('Too many requests. Try again later.', seconds);
+
+const rateLimited = (message: string, seconds: number) =>
+  new ApiError('rate_limited', message, { headers: { 'retry-after': String(Math.max(1, Math.ceil(seconds))) } });
 
 /** @param seconds how long the client should wait before it tries again */
 export const unavailable = (message: string, seconds: number) =>

@@ -5,7 +5,8 @@ import { ApiError, badRequest, conflict, unavailable } from './api-error.js';
 export const notJson = () => badRequest('The body is not valid JSON.');
 
 /** They are JSON, and change what an object is to JavaScript. */
-export const reservedNames = () => badRequest('The body must not have the fields __proto__ and constructor.prototype.');
+export const reservedNames = () =>
+  badRequest('The body must not contain the fields __proto__ or constructor.prototype.');
 
 export const notAllowed = () => new ApiError('forbidden', 'This is not allowed.');
 
@@ -15,10 +16,7 @@ export const unverified = () =>
 
 /** Only for whoever has given the right password. */
 export const passwordExpired = () =>
-  new ApiError(
-    'password_expired',
-    'This password was for the beginning only, and has expired. Ask for a link to choose a new one.',
-  );
+  new ApiError('password_expired', 'This temporary password has expired. Request a password reset link.');
 
 /** @param methods the methods that the URL accepts */
 export const wrongMethod = (methods: string[]) =>
@@ -26,7 +24,7 @@ export const wrongMethod = (methods: string[]) =>
     headers: { allow: methods.join(', ') },
   });
 
-export const takenEmail = () => conflict('An account with this email exists.', { email: ['is taken'] });
+export const takenEmail = () => conflict('An account with this email already exists.', { email: ['is taken'] });
 
 export const tooSlow = () => new ApiError('too_slow', 'The request took too long to arrive.');
 

@@ -2,7 +2,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access, RateLimitPolicy } from '../access/access.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { ApiError, rateLimited } from '../errors/api-error.js';
+import { ApiError, tooManyRequests } from '../errors/api-error.js';
 import { addressForLimits } from '../http/client-address.js';
 import { after, type MaybePromise } from '../http/maybe-promise.js';
 import { replyOf, requestOf } from '../http/request-of.js';
@@ -111,6 +111,6 @@ export class AccessGuard implements CanActivate {
       'ratelimit-policy': `"${policy}";q=${limit.most};w=${limit.seconds}`,
       ratelimit: `"${policy}";r=${remaining};t=${Math.max(1, Math.ceil(seconds))}`,
     });
-    if (isReached) throw rateLimited(seconds);
+    if (isReached) throw tooManyRequests(seconds);
   }
 }

@@ -10,11 +10,10 @@ const TAGS = /^(?:W\/)?"[\x21\x23-\x7e]*"(?:[ \t]*,[ \t]*(?:W\/)?"[\x21\x23-\x7e
 /** Many tags of ours, in characters. */
 const LONGEST = 1_024;
 
-export const badIfMatch = () =>
-  badRequest('If-Match must be `*`, or entity tags as ETag has them, with their quotation marks.');
+export const badIfMatch = () => badRequest('If-Match must be `*` or a list of quoted entity tags, as sent in ETag.');
 
 export const changedMeanwhile = () =>
-  new ApiError('precondition_failed', 'It has been changed since it was read. Read it again.');
+  new ApiError('precondition_failed', 'The resource has changed since you fetched it. Fetch it again and retry.');
 
 /** What every route with {@link ConditionalChange} may answer. */
 export const IF_MATCH_ERRORS = [badIfMatch(), changedMeanwhile()];

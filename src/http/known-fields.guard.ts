@@ -30,7 +30,7 @@ declare module 'fastify' {
 export const nothingToChange = () => new ApiError('bad_request', NOTHING_KNOWN, { fields: { account: [IS_REQUIRED] } });
 
 const NOTHING_TO_CHANGE = 'The body has no fields: there is nothing to change.';
-const NOTHING_KNOWN = 'The body has no field that is known here.';
+const NOTHING_KNOWN = 'The request body has no recognized fields.';
 
 /**
  * Refuses fields and parameters that a route does not know, unless it ignores them, and changes without any field that it

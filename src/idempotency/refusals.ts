@@ -11,17 +11,21 @@ export const badKey = () =>
   });
 
 export const otherBody = () =>
-  conflict('The Idempotency-Key was used with another body.', about('was used with another body'));
+  conflict(
+    'This Idempotency-Key was already used with a different request body.',
+    about('was already used with a different request body'),
+  );
 
 /** draft-ietf-httpapi-idempotency-key-header-07 section 2.6. */
 export const stillUnderWay = () =>
-  new ApiError('conflict', 'A request with this Idempotency-Key is still under way. Try again in a second.', {
-    fields: about('is that of a request that is still under way'),
+  new ApiError('conflict', 'A request with this Idempotency-Key is still in progress. Try again in a second.', {
+    fields: about('belongs to a request that is still in progress'),
     headers: { 'retry-after': '1' },
   });
 
 export const answerLost = () =>
   conflict(
-    'The request with this Idempotency-Key was carried out, but its answer was lost. Look for what it made.',
-    about('is that of a request that was carried out, whose answer was lost'),
+    'The original request succeeded, but its response was not saved. ' +
+      'Check whether the resource exists before you retry with a new key.',
+    about('belongs to a request that succeeded, but whose response was not saved'),
   );

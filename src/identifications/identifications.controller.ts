@@ -6,7 +6,7 @@ import type { ClientPrincipal } from '../access/principal.js';
 import { badAccessToken, insufficientScope } from '../access/refusals.js';
 import { Clock } from '../config/clock.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { invalidParams } from '../errors/api-error.js';
+import { invalidParams, tooManyAttempts } from '../errors/api-error.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, unknownParameter } from '../openapi/api-errors.js';
 import {
@@ -36,7 +36,7 @@ const ID = {
   format: 'uuid',
   example: EXAMPLE_IDENTIFICATION,
 };
-const CLIENT_ERRORS = [badAccessToken(), insufficientScope('identifications'), 'rate_limited'] as const;
+const CLIENT_ERRORS = [badAccessToken(), insufficientScope('identifications'), tooManyAttempts(60)] as const;
 const BAD_VISITOR = invalidParams({ url: [MUST_BE_URL] });
 
 @ApiTags('connect')

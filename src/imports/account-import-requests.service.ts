@@ -23,7 +23,7 @@ const SLICE = 10;
 
 const TYPES = ['account', 'organisation'];
 
-const tooManyImports = () => unavailable('Other imports are under way. Try again later.', 5);
+const tooManyImports = () => unavailable('Other imports are in progress. Try again later.', 5);
 
 /** Imports batches that admins send, one at a time: each in one transaction, with the event that it was imported. */
 @Injectable()

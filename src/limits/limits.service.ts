@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
-import { rateLimited } from '../errors/api-error.js';
+import { tooManyAttempts } from '../errors/api-error.js';
 import { AttemptLimitStore, type Limit, type Taken } from './attempt-limits.store.js';
 import { ReachedLimits } from './reached-limits.js';
 
@@ -47,7 +47,7 @@ export class Limits {
    */
   async take(...limits: Limit[]): Promise<void> {
     const seconds = await this.tryTake(limits);
-    if (seconds !== undefined) throw rateLimited(seconds);
+    if (seconds !== undefined) throw tooManyAttempts(seconds);
   }
 
   /**
@@ -108,7 +108,7 @@ export class Limits {
    */
   async countAttempt<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
     const seconds = await this.tryTake(limits, { trustedFor: TRUSTED_FOR });
-    if (seconds !== undefined) throw rateLimited(seconds);
+    if (seconds !== undefined) throw tooManyAttempts(seconds);
     let hasFailed = false;
     try {
       const outcome = await work();

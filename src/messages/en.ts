@@ -46,8 +46,7 @@ export const en = {
   'signIn.wrong': 'Invalid email or password.',
   'signIn.otherInstitution': 'This account does not belong to {name}.',
   'signIn.unverified': 'Verify your email first. Open the link that was sent to it.',
-  'signIn.passwordExpired':
-    'This password was for the beginning only, and has expired. Ask for a link to choose a new one.',
+  'signIn.passwordExpired': 'This temporary password has expired. Request a password reset link.',
   'signIn.otherSite': 'This form was submitted from another site. Open it here and fill it in again.',
 
   'root.text':

@@ -48,7 +48,7 @@ export class OauthClients {
     maker: Maker = {},
   ): Promise<void> {
     const isNew = await this.store.insert(tx, client, maker);
-    if (!isNew) throw conflict('A client with this id exists.', { id: ['is taken'] });
+    if (!isNew) throw conflict('A client with this id already exists.', { id: ['is taken'] });
     await this.addSecret(tx, client.id, client.secret, maker);
   }
 

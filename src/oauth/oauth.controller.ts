@@ -11,7 +11,7 @@ import {
 } from '../access/access.js';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { badClient, insufficientScope, severalWays } from '../access/refusals.js';
-import { invalidParams } from '../errors/api-error.js';
+import { invalidParams, tooManyAttempts } from '../errors/api-error.js';
 import { isForm } from '../http/body.js';
 import type { MaybePromise } from '../http/maybe-promise.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
@@ -31,7 +31,7 @@ import {
 
 const FORM = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
-const CLIENT_ERRORS = [badClient(), 'rate_limited', severalWays()] as const;
+const CLIENT_ERRORS = [badClient(), tooManyAttempts(60), severalWays()] as const;
 const TOKEN_ERRORS = [badGrantType(), badScope(), invalidParams({ scope: [MUST_BE_STRING.message] })];
 const BAD_TOKEN = invalidParams({ token: [IS_REQUIRED] });
 

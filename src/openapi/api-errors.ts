@@ -4,7 +4,7 @@ import { sessionEnded } from '../access/refusals.js';
 import { nothingToChange } from '../http/known-fields.guard.js';
 import { changedMeanwhile } from '../http/if-match.js';
 import { MUST_BE_EMAIL } from '../http/validation.js';
-import { ApiError, BEARER, invalidParams, notFound, rateLimited, type ErrorCode } from '../errors/api-error.js';
+import { ApiError, BEARER, invalidParams, notFound, tooManyRequests, type ErrorCode } from '../errors/api-error.js';
 import {
   bodyTooLarge,
   databaseAway,
@@ -38,8 +38,11 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
   method_not_allowed: { error: wrongMethod(['GET']), describe: 'Wrong method; see `Allow`' },
   too_slow: { error: tooSlow(), describe: 'The request took too long to arrive' },
   head_too_large: { error: headTooLarge(), describe: 'The headers and the URL are too large' },
-  conflict: { error: takenEmail(), describe: 'It conflicts with something that exists' },
-  precondition_failed: { error: changedMeanwhile(), describe: 'It is not what `If-Match` says any more' },
+  conflict: { error: takenEmail(), describe: 'It conflicts with an existing resource' },
+  precondition_failed: {
+    error: changedMeanwhile(),
+    describe: 'The resource has changed: its `ETag` is not in `If-Match`',
+  },
   body_too_large: {
     error: bodyTooLarge(),
     describe: 'The body is over 64 KiB, or over BODY_LIMIT where it may be larger',
@@ -49,12 +52,12 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
     error: invalidParams({ email: [MUST_BE_EMAIL.message] }),
     describe: 'One or more fields are invalid',
   },
-  rate_limited: { error: rateLimited(60), describe: 'Too many attempts; see the `Retry-After` header' },
+  rate_limited: { error: tooManyRequests(60), describe: 'Too many requests; see the `Retry-After` header' },
   internal: { error: unexpected(), describe: 'An internal error, logged with this request id' },
   unavailable: {
     error: databaseAway(),
     describe:
-      'The database is away, too many passwords wait to be checked, or the server is being restarted; see `Retry-After`',
+      'The database is unavailable, too many passwords are waiting to be checked, or the server is restarting; see `Retry-After`',
   },
 };
 
@@ -149,8 +152,9 @@ function responseOf(status: number, failures: Failure[]): ApiResponseOptions {
 function headersOf({ code, details }: ApiError): Headers {
   return Object.fromEntries(
     Object.entries(HEADERS[code] ?? {}).map(([name, header]) => {
-      const example = details.headers?.[name.toLowerCase()];
-      return [name, { ...header, ...(example !== undefined && { example }) }];
+      const given = details.headers?.[name.toLowerCase()];
+      const example = name === 'Retry-After' ? Number(given) : given;
+      return [name, { ...header, ...(given !== undefined && { example }) }];
     }),
   );
 }

@@ -7,7 +7,7 @@ import { invalidParams } from '../errors/api-error.js';
 import { PasswordHasher } from './password-hasher.js';
 import { readHash } from './password-hashes.js';
 
-export const stillInitial = () => invalidParams({ password: ['must not be the one that you were given'] });
+export const stillInitial = () => invalidParams({ password: ['must be different from your temporary one'] });
 
 /** Passwords that somebody else has chosen for an account: they are good for so long only (INITIAL_PASSWORD_TTL). */
 @Injectable()

@@ -6,7 +6,7 @@ import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { withDeadline } from '../database/deadline.js';
-import { ApiError, rateLimited, unavailable } from '../errors/api-error.js';
+import { ApiError, tooManyAttempts, unavailable } from '../errors/api-error.js';
 import { SecretKeys } from '../keys/secret-keys.js';
 import { ReachedLimits } from '../limits/reached-limits.js';
 import {
@@ -165,7 +165,7 @@ export class SignInAttempts {
   }
 }
 
-const refusal = (seconds: number) => (seconds === Infinity ? untilLifted() : rateLimited(seconds));
+const refusal = (seconds: number) => (seconds === Infinity ? untilLifted() : tooManyAttempts(seconds));
 
 const madeGoodAt = (origin: SignInOrigin) => [UNKNOWN, ownPlace(origin)].filter((place) => place !== undefined);
 

@@ -12,6 +12,7 @@ import { IgnoresUnknown, Proves, Public, type RequestBy, SessionRequired, Speaks
 import type { SessionPrincipal } from '../access/principal.js';
 import { AccountView, EXAMPLE_ID } from '../accounts/accounts.dto.js';
 import { wrongCredentials } from '../passwords/password-checks.service.js';
+import { tooManyAttempts, tooManyRequests } from '../errors/api-error.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
@@ -57,7 +58,15 @@ export class SessionsController {
   @Public({ limited: true })
   @ApiOperation({ summary: 'Account Sign In', description: 'Opens a session.' })
   @ApiOkResponse({ type: TokenAnswer })
-  @ApiErrors('account', ...BODY_ERRORS, wrongCredentials(), unverified(), passwordExpired(), 'rate_limited')
+  @ApiErrors(
+    'account',
+    ...BODY_ERRORS,
+    wrongCredentials(),
+    unverified(),
+    passwordExpired(),
+    tooManyRequests(60),
+    tooManyAttempts(60),
+  )
   signIn(@Body() { account }: SignInBody, @Ip() address: string): Promise<TokenAnswer> {
     return this.sessions.signIn(account, address);
   }

@@ -267,7 +267,7 @@ describe('A field that is nearly right', () => {
     for (const field of ['"__proto__":{"role":"admin"}', '"__proto__":1', '"constructor":{"prototype":1}']) {
       expect(await patch(path, `{${field},"role":"user"}`)).toMatchObject({
         status: 400,
-        body: { errors: { request: 'The body must not have the fields __proto__ and constructor.prototype.' } },
+        body: { errors: { request: 'The body must not contain the fields __proto__ or constructor.prototype.' } },
       });
     }
     const answer = await server.call('GET', '/api/v1/accounts?__proto__=1&constructor=1', undefined, admin.headers);

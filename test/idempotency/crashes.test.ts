@@ -32,8 +32,8 @@ const problemOf = ({ status, body, headers }: Answer) => [
   (body as { errors?: object }).errors,
   headers.get('retry-after'),
 ];
-const UNDER_WAY = [409, { idempotency_key: 'is that of a request that is still under way' }, '1'];
-const LOST = [409, { idempotency_key: 'is that of a request that was carried out, whose answer was lost' }, null];
+const UNDER_WAY = [409, { idempotency_key: 'belongs to a request that is still in progress' }, '1'];
+const LOST = [409, { idempotency_key: 'belongs to a request that succeeded, but whose response was not saved' }, null];
 
 describe('A process that is killed', () => {
   it('while it carries out a request leaves its key for seconds, and nothing made', async () => {

@@ -37,8 +37,8 @@ const CONFLICT: [prefix: string, body: (problem: string) => unknown][] = [
 ];
 const wordedFor = (route: string, problem: string) =>
   CONFLICT.find(([prefix]) => route.startsWith(prefix))?.[1](problem);
-const OTHER_BODY = 'was used with another body';
-const UNDER_WAY = 'is that of a request that is still under way';
+const OTHER_BODY = 'was already used with a different request body';
+const UNDER_WAY = 'belongs to a request that is still in progress';
 const events = async () => (await database.query('SELECT id FROM audit_events')).length;
 
 describe.each(MAKINGS)('POST $route with an Idempotency-Key', (made: Making) => {

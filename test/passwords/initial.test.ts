@@ -9,7 +9,7 @@ import { logIn, makeAdmin, signedInAdmin, type Admin, type User } from '../suppo
 const DAY = 86_400;
 const GIVEN = 'given by an admin';
 const CHOSEN = 'chosen by myself';
-const EXPIRED = 'This password was for the beginning only, and has expired. Ask for a link to choose a new one.';
+const EXPIRED = 'This temporary password has expired. Request a password reset link.';
 const BOOTSTRAP = {
   adminEmail: undefined,
   adminPassword: undefined,
@@ -142,7 +142,7 @@ describe('A password that an admin gives to a new account', () => {
   it('is not chosen to stay, neither by whoever is signed in nor by a link, which is good for another one', async () => {
     const account = await given();
     const token = await jwt(account);
-    const refused = { password: ['must not be the one that you were given'] };
+    const refused = { password: ['must be different from your temporary one'] };
     const kept = await change(account, token, GIVEN);
     expect([kept.status, kept.body.errors]).toEqual([422, refused]);
     const link = await resetOf(account);

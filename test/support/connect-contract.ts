@@ -31,7 +31,7 @@ export const UUID = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}
 export const NOT_FOUND = [404, { status_code: 404, message: 'Not found, or you do not have access to it.' }];
 export const NAME_TAKEN = [
   409,
-  { status_code: 409, message: 'An account with this name exists.', errors: { name: 'is taken' } },
+  { status_code: 409, message: 'An account with this name already exists.', errors: { name: 'is taken' } },
 ];
 export const URL_BACK = 'https://publisher.example/read';
 
