@@ -331,7 +331,7 @@ describeInBrowser('In a browser', () => {
     const body = JSON.stringify({ id: 'conflict', message: 'An account with this email already exists.' });
     await page.route('**/account/email', (route) => route.fulfill({ status: 409, body }), { times: 1 });
     await page.getByRole('button').click();
-    await untilSays('An account with this email exists already.');
+    await untilSays('An account with this email already exists.');
     complaints = complaints.filter((text) => !text.includes('status of 409'));
     await page.getByRole('button').click();
     await untilSays('Your email is verified. You can sign in now.');

@@ -75,7 +75,7 @@ describe('The page on which a reset is asked for', () => {
     expect([one.status, one.body, one.headers.get('location')]).toEqual([303, '', '/password/forgot/sent']);
     expect(comparable(one)).toEqual(comparable(other));
     const sent = await follow(one);
-    expect([sent.status, titleOf(sent)]).toEqual([200, 'Look into your mailbox']);
+    expect([sent.status, titleOf(sent)]).toEqual([200, 'Check your email']);
     expect(sent.body).toContain('a link is on its way there. It can be used once, within one hour.');
     expect(sent.body).toContain('<a href="/password/forgot">Use another email</a>');
     expect(await mailedLink(mailbox, email)).toMatch(/^http:\/\/latchkey\.test\/password\/reset#token=/);
@@ -91,7 +91,7 @@ describe('The page on which a reset is asked for', () => {
     const { email } = await signUp(server);
     const sent = await follow(await ask(`/password/forgot?wayf=${id}`, email));
     expect(sent.body).toContain(`<a href="/password/forgot?wayf=${id}">Use another email</a>`);
-    expect(sent.body).toContain(`<a href="/wayf/${id}">Back to signing in</a>`);
+    expect(sent.body).toContain(`<a href="/wayf/${id}">Back to sign-in</a>`);
     const link = await mailedLink(mailbox, email);
     expect(link).toMatch(new RegExp(`^http://latchkey\\.test/password/reset\\?wayf=${id}#token=`));
     const page = await server.call('GET', new URL(link).pathname + new URL(link).search);

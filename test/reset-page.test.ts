@@ -339,7 +339,7 @@ describeInBrowser('The reset page', () => {
     await page.unrouteAll();
     await save().click();
     const perhaps =
-      'This link has been used or has expired. What you sent before was not answered, but may have worked: check that first.';
+      'This link has been used or has expired. Your previous attempt may have succeeded. Check that first.';
     await untilSays(perhaps);
     await page.reload();
     await untilSays(perhaps);
@@ -358,7 +358,7 @@ describeInBrowser('The reset page', () => {
     await page.getByRole('heading', { name: 'Forgot your password?' }).waitFor();
     await page.getByLabel('Email').fill('nobody@example.org');
     await page.getByRole('button', { name: 'Send me a link' }).click();
-    await page.getByRole('heading', { name: 'Look into your mailbox' }).waitFor();
+    await page.getByRole('heading', { name: 'Check your email' }).waitFor();
     expect(await done().textContent()).toContain('If the email that you entered is known to us');
   });
 

@@ -13,7 +13,7 @@ export const en = {
 
   'ways.goOn': 'Continue',
   'ways.signIn': 'Sign in',
-  'ways.back': 'Back to signing in',
+  'ways.back': 'Back to sign-in',
   'ways.newLink': 'Get a new link',
   'ways.openForm': 'Open the form',
 
@@ -27,7 +27,7 @@ export const en = {
   'wayf.nothing': 'No institution matches this name.',
   'wayf.similar': 'No institution has this name. These have a similar one:',
   'wayf.byNetwork':
-    'For an institution without a link nobody signs in here. If yours gives access by its network, connect to it and open the page again.',
+    "Institutions shown without a link don't offer sign-in here. If yours gives access through its network, connect to it and reload this page.",
   'wayf.without': 'Sign in without an institution',
   'wayf.last': 'You signed in with:',
   'wayf.forget': 'Forget this choice',
@@ -37,7 +37,7 @@ export const en = {
   'signIn.title': 'Sign in',
   'signIn.titleFor': 'Sign in: {name}',
   'signIn.titleAgain': 'Sign in: try again',
-  'signIn.with': 'With an account of {name}.',
+  'signIn.with': 'Use your {name} account.',
   'signIn.choose': 'Choose an institution',
   'signIn.chooseAnother': 'Choose another institution',
   'signIn.remember': 'Remember this institution in this browser',
@@ -52,34 +52,33 @@ export const en = {
   'root.text':
     'This is where {service} signs people in, and where programs talk to it. If a link sent you here, go back to the site that it came from.',
   'root.docs': 'API documentation',
-  'root.ready': 'Whether the service is ready',
+  'root.ready': 'Service status',
 
   'link.needsScript': 'This page needs JavaScript to read the link from your mail.',
   'link.incomplete': 'This link is incomplete. Open the link from the mail again.',
   'link.used': 'This link has been used or has expired.',
   'link.perhapsDone':
-    'This link has been used or has expired. What you sent before was not answered, but may have worked: check that first.',
+    'This link has been used or has expired. Your previous attempt may have succeeded. Check that first.',
   'link.unreachable': 'The server could not be reached. Try again later.',
-  'link.taken': 'An account with this email exists already.',
+  'link.taken': 'An account with this email already exists.',
   'link.invited': 'There is an invitation for this email. We have sent it again: open it to choose a password.',
   'link.signUpClosed': 'Sign-up is closed. Ask an administrator for an account.',
 
   'ask.reset.title': 'Forgot your password?',
-  'ask.reset': 'Enter your email, and we will send you a link with which you choose a new password.',
+  'ask.reset': 'Enter your email, and we will send you a link to choose a new password.',
   'ask.invitation.title': 'Get a new invitation',
-  'ask.invitation':
-    'Enter the email that you were invited with, and we will send you a link with which you choose a password.',
+  'ask.invitation': 'Enter the email that you were invited with, and we will send you a link to choose a password.',
   'ask.verification.title': 'Get a new link to verify your email',
   'ask.verification': 'Enter the email that you want to verify, and we will send you a link.',
   'ask.button': 'Send me a link',
   'ask.badEmail': 'Enter an email address, such as jane@example.org.',
-  'ask.sent.title': 'Look into your mailbox',
+  'ask.sent.title': 'Check your email',
   'ask.sent':
     'If the email that you entered is known to us, a link is on its way there. It can be used once, within {lifetime}.',
   'ask.sent.claim':
     'If the email that you entered is known to us, a link is on its way there. It can be used once, for as long as the mail says.',
   'ask.sent.hint':
-    'Nothing there after a few minutes? Look into the folder for spam, and check that you have typed your email correctly. We send one link a minute at most.',
+    'Nothing there after a few minutes? Check your spam folder, and make sure that you typed your email correctly. We send at most one link a minute.',
   'ask.sent.other': 'Use another email',
 
   'password.tooShort': 'The password must be at least {count, plural, other {# characters}}.',
@@ -89,7 +88,7 @@ export const en = {
     'The password is one of the most common passwords, which are guessed first; choose another one, such as a few words that have nothing to do with each other.',
   'password.tooClose':
     'The password is little more than your email, your name or the name of this service; choose another one, such as a few words that have nothing to do with each other.',
-  'password.stillInitial': 'The password must not be the one that you were given.',
+  'password.stillInitial': 'The password must be different from your temporary one.',
   'password.refused': 'This password cannot be used. Choose another.',
   'password.notTheOne': 'The password is not the one that you signed up with.',
 
@@ -119,7 +118,7 @@ export const en = {
   'error.badRequest': 'The request could not be understood. Go back and try again.',
   'error.expired.title': 'This page has expired',
   'error.forbidden.title': 'This is not allowed here',
-  'error.forbidden': 'You may not do this.',
+  'error.forbidden': "You don't have permission to do this.",
   'error.internal.title': 'Something went wrong',
   'error.internal': 'An internal error occurred. It is not your fault. Try again later.',
   'error.internal.request': 'Request {id}',

@@ -318,7 +318,7 @@ describe('The search on the WAYF page', () => {
     expect(offeredNames).toEqual(['Boson with a domain', 'Boson with an email']);
     expect(summary).toBe('3 institutions:');
     expect(answer.body).toContain('<li dir="auto"><span>Boson without anything</span></li>');
-    expect(answer.body).toContain('connect to it and open the page again');
+    expect(answer.body).toContain('connect to it and reload this page');
     expect((await find('boson with a domain')).answer.body).not.toContain('connect to it');
     for (const id of [offered.id, withEmail]) expectPage(await show(page, `?institution=${id}`), 200);
     for (const id of [domainless, person, disabled, nameless]) {
