@@ -13,6 +13,6 @@ describe('The versions of Node.js', () => {
   });
 
   it('are named as people do', () => {
-    expect(inWords(RANGE)).toBe('20.19, 22.13, 24.11 or later');
+    expect(inWords(RANGE)).toBe('20.19+ (20.x), 22.13+ (22.x) or 24.11+');
   });
 });

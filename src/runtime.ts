@@ -15,7 +15,9 @@ export async function loadProgram<Program>(load: () => Promise<Program>): Promis
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Manifest;
   const { node } = process.versions;
   if (!isSupported(node, manifest.engines.node)) {
-    return refuse(`Latchkey needs Node.js ${inWords(manifest.engines.node)}. This is ${node}: https://nodejs.org`);
+    return refuse(
+      `Latchkey requires Node.js ${inWords(manifest.engines.node)}; this is ${node}. See https://nodejs.org`,
+    );
   }
   try {
     return await load();
@@ -38,10 +40,13 @@ export function isSupported(version: string, range: string): boolean {
   });
 }
 
-/** @returns such a range for people: `20.19, 22.13, 24.11 or later` */
+/** @returns such a range for people: `20.19+ (20.x), 22.13+ (22.x) or 24.11+` */
 export function inWords(range: string): string {
-  const versions = range.split(' || ').map((part) => part.replace(/^\D+/, '').replace(/\.\d+$/, ''));
-  return `${versions.join(', ')} or later`;
+  const versions = range.split(' || ').map((part) => {
+    const [major = '', minor = ''] = part.replace(/^\D+/, '').split('.');
+    return `${major}.${minor}+${part.startsWith('^') ? ` (${major}.x)` : ''}`;
+  });
+  return versions.join(', ').replace(/, (?=[^,]*$)/, ' or ');
 }
 
 function refuse(sentence: string): never {

@@ -145,7 +145,7 @@ describeBackup('A restore', () => {
       await expect(serve(url, other)).rejects.toThrow();
       await expect(latchkeyWith(other, url, 'revoke-everything', '--yes')).rejects.toThrow('keys rotate --compromised');
       const rotate = ['keys', 'rotate', '--compromised'];
-      await expect(latchkeyWith(other, url, ...rotate)).rejects.toThrow('say --yes');
+      await expect(latchkeyWith(other, url, ...rotate)).rejects.toThrow('Pass --yes');
       expect(await latchkeyWith(other, url, ...rotate, '--yes')).toContain('Everybody signs in again');
       const server = await serve(url, other);
       expect(await statuses(server)).toEqual({

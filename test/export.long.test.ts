@@ -177,7 +177,7 @@ it.each([
     says: 'no/where cannot be written: there is no such folder.\n',
   },
   { what: 'no name', args: ['--all', '-o', ''], code: 2, says: 'A file without a name cannot be written' },
-  { what: 'neither', args: [], code: 2, says: "Say '--all' or '--account" },
+  { what: 'neither', args: [], code: 2, says: 'Specify --all or --account <id or email>.' },
   { what: 'both', args: ['--all', '--account', 'x'], code: 2, says: 'cannot be used with' },
 ])('$what ends it with $code, and leaves no file', async ({ args, code, says }) => {
   const run = await start(...args, ...(args.includes('-o') ? [] : ['-o', 'out']));

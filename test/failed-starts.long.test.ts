@@ -82,7 +82,9 @@ describe('A start that cannot be', () => {
     const server = await ServerProcess.start({}, { command: [process.execPath, join(tree, 'dist/src/main.js')] });
     expect((await server.exited).code).toBe(1);
     const { node } = process.versions;
-    expect(server.stderr).toBe(`Latchkey needs Node.js 98.1, 99.2 or later. This is ${node}: https://nodejs.org\n`);
+    expect(server.stderr).toBe(
+      `Latchkey requires Node.js 98.1+ (98.x) or 99.2+; this is ${node}. See https://nodejs.org\n`,
+    );
   });
 });
 

@@ -72,7 +72,7 @@ it('20,000 accounts are imported although it is killed again and again: none twi
   clearInterval(watch);
   expect([code, last.stdout]).toEqual([
     3,
-    `20,000 records: 19,800 made, 0 changed, 0 unchanged, 200 refused.\nWhy, is in ${file}.refused.ndjson.\n`,
+    `20,000 records: 19,800 created, 0 changed, 0 unchanged, 200 refused.\nReasons: ${file}.refused.ndjson\n`,
   ]);
   expect(await counted()).toBe(19_800);
   const refused = readReport(join(folder, 'accounts.ndjson.refused.ndjson'));
@@ -108,12 +108,12 @@ it('3,000 tokens and their accounts are imported although it is killed in betwee
   expect(await stored()).toBeLessThan(3_000);
   const last = await start(tokens);
   const { code } = await last.exited;
-  expect([code, last.stdout]).toEqual([0, '4,500 records: 4,500 made, 0 changed, 0 unchanged, 0 refused.\n']);
+  expect([code, last.stdout]).toEqual([0, '4,500 records: 4,500 created, 0 changed, 0 unchanged, 0 refused.\n']);
   expect(await stored()).toBe(3_000);
   const again = await start(tokens);
   expect([(await again.exited).code, again.stdout]).toEqual([
     0,
-    '4,500 records: 0 made, 0 changed, 4,500 unchanged, 0 refused.\n',
+    '4,500 records: 0 created, 0 changed, 4,500 unchanged, 0 refused.\n',
   ]);
   const [row] = await database.query('SELECT count(*)::int AS traces FROM imported_records');
   expect(row).toEqual({ traces: 3_000 });
@@ -145,6 +145,6 @@ it('Standard input is imported, and a file that is not there is none', async () 
   const empty = await start('-');
   expect([(await empty.exited).code, empty.stdout]).toEqual([
     0,
-    '0 records: 0 made, 0 changed, 0 unchanged, 0 refused.\n',
+    '0 records: 0 created, 0 changed, 0 unchanged, 0 refused.\n',
   ]);
 });

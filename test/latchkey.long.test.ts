@@ -54,7 +54,7 @@ function catches(pid: number, signal: number): boolean {
 }
 
 describe('Whoever is asked', () => {
-  const QUESTION = 'Type yes to do it: ';
+  const QUESTION = 'Type yes to continue: ';
 
   /** Runs a command at a terminal, and types once it has asked. @returns how it ends, and what is on the screen from the question on */
   async function atTerminal(command: string, typed: string) {
@@ -76,8 +76,8 @@ describe('Whoever is asked', () => {
   }
 
   it.each([
-    ['no', 'no\r', 2, 'Nothing was done.'],
-    ['what ends the input', '\x04', 2, 'Nothing was done.'],
+    ['no', 'no\r', 2, 'Cancelled. Nothing was changed.'],
+    ['what ends the input', '\x04', 2, 'Cancelled. Nothing was changed.'],
     ['Ctrl-C', '\x03', 130, 'Stopped by SIGINT.'],
   ])('sees the question, and nothing is done when the answer is %s', async (_, typed, code, said) => {
     const answer = await atTerminal('revoke-everything', typed);

@@ -221,7 +221,10 @@ describeWith('a start is refused', () => {
   it('when the direct URL leads through the pooler too', async () => {
     pooler = await PgBouncer.start(database.connection, { pool_mode: 'transaction' });
     const output = await refusal({ DATABASE_URL: pooler.url(), DATABASE_DIRECT_URL: pooler.url() });
-    expect(output).toContain('DATABASE_DIRECT_URL leads through a pooler too.');
+    expect(output).toContain(
+      'DATABASE_DIRECT_URL leads through a pooler in transaction mode. ' +
+        'Set it to a URL that leads to PostgreSQL itself, or through a pooler in session mode.',
+    );
   });
 
   it('when the two URLs lead to different databases, before anything is made in either', async () => {

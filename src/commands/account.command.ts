@@ -63,7 +63,7 @@ function withAccounts<T>(signal: AbortSignal, work: (context: INestApplicationCo
 /** @throws NotFoundError */
 export async function accountNamed(context: INestApplicationContext, named: string): Promise<NamedAccount> {
   const account = await findNamedAccount(context.get(EntityManager), named);
-  if (!account) throw new NotFoundError('There is no such account. Name it by its id, its legacy_id or its email.');
+  if (!account) throw new NotFoundError('There is no such account. Specify it by its id, legacy_id or email.');
   return account;
 }
 
@@ -103,7 +103,7 @@ export async function createAccount(
     const isLinked = email !== undefined && password === undefined && !invite;
     const made = isLinked ? await context.get(PasswordResets).makeLink(account.id) : undefined;
     if (options.json) return json(Object.assign(toAdminAccountView(account), linkView(made)));
-    const how = made ? linkText(made) : invite ? 'An invitation is mailed by the server.\n' : '';
+    const how = made ? linkText(made) : invite ? 'The server mails an invitation.\n' : '';
     return `Created.\n\n${cardOf(account)}${how && `\n${how}`}`;
   });
 }
@@ -164,11 +164,11 @@ async function change(signal: AbortSignal, named: string, options: Answer, chang
 
 /** Ends everything that an account has open; it can sign in again. */
 export async function revokeAccount(signal: AbortSignal, named: string, options: Destructive): Promise<string> {
-  await confirm(`All sessions and tokens of ${named} end, its App-Tokens too.`, options);
+  await confirm(`All sessions and tokens of ${named} end, including its App-Tokens.`, options);
   return withAccounts(signal, async (context) => {
     const { id } = await accountNamed(context, named);
     await context.get(AccountAdmin).revoke(OPERATOR, id, undefined);
-    return done({ id, revoked: true }, 'Everything that the account had open has ended.', options);
+    return done({ id, revoked: true }, 'All sessions and tokens of the account have ended.', options);
   });
 }
 
@@ -206,7 +206,7 @@ interface Link {
 const linkView = (made: Link | undefined) => made && { link: made.link, link_expires_at: made.expiresAt };
 
 const linkText = ({ link, expiresAt }: Link) =>
-  `Whoever opens this link chooses the password, until ${timeOf(expiresAt)}. It works once, and is not shown again:\n\n${link}\n`;
+  `Anyone with this link can choose the password until ${timeOf(expiresAt)}. It works once, and is not shown again:\n\n${link}\n`;
 
 /** What a command answers that shows nothing. */
 export const done = (view: object, text: string, { json: isJson }: Answer) => (isJson ? json(view) : `${text}\n`);

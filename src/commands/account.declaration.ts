@@ -10,7 +10,7 @@ const ROLE = () => new Option('--role <role>').choices(['admin', 'user']);
 
 /** A number of things that is given. */
 export function count(text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 1 to 9999999.');
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 9999999.');
   return Number(text);
 }
 

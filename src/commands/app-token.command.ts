@@ -67,8 +67,8 @@ export async function revokeAppToken(
   id: string,
   options: Destructive & { cascade?: boolean },
 ): Promise<string> {
-  if (!isUuid(id)) throw new UsageError('Name the App-Token by its id, as `latchkey app-token list` shows it.');
-  const more = options.cascade ? ', and the user tokens that were got through it with it' : '';
+  if (!isUuid(id)) throw new UsageError('Specify the App-Token by its id, as `latchkey app-token list` shows it.');
+  const more = options.cascade ? ', and so do the user tokens that were obtained through it' : '';
   await confirm(`The App-Token ${id} ends${more}.`, options);
   return withAppTokens(signal, async (context) => {
     await context.get(AppTokens).remove(OPERATOR, 'app', id, { cascade: options.cascade ? 'true' : 'false' });

@@ -15,9 +15,9 @@ const LONGEST = 65_536;
  */
 export async function confirm(question: string, { yes }: { yes?: boolean }): Promise<void> {
   if (yes) return;
-  if (!process.stdin.isTTY) throw new UsageError(`${question}\nThere is no terminal to ask at: say --yes to do it.`);
-  const answer = await ask(`${question}\nType yes to do it: `);
-  if (answer.trim().toLowerCase() !== 'yes') throw new UsageError('Nothing was done.');
+  if (!process.stdin.isTTY) throw new UsageError(`${question}\nNot running in a terminal. Pass --yes to confirm.`);
+  const answer = await ask(`${question}\nType yes to continue: `);
+  if (answer.trim().toLowerCase() !== 'yes') throw new UsageError('Cancelled. Nothing was changed.');
 }
 
 /**
@@ -65,7 +65,7 @@ async function ask(question: string, { isSecret = false } = {}): Promise<string>
     return await asking.question(question.slice(start), { signal: AbortSignal.any([ended.signal, stopSignal()]) });
   } catch {
     stopSignal().throwIfAborted();
-    throw stopped ?? new UsageError('Nothing was done.');
+    throw stopped ?? new UsageError('Cancelled. Nothing was changed.');
   } finally {
     asking.close();
     if (isSecret) process.stderr.write('\n');
@@ -77,7 +77,7 @@ async function readInput(): Promise<string> {
   let size = 0;
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > LONGEST) throw new UsageError('What standard input has is too long.');
+    if (size > LONGEST) throw new UsageError('Standard input is too long.');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -88,7 +88,7 @@ async function readStart(path: string): Promise<string> {
   try {
     handle = await open(path);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(LONGEST + 1), 0, LONGEST + 1);
-    if (bytesRead > LONGEST) throw new UsageError(`What ${path} has is too long.`);
+    if (bytesRead > LONGEST) throw new UsageError(`${path} is too long.`);
     return buffer.subarray(0, bytesRead).toString('utf8');
   } catch (error) {
     if (error instanceof UsageError) throw error;

@@ -60,7 +60,7 @@ export async function rotateClientSecret(
   id: string,
   options: Destructive & { only?: boolean },
 ): Promise<string> {
-  if (options.only) await confirm(`The secrets that ${id} has are refused from now on.`, options);
+  if (options.only) await confirm(`The current secrets of ${id} are refused from now on.`, options);
   return withClients(signal, async (context) => {
     const clients = context.get(OauthClients);
     const old = options.only ? (await clients.get(OPERATOR, id)).secrets.map((secret) => secret.id) : [];
@@ -70,13 +70,13 @@ export async function rotateClientSecret(
     for (const secret of old.slice(0, 1)) await clients.removeSecret(OPERATOR, id, secret);
     const view = { ...made, client: options.only ? await clients.get(OPERATOR, id) : made.client };
     const isOther = view.client.secrets.length > 1;
-    return withSecret(view, options, isOther ? '\nThe earlier secret is good too, until --only ends it.\n' : '');
+    return withSecret(view, options, isOther ? '\nThe earlier secret stays valid until --only ends it.\n' : '');
   });
 }
 
 /** Ends the access tokens of a client; its secrets stay. */
 export async function revokeClient(signal: AbortSignal, id: string, options: Destructive): Promise<string> {
-  await confirm(`The access tokens of ${id} end. Its secrets stay good.`, options);
+  await confirm(`The access tokens of ${id} end. Its secrets stay valid.`, options);
   return withClients(signal, async (context) => {
     await context.get(OauthClients).revokeTokens(OPERATOR, id);
     return done({ id, revoked: true }, 'The access tokens of the client have ended.', options);

@@ -55,7 +55,7 @@ function addAppTokens(program: Command): void {
     .command('revoke')
     .description('end one')
     .argument('<id>', 'never the token itself')
-    .option('--cascade', 'end the user tokens that were got through it too')
+    .option('--cascade', 'also end the user tokens that were obtained through it')
     .option(...YES_OPTION)
     .option(...JSON_OPTION)
     .addHelpText('after', '\nExample:\n  latchkey app-token revoke 0b6c6a1e-6a5f-4d0e-9f7e-0f1f6f3f7d55 --cascade')
@@ -119,7 +119,7 @@ Examples:
       })),
     );
   for (const [name, does, run] of [
-    ['revoke', 'end its access tokens; its secrets stay good', 'revokeClient'],
+    ['revoke', 'end its access tokens; its secrets stay valid', 'revokeClient'],
     ['delete', 'delete it with its secrets, access tokens and identifications', 'deleteClient'],
   ] as const) {
     client
@@ -142,14 +142,14 @@ function addInspection(program: Command): void {
     .command('token')
     .description('tokens of every kind')
     .command('inspect')
-    .description('say what a string is: its kind, its owner, its state, or that it is none of ours')
+    .description('say what a string is: its kind, its owner, its state, or that it is not a Latchkey credential')
     .option('--file <file>', 'that has it (default: it is asked for, or read from standard input)')
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
       `
 Never give it as an argument: others on the machine could see it.
-Ends with 0 when it is good, with 1 when it is not (any more), and with 4 when it is none of ours.
+Ends with 0 when it is good, with 1 when it is not (any more), and with 4 when it is not a Latchkey credential.
 
 Example:
   latchkey token inspect < found-in-a-log.txt`,

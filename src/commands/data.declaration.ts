@@ -38,10 +38,10 @@ function addImport(program: Command): void {
     .argument('<file>', 'NDJSON or CSV; - is standard input')
     .addOption(new Option('--format <format>', 'unless the name of the file says it').choices(['ndjson', 'csv']))
     .addOption(
-      new Option('--type <type>', 'what a record is that does not say it').choices(RECORD_TYPES).default('account'),
+      new Option('--type <type>', 'the type of records that do not have one').choices(RECORD_TYPES).default('account'),
     )
     .option('--admins', 'also make administrators, and change them')
-    .option('--dry-run', 'only say what would come of it')
+    .option('--dry-run', 'only report what would happen')
     .option('--report <file>', 'where the refused records are listed (default: FILE.refused.ndjson, beside it)')
     .option('--restart', 'from its beginning, although a part of it was imported')
     .option(...JSON_OPTION)
@@ -85,7 +85,7 @@ Examples:
     .action(
       running<ExportArguments>(async (signal, options) => {
         if (!options.all && options.account === undefined)
-          throw new UsageError("Say '--all' or '--account <id or email>'");
+          throw new UsageError('Specify --all or --account <id or email>.');
         await (await load.export()).exportTo(signal, options);
         return {};
       }),

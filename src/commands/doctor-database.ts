@@ -39,7 +39,7 @@ async function one<Row extends object>(
   values: unknown[] = [],
 ): Promise<Row> {
   const { rows } = await client.query<Row>(statement, values);
-  if (!rows[0]) throw new Error('The database has answered nothing.');
+  if (!rows[0]) throw new Error('The database returned no rows.');
   return rows[0];
 }
 
@@ -102,10 +102,10 @@ export async function checkWritable(client: DatabaseClient, variable: DatabaseVa
   return isReadOnly
     ? failure(
         'writable',
-        `What ${variable} leads to is ${isStandby ? 'a standby' : 'read-only'}.`,
-        `Let ${variable} lead to the primary, such as by naming all hosts.`,
+        `${variable} leads to a ${isStandby ? 'standby' : 'read-only database'}.`,
+        `Point ${variable} at the primary, for example by naming all hosts.`,
       )
-    : ok('writable', 'It takes changes.');
+    : ok('writable', 'It accepts changes.');
 }
 
 /** Whether the role may do what a server does. */
@@ -188,13 +188,13 @@ export async function checkClock(client: DatabaseClient): Promise<Finding> {
 /** How large the database is and, where that can be seen, what room is left. */
 export async function checkDisk(client: DatabaseClient, config: Config): Promise<Finding> {
   const { size } = await one<{ size: number }>(client, 'SELECT pg_database_size(current_database())::float8 AS size');
-  const is = `The database has ${mib(size)}.`;
+  const is = `The database uses ${mib(size)}.`;
   if (config.database !== undefined) {
-    return ok('disk', `${is} What is free on its server cannot be seen from here: watch it there.`);
+    return ok('disk', `${is} Free space on its server cannot be seen from here: monitor it there.`);
   }
   const { bavail, bsize, blocks } = await statfs(config.dataDir);
   const free = bavail * bsize;
-  const how = `${is} ${mib(free)} are free beside it.`;
+  const how = `${is} ${mib(free)} are free on its disk.`;
   return free < 1_024 * MIB || bavail < blocks / 20
     ? warning('disk', how, 'Make room: when the disk is full, nothing can be changed or revoked any more.')
     : ok('disk', how);
@@ -209,8 +209,9 @@ export function checkAccess({ keepsSession, keepsStatements, isDirectPooled, gat
     keepsSession && !isDirectPooled
       ? ok('pooler', 'None, or one that gives each connection a session.')
       : ok('pooler', `One in ${mode} mode${keepsStatements ? '' : ', which keeps no named statements'}.`);
+  const through = isDirectPooled ? ', through a pooler in session mode' : ', and keeps its session';
   const direct = gates
-    ? ok('direct connection', 'DATABASE_DIRECT_URL leads to PostgreSQL itself, and to the same database.')
+    ? ok('direct connection', `DATABASE_DIRECT_URL leads to the same database${through}.`)
     : ok('direct connection', 'DATABASE_URL keeps its session, so DATABASE_DIRECT_URL is not needed.');
   return [pooler, direct];
 }

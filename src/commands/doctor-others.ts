@@ -58,7 +58,7 @@ export async function checkMail(
   testAddress: string | undefined,
 ): Promise<Finding[]> {
   if (testAddress !== undefined && !('value' in readEmail(testAddress)))
-    throw new UsageError('--send-test-mail wants an email address.');
+    throw new UsageError('--send-test-mail requires an email address.');
   if (smtpUrl === undefined) {
     const how = `SMTP_URL is not set: mails are written to ${dataDir}/mail, and reach nobody.`;
     return [(testAddress === undefined ? warning : failure)('mail', how, 'Set SMTP_URL and MAIL_FROM.')];
@@ -67,13 +67,14 @@ export async function checkMail(
   try {
     await transporter.verify();
   } catch (error) {
-    return [failure('mail', `The mail server does not let us in: ${describeFailure(error)}.`, adviceOn(error))];
+    const act = isSignIn(error) ? 'sign in' : 'connect';
+    return [failure('mail', `Cannot ${act} to the mail server: ${describeFailure(error)}.`, adviceOn(error))];
   } finally {
     transporter.close();
   }
   const connected = ok(
     'mail',
-    `The mail server lets us in${new URL(smtpUrl).password === '' ? '' : ', with the password'}.`,
+    `Connected to the mail server${new URL(smtpUrl).password === '' ? '' : ', and signed in'}.`,
   );
   if (testAddress === undefined) return [connected];
   const smtp = new SmtpTransport(smtpUrl, mailFrom, 1);
@@ -81,9 +82,9 @@ export async function checkMail(
     const text = 'Latchkey can send mail. This is the test that an operator has asked for.';
     const mail = { id: randomUUID(), recipient: testAddress, subject: 'Latchkey: test', text, html: `<p>${text}</p>` };
     await smtp.deliver(mail, AbortSignal.timeout(MAIL_LIMIT));
-    return [connected, ok('test mail', 'The mail server has taken it. Look whether it arrives, and not as spam.')];
+    return [connected, ok('test mail', 'The mail server accepted it. Check that it arrives, and not as spam.')];
   } catch (error) {
-    const how = `The mail server has refused it: ${describeFailure(error)}.`;
+    const how = `The mail server rejected it: ${describeFailure(error)}.`;
     return [
       connected,
       failure('test mail', how, 'See what the mail server has logged; it may not relay for MAIL_FROM.'),
@@ -93,12 +94,15 @@ export async function checkMail(
   }
 }
 
+/** Whether a mail server was reached, and refused the user or the password. */
+const isSignIn = (error: unknown) => (error as { code?: string }).code === 'EAUTH';
+
 function adviceOn(error: unknown): string {
+  if (isSignIn(error)) return 'Correct the user and the password in SMTP_URL.';
   const { code } = error as { code?: string };
-  if (code === 'EAUTH') return 'Correct the user and the password in SMTP_URL.';
   if (code === 'ETLS' || code === 'ESOCKET')
-    return 'Look at the port, smtp: (STARTTLS) or smtps:, and whether the certificate is one that Node trusts.';
-  return 'Look at the host and the port in SMTP_URL, and whether a firewall is in the way.';
+    return 'Check the port, smtp: (STARTTLS) or smtps:, and whether the certificate is one that Node trusts.';
+  return 'Check the host and the port in SMTP_URL, and whether a firewall is in the way.';
 }
 
 /** Mails that wait. */

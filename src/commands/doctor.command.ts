@@ -44,7 +44,7 @@ export async function examine(signal: AbortSignal, options: DoctorOptions): Prom
   const warnings = findings.filter(({ state }) => state === 'warning').length;
   const text = options.json
     ? json({ ok: failures === 0, failures, warnings, findings })
-    : `${findings.map(lineOf).join('')}\n${failures} failed, ${warnings} to look at, ${findings.length - failures - warnings} fine.\n`;
+    : `${findings.map(lineOf).join('')}\n${failures} failed, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}, ${findings.length - failures - warnings} ok.\n`;
   return { text, code: failures > 0 ? EXIT.failed : EXIT.done };
 }
 
@@ -88,7 +88,7 @@ async function ofDatabase(config: Config, signal: AbortSignal): Promise<Finding[
 }
 
 const lookAt = (variable: DatabaseVariable) =>
-  `Look at the host, the user and the password in ${variable}, and whether the database lets this machine in.`;
+  `Check the host, the user and the password in ${variable}, and whether the database accepts connections from this machine.`;
 
 async function examineDatabase(config: Config, { connection }: Database, signal: AbortSignal): Promise<Finding[]> {
   const { directDatabase } = config;
@@ -97,7 +97,7 @@ async function examineDatabase(config: Config, { connection }: Database, signal:
     'database',
     () =>
       withClient(directDatabase ?? connection, async (client) => [
-        ok('database', 'It takes connections.'),
+        ok('database', 'It accepts connections.'),
         ...(await checkServer(client, config)),
         await checkWritable(client, variable),
         await checkPrivileges(client, config),
@@ -172,7 +172,7 @@ async function ofContent(config: Config, access: DatabaseAccess): Promise<Findin
   );
 }
 
-const MARKS = { ok: '  ok  ', warning: ' LOOK ', failure: ' FAIL ' };
+const MARKS = { ok: '  ok  ', warning: ' WARN ', failure: ' FAIL ' };
 
 const lineOf = ({ check, state, message, advice }: Finding) =>
   `${MARKS[state]} ${check}: ${message}${advice === undefined ? '' : `\n        → ${advice}`}\n`;

@@ -54,11 +54,11 @@ export async function importFile(
     const shown = { records, made, changed, unchanged, refused, dry_run: source.isDryRun };
     return { text: json({ ...shown, report: anyRefused ? report : null }), anyRefused };
   }
-  const would = source.isDryRun ? 'Nothing was changed. It would be: ' : '';
-  const text =
-    `${would}${number(records)} records: ${number(made)} made, ${number(changed)} changed, ` +
-    `${number(unchanged)} unchanged, ${number(refused)} refused.\n${anyRefused ? `Why, is in ${report}.\n` : ''}`;
-  return { text, anyRefused };
+  const others = `${number(changed)} changed, ${number(unchanged)} unchanged, ${number(refused)} refused`;
+  const summary = source.isDryRun
+    ? `Dry run, nothing changed: ${number(records)} records (${number(made)} would be created, ${others}).`
+    : `${number(records)} records: ${number(made)} created, ${others}.`;
+  return { text: `${summary}\n${anyRefused ? `Reasons: ${report}\n` : ''}`, anyRefused };
 }
 
 /** @throws when there is none, or it cannot be read */

@@ -102,12 +102,12 @@ const IF_KNOWN = '\nIf SECRET_KEY may be known as well, replace it too: the priv
 
 /** Of a key that signs before everybody can know it. */
 function whatBreaks(key: SigningKey, now: number): string {
-  const old = 'JWTs of the earlier key stay good until they expire.';
+  const old = 'JWTs of the earlier key stay valid until they expire.';
   const age = Math.floor(now - key.publishedAt);
   if (age > KEY_SET_MAX_AGE) {
-    return `${old}\nIt has been published for ${age} seconds, and key sets may be cached for ${KEY_SET_MAX_AGE}: only who keeps them longer refuses new JWTs until they fetch the key set again.`;
+    return `${old}\nIt has been published for ${age} seconds, and key sets may be cached for ${KEY_SET_MAX_AGE}: services that keep them longer refuse new JWTs until they fetch the key set again.`;
   }
-  return `${old}\nOther services that verify JWTs, and fetched the key set before, refuse new JWTs until they fetch it again: up to ${KEY_SET_MAX_AGE} seconds where an unknown kid is no reason to, longer where they keep it longer. Latchkey's own replicas know the key at once.`;
+  return `${old}\nOther services that have fetched the key set before refuse new JWTs until they fetch it again: for up to ${KEY_SET_MAX_AGE} seconds if an unknown kid does not make them do so, and longer if they keep it longer. Latchkey's own replicas know the key at once.`;
 }
 
 function afterEnding(ended: string[], isLost: boolean): string {

@@ -18,7 +18,7 @@ export function latchkey({ isQuiet = false } = {}): Command {
   const program = new Command('latchkey')
     .description('A self-hosted backend for accounts, sessions and tokens. Settings are environment variables.')
     .version(VERSION)
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(use --help for usage)')
     .exitOverride()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false });
   if (isQuiet) program.configureOutput({ writeErr: () => undefined });

@@ -20,7 +20,7 @@ export async function revokeEverything(
   const ends = options.events === undefined ? undefined : await readEvents(options.events);
   await confirm(
     ends
-      ? `What these ${number(ends.events)} events say was ended, ends again.${sayingEverything(ends)}`
+      ? `Everything that these ${number(ends.events)} events say was ended ends again.${sayingEverything(ends)}`
       : 'Everybody is signed out: all sessions, resets, user, access, API and App-Tokens end. Passwords and secrets of clients stay.',
     options,
   );
@@ -49,7 +49,7 @@ async function ofEverything(signal: AbortSignal, options: Destructive): Promise<
     });
   }
   return `Ended all that ${number(counts.accounts)} accounts and their clients had open, and ${number(counts.apiTokens)} API tokens.
-Passwords and secrets of clients stay good. If SECRET_KEY or the database may be known to others, replace SECRET_KEY, then run latchkey keys rotate --compromised.
+Passwords and secrets of clients stay valid. If SECRET_KEY or the database may be known to others, replace SECRET_KEY, then run latchkey keys rotate --compromised.
 `;
 }
 
@@ -92,7 +92,7 @@ async function readEvents(path: string): Promise<LoggedEnds> {
     if (line.trim() === '') continue;
     for (const event of eventsIn(line, number)) ends.add(event);
   }
-  if (ends.events === 0) throw new UsageError('There are no events in it.');
+  if (ends.events === 0) throw new UsageError('There are no events in the audit log.');
   return ends;
 }
 
@@ -105,7 +105,7 @@ async function openFile(path: string) {
 
 /** A line is an event or, of an answer without `Accept: application/x-ndjson`, a page of them. */
 function eventsIn(line: string, number: number): LoggedEvent[] {
-  const refused = () => new UsageError(`Line ${number} is no event of an audit log: export it as NDJSON.`);
+  const refused = () => new UsageError(`Line ${number} is not an event of an audit log. Export the log as NDJSON.`);
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -36,9 +36,7 @@ function textOf(reports: SecretKeyReport[]): string {
 
 function textOfOne({ id, lastCurrent, uses, canBeDropped, isInUse }: SecretKeyReport): string {
   const since =
-    lastCurrent === null
-      ? 'No server has signed with it that is known of'
-      : `Servers signed with it until ${iso(lastCurrent)}`;
+    lastCurrent === null ? 'No known server has signed with it' : `Servers signed with it until ${iso(lastCurrent)}`;
   const head = `The old SECRET_KEY ${id}: ${isInUse ? 'a server signs with it. Restart every replica with `new,old`' : since}.\n`;
   const line = ({ what, count, until }: SecretKeyReport['uses'][number]) =>
     `  ${count} ${what}${until === null ? '' : `, the last until ${iso(until)}`}\n`;

@@ -18,7 +18,7 @@ const codeOf = ({ kind, state }: Inspection) =>
   kind === null ? EXIT.notFound : state === 'good' ? EXIT.done : EXIT.failed;
 
 function textOf({ note, ...found }: Inspection): string {
-  if (found.kind === null) return `None of ours. ${note ?? ''}`.trimEnd() + '\n';
+  if (found.kind === null) return `Not a Latchkey credential. ${note ?? ''}`.trimEnd() + '\n';
   const known = Object.entries(found).filter(([, value]) => value !== null);
   return card(Object.fromEntries(known)) + (note === undefined ? '' : `\n${note}\n`);
 }

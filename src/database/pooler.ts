@@ -19,6 +19,8 @@ export const TWO_DATABASES =
   'DATABASE_URL and DATABASE_DIRECT_URL do not lead to the same database: ' +
   'what is announced through one of them is not heard through the other';
 
+const KEEPS_SESSION = 'a URL that leads to PostgreSQL itself, or through a pooler in session mode';
+
 type Mode = 'session' | 'transaction' | 'statement';
 
 interface Way {
@@ -53,13 +55,15 @@ export async function inspectAccess(
     }
     throw new Error(
       'DATABASE_URL leads through a pooler in transaction mode. ' +
-        'Set DATABASE_DIRECT_URL too, to a URL that leads to PostgreSQL itself, or set the pooler to session mode.',
+        `Set DATABASE_DIRECT_URL too, to ${KEEPS_SESSION}, or set this pooler to session mode.`,
     );
   }
   const settledDirect = await settleTls(direct);
   const directWay = await inspect(settledDirect);
   if (directWay.mode !== 'session') {
-    throw new Error('DATABASE_DIRECT_URL leads through a pooler too. Set it to a URL that leads to PostgreSQL itself.');
+    throw new Error(
+      `DATABASE_DIRECT_URL leads through a pooler in ${directWay.mode} mode. Set it to ${KEEPS_SESSION}.`,
+    );
   }
   await requireOneDatabase(settledPool, settledDirect);
   return {
@@ -143,7 +147,7 @@ async function inspectPooler(one: DatabaseClient, other: DatabaseClient): Promis
         return { mode: 'statement', keepsStatements: false };
       }
       if (!(error instanceof Error) || error.message !== 'Query read timeout') throw error;
-      throw new Error('The pooler has no second connection to PostgreSQL. Give it more of them.', { cause: error });
+      throw new Error('The pooler has no second connection to PostgreSQL. Increase its pool size.', { cause: error });
     }
     await other.query('ROLLBACK');
     if (mode === 'transaction' && keptStatement !== undefined) return { mode, keepsStatements: keptStatement };

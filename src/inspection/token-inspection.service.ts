@@ -123,7 +123,7 @@ export class TokenInspection {
     if (expiresAt && expiresAt <= (await this.now())) return { state: 'expired' };
     return {
       state: 'refused',
-      note: 'Its owner is disabled or no admin any more, its client was revoked, or what it was made with has ended.',
+      note: 'Its owner is disabled or no longer an admin, its client was revoked, or the credential that created it has ended.',
     };
   }
 
@@ -138,13 +138,13 @@ export class TokenInspection {
     if (!isOurKey) {
       return {
         ...NONE_OF_OURS,
-        note: `A JWT of ${JSON.stringify(claims.iss ?? null)}, signed with no key of ours that is kept.`,
+        note: `A JWT of ${JSON.stringify(claims.iss ?? null)}, signed with a key that is not stored here.`,
       };
     }
     const isExpired = Number(claims.exp) * 1_000 <= (await this.now()).getTime();
     const state = row?.ended_at ? 'revoked' : isExpired ? 'expired' : 'refused';
     const note =
-      'It names a key of ours. Either its signature is not genuine, or its session, account or issuer is not good.';
+      'It names a key of this installation. Either its signature is not genuine, or its session, account or issuer is not valid.';
     return {
       kind: 'session JWT',
       state,
@@ -159,8 +159,7 @@ export class TokenInspection {
     const read = this.sessionTokens.readRefreshToken(text);
     if (!read) return undefined;
     const row = await this.session(read.id);
-    if (!row)
-      return { kind: 'refresh token', state: 'expired', id: read.id, note: 'Its session is not kept any more.' };
+    if (!row) return { kind: 'refresh token', state: 'expired', id: read.id, note: 'Its session is no longer stored.' };
     const [current] = await sql<{ is: boolean }>(
       this.manager,
       'SELECT refresh_counter <= $2 AND coalesce(refresh_expires_at > now(), false) AS is FROM sessions WHERE id = $1',
@@ -213,7 +212,7 @@ export class TokenInspection {
       kind: 'client secret',
       state: good ? 'good' : 'refused',
       ...view,
-      ...(!good && { note: 'The owner of its client is no enabled admin.' }),
+      ...(!good && { note: 'The owner of its client is not an enabled admin.' }),
     };
   }
 
@@ -235,7 +234,7 @@ const LINK = (links: string, account: string) => `
   FROM ${links} l LEFT JOIN accounts a ON a.id = l.${account} WHERE l.id = $1`;
 
 function linkOf(kind: InspectedKind, id: string, row: Row | undefined): Inspection {
-  if (!row) return { kind, state: 'expired', id, note: 'It is not kept any more.' };
+  if (!row) return { kind, state: 'expired', id, note: 'It is no longer stored.' };
   const state = stateOf(row);
   return { kind, ...viewOf(row), state: state === 'revoked' ? 'used' : state };
 }
@@ -270,18 +269,18 @@ function partsOf(text: string): [header?: Record<string, unknown>, claims?: Reco
 /** What is stored nowhere may still have the form of what Latchkey makes. */
 function likeOurs(text: string): Inspection {
   if (TOKEN_KINDS.api.format.recognises(text)) {
-    return { ...NONE_OF_OURS, note: 'It has the form of an API token: of another installation, or no longer kept.' };
+    return { ...NONE_OF_OURS, note: 'It looks like an API token: from another installation, or no longer stored.' };
   }
   if (TOKEN_KINDS.app.format.recognises(text)) {
     return {
       ...NONE_OF_OURS,
-      note: 'It has the form of a token: of another installation, no longer kept, or something else.',
+      note: 'It looks like a token: from another installation, no longer stored, or something else.',
     };
   }
   if (/\.[0-9a-f]{8}\.[\w-]{43}$/.test(text)) {
     return {
       ...NONE_OF_OURS,
-      note: 'It has the form of a refresh token or a link, made with a SECRET_KEY that is not configured.',
+      note: 'It looks like a refresh token or a link, made with a SECRET_KEY that is not configured.',
     };
   }
   return NONE_OF_OURS;

@@ -219,7 +219,7 @@ it('`account delete` deletes its mails too, sent or not, and none that waits for
 it('Nothing is done without --yes where there is no terminal to ask at', async () => {
   const { id } = await signUp(server);
   for (const act of [disableAccount, revokeAccount, deleteAccount])
-    await expect(act(NEVER, id, {})).rejects.toThrow('say --yes');
+    await expect(act(NEVER, id, {})).rejects.toThrow('Pass --yes');
   expect(await answerOf('account show', () => showAccount(NEVER, id, { json: true }))).toMatchObject({
     disabled_at: null,
   });

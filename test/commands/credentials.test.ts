@@ -214,7 +214,10 @@ describe('`token inspect`', () => {
       `${randomUUID()}.1`,
     );
     expect(await inspect(foreign)).toMatchObject({ code: 4, note: expect.stringContaining('SECRET_KEY') });
-    expect(await inspect('0'.repeat(32))).toMatchObject({ code: 4, note: expect.stringContaining('form of a token') });
+    expect(await inspect('0'.repeat(32))).toMatchObject({
+      code: 4,
+      note: expect.stringContaining('looks like a token'),
+    });
   });
 
   it('does not believe a JWT that names a key of ours', async () => {

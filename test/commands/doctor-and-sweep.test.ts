@@ -96,6 +96,6 @@ describe('doctor', () => {
       Reflect.deleteProperty(process.env, 'SMTP_URL');
       Reflect.deleteProperty(process.env, 'MAIL_FROM');
     }
-    await expect(examine(NEVER, { sendTestMail: 'nobody' })).rejects.toThrow('wants an email address');
+    await expect(examine(NEVER, { sendTestMail: 'nobody' })).rejects.toThrow('requires an email address');
   });
 });

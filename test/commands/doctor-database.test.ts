@@ -41,7 +41,7 @@ const readOnly = () => withSetting('default_transaction_read_only=on');
 
 describe('latchkey doctor', () => {
   it('finds a database that takes changes, directly and through DATABASE_URL', async () => {
-    const fine = { database: ['ok', 'It takes connections.'], writable: ['ok', 'It takes changes.'] };
+    const fine = { database: ['ok', 'It accepts connections.'], writable: ['ok', 'It accepts changes.'] };
     expect(await findings()).toMatchObject(fine);
     process.env.DATABASE_DIRECT_URL = urlOf(database.connection);
     expect(await findings()).toMatchObject(fine);
@@ -54,7 +54,7 @@ describe('latchkey doctor', () => {
   ])('says that it is read-only: %s', async (_, variable, isDirect) => {
     if (isDirect !== true) process.env.DATABASE_URL = readOnly();
     if (isDirect !== undefined) process.env.DATABASE_DIRECT_URL = isDirect ? readOnly() : urlOf(database.connection);
-    expect((await findings()).writable).toEqual(['failure', `What ${variable} leads to is read-only.`]);
+    expect((await findings()).writable).toEqual(['failure', `${variable} leads to a read-only database.`]);
   });
 
   it('says what else is wrong on the way of DATABASE_URL, where that of DATABASE_DIRECT_URL is fine', async () => {
@@ -80,7 +80,7 @@ describe('latchkey doctor', () => {
     process.env.DATABASE_DIRECT_URL = urlOf(database.connection);
     process.env.DATABASE_URL = 'postgres://nobody@127.0.0.1:1/nothing';
     expect(await findings()).toMatchObject({
-      database: ['ok', 'It takes connections.'],
+      database: ['ok', 'It accepts connections.'],
       pooler: ['failure', expect.stringContaining('ECONNREFUSED')],
     });
   });

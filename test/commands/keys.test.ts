@@ -146,7 +146,7 @@ describe('When SECRET_KEY is lost', () => {
   it('`keys rotate --compromised` asks first, as the key may be mistyped, and says what else to do', async () => {
     const before = await rows();
     process.env.SECRET_KEY = NEW;
-    await expect(rotate({ compromised: true })).rejects.toThrow(/cannot be read.*\n.*`new,old`(.*\n)+.*say --yes/);
+    await expect(rotate({ compromised: true })).rejects.toThrow(/cannot be read.*\n.*`new,old`(.*\n)+.*Pass --yes/);
     expect(await rows()).toEqual(before);
     // With the right one it does not ask.
     process.env.SECRET_KEY = OLD;
@@ -158,7 +158,7 @@ describe('When SECRET_KEY is lost', () => {
     await rotate({ now: true });
     const before = await rows();
     process.env.SECRET_KEY = NEW;
-    await expect(rotate({ compromised: true })).rejects.toThrow('say --yes');
+    await expect(rotate({ compromised: true })).rejects.toThrow('Pass --yes');
     expect(await rows()).toEqual(before);
     await rotate({ compromised: true, yes: true });
     expect((await rows()).map(({ id }) => id)).toEqual([before[1]?.id]);

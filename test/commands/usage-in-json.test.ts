@@ -21,7 +21,7 @@ it.each([
   [['account', 'list', '--json', '--nonsense'], "unknown option '--nonsense'"],
   [['account', 'show', '--json'], "missing required argument 'account'"],
   [['keys', 'rotate', 'now', '--json'], expect.stringContaining('too many arguments')],
-  [['account', 'list', '--limit', '-1', '--json'], expect.stringContaining('It is a whole number')],
+  [['account', 'list', '--limit', '-1', '--json'], expect.stringContaining('It must be a whole number')],
   [['account', 'list', '--role', 'king', '--json'], expect.stringContaining('Allowed choices are admin, user.')],
   [['client', 'create', 'x', '--json'], "required option '--owner <account>' not specified"],
   [['export', '--all', '--account', 'x', '--json'], expect.stringContaining('cannot be used with')],
@@ -33,5 +33,5 @@ it.each([
 
 it('is told so in words without --json', async () => {
   const { code, text } = await told('account', 'list', '--nonsense');
-  expect([code, text]).toEqual([2, "error: unknown option '--nonsense'\n(--help shows what there is)\n"]);
+  expect([code, text]).toEqual([2, "error: unknown option '--nonsense'\n(use --help for usage)\n"]);
 });

@@ -111,7 +111,7 @@ export class OldService {
   /** Runs a step that imports something. @returns what has come of it */
   async imports(step: Step): Promise<Came> {
     const output = await this.run(step);
-    const line = /^(\S+) records: (\S+) made, (\S+) changed, (\S+) unchanged, (\S+) refused\.$/m.exec(output);
+    const line = /^(\S+) records: (\S+) created, (\S+) changed, (\S+) unchanged, (\S+) refused\.$/m.exec(output);
     if (!line) throw new Error(`No import has ended:\n${output}`);
     const [records = NaN, made = NaN, changed = NaN, unchanged = NaN, refused = NaN] = line.slice(1).map(Number);
     return { records, made, changed, unchanged, refused };
