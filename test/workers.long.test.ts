@@ -367,7 +367,7 @@ describe('The end of a server with two workers', () => {
     const [first = NaN, second = NaN] = successors;
     process.kill(first, 'SIGKILL');
     await eventually(() => {
-      expect(linesWith(one, 'cannot start; it is tried again')).toHaveLength(1);
+      expect(linesWith(one, 'cannot start; it will be retried')).toHaveLength(1);
     });
     process.kill(second, 'SIGCONT');
     await eventually(async () => {
@@ -385,7 +385,7 @@ describe('The end of a server with two workers', () => {
       await own.query('ALTER TABLE signing_keys RENAME TO lost');
       process.kill(first, 'SIGKILL');
       await eventually(() => {
-        expect(linesWith(one, 'cannot start; it is tried again').length).toBeGreaterThan(0);
+        expect(linesWith(one, 'cannot start; it will be retried').length).toBeGreaterThan(0);
       });
       expect((await one.call('GET', '/healthz')).status).toBe(200);
       process.kill(second, 'SIGKILL');

@@ -74,7 +74,7 @@ export class Partitions {
       } catch (error) {
         if (isLockTimeout(error)) {
           this.logger.warn(
-            `the lock of ${table.table} could not be had in ${LOCK_TIMEOUT}; its partitions are kept the next time`,
+            `could not lock ${table.table} within ${LOCK_TIMEOUT}; partition maintenance will be retried`,
           );
         } else failures.push(error);
       }
@@ -139,7 +139,7 @@ export class Partitions {
           if ((await longSql(tx, statement)).length > 0) return;
         }
         await sql(tx, `DROP TABLE ${partition.name}`);
-        this.logger.log(`dropped the partition ${partition.name}: all of it is past`);
+        this.logger.log(`dropped the partition ${partition.name}: all its rows have expired`);
       });
     }
   }

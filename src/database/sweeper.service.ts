@@ -51,7 +51,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
       every: MINUTE,
       rest: REST,
       logger: this.logger,
-      failed: 'sweeping failed; it is tried again',
+      failed: 'sweeping failed; it will be retried',
     },
     () => this.sweepAgain(),
   );

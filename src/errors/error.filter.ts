@@ -43,7 +43,7 @@ export class ErrorFilter implements ExceptionFilter {
     try {
       answerError(toAnswer, request, http.getResponse<FastifyReply>());
     } catch (error) {
-      request.log.error({ err: error }, 'a failure could not be answered');
+      request.log.error({ err: error }, 'could not send an error response');
       request.raw.destroy();
     }
   }

@@ -40,12 +40,13 @@ export class OutageLog {
 
   private look(): void {
     const now = performance.now();
-    const soFar = `${this.failures} request(s) failed in ${Math.round((this.failedAt - this.beganAt) / 1_000)} s`;
+    const requests = this.failures === 1 ? '1 request' : `${this.failures} requests`;
+    const soFar = `${requests} failed over ${Math.round((this.failedAt - this.beganAt) / 1_000)} s`;
     if (now - this.failedAt >= QUIET) {
       clearInterval(this.timer);
       this.timer = undefined;
       this.failures = 0;
-      this.logger.info(`no request fails of the database any more: ${soFar}`);
+      this.logger.info(`database recovered: ${soFar}`);
     } else if (now - this.remindedAt >= REMINDER) {
       this.remindedAt = now;
       this.logger.warn(`the database is still unavailable: ${soFar}`);

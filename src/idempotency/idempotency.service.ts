@@ -103,7 +103,7 @@ export class Idempotency {
         return this.store.keepAnswer(digest, claim, sealAnswer(this.secretKeys, key, digest, answer));
       });
     } catch (error) {
-      this.logger.warn('what was answered to an Idempotency-Key could not be stored', error);
+      this.logger.warn('could not store the response for an Idempotency-Key', error);
     }
   }
 

@@ -19,7 +19,7 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
       every: MINUTE,
       rest: MINUTE,
       logger: this.logger,
-      failed: 'the search for institutions was not brought up to date; it is tried again',
+      failed: 'updating the institution search index failed; it will be retried',
     },
     () => indexAllChangedInstitutions(this.manager, () => this.inBackground.isStopping),
   );
@@ -44,10 +44,7 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       // What cannot be found by its new name does not keep the others from being found.
-      this.logger.error(
-        'the search for institutions goes by older names, as they could not be brought up to date',
-        error,
-      );
+      this.logger.error('institution search index is stale: update failed', error);
     }
   }
 }

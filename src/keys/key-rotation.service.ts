@@ -48,7 +48,7 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
       every: MINUTE,
       rest: 0,
       logger: this.logger,
-      failed: 'looking after the keys failed; it is tried again',
+      failed: 'maintaining the signing keys failed; it will be retried',
     },
     () => this.look(),
   );

@@ -145,13 +145,13 @@ export class Workers {
     if (this.stopping.signal.aborted) return;
     // Others that are starting may be about to serve.
     if (this.all.size === 0) this.fail(error);
-    else this.options.logger.error({ err: error }, `worker ${number} cannot start; it is tried again`);
+    else this.options.logger.error({ err: error }, `worker ${number} cannot start; it will be retried`);
   }
 
   private async look(worker: WorkerProcess): Promise<void> {
     worker.silences += 1;
     if (worker.silences > MOST_SILENCES) {
-      this.options.logger.error(`worker ${worker.number} does not answer any more; it is killed`);
+      this.options.logger.error(`worker ${worker.number} no longer responds; killing it`);
       worker.kill();
     }
     if (worker.silences > 1) return;

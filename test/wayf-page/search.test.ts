@@ -346,7 +346,7 @@ it('What cannot be indexed keeps nobody from being found by the name that they h
     CREATE TRIGGER refuse BEFORE INSERT ON institution_search FOR EACH ROW EXECUTE FUNCTION refuse()`);
   await store('Unsteady Society');
   expect(await namesFor('steady society')).toEqual(['Steady Society']);
-  expect(server.logs.some((line) => line.includes('goes by older names'))).toBe(true);
+  expect(server.logs.some((line) => line.includes('institution search index is stale'))).toBe(true);
   await database.query('DROP FUNCTION refuse CASCADE');
   expect(await namesFor('unsteady society')).toEqual(['Unsteady Society']);
 });
