@@ -38,8 +38,8 @@ export interface ServerOptions {
   secretKeys: string[];
   /** Where there are several workers: the process that has started this one. */
   primary?: Primary;
-  /** Whether this process does what only one has to do; absent: it does. */
-  doesWhatIsDue?: boolean;
+  /** Whether this process runs background jobs, as one of several workers has to; default: it does. */
+  runsBackgroundJobs?: boolean;
 }
 
 /** What a server does for accounts, sessions and tokens: what a command needs that does all of it. */
@@ -65,11 +65,11 @@ export const FEATURES = [
 /** The whole server, from the plain modules at the bottom to the guards on top. */
 @Module({})
 export class AppModule {
-  static with({ config, database, secretKeys, primary, doesWhatIsDue = true }: ServerOptions): DynamicModule {
+  static with({ config, database, secretKeys, primary, runsBackgroundJobs = true }: ServerOptions): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        ConfigModule.with(config, { doesWhatIsDue }),
+        ConfigModule.with(config, { runsBackgroundJobs }),
         ...(primary ? [WorkersModule.with(primary)] : []),
         DatabaseModule.with(database, config),
         KeysModule.with(secretKeys, 'serve'),

@@ -64,7 +64,7 @@ export async function createServer(
     throw error;
   }
   const open = leftOpen(config);
-  if (open !== undefined && options.doesWhatIsDue !== false) logger.warn(open);
+  if (open !== undefined && options.runsBackgroundJobs !== false) logger.warn(open);
   return app;
 }
 

@@ -30,10 +30,10 @@ async function start({ number, settings, secretKeys, connection, isFirst }: Star
   tracing?.reportTo(logger);
   const way = connection ?? config.database;
   if (!way) throw new Error('There is no database.');
-  const doesWhatIsDue = number === 1;
+  const runsBackgroundJobs = number === 1;
   const database = await prepareSchema(config, way, logger);
-  app = await createServer({ config, database, secretKeys, primary, doesWhatIsDue }, logger);
-  if (isFirst && doesWhatIsDue) await bootstrap(app, config, logger, (text) => process.stdout.write(text));
+  app = await createServer({ config, database, secretKeys, primary, runsBackgroundJobs }, logger);
+  if (isFirst && runsBackgroundJobs) await bootstrap(app, config, logger, (text) => process.stdout.write(text));
   await fastifyOf(app).ready();
   connectionsOf(app).begin(config.otherDoors.map(({ door }) => door));
   return undefined;

@@ -17,7 +17,7 @@ const TOGETHER = {
 
 beforeAll(async () => {
   database = await createDatabase();
-  server = await startServer(database.connection, { trustProxy: 1 }, {}, { doesWhatIsDue: false });
+  server = await startServer(database.connection, { trustProxy: 1 }, {}, { runsBackgroundJobs: false });
   applications = await Promise.all(Array.from({ length: MANY }, () => makeAdmin(server)));
 });
 

@@ -17,7 +17,7 @@ let statements: Statements;
 beforeAll(async () => {
   statements = new Statements();
   database = await createDatabase();
-  server = await startServer(database.connection, {}, {}, { doesWhatIsDue: false });
+  server = await startServer(database.connection, {}, {}, { runsBackgroundJobs: false });
   admin = await signedInAdmin(server);
 });
 

@@ -204,7 +204,7 @@ describe('What saturates and what fails is shown:', () => {
   });
 
   it('nobody who waits for a connection where one is idle, not even whoever asks for the numbers', async () => {
-    const other = await startServer(database.connection, {}, {}, { doesWhatIsDue: false });
+    const other = await startServer(database.connection, {}, {}, { runsBackgroundJobs: false });
     try {
       await signUp(other);
       const numbers = await numbersOf(other);

@@ -9,7 +9,7 @@ import { STATES } from './support/page-states.js';
 import { startServer, type TestServer } from './support/server.js';
 import { database, server, withPublishers } from './support/wayf-page.js';
 
-withPublishers({ doesWhatIsDue: true });
+withPublishers({ runsBackgroundJobs: true });
 
 const ORIGIN = 'http://latchkey.localhost';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -24,7 +24,7 @@ beforeAll(async () => {
   database = await createDatabase();
   // What the background asks at times of its own would be counted too.
   const start = (settings: Partial<Config> = {}) =>
-    startServer(database.connection, settings, {}, { doesWhatIsDue: false });
+    startServer(database.connection, settings, {}, { runsBackgroundJobs: false });
   server = await start();
   limited = await start({ rateLimitPerMinute: 120, writeLimitPerMinute: 120 });
   few = await start({ maxSessionsPerAccount: 2 });

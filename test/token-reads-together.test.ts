@@ -21,7 +21,7 @@ const TOGETHER = {
 
 beforeAll(async () => {
   database = await createDatabase();
-  server = await startServer(database.connection, { trustProxy: 1 }, {}, { doesWhatIsDue: false });
+  server = await startServer(database.connection, { trustProxy: 1 }, {}, { runsBackgroundJobs: false });
   const numbers = Array.from({ length: MANY }, (_, index) => index);
   admins = await Promise.all(numbers.map(() => signedInAdmin(server)));
   users = await Promise.all(numbers.map(() => signedInUser(server)));

@@ -72,7 +72,7 @@ export function createContext(
   modules: (Type | DynamicModule)[],
 ): Promise<INestApplicationContext> {
   const imports = [
-    ConfigModule.with(config, { doesWhatIsDue: false }),
+    ConfigModule.with(config, { runsBackgroundJobs: false }),
     DatabaseModule.with(access, { ...config, databasePoolSize: connections }),
     KeysModule.with(config.secretKeys ?? [keptSecretKey(config.dataDir)], keyUse),
     LimitsModule,

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
+import { RUNS_BACKGROUND_JOBS } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { BATCH, deleteBatch, type ExpiredRows } from './expired-rows.js';
 import { Partitions, type PartitionedTable } from './partitions.service.js';
@@ -58,7 +58,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private sweeps = 0;
 
   constructor(
-    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
+    @Inject(RUNS_BACKGROUND_JOBS) private readonly runsBackgroundJobs: boolean,
     private readonly dataSource: DataSource,
     private readonly partitions: Partitions,
   ) {}
@@ -82,7 +82,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (this.doesWhatIsDue) this.inBackground.start();
+    if (this.runsBackgroundJobs) this.inBackground.start();
   }
 
   onModuleDestroy(): Promise<void> {

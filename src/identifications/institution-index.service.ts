@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
+import { RUNS_BACKGROUND_JOBS } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import { RepeatedWork } from '../database/repeated-work.js';
 import { indexAllChangedInstitutions, indexChangedInstitutions } from './institution-index.js';
@@ -25,12 +25,12 @@ export class InstitutionIndex implements OnApplicationBootstrap, OnModuleDestroy
   );
 
   constructor(
-    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
+    @Inject(RUNS_BACKGROUND_JOBS) private readonly runsBackgroundJobs: boolean,
     private readonly manager: EntityManager,
   ) {}
 
   onApplicationBootstrap(): void {
-    if (this.doesWhatIsDue) this.inBackground.start();
+    if (this.runsBackgroundJobs) this.inBackground.start();
   }
 
   onModuleDestroy(): Promise<void> {

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditLog } from '../audit-log/audit-log.service.js';
-import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
+import { RUNS_BACKGROUND_JOBS } from '../config/config.module.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { RepeatedWork } from '../database/repeated-work.js';
@@ -54,7 +54,7 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
   );
 
   constructor(
-    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
+    @Inject(RUNS_BACKGROUND_JOBS) private readonly runsBackgroundJobs: boolean,
     @Inject(CONFIG) private readonly config: Config,
     private readonly keys: SigningKeys,
     private readonly store: SigningKeyStore,
@@ -79,7 +79,7 @@ export class KeyRotation implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (this.doesWhatIsDue) this.inBackground.start();
+    if (this.runsBackgroundJobs) this.inBackground.start();
   }
 
   onModuleDestroy(): Promise<void> {

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
+import { RUNS_BACKGROUND_JOBS } from '../config/config.module.js';
 import { longSql, sql } from '../database/sql.js';
 import { SecretKeys } from './secret-keys.js';
 
@@ -50,13 +50,13 @@ const USES = `
 @Injectable()
 export class SecretKeyUses implements OnModuleInit {
   constructor(
-    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
+    @Inject(RUNS_BACKGROUND_JOBS) private readonly runsBackgroundJobs: boolean,
     private readonly manager: EntityManager,
     private readonly secretKeys: SecretKeys,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (this.doesWhatIsDue) await this.note();
+    if (this.runsBackgroundJobs) await this.note();
   }
 
   /** Notes that the current one is in use now. */

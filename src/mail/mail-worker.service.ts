@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AuditLog } from '../audit-log/audit-log.service.js';
-import { DOES_WHAT_IS_DUE } from '../config/config.module.js';
+import { RUNS_BACKGROUND_JOBS } from '../config/config.module.js';
 import { isDatabaseUnavailable } from '../errors/database-errors.js';
 import type { LabelledCounter } from '../metrics/labelled-counter.js';
 import { Metrics, type MailRefusal } from '../metrics/metrics.service.js';
@@ -31,7 +31,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly attempts: LabelledCounter<'outcome'>;
 
   constructor(
-    @Inject(DOES_WHAT_IS_DUE) private readonly doesWhatIsDue: boolean,
+    @Inject(RUNS_BACKGROUND_JOBS) private readonly runsBackgroundJobs: boolean,
     private readonly queue: MailQueue,
     private readonly mails: OutgoingMailStore,
     private readonly transport: MailTransport,
@@ -47,7 +47,7 @@ export class MailWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (this.doesWhatIsDue) this.running = this.run();
+    if (this.runsBackgroundJobs) this.running = this.run();
   }
 
   /** Claims no more mails, and aborts deliveries that take longer than a few seconds. */

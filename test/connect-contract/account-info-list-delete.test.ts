@@ -215,7 +215,7 @@ describe('Account List', () => {
   beforeAll(async () => {
     statements = new Statements();
     ownDatabase = await createDatabase();
-    own = await startServer(ownDatabase.connection, {}, {}, { doesWhatIsDue: false });
+    own = await startServer(ownDatabase.connection, {}, {}, { runsBackgroundJobs: false });
     reader = await newClient(own);
   });
 

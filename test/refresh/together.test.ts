@@ -26,7 +26,7 @@ interface Open {
 beforeAll(async () => {
   statements = new Statements();
   database = await createDatabase();
-  server = await startServer(database.connection, { trustProxy: 1 }, {}, { doesWhatIsDue: false });
+  server = await startServer(database.connection, { trustProxy: 1 }, {}, { runsBackgroundJobs: false });
 });
 
 afterAll(async () => {

@@ -78,7 +78,7 @@ export async function startServer(
   database: DatabaseConnection | DatabaseAccess,
   overrides: Partial<Config> = {},
   limits: Partial<ConnectionLimits> = {},
-  { doesWhatIsDue = true } = {},
+  { runsBackgroundJobs = true } = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-data-'));
   const config = testConfig({ dataDir, ...overrides });
@@ -86,7 +86,7 @@ export async function startServer(
   const logger = createLogger('debug', { write: (line) => logs.push(line) });
   const app = await createServer(
     {
-      ...{ config, doesWhatIsDue, secretKeys: config.secretKeys ?? [] },
+      ...{ config, runsBackgroundJobs, secretKeys: config.secretKeys ?? [] },
       database: 'pool' in database ? database : withoutPooler(database),
     },
     logger,

@@ -25,13 +25,18 @@ export let competitor: { authorization: string };
 /**
  * A server on a database of the suite's own, and two clients.
  *
- * @param doesWhatIsDue whether it sends mails. It then also brings the names of institutions up to date in the
+ * @param runsBackgroundJobs whether it sends mails. It then also brings the names of institutions up to date in the
  *   background, and a search in that moment does not wait for them.
  */
-export function withPublishers({ doesWhatIsDue = false } = {}): void {
+export function withPublishers({ runsBackgroundJobs = false } = {}): void {
   beforeAll(async () => {
     database = await createDatabase();
-    server = await startServer(database.connection, { publicUrl: PUBLIC_URL, trustProxy: 1 }, {}, { doesWhatIsDue });
+    server = await startServer(
+      database.connection,
+      { publicUrl: PUBLIC_URL, trustProxy: 1 },
+      {},
+      { runsBackgroundJobs },
+    );
     publisher = (await newClient(server)).basic;
     competitor = (await newClient(server)).basic;
   });

@@ -11,7 +11,7 @@ let server: TestServer;
 beforeAll(async () => {
   database = await createDatabase();
   // A search brings names up to date before it looks, unless the work in the background is at it: nobody waits for that.
-  server = await startServer(database.connection, {}, {}, { doesWhatIsDue: false });
+  server = await startServer(database.connection, {}, {}, { runsBackgroundJobs: false });
 });
 
 afterAll(async () => {
