@@ -4,8 +4,11 @@ import type { Principal } from '../access/principal.js';
 import type { ErrorCode } from '../errors/api-error.js';
 import { routeOf } from './route-of.js';
 
-/** What somebody proves who they are with, as the log names it: never the credential itself. */
-export type CredentialKind =
+/**
+ * What somebody proves who they are with, as the log names it: never the credential itself. Metrics have names of their own
+ * (`CredentialKind` in metrics/metrics.service.ts); docs/metrics.md says which is which.
+ */
+export type LoggedCredential =
   ShownInBody | 'session' | 'app_token' | 'user_token' | 'api_token' | 'access_token' | 'client_secret';
 
 /** Why a request was not let in: `missing` and `invalid` are both 401. */
@@ -14,7 +17,7 @@ export type Refusal = 'missing' | 'invalid' | 'forbidden' | 'unverified' | 'pass
 /** What a line of the log says of the credential of a request. */
 export interface CredentialLog {
   /** Null: none was asked for. */
-  credential: CredentialKind | null;
+  credential: LoggedCredential | null;
   refused?: Refusal;
 }
 
@@ -35,7 +38,7 @@ function provesBy(request: FastifyRequest): ShownInBody | undefined {
   return request.principal !== undefined || config.access?.scheme === 'public' ? config.proves : undefined;
 }
 
-function ofPrincipal(principal: Principal): CredentialKind {
+function ofPrincipal(principal: Principal): LoggedCredential {
   if ('sessionId' in principal) return 'session';
   if ('userTokenId' in principal) return 'user_token';
   if ('gatewayAccountId' in principal) return 'api_token';
@@ -43,7 +46,7 @@ function ofPrincipal(principal: Principal): CredentialKind {
   return 'app_token';
 }
 
-function wantedBy({ scheme }: Access, request: FastifyRequest): CredentialKind | null {
+function wantedBy({ scheme }: Access, request: FastifyRequest): LoggedCredential | null {
   const asClient = () => (/^basic\b/i.test(request.headers.authorization ?? '') ? 'client_secret' : 'access_token');
   switch (scheme) {
     case 'public':

@@ -14,7 +14,7 @@ import { RequestMetrics } from './request-metrics.js';
 
 const CREDENTIAL_KINDS = ['app', 'user', 'api', 'oauth', 'session', 'client'] as const;
 
-/** The kinds of credentials: the kinds of tokens, the JWT of a session, a client's id and secret. */
+/** The kinds of credentials, as the label `kind` names them: those of tokens, the JWT of a session, a client's id and secret. */
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 const MAIL_REFUSALS = ['recipient', 'message'] as const;
