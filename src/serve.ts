@@ -4,12 +4,11 @@ import { ConfigError, loadConfig, type Config } from './config/config.js';
 import { saveMemory } from './config/memory.js';
 import { createLogger, type Logger } from './logging/logger.js';
 import type { RunningServer } from './prepare.js';
+import { onStopSignal } from './signals.js';
 import { startTracing } from './tracing/tracing.js';
 
 /** From the end of SHUTDOWN_DELAY on. Kubernetes kills 30 s after SIGTERM, which leaves room for the delay. In milliseconds. */
 const STOP_LIMIT = 9_000;
-/** A terminal, npm and a supervisor may pass on the same word; what comes later than this is another. In milliseconds. */
-const ECHO = 200;
 
 function readConfig(): Config {
   try {
@@ -32,14 +31,7 @@ interface Stop {
 function stopOnSignal({ shutdownDelay }: Config, logger: Logger): Stop {
   const controller = new AbortController();
   const stop: Stop = { signal: controller.signal, delay: 0 };
-  let first = 0;
-  const onSignal = (name: string) => {
-    if (stop.signal.aborted) {
-      if (performance.now() - first < ECHO) return;
-      logger.warn(`ended by a second signal, ${name}`);
-      process.exit(1);
-    }
-    first = performance.now();
+  const onFirst = (name: string) => {
     stop.delay = name === 'SIGINT' ? 0 : shutdownDelay;
     logger.info(`stopping on ${name}${stop.delay > 0 ? ` after ${stop.delay} s` : ''}`);
     setTimeout(
@@ -51,7 +43,10 @@ function stopOnSignal({ shutdownDelay }: Config, logger: Logger): Stop {
     ).unref();
     controller.abort();
   };
-  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.on(name, onSignal);
+  onStopSignal(onFirst, (name) => {
+    logger.warn(`ended by a second signal, ${name}`);
+    process.exit(1);
+  });
   return stop;
 }
 

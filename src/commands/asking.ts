@@ -1,6 +1,7 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { openFile, unreadable } from './files.js';
 import { UsageError } from './running.js';
 import { orStopped, StoppedError, stopSignal } from './stoppable.js';
 
@@ -86,14 +87,12 @@ async function readInput(): Promise<string> {
 async function readStart(path: string): Promise<string> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path);
+    handle = await openFile(path);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(LONGEST + 1), 0, LONGEST + 1);
     if (bytesRead > LONGEST) throw new UsageError(`${path} is too long.`);
     return buffer.subarray(0, bytesRead).toString('utf8');
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${message}`);
+    throw error instanceof UsageError ? error : unreadable(path, error);
   } finally {
     await handle?.close();
   }

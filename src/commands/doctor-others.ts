@@ -5,6 +5,7 @@ import { EntityManager } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { describeOpenWay, openWays } from '../config/database-tls.js';
 import { HARDENINGS } from '../config/hardening.js';
+import { isLoopback } from '../config/loopback.js';
 import { DatabaseClock } from '../database/database-clock.service.js';
 import { sql } from '../database/sql.js';
 import { readEmail } from '../emails/email-address.js';
@@ -42,7 +43,7 @@ export function checkDatabaseTls(config: Config): Finding[] {
 /** Whether links and tokens name an address that is safe to use. */
 export function checkPublicUrl({ publicUrl }: Config): Finding {
   const { protocol, hostname } = new URL(publicUrl);
-  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  const isHere = isLoopback(hostname);
   return protocol === 'https:' || isHere
     ? ok('PUBLIC_URL', `${publicUrl}${isHere ? ', which only this machine reaches' : ''}.`)
     : warning(

@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,6 +6,7 @@ import { ImportsModule } from '../imports/imports.module.js';
 import { Imports, type ImportSource } from '../imports/imports.service.js';
 import type { RecordType } from '../imports/records.js';
 import { withContext } from './command-context.js';
+import { openFile } from './files.js';
 import { ProgressBar } from './progress-bar.js';
 import { json, UsageError } from './running.js';
 
@@ -27,7 +28,7 @@ export async function importFile(
   options: ImportArguments,
 ): Promise<{ text: string; anyRefused: boolean }> {
   const isInput = file === '-';
-  const { bytes, size } = isInput ? { bytes: process.stdin, size: undefined } : await openFile(file);
+  const { bytes, size } = isInput ? { bytes: process.stdin, size: undefined } : await openImport(file);
   const source: ImportSource = {
     name: isInput ? file : resolve(file),
     bytes,
@@ -61,12 +62,9 @@ export async function importFile(
   return { text: `${summary}\n${anyRefused ? `Reasons: ${report}\n` : ''}`, anyRefused };
 }
 
-/** @throws when there is none, or it cannot be read */
-async function openFile(file: string): Promise<{ bytes: AsyncIterable<Buffer>; size: number }> {
-  const handle = await open(file).catch((error: unknown) => {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(code === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read: ${message}`);
-  });
+/** @throws UsageError when there is none, it cannot be opened, or it is a folder */
+async function openImport(file: string): Promise<{ bytes: AsyncIterable<Buffer>; size: number }> {
+  const handle = await openFile(file);
   const stats = await handle.stat();
   if (stats.isDirectory()) {
     await handle.close();

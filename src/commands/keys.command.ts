@@ -5,6 +5,7 @@ import { KeyRotation, type Rotation } from '../keys/key-rotation.service.js';
 import { SigningKeys } from '../keys/signing-keys.service.js';
 import { confirm } from './asking.js';
 import { withContext } from './command-context.js';
+import { json as jsonText } from './running.js';
 import { table } from './table.js';
 
 /** What `latchkey keys list` shows of a key. */
@@ -32,7 +33,7 @@ export async function listKeys(signal: AbortSignal, { json }: { json?: boolean }
     const ring = await context.get(SigningKeys).ring();
     const now = context.get(DatabaseClock).now();
     const views = ring.keys.map((key) => viewOf(key, ring.stateOf(key, now)));
-    return json ? `${JSON.stringify(views, null, 2)}\n` : tableOf(views);
+    return json ? jsonText(views) : tableOf(views);
   });
 }
 
@@ -47,7 +48,7 @@ export async function rotateKeys(signal: AbortSignal, options: RotateArguments):
     if (!ring.isReadable) await confirm(OF_LOST_KEYS, options);
     const done = await (compromised ? rotation.replaceCompromised(signing) : rotation.rotate({ now: now ?? false }));
     const { outcome, key, ended } = done;
-    if (json) return `${JSON.stringify({ outcome, kid: key.kid, signs_from: iso(key.signsFrom), ended }, null, 2)}\n`;
+    if (json) return jsonText({ outcome, kid: key.kid, signs_from: iso(key.signsFrom), ended });
     return `${textOf(done, context.get(DatabaseClock).now(), !ring.isReadable)}\n`;
   };
   return withContext(signal, [], work, { keyUse: compromised ? 'replace' : 'rotate' });

@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { MassRevocationModule } from '../mass-revocation/mass-revocation.module.js';
 import { EverythingRevocation } from '../mass-revocation/everything.service.js';
@@ -7,6 +6,7 @@ import { LoggedEnds, type LoggedEvent } from '../mass-revocation/logged-ends.js'
 import type { Destructive } from './account.command.js';
 import { confirm } from './asking.js';
 import { withContext } from './command-context.js';
+import { openFile } from './files.js';
 import { ProgressBar } from './progress-bar.js';
 import { json, UsageError } from './running.js';
 
@@ -94,13 +94,6 @@ async function readEvents(path: string): Promise<LoggedEnds> {
   }
   if (ends.events === 0) throw new UsageError('There are no events in the audit log.');
   return ends;
-}
-
-async function openFile(path: string) {
-  return open(path).catch((error: unknown) => {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${message}`);
-  });
 }
 
 /** A line is an event or, of an answer without `Accept: application/x-ndjson`, a page of them. */

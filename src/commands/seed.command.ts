@@ -5,6 +5,7 @@ import { AccountsModule } from '../accounts/accounts.module.js';
 import { BootstrapModule } from '../bootstrap/bootstrap.module.js';
 import { writePrivateFile } from '../bootstrap/private-file.js';
 import { loadConfig, type Config } from '../config/config.js';
+import { isLoopback } from '../config/loopback.js';
 import { bootstrap } from '../first-credentials.js';
 import { IdentificationsModule } from '../identifications/identifications.module.js';
 import { OauthClientsModule } from '../oauth/oauth-clients.module.js';
@@ -24,9 +25,6 @@ class SeedModule {}
 
 const CONNECTIONS = 4;
 
-/** Hosts that only this machine can reach. */
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
 /** The command that fills a database with sample data. A second run changes nothing. */
 export async function seedDatabase(signal: AbortSignal, options: { yes?: boolean; json?: boolean }): Promise<void> {
   const config = loadConfig(process.env);
@@ -45,7 +43,7 @@ function refuseWhereUnsafe({ database, publicUrl }: Config): void {
   const reason =
     database !== undefined
       ? 'DATABASE_URL is set'
-      : LOOPBACK.test(new URL(publicUrl).hostname)
+      : isLoopback(new URL(publicUrl).hostname)
         ? undefined
         : 'PUBLIC_URL is not a loopback address';
   if (reason === undefined) return;

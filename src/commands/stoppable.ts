@@ -1,10 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants } from 'node:os';
+import { onStopSignal } from '../signals.js';
 
 /** How long a command may take to close what it has opened, in milliseconds. */
 const LIMIT = 9_000;
-/** A terminal and npm may pass on the same word; what comes later than this is another. In milliseconds. */
-const ECHO = 200;
 
 const stopping = new AsyncLocalStorage<AbortSignal>();
 
@@ -32,20 +31,14 @@ export class StoppedError extends Error {
 export async function stoppable<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
-  let first = 0;
-  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) {
-    process.on(name, () => {
-      const { exitCode } = new StoppedError(name);
-      if (signal.aborted) {
-        // A second one ends it at once.
-        if (performance.now() - first >= ECHO) process.exit(exitCode);
-        return;
-      }
-      first = performance.now();
-      controller.abort(new StoppedError(name));
-      setTimeout(() => process.exit(exitCode), LIMIT).unref();
-    });
-  }
+  onStopSignal(
+    (name) => {
+      const stopped = new StoppedError(name);
+      controller.abort(stopped);
+      setTimeout(() => process.exit(stopped.exitCode), LIMIT).unref();
+    },
+    (name) => process.exit(new StoppedError(name).exitCode),
+  );
   try {
     return await stopping.run(signal, () => run(signal));
   } catch (error) {

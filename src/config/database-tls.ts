@@ -1,5 +1,6 @@
 import type { Config } from './config.js';
 import type { DatabaseConnection } from './database-url.js';
+import { isLoopback } from './loopback.js';
 
 type Databases = Pick<Config, 'database' | 'directDatabase'>;
 
@@ -41,4 +42,4 @@ const isVerified = ({ ssl }: DatabaseConnection) =>
   typeof ssl === 'object' && ssl.rejectUnauthorized !== false && ssl.checkServerIdentity === undefined;
 
 /** A socket, or an address of this machine alone. */
-const isHere = (host: string) => host.startsWith('/') || /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
+const isHere = (host: string) => host.startsWith('/') || isLoopback(host);
