@@ -247,7 +247,7 @@ describe('The service of App-Tokens', () => {
     expect(await old.imports('first copy')).toEqual({ records: 14, made: 11, changed: 0, unchanged: 0, refused: 3 });
     expect(old.whyRefused('first.ndjson', 'email', 'account')).toEqual({
       'sha1@example.org': { password_hash: expect.stringContaining('is not a hash of a kind that is known') },
-      [ids.sha1]: { account: 'is no account that is here: import it first' },
+      [ids.sha1]: { account: 'is not an account on this server: import it first' },
       'maria@example.org': { email: 'is taken' },
     });
     expect(await list(app.ann, own.ann)).toBe(200);
@@ -352,7 +352,7 @@ describe('publicauth', () => {
   it('is copied: keys are good or revoked as they were, and lists show them', async () => {
     expect(await old.imports('first copy')).toEqual({ records: 5, made: 4, changed: 0, unchanged: 0, refused: 1 });
     expect(old.whyRefused('first.ndjson', 'account_id')).toEqual({
-      17: { token_hash: 'has another salt than API_TOKEN_BCRYPT_SALT' },
+      17: { token_hash: 'has a different salt from API_TOKEN_BCRYPT_SALT' },
     });
     expect(await ask(till)).toMatchObject({
       status: 200,

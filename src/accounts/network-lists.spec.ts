@@ -109,11 +109,11 @@ describe('An entry of a list of networks', () => {
 
 describe('A network that is hardly meant', () => {
   it.each([
-    ['0.0.0.0/0', 'holds a large part of the internet'],
-    ['128.0.0.0/1', 'holds a large part of the internet'],
-    ['44.0.0.0/7', 'holds a large part of the internet'],
-    ['::/0', 'holds a large part of the internet'],
-    ['2000::/3', 'holds a large part of the internet'],
+    ['0.0.0.0/0', 'covers a large part of the internet'],
+    ['128.0.0.0/1', 'covers a large part of the internet'],
+    ['44.0.0.0/7', 'covers a large part of the internet'],
+    ['::/0', 'covers a large part of the internet'],
+    ['2000::/3', 'covers a large part of the internet'],
     ['10.0.0.0/8', 'holds private addresses'],
     ['10.1.2.3/32', 'holds private addresses'],
     ['172.0.0.0/8', 'holds private addresses'],

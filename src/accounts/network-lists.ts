@@ -129,7 +129,7 @@ export function problemOfWide(network: string): string | undefined {
   const parsed = ipaddr.parseCIDR(network);
   const found = NOT_PUBLIC.find((other) => overlap(parsed, other.network));
   const isWide = Number(bits) < WIDEST[versionOf(address)] && Number(bits) < (found?.network[1] ?? Infinity);
-  if (isWide) return 'holds a large part of the internet';
+  if (isWide) return 'covers a large part of the internet';
   return found && `holds ${found.what}`;
 }
 

@@ -27,7 +27,7 @@ import type { AccountRecord } from './records.js';
 
 type AccountEntry = Entry<AccountRecord>;
 
-const DELETED = 'was that of an account that has been deleted';
+const DELETED = 'belonged to an account that has been deleted';
 
 /** What is stored of the accounts that a group of entries speaks of. */
 interface Surroundings {
@@ -198,10 +198,9 @@ function problemsOf(
   const own = stored?.id;
   if (stored && !stored.isImported) problems[keyOf(record)] = NOT_IMPORTED;
   else if (stored?.isChangedHere) problems[keyOf(record)] = CHANGED_HERE;
-  if (stored && record.id !== undefined && record.id !== own)
-    problems.id = 'is not the id that this legacy_id has here';
+  if (stored && record.id !== undefined && record.id !== own) problems.id = 'is not the id stored for this legacy_id';
   if (stored && record.legacyId !== undefined && record.legacyId !== stored.legacyId) {
-    if (stored.legacyId !== null) problems.legacy_id = 'is not the legacy_id that this id has here';
+    if (stored.legacyId !== null) problems.legacy_id = 'is not the legacy_id stored for this id';
     else if (around.byLegacyId.has(record.legacyId)) problems.legacy_id = TAKEN;
   }
   if (stored && stored.individual !== record.individual) problems.individual = 'cannot be changed';
@@ -237,7 +236,7 @@ function problemsOfAdmin(record: AccountRecord, stored: StoredAccount | undefine
   if (record.role !== 'admin' && stored?.role !== 'admin') return {};
   if (!admins) return { role: NEEDS_ADMINS };
   const isLost = stored?.role === 'admin' && (record.role === 'user' || typeof record.disabledAt === 'string');
-  return isLost ? { role: 'is that of an administrator: disable or demote them yourself' } : {};
+  return isLost ? { role: 'belongs to an administrator: disable or demote them yourself' } : {};
 }
 
 const hex = (bytes: Buffer) => bytes.toString('hex');

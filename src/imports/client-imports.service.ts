@@ -144,7 +144,7 @@ function problemsOf(record: ClientRecord, around: Surroundings): Problems {
   const owner = around.accounts.get(record.account ?? '');
   if (problem !== undefined) problems.account = problem;
   else if (owner && owner !== 'several' && !owner.isAdmin) {
-    problems.account = 'is no administrator, and only those have clients';
+    problems.account = 'is not an administrator, and only administrators can own clients';
   }
   return problems;
 }

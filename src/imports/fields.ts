@@ -100,7 +100,7 @@ export class Fields {
   areGood(): boolean {
     // The first line of a CSV may be none of names: what it says stays in the file.
     if (this.isCsv && this.left.size > 0)
-      this.refuse('record', 'has a column that is not known, or that its type does not have');
+      this.refuse('record', 'has a column that is unknown or does not apply to its type');
     else for (const name of this.left.keys()) this.problems[name.slice(0, 100)] ??= 'is not a known field';
     return Object.keys(this.problems).length === 0;
   }

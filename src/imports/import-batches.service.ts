@@ -52,7 +52,7 @@ export class ImportBatches {
     const inOrder = (['account', 'client', 'token'] as const).flatMap((type) => ofType(entries, type));
     for (const entry of inOrder) {
       const one = await unlessBadData(tx, () => this.runTogether(tx, [entry], options));
-      outcomes.push(...(one ?? [refused(entry.line, { record: 'cannot be stored beside what is there' })]));
+      outcomes.push(...(one ?? [refused(entry.line, { record: 'conflicts with what is already stored' })]));
     }
     return outcomes.sort((one, other) => one.line - other.line);
   }

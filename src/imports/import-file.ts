@@ -122,7 +122,7 @@ export class RecordParser {
     }
     const fields = csvFields(text);
     const columns = this.columns ?? [];
-    if (!fields) return { problem: 'has a quote where none may be (RFC 4180)' };
+    if (!fields) return { problem: 'has a misplaced quote (RFC 4180)' };
     if (fields.length !== columns.length) return { problem: `has ${fields.length} fields, not ${columns.length}` };
     return { value: Object.fromEntries(columns.map((column, index) => [column, fields[index]])) };
   }

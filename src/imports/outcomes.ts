@@ -18,11 +18,11 @@ export type Outcome = { line: number } & (
 export const refused = (line: number, errors: Problems): Outcome => ({ line, as: 'refused', errors });
 
 export const TAKEN = 'is taken';
-export const NOT_IMPORTED = 'is that of a row which no import has made';
+export const NOT_IMPORTED = 'belongs to an existing row that was not imported';
 export const NEEDS_ADMINS =
-  'is an administrator, and no import makes or changes those unless it is told to (--admins, or over REST `admins`)';
+  'needs --admins (over REST, `admins`): without it, imports leave administrators and their tokens alone';
 export const DELETED_HERE = 'has been deleted here since it was imported';
-export const MADE_MEANWHILE = 'was made by somebody else just now';
+export const MADE_MEANWHILE = 'was just created by somebody else';
 export const CHANGED_HERE = 'has been changed here since it was imported';
 
 /** How an import is to be done. */

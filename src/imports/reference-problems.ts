@@ -7,10 +7,10 @@ export function problemOfReference(
 ): string | undefined {
   if (reference === undefined) return undefined;
   const account = accounts.get(reference);
-  if (!account) return 'is no account that is here: import it first';
+  if (!account) return 'is not an account on this server: import it first';
   if (account === 'several') return 'is the email of several accounts';
   if (reference.includes('@') && !account.isProved) {
-    return 'is an email that nobody has proved, of an account that no import has made: refer to it by its id';
+    return 'is an unverified email of an account that was not imported: refer to the account by its id';
   }
   return account.isDisabled ? 'is disabled' : undefined;
 }

@@ -222,7 +222,7 @@ function problemsOfNew({ id, digest, hash }: TokenRecord, { byId, bySecret }: Su
 function problemsOfChange({ id }: TokenRecord, trace: Trace, before: StoredToken | undefined): Problems {
   if (!before) return { record: DELETED_HERE };
   if (!before.state.equals(trace.state)) return { record: CHANGED_HERE };
-  return id !== undefined && id !== trace.rowId ? { id: 'is not the id that this token has here' } : {};
+  return id !== undefined && id !== trace.rowId ? { id: 'is not the id stored for this token' } : {};
 }
 
 const isMoved = ({ accountId, actorId, gatewayAccountId, kind }: TokenRow, before: StoredToken) =>
@@ -245,11 +245,11 @@ function problemsOfOwners(record: TokenRecord, { accounts }: Surroundings, { adm
     if (hasScopes && !account.isAdmin) problems.scopes = 'are only for App-Tokens of an administrator';
     else if ((isOfAdmin || hasScopes) && !admins) problems.account = NEEDS_ADMINS;
     else if (record.kind === 'user' && isOlderThanPassword(record, account)) {
-      problems.created_at = 'is before the password of the account was changed here, which has ended such tokens';
+      problems.created_at = 'is earlier than a password change of the account here, which ended such tokens';
     }
   }
   if (actor && actor !== 'several' && !actor.isAdmin && record.kind !== 'api') {
-    problems.actor = 'is no administrator, and only those act for others';
+    problems.actor = 'is not an administrator, and only administrators can act on behalf of others';
   }
   return problems;
 }

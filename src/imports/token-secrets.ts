@@ -76,9 +76,9 @@ const bcryptBy =
   ({ bcryptCost, apiTokenBcryptSalt: salt }: ReadingRules) =>
   (value: unknown): Read<string> => {
     const hash = typeof value === 'string' ? bcryptIn(value) : undefined;
-    if (hash === undefined) return { problem: 'must be a hash of bcrypt: $2a$, $2b$ or $2y$' };
+    if (hash === undefined) return { problem: 'must be a bcrypt hash: $2a$, $2b$ or $2y$' };
     if (salt === undefined) return { problem: 'can only be imported with API_TOKEN_BCRYPT_SALT' };
-    if (saltIn(hash) !== saltIn(salt)) return { problem: 'has another salt than API_TOKEN_BCRYPT_SALT' };
+    if (saltIn(hash) !== saltIn(salt)) return { problem: 'has a different salt from API_TOKEN_BCRYPT_SALT' };
     const cost = readImportedHash(hash, bcryptCost);
     return 'problem' in cost ? cost : { value: hash };
   };

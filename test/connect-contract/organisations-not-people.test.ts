@@ -270,9 +270,9 @@ describe('Networks as librarians paste them', () => {
   });
 
   it.each([
-    ['0.0.0.0/1', 'holds a large part of the internet'],
-    ['*.*.*.*', 'holds a large part of the internet'],
-    ['::/0', 'holds a large part of the internet'],
+    ['0.0.0.0/1', 'covers a large part of the internet'],
+    ['*.*.*.*', 'covers a large part of the internet'],
+    ['::/0', 'covers a large part of the internet'],
     ['10.0.*.*', 'holds private addresses'],
     ['192.168.0.1-192.168.0.9', 'holds private addresses'],
     ['127.0.0.1', 'holds loopback addresses'],

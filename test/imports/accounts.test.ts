@@ -148,7 +148,7 @@ describe('A record that cannot be imported is refused alone, with its line and e
     expect(refused).toEqual({
       1: { email: 'is taken' },
       3: { email: 'is taken' },
-      4: { email: 'is that of a row which no import has made' },
+      4: { email: 'belongs to an existing row that was not imported' },
     });
     expect(await rowOf(account.email)).toMatchObject({ imported_at: null });
   });
@@ -166,7 +166,7 @@ describe('A record that cannot be imported is refused alone, with its line and e
     const { id } = await signUp(server);
     await database.query('DELETE FROM accounts WHERE id = $1', [id]);
     const { refused } = await importRecords(server, [person({ id })]);
-    expect(refused).toEqual({ 1: { id: 'was that of an account that has been deleted' } });
+    expect(refused).toEqual({ 1: { id: 'belonged to an account that has been deleted' } });
   });
 
   it('for its length, or for bytes that are no UTF-8', async () => {
@@ -239,7 +239,7 @@ describe('An import of the same again', () => {
     const { id, ...account } = await signUp(server);
     const before = await rowOf(account.email);
     const { refused } = await importRecords(server, [person({ id }), person({ id, email: account.email })]);
-    expect(refused[1]).toEqual({ id: 'is that of a row which no import has made' });
+    expect(refused[1]).toEqual({ id: 'belongs to an existing row that was not imported' });
     expect(Object.keys(refused)).toEqual(['1', '2']);
     expect(await rowOf(account.email)).toEqual(before);
   });
@@ -302,7 +302,7 @@ it('A CSV has columns in any order, quotes with line breaks in them, and empty f
   expect(refused).toEqual({
     3: { name: 'must be one line of text' },
     6: { record: 'has 2 fields, not 5' },
-    7: { record: 'has a quote where none may be (RFC 4180)' },
+    7: { record: 'has a misplaced quote (RFC 4180)' },
   });
   expect(await rowOf(one)).toMatchObject({
     name: `Fred "F." ${one}`,

@@ -257,9 +257,9 @@ it('A hash with another salt, of another kind or that takes too long is refused 
     { ...record, type: 'app_token', account: 'a@b.example', token_hash: newKey().token_hash },
   ]);
   expect(refused).toMatchObject({
-    1: { token_hash: 'has another salt than API_TOKEN_BCRYPT_SALT' },
-    2: { token_hash: 'must be a hash of bcrypt: $2a$, $2b$ or $2y$' },
-    3: { token_hash: 'has another salt than API_TOKEN_BCRYPT_SALT' },
+    1: { token_hash: 'has a different salt from API_TOKEN_BCRYPT_SALT' },
+    2: { token_hash: 'must be a bcrypt hash: $2a$, $2b$ or $2y$' },
+    3: { token_hash: 'has a different salt from API_TOKEN_BCRYPT_SALT' },
     4: { token_hash: 'is not a known field' },
   });
   const slow = await startServer(database.connection, { apiTokenBcryptSalt: `$2a$12$${rest}`, bcryptCost: 4 });
@@ -399,8 +399,8 @@ describe('An OAuth2 client of another service', () => {
     ]);
     expect(refused).toMatchObject({
       1: { id: 'is required', name: 'is required', scopes: 'is required', secret: expect.any(String) },
-      2: { id: 'is that of a row which no import has made' },
-      3: { account: 'is no administrator, and only those have clients' },
+      2: { id: 'belongs to an existing row that was not imported' },
+      3: { account: 'is not an administrator, and only administrators can own clients' },
       4: { id: expect.any(String), scopes: expect.stringContaining('entry 1') },
       5: { secret_hash: expect.any(String) },
       6: { secrets: expect.stringContaining('entry 2: hash is not a hash') },

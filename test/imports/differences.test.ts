@@ -113,7 +113,7 @@ describe('A record that clashes with what is there is refused alone, and the imp
     const one = person({ id: randomUUID(), legacy_id: newLegacyId() });
     await importRecords(server, [one]);
     const { refused } = await importRecords(server, [{ ...one, legacy_id: newLegacyId() }]);
-    expect(refused).toEqual({ 1: { legacy_id: 'is not the legacy_id that this id has here' } });
+    expect(refused).toEqual({ 1: { legacy_id: 'is not the legacy_id stored for this id' } });
     expect((await rowOf(one.email)).legacy_id).toBe(one.legacy_id);
   });
 
@@ -134,8 +134,8 @@ describe('A record that clashes with what is there is refused alone, and the imp
       const teapot = { publisher_reference: 'teapot' };
       const { counts, refused } = await importRecords(server, [one, person(teapot), { ...changed, ...teapot }, other]);
       expect(refused).toEqual({
-        2: { record: 'cannot be stored beside what is there' },
-        3: { record: 'cannot be stored beside what is there' },
+        2: { record: 'conflicts with what is already stored' },
+        3: { record: 'conflicts with what is already stored' },
       });
       expect(counts).toEqual({ records: 4, made: 2, changed: 0, unchanged: 0, refused: 2 });
     } finally {
@@ -151,7 +151,7 @@ describe('A record that clashes with what is there is refused alone, and the imp
     try {
       expect(await importRecords(server, [token, teapot, one])).toEqual({
         counts: { records: 3, made: 2, changed: 0, unchanged: 0, refused: 1 },
-        refused: { 2: { record: 'cannot be stored beside what is there' } },
+        refused: { 2: { record: 'conflicts with what is already stored' } },
       });
     } finally {
       await database.query('ALTER TABLE accounts DROP CONSTRAINT no_teapots');
@@ -275,7 +275,7 @@ describe('The networks of an organisation are read as the API reads them', () =>
 });
 
 describe('Who has been deleted here does not come back by the difference', () => {
-  const DELETED = 'was that of an account that has been deleted';
+  const DELETED = 'belonged to an account that has been deleted';
 
   /** As long ago as the audit log remembers nothing of. */
   async function remove(email: string): Promise<void> {

@@ -71,7 +71,7 @@ describe('A batch', () => {
         results: [
           { line: 1, result: 'made', id: expect.any(String) },
           { line: 2, result: 'made', id: organisation.id },
-          { line: 3, result: 'refused', errors: { email: expect.stringContaining('no import has made') } },
+          { line: 3, result: 'refused', errors: { email: expect.stringContaining('was not imported') } },
           { line: 4, result: 'refused', errors: { email: 'must be an email address' } },
           { line: 5, result: 'refused', errors: { record: 'must be an object' } },
           { line: 6, result: 'refused', errors: { record: 'must be an object' } },
@@ -97,7 +97,7 @@ describe('A batch', () => {
     expect(await database.query('SELECT name FROM accounts WHERE id = $1', [one.id])).toEqual([{ name: other.name }]);
     const { id, email } = await signUp(server);
     expect(errorsOf(await send({ records: [{ id, email: newEmail() }] }))).toEqual([
-      { id: expect.stringContaining('no import has made') },
+      { id: expect.stringContaining('was not imported') },
     ]);
     expect(await database.query('SELECT email FROM accounts WHERE id = $1', [id])).toEqual([{ email }]);
   });

@@ -78,7 +78,7 @@ describe('A CSV', () => {
 
   it('with a column that is not known says so without its name, which may be a secret', async () => {
     const { refused } = await importRecords(server, 'email,abcdef\na@q.example,x\n', { format: 'csv' });
-    expect(refused).toEqual({ 2: { record: 'has a column that is not known, or that its type does not have' } });
+    expect(refused).toEqual({ 2: { record: 'has a column that is unknown or does not apply to its type' } });
   });
 });
 

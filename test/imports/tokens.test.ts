@@ -356,7 +356,7 @@ describe('A token that cannot be imported is refused, with every reason', () => 
     [
       'no account that is here',
       { type: 'user_token', token: 'x', account: 'nobody@example.org' },
-      { account: 'is no account that is here: import it first' },
+      { account: 'is not an account on this server: import it first' },
     ],
     ['no id', { type: 'user_token', token: 'x', account: 7 }, { account: 'must be the id or the email of an account' }],
     [
@@ -388,7 +388,7 @@ describe('A token that cannot be imported is refused, with every reason', () => 
     const { id } = await rowOf(database, admin.appToken);
     const before = await rows(id);
     expect(await reasons({ type: 'app_token', id, token: randomUUID(), account: user.id })).toEqual({
-      id: 'is that of a row which no import has made',
+      id: 'belongs to an existing row that was not imported',
     });
     expect(await reasons({ type: 'app_token', token: admin.appToken, account: user.id })).toEqual({
       token: 'is taken',
@@ -404,7 +404,7 @@ describe('A token that cannot be imported is refused, with every reason', () => 
     const ofUser = { type: 'app_token', token, account: user.id, scopes: ['frontend'] };
     expect(await reasons(ofUser, { admins: true })).toEqual({ scopes: 'are only for App-Tokens of an administrator' });
     expect(await reasons({ type: 'user_token', token, account: admin.id, actor: user.id }, { admins: true })).toEqual({
-      actor: 'is no administrator, and only those act for others',
+      actor: 'is not an administrator, and only administrators can act on behalf of others',
     });
   });
 
@@ -415,14 +415,14 @@ describe('A token that cannot be imported is refused, with every reason', () => 
     expect(await reasons(record)).toEqual({ account: 'is disabled' });
     await database.query(`INSERT INTO password_changes (account_id, way) VALUES ($1, 'link')`, [changed.id]);
     const older = { ...record, account: changed.id, created_at: '2015-10-10T12:12:00Z' };
-    expect(await reasons(older)).toEqual({ created_at: expect.stringContaining('before the password') });
+    expect(await reasons(older)).toEqual({ created_at: expect.stringContaining('earlier than a password change') });
   });
 
   it('those of an email with which anybody may have signed up here', async () => {
     const { id, email } = await signUp(server);
     const record = { type: 'app_token', token: randomUUID() };
     expect(await reasons({ ...record, account: email })).toEqual({
-      account: expect.stringContaining('refer to it by its id'),
+      account: expect.stringContaining('refer to the account by its id'),
     });
     await imported([{ ...record, account: id }]);
   });
@@ -533,7 +533,7 @@ it('What is made in a dry run counts for what refers to it, and nothing is chang
   expect([counts.made, counts.changed, refused]).toEqual([
     603,
     1,
-    { 605: { account: 'is no account that is here: import it first' } },
+    { 605: { account: 'is not an account on this server: import it first' } },
   ]);
   expect(await database.query('SELECT id FROM tokens WHERE digest = $1', [Buffer.from(sha256(token), 'hex')])).toEqual(
     [],
