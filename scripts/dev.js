@@ -21,7 +21,7 @@ for (const child of children) child.on('exit', stop);
 function seedOnce() {
   const isEmbedded = !process.env.DATABASE_URL;
   if (!isEmbedded || existsSync(join(process.env.DATA_DIR || '.latchkey', 'seed.txt'))) return;
-  spawnSync(process.execPath, [join(root, 'dist/src/commands/seed.js')], { stdio: 'inherit' });
+  spawnSync(process.execPath, [join(root, 'dist/src/commands/latchkey.js'), 'seed'], { stdio: 'inherit' });
 }
 
 function run(args) {

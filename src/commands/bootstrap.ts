@@ -1,4 +1,4 @@
 import { runLatchkey } from './program.js';
 
-/** `latchkey bootstrap`, where it was before there was such a program. */
+/** `latchkey bootstrap`, at the path that it had in release 0.1.0: its npm script ran this file. */
 await runLatchkey(['bootstrap', ...process.argv.slice(2)]);

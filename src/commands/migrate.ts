@@ -1,4 +1,4 @@
 import { runLatchkey } from './program.js';
 
-/** `latchkey migrate`, where it was before there was such a program. */
+/** `latchkey migrate`, at the path that it had in release 0.1.0: the Job of its manifests ran this file. */
 await runLatchkey(['migrate', ...process.argv.slice(2)]);

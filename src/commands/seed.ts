@@ -1,4 +1,4 @@
 import { runLatchkey } from './program.js';
 
-/** `latchkey seed`, where it was before there was such a program. */
+/** `latchkey seed`, at the path that it had in release 0.1.0: its npm script ran this file. */
 await runLatchkey(['seed', ...process.argv.slice(2)]);

@@ -16,7 +16,7 @@ const upTo = (network: string) => `
  * or shares fewer bits with it than any that does has: then the same is asked of those bits. Each step is one look-up in an
  * index, however many accounts have a network.
  */
-const byNetwork = (address: string) => `
+export const byNetwork = (address: string) => `
   WITH RECURSIVE nearest AS (
     (${upTo(address)})
     UNION ALL
@@ -26,9 +26,6 @@ const byNetwork = (address: string) => `
   )
   SELECT account_id FROM nearest WHERE network >>= ${address}`;
 
-/** Of the address `$1`. */
-export const BY_NETWORK = byNetwork('$1::inet');
-
 /** The account with the email of a visitor `r`. `$3`: whether it must have proved it. */
 const BY_EMAIL = `
   SELECT a.id FROM accounts a WHERE ${isSpelt('a.email', 'r.spellings')} AND a.disabled_at IS NULL
@@ -36,15 +33,12 @@ const BY_EMAIL = `
   ORDER BY ${nearestFirst('a', 'r.email')} LIMIT 1`;
 
 /** The account with the most specific of the domains; the oldest of several. */
-const byDomain = (domains: string) => `
+export const byDomain = (domains: string) => `
   SELECT d.account_id FROM unnest(${domains}) WITH ORDINALITY AS asked (domain, place)
     CROSS JOIN LATERAL (
       SELECT account_id FROM account_email_domains
       WHERE domain = asked.domain AND seniority IS NOT NULL ORDER BY seniority, account_id LIMIT 1) d
   ORDER BY place LIMIT 1`;
-
-/** Of the domains `$3`. */
-export const BY_DOMAIN = byDomain('$3::text[]');
 
 /** An account as `FoundAccount` has it; null when there is none. */
 export const accountJson = (alias: string) => `
