@@ -8,7 +8,7 @@ import { listenOn, opening, withPort } from './http/port.js';
 import { keptSecretKey } from './keys/secret-keys.js';
 import type { Logger } from './logging/logger.js';
 import { NumbersOfWorkers } from './metrics/numbers-of-workers.js';
-import { LineKeeper } from './passwords/shared-line.js';
+import { QueueOwner } from './passwords/shared-queue.js';
 import { announceReady, lookAround, openDatabase, prepareSchema, type RunningServer } from './prepare.js';
 import { Front } from './workers/front.js';
 import type { Start } from './workers/subjects.js';
@@ -56,7 +56,7 @@ class Crew {
   private readonly workers: Workers;
   private readonly front: Front;
   private readonly servers: Server[] = [];
-  private readonly line: LineKeeper;
+  private readonly queue: QueueOwner;
   private readonly numbers = new NumbersOfWorkers();
 
   constructor(
@@ -64,7 +64,7 @@ class Crew {
     logger: Logger,
     start: Omit<Start, 'number' | 'isFirst'>,
   ) {
-    this.line = new LineKeeper(config.hashingThreads);
+    this.queue = new QueueOwner(config.hashingThreads);
     this.workers = new Workers({
       ...{ file: new URL('./worker.js', import.meta.url), count: config.workers, start, logger },
       onWorker: (worker) => {
@@ -114,7 +114,7 @@ class Crew {
   }
 
   private serve(worker: WorkerProcess): void {
-    this.line.serve(worker.peer, worker.ended);
+    this.queue.serve(worker.peer, worker.ended);
     this.numbers.serve(worker, () => this.workers.ready());
     worker.peer.answer('revoked', (tags) => this.forget(worker, tags));
     worker.peer.answer('mail', () => {

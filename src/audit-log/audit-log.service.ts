@@ -31,6 +31,14 @@ export interface AuditEntry {
   details?: Record<string, unknown>;
 }
 
+/** An act of which a statement finds out by itself whether it does it; see {@link AuditLog.expectAct}. */
+export interface ExpectedAct {
+  /** The row to insert. */
+  row: EventRow;
+  /** To be called when the statement has done it, so that it is counted: so many times, or once. */
+  happened(times?: number): void;
+}
+
 /** A failure of which a statement finds out by itself whether there was one; see {@link AuditLog.expectFailure}. */
 export interface ExpectedFailure {
   /** The row to insert; null: this is counted only. */
@@ -132,8 +140,8 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.count(event);
   }
 
-  /** The event of an act, for a statement that notes it if it does it (see {@link insertFrom}). It `happened` when it did, so many times. */
-  expectAct(entry: AuditEntry): { row: EventRow; happened(times?: number): void } {
+  /** Prepares the event of an act, for a statement that inserts it only if it does the act (see {@link insertFrom}). */
+  expectAct(entry: AuditEntry): ExpectedAct {
     const event = eventOf(entry);
     return {
       row: this.store.rowOf(event),

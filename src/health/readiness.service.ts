@@ -7,7 +7,7 @@ import { DirectDatabase } from '../database/direct-database.service.js';
 import { APPLIED, migrationNames, WRITABILITY, type Writability } from '../database/migrate.js';
 import { withDeadline } from '../database/deadline.js';
 import { sql } from '../database/sql.js';
-import { DATABASE_LIMIT, FRESH_FOR, keptFor } from '../metrics/kept-for.js';
+import { cachedFor, DATABASE_LIMIT, FRESH_FOR } from '../metrics/cached-for.js';
 import { Metrics } from '../metrics/metrics.service.js';
 
 const STATE = `SELECT (${APPLIED}) AS count, ${WRITABILITY}`;
@@ -28,7 +28,7 @@ export class Readiness {
     private readonly clock: DatabaseClock,
     metrics: Metrics,
   ) {
-    const read = keptFor(FRESH_FOR, () => withDeadline(DATABASE_LIMIT, () => this.problem()));
+    const read = cachedFor(FRESH_FOR, () => withDeadline(DATABASE_LIMIT, () => this.problem()));
     metrics.show({
       name: 'latchkey_ready',
       help: 'Whether the server is ready to serve, as /readyz says: 1 or 0.',

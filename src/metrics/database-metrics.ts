@@ -6,7 +6,7 @@ import { withDeadline } from '../database/deadline.js';
 import { DirectDatabase } from '../database/direct-database.service.js';
 import { poolOf } from '../database/pool-of.js';
 import { sql } from '../database/sql.js';
-import { DATABASE_LIMIT, FRESH_FOR, keptFor } from './kept-for.js';
+import { cachedFor, DATABASE_LIMIT, FRESH_FOR } from './cached-for.js';
 import { Metrics } from './metrics.service.js';
 import type { Sample } from './own-metric.js';
 
@@ -27,7 +27,7 @@ const STORED = `
 /** The metrics of the connections to the database, and of what is stored in it. */
 @Injectable()
 export class DatabaseMetrics implements OnApplicationBootstrap {
-  private readonly readStored = keptFor(FRESH_FOR, () =>
+  private readonly readStored = cachedFor(FRESH_FOR, () =>
     withDeadline(DATABASE_LIMIT, () => sql<Stored>(this.dataSource.manager, STORED)).then(
       ([row]) => row,
       () => undefined,

@@ -12,19 +12,19 @@ import { PRIMARY } from '../workers/workers.module.js';
 import type { Primary } from '../workers/subjects.js';
 import type { MaybePromise } from '../http/maybe-promise.js';
 import { traced } from '../tracing/tracing.js';
-import { FairLine, PATIENCE, type Line, type Place } from './fair-line.js';
-import { SharedLine } from './shared-line.js';
+import { FairQueue, PATIENCE, type Queue, type Place } from './fair-queue.js';
+import { SharedQueue } from './shared-queue.js';
 import { HashingThreads } from './hashing-threads.js';
 import { costOf, markHash, newSalt, spellingOf, triesOf, USUAL, type StoredHash } from './password-hashes.js';
 
 /** How much the newest duration counts beside those before it. */
 const NEWEST = 0.2;
 
-/** bcrypt, off the event loop, with a short line of those who wait: see {@link FairLine} and {@link HashingThreads}. */
+/** bcrypt, off the event loop, with a short queue: see {@link FairQueue} and {@link HashingThreads}. */
 @Injectable()
 export class PasswordHasher implements OnApplicationShutdown {
   private readonly threads = new HashingThreads();
-  private readonly line: Line;
+  private readonly queue: Queue;
   private readonly figures: HashingFigures;
   /** How long work of each kind takes, in milliseconds. */
   private readonly durations = new Map<string, Measured>();
@@ -36,7 +36,7 @@ export class PasswordHasher implements OnApplicationShutdown {
     @Optional() @Inject(PRIMARY) primary?: Primary,
   ) {
     this.figures = new HashingFigures(metrics, config.hashingThreads);
-    this.line = primary ? new SharedLine(primary) : new FairLine(config.hashingThreads, PATIENCE);
+    this.queue = primary ? new SharedQueue(primary) : new FairQueue(config.hashingThreads, PATIENCE);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -45,7 +45,7 @@ export class PasswordHasher implements OnApplicationShutdown {
 
   /** Whether somebody waits for their turn. */
   isBusy(): MaybePromise<boolean> {
-    return this.line.isBusy();
+    return this.queue.isBusy();
   }
 
   /**
@@ -54,7 +54,7 @@ export class PasswordHasher implements OnApplicationShutdown {
    * @throws ApiError `unavailable` when whoever is served now would have to wait for too long, even if they are known
    */
   requireRoom(): MaybePromise<void> {
-    return this.line.requireRoom(currentPlace(true));
+    return this.queue.requireRoom(currentPlace(true));
   }
 
   /**
@@ -97,7 +97,7 @@ export class PasswordHasher implements OnApplicationShutdown {
    * Whether a hash is of a password. Unless it is, as many comparisons are made as the password has spellings, whatever the
    * hash is: how many, and so for how long, tells nothing about the account.
    *
-   * @param isKnown whether the account is known where it is signed in to, which comes first in the line
+   * @param isKnown whether the account is known where it is signed in to, which comes first in the queue
    * @throws ApiError `unavailable` when too many are waiting
    */
   matches(password: string, hash: StoredHash, isKnown = false): Promise<boolean> {
@@ -116,7 +116,7 @@ export class PasswordHasher implements OnApplicationShutdown {
     return scheme !== 'bcrypt' || cost !== this.config.bcryptCost || !isNormalised;
   }
 
-  /** The line has limits of its own: what is waited for and hashed does not count against the request's. */
+  /** The queue has limits of its own: what is waited for and hashed does not count against the request's. */
   private async queued<T>(
     { place, work, times }: { place: Place; work: Work; times: number },
     job: () => Promise<T>,
@@ -125,7 +125,7 @@ export class PasswordHasher implements OnApplicationShutdown {
     try {
       return await traced(spanOf(work), (span) =>
         this.figures.ofQueued((inTurn) =>
-          this.line.run(place, times * this.expected(work), () =>
+          this.queue.run(place, times * this.expected(work), () =>
             inTurn(async () => {
               await this.threads.ready();
               span?.event('its turn');

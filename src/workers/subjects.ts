@@ -6,7 +6,7 @@ import type { Peer } from './peer.js';
 /** The numbers of a process, as prom-client gives them. */
 export type Numbers = MetricObjectWithValues<MetricValue<string>>[];
 
-/** Who wants to hash: see `FairLine`. */
+/** Who wants to hash: see `FairQueue`. */
 export interface Turn {
   network: string;
   address: string;
@@ -47,7 +47,7 @@ export interface AskedOfWorkers {
 
 /** What workers ask of the process that has started them. */
 export interface AskedByWorkers {
-  /** A turn in the line of all workers; or, in milliseconds, how long it would take. */
+  /** A turn in the queue of all workers; or, in milliseconds, how long it would take. */
   turn: { says: { place: Turn; expected: number }; hears: { job: number } | { wait: number } };
   /** The turn is over. */
   over: { says: { job: number }; hears: undefined };

@@ -31,8 +31,8 @@ export interface Place {
   isKnown?: boolean;
 }
 
-/** Where work waits of which only so much can be done at once. */
-export interface Line {
+/** A queue for work of which only so much can be done at once. */
+export interface Queue {
   /** Whether somebody waits. */
   isBusy(): MaybePromise<boolean>;
   /**
@@ -50,12 +50,12 @@ export interface Line {
 export const PATIENCE = 3_000;
 
 /**
- * A waiting line for work of which only so much can be done at once. Networks have turns, one in each round, then the
+ * A queue for work of which only so much can be done at once. Networks have turns, one in each round, then the
  * addresses in each of them, then whoever waits at one address in the order of their coming: a crowd at one place keeps nobody
  * else waiting. Whoever comes is next in the round that is under way, unless they have had their turn in it (after start-time fair
  * queueing: Goyal, Vin and Cheng, 1996). Of those in one round whoever is known comes first. Nobody waits longer than `patience`, and whoever would have to is told so at once.
  */
-export class FairLine implements Line {
+export class FairQueue implements Queue {
   /** In the order of their turns, as far as these are in the same round. */
   private readonly networks = new Map<string, Network>();
   /** The round that is under way. */

@@ -1,22 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ApiError } from '../errors/api-error.js';
-import { FairLine, type Place } from './fair-line.js';
+import { FairQueue, type Place } from './fair-queue.js';
 
 /** What a hash takes here, in milliseconds. */
 const HASH = 250;
 const PATIENCE = 3_000;
 
-/** A line whose work takes as long as it says, and tells who was served when. */
+/** A queue whose work takes as long as it says, and tells who was served when. */
 class Scene {
   readonly served: string[] = [];
   readonly refused: { name: string; after: number; retryAfter: number }[] = [];
   /** When each began, in milliseconds. */
   readonly began = new Map<string, number>();
   private readonly begun = Date.now();
-  private readonly line: FairLine;
+  private readonly queue: FairQueue;
 
   constructor(slots = 1) {
-    this.line = new FairLine(slots, PATIENCE);
+    this.queue = new FairQueue(slots, PATIENCE);
   }
 
   get now(): number {
@@ -30,7 +30,7 @@ class Scene {
       this.began.set(name, this.now);
       return new Promise<void>((resolve) => setTimeout(resolve, takes));
     };
-    this.line.run(place, expected, work).catch((error: unknown) => {
+    this.queue.run(place, expected, work).catch((error: unknown) => {
       if (!(error instanceof ApiError && error.status === 503)) throw error;
       this.refused.push({ name, after: this.now - came, retryAfter: Number(error.details.headers?.['retry-after']) });
     });
@@ -52,7 +52,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-describe('A line for hashing passwords', () => {
+describe('A queue for hashing passwords', () => {
   it('serves networks in turn, and addresses within them in turn', async () => {
     const scene = new Scene();
     scene.come('first', at('x'));
@@ -185,7 +185,7 @@ describe('A line for hashing passwords', () => {
   });
 
   it('does as much at once as it has slots, and goes on after work that fails', async () => {
-    const line = new FairLine(2, PATIENCE);
+    const queue = new FairQueue(2, PATIENCE);
     let most = 0;
     let running = 0;
     const work = async () => {
@@ -195,9 +195,9 @@ describe('A line for hashing passwords', () => {
       running -= 1;
       throw new Error('in vain');
     };
-    const all = Array.from({ length: 9 }, () => line.run(at('a'), HASH, work).catch((error: unknown) => error));
+    const all = Array.from({ length: 9 }, () => queue.run(at('a'), HASH, work).catch((error: unknown) => error));
     await jest.advanceTimersByTimeAsync(60_000);
     for (const outcome of await Promise.all(all)) expect(outcome).toEqual(new Error('in vain'));
-    expect([most, line.isBusy()]).toEqual([2, false]);
+    expect([most, queue.isBusy()]).toEqual([2, false]);
   });
 });

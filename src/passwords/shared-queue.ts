@@ -1,9 +1,9 @@
 import type { Peer } from '../workers/peer.js';
 import type { AskedByWorkers, AskedOfWorkers, Primary } from '../workers/subjects.js';
-import { FairLine, PATIENCE, tooMany, waitOf, type Line, type Place } from './fair-line.js';
+import { FairQueue, PATIENCE, tooMany, waitOf, type Queue, type Place } from './fair-queue.js';
 
-/** The line of all workers, as one of them sees it: the process that has started them keeps it. */
-export class SharedLine implements Line {
+/** The queue of all workers, as one of them sees it: the process that has started them keeps it. */
+export class SharedQueue implements Queue {
   constructor(private readonly primary: Primary) {}
 
   isBusy(): Promise<boolean> {
@@ -26,13 +26,13 @@ export class SharedLine implements Line {
   }
 }
 
-/** Keeps the line of all workers: so much is hashed at once by all of them together, and everybody has turns with everybody. */
-export class LineKeeper {
-  private readonly line: FairLine;
+/** Owns the queue of all workers: so much is hashed at once by all of them together, and everybody has turns with everybody. */
+export class QueueOwner {
+  private readonly queue: FairQueue;
   private count = 0;
 
   constructor(slots: number) {
-    this.line = new FairLine(slots, PATIENCE);
+    this.queue = new FairQueue(slots, PATIENCE);
   }
 
   /** @param ended settles when the worker has ended: its turns are over then */
@@ -43,10 +43,10 @@ export class LineKeeper {
       hasEnded = true;
       for (const end of turns.values()) end();
     });
-    worker.answer('busy', () => this.line.isBusy());
+    worker.answer('busy', () => this.queue.isBusy());
     worker.answer('room', (place) => {
       try {
-        this.line.requireRoom(place);
+        this.queue.requireRoom(place);
       } catch (error) {
         return waitOf(error);
       }
@@ -78,7 +78,7 @@ export class LineKeeper {
           begin(this.count, end);
           resolve({ job: this.count });
         });
-      this.line.run(place, expected, work).catch((error: unknown) => {
+      this.queue.run(place, expected, work).catch((error: unknown) => {
         resolve({ wait: waitOf(error) ?? PATIENCE });
       });
     });
