@@ -19,7 +19,10 @@ import {
   type Variables,
 } from './variables.js';
 
-/** Every setting that Latchkey reads. Durations are whole seconds. README lists the variables they come from. */
+/**
+ * Every setting of Latchkey. Durations are whole seconds, unless they say otherwise. README lists the variables they come from;
+ * `databaseConnectTimeout` and `signingKeyBits` have none, and differ in tests only.
+ */
 export interface Config {
   host: string;
   port: number;
@@ -79,7 +82,7 @@ export interface Config {
   invitationTtl: number;
   /** How long a password is good that somebody else has chosen for an account; 0: until it is changed. */
   initialPasswordTtl: number;
-  /** How long ago the password may have been entered for what a thief must not do; 0: ever so long. */
+  /** Maximum age of the last password entry for sensitive actions, in seconds; 0: no limit. */
   reauthenticateAfter: number;
   /** Whether a change of a password by its holder always wants the current one. */
   requireCurrentPassword: boolean;
@@ -97,7 +100,7 @@ export interface Config {
   wayfReturnTtl: number;
   /** How long the audit log is kept. */
   auditRetention: number;
-  /** With which gateways check API tokens before they ask: new ones end in an HMAC under it. Absent: they end without one. */
+  /** Secret of the HMAC suffix that gateways verify offline. Absent: new tokens have no suffix. */
   apiTokenHmacSecret: string | undefined;
   /** With which another service hashed the API tokens that are imported from it. */
   apiTokenBcryptSalt: string | undefined;
@@ -201,8 +204,7 @@ function plainMessage(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_union' ? (issue.errors.at(-1)?.at(0)?.message ?? issue.message) : issue.message;
 }
 
-const workersOf = (setting: Variables['WEB_CONCURRENCY'] = 1) =>
-  setting === 'auto' ? availableParallelism() : setting;
+const workersOf = (setting: Variables['WEB_CONCURRENCY']) => (setting === 'auto' ? availableParallelism() : setting);
 
 /** @returns the part of a whole number that a worker has, of those from 1 on */
 export function shareOf(whole: number, workers: number, number: number): number {
@@ -216,79 +218,20 @@ function otherDoors({ HOST, METRICS_PORT, METRICS_HOST, ADMIN_PORT, ADMIN_HOST }
 }
 
 function assemble(values: Variables): Config {
-  const port = values.PORT ?? 3000;
-  const workers = workersOf(values.WEB_CONCURRENCY);
-  const host = values.HOST;
+  const { HOST: host, PORT: port } = values;
   const publicUrl = (values.PUBLIC_URL ?? urlOf({ host, port })).replace(/\/+$/, '');
   return {
-    host,
-    port,
-    otherDoors: otherDoors(values),
-    docs: values.DOCS === 'on',
     publicUrl,
-    database: values.DATABASE_URL,
-    directDatabase: values.DATABASE_DIRECT_URL,
-    databasePoolSize: values.DATABASE_POOL_SIZE ?? Math.max(10, LEAST_CONNECTIONS * workers),
-    workers,
-    databaseConnectTimeout: 1_000,
-    dataDir: resolve(values.DATA_DIR),
-    secretKeys: values.SECRET_KEY,
-    signingKeyBits: 3_072,
-    sessionAlgorithm: values.SESSION_ALGORITHM,
-    keyRotationDays: values.KEY_ROTATION_DAYS ?? 90,
-    smtpUrl: values.SMTP_URL,
-    mailFrom: values.MAIL_FROM ?? { name: 'Latchkey', address: addressAt('no-reply', new URL(publicUrl).hostname) },
-    brand: {
-      name: values.BRAND_NAME,
-      logo: values.BRAND_LOGO,
-      color: values.BRAND_COLOR,
-      supportUrl: values.SUPPORT_URL,
-    },
-    appUrl: values.APP_URL,
-    bcryptCost: values.BCRYPT_COST ?? 12,
-    // One core is the event loop's.
-    hashingThreads: values.HASHING_THREADS ?? Math.max(1, availableParallelism() - 1),
-    passwordMinLength: values.PASSWORD_MIN_LENGTH ?? 7,
-    passwordBlocklist: values.PASSWORD_BLOCKLIST,
-    sessionTtl: values.SESSION_TTL,
-    refreshTtl: values.REFRESH_TTL,
-    sessionMaxAge: values.SESSION_MAX_AGE,
-    sessionAudience: values.SESSION_AUDIENCE ?? [],
-    resetTtl: values.RESET_TTL,
-    initialPasswordTtl: values.INITIAL_PASSWORD_TTL ?? 0,
-    invitationTtl: values.INVITATION_TTL,
-    requireCurrentPassword: values.REQUIRE_CURRENT_PASSWORD === 'on',
-    reauthenticateAfter: values.REAUTHENTICATE_AFTER ?? 0,
-    userTokenTtl: values.USER_TOKEN_TTL,
-    userTokenMaxTtl: values.USER_TOKEN_MAX_TTL ?? null,
-    appTokenTtl: values.APP_TOKEN_TTL,
-    oauthTokenTtl: values.OAUTH_TOKEN_TTL,
-    cacheSize: values.CACHE_SIZE,
-    tokenRetention: values.TOKEN_RETENTION,
-    identificationTtl: values.IDENTIFICATION_TTL,
-    wayfReturnTtl: values.WAYF_RETURN_TTL,
-    auditRetention: values.AUDIT_RETENTION,
-    apiTokenHmacSecret: values.API_TOKEN_HMAC_SECRET,
-    apiTokenBcryptSalt: values.API_TOKEN_BCRYPT_SALT,
-    frontendAuth: values.FRONTEND_AUTH,
-    signup: values.SIGNUP,
-    emailVerification: values.EMAIL_VERIFICATION,
-    loginMaxFailures: values.LOGIN_MAX_FAILURES ?? 10,
-    loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
-    loginMaxUnknownFailures: values.LOGIN_MAX_UNKNOWN_FAILURES ?? 0,
-    rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE ?? 120,
-    writeLimitPerMinute: values.WRITE_LIMIT_PER_MINUTE ?? 600,
-    maxAppTokensPerAccount: values.MAX_APP_TOKENS_PER_ACCOUNT ?? 1_000,
-    maxSessionsPerAccount: values.MAX_SESSIONS_PER_ACCOUNT ?? 1_000,
-    maxResetsPerAccount: values.MAX_RESETS_PER_ACCOUNT ?? 5,
-    maxMailsPerAddress: values.MAX_MAILS_PER_ADDRESS ?? 50,
-    trustProxy: values.TRUST_PROXY ?? false,
-    corsOrigins: values.CORS_ORIGINS ?? [],
-    logLevel: values.LOG_LEVEL,
-    logFormat: values.LOG_FORMAT,
-    shutdownDelay: values.SHUTDOWN_DELAY ?? 5,
-    bodyLimit: values.BODY_LIMIT ?? 1_048_576,
-    runMigrations: values.RUN_MIGRATIONS === 'true',
+    ...listening(values),
+    ...running(values),
+    ...storage(values),
+    ...keys(values),
+    ...mailsAndPages(values, publicUrl),
+    ...passwords(values),
+    ...lifetimes(values),
+    ...tokens(values),
+    ...signingUpAndIn(values),
+    ...limits(values),
     bootstrap: {
       adminEmail: values.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: values.BOOTSTRAP_ADMIN_PASSWORD,
@@ -298,3 +241,100 @@ function assemble(values: Variables): Config {
     },
   };
 }
+
+const listening = (values: Variables) => ({
+  host: values.HOST,
+  port: values.PORT,
+  otherDoors: otherDoors(values),
+  docs: values.DOCS === 'on',
+  trustProxy: values.TRUST_PROXY,
+  corsOrigins: values.CORS_ORIGINS,
+  bodyLimit: values.BODY_LIMIT,
+});
+
+const running = (values: Variables) => ({
+  workers: workersOf(values.WEB_CONCURRENCY),
+  logLevel: values.LOG_LEVEL,
+  logFormat: values.LOG_FORMAT,
+  shutdownDelay: values.SHUTDOWN_DELAY,
+});
+
+const storage = (values: Variables) => ({
+  database: values.DATABASE_URL,
+  directDatabase: values.DATABASE_DIRECT_URL,
+  databasePoolSize: values.DATABASE_POOL_SIZE ?? Math.max(10, LEAST_CONNECTIONS * workersOf(values.WEB_CONCURRENCY)),
+  databaseConnectTimeout: 1_000,
+  runMigrations: values.RUN_MIGRATIONS === 'true',
+  dataDir: resolve(values.DATA_DIR),
+  cacheSize: values.CACHE_SIZE,
+});
+
+const keys = (values: Variables) => ({
+  secretKeys: values.SECRET_KEY,
+  signingKeyBits: 3_072,
+  sessionAlgorithm: values.SESSION_ALGORITHM,
+  keyRotationDays: values.KEY_ROTATION_DAYS,
+});
+
+const mailsAndPages = (values: Variables, publicUrl: string) => ({
+  smtpUrl: values.SMTP_URL,
+  mailFrom: values.MAIL_FROM ?? { name: 'Latchkey', address: addressAt('no-reply', new URL(publicUrl).hostname) },
+  brand: {
+    name: values.BRAND_NAME,
+    logo: values.BRAND_LOGO,
+    color: values.BRAND_COLOR,
+    supportUrl: values.SUPPORT_URL,
+  },
+  appUrl: values.APP_URL,
+});
+
+const passwords = (values: Variables) => ({
+  bcryptCost: values.BCRYPT_COST,
+  // One core is the event loop's.
+  hashingThreads: values.HASHING_THREADS ?? Math.max(1, availableParallelism() - 1),
+  passwordMinLength: values.PASSWORD_MIN_LENGTH,
+  passwordBlocklist: values.PASSWORD_BLOCKLIST,
+  initialPasswordTtl: values.INITIAL_PASSWORD_TTL,
+  requireCurrentPassword: values.REQUIRE_CURRENT_PASSWORD === 'on',
+  reauthenticateAfter: values.REAUTHENTICATE_AFTER,
+});
+
+const lifetimes = (values: Variables) => ({
+  sessionTtl: values.SESSION_TTL,
+  refreshTtl: values.REFRESH_TTL,
+  sessionMaxAge: values.SESSION_MAX_AGE,
+  resetTtl: values.RESET_TTL,
+  invitationTtl: values.INVITATION_TTL,
+  userTokenTtl: values.USER_TOKEN_TTL,
+  userTokenMaxTtl: values.USER_TOKEN_MAX_TTL ?? null,
+  appTokenTtl: values.APP_TOKEN_TTL,
+  oauthTokenTtl: values.OAUTH_TOKEN_TTL,
+  tokenRetention: values.TOKEN_RETENTION,
+  identificationTtl: values.IDENTIFICATION_TTL,
+  wayfReturnTtl: values.WAYF_RETURN_TTL,
+  auditRetention: values.AUDIT_RETENTION,
+});
+
+const tokens = (values: Variables) => ({
+  sessionAudience: values.SESSION_AUDIENCE,
+  apiTokenHmacSecret: values.API_TOKEN_HMAC_SECRET,
+  apiTokenBcryptSalt: values.API_TOKEN_BCRYPT_SALT,
+  frontendAuth: values.FRONTEND_AUTH,
+});
+
+const signingUpAndIn = (values: Variables) => ({
+  signup: values.SIGNUP,
+  emailVerification: values.EMAIL_VERIFICATION,
+  loginMaxFailures: values.LOGIN_MAX_FAILURES,
+  loginFailureWindow: values.LOGIN_FAILURE_WINDOW,
+  loginMaxUnknownFailures: values.LOGIN_MAX_UNKNOWN_FAILURES,
+});
+
+const limits = (values: Variables) => ({
+  rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+  writeLimitPerMinute: values.WRITE_LIMIT_PER_MINUTE,
+  maxAppTokensPerAccount: values.MAX_APP_TOKENS_PER_ACCOUNT,
+  maxSessionsPerAccount: values.MAX_SESSIONS_PER_ACCOUNT,
+  maxResetsPerAccount: values.MAX_RESETS_PER_ACCOUNT,
+  maxMailsPerAddress: values.MAX_MAILS_PER_ADDRESS,
+});

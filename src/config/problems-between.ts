@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { PORT_OF } from './doors.js';
 import { passwordLength } from './password-text.js';
-import type { Variables } from './variables.js';
+import { defaults, type Variables } from './variables.js';
 
 /** The variables that are set, as they were written. */
 export type Present = Partial<Record<keyof Variables, string>>;
@@ -27,14 +27,17 @@ export function problemsBetween(present: Present): string[] {
   if (present.SMTP_URL !== undefined && present.MAIL_FROM === undefined) {
     problems.push('MAIL_FROM must be set when SMTP_URL is set');
   }
-  if (Number(present.USER_TOKEN_TTL ?? 86_400) > Number(present.USER_TOKEN_MAX_TTL ?? Infinity)) {
+  if (Number(present.USER_TOKEN_TTL ?? defaults.USER_TOKEN_TTL) > Number(present.USER_TOKEN_MAX_TTL ?? Infinity)) {
     problems.push('USER_TOKEN_TTL must not be longer than USER_TOKEN_MAX_TTL');
   }
-  const workers = present.WEB_CONCURRENCY === 'auto' ? availableParallelism() : Number(present.WEB_CONCURRENCY ?? 1);
+  const workers =
+    present.WEB_CONCURRENCY === 'auto'
+      ? availableParallelism()
+      : Number(present.WEB_CONCURRENCY ?? defaults.WEB_CONCURRENCY);
   if (Number(present.DATABASE_POOL_SIZE ?? Infinity) < LEAST_CONNECTIONS * workers) {
     problems.push('DATABASE_POOL_SIZE must be at least 2 for each of the processes of WEB_CONCURRENCY');
   }
-  const minimum = Number(present.PASSWORD_MIN_LENGTH ?? 7);
+  const minimum = Number(present.PASSWORD_MIN_LENGTH ?? defaults.PASSWORD_MIN_LENGTH);
   if (present.BOOTSTRAP_ADMIN_PASSWORD !== undefined && passwordLength(present.BOOTSTRAP_ADMIN_PASSWORD) < minimum) {
     problems.push('BOOTSTRAP_ADMIN_PASSWORD must have at least PASSWORD_MIN_LENGTH characters');
   }
@@ -50,7 +53,7 @@ export function problemsBetween(present: Present): string[] {
 }
 
 function problemsOfPorts(present: Present): string[] {
-  const ports = { PORT: '3000', ...present };
+  const ports = { PORT: defaults.PORT, ...present };
   const names = Object.values(PORT_OF);
   const same = names.flatMap((name, index) => {
     const other = names.slice(0, index).find((earlier) => Number(ports[earlier]) === Number(ports[name]));

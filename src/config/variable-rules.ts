@@ -110,10 +110,7 @@ const MAIL_FROM_RULE =
   'must be one mail address, with or without a name, such as Latchkey <no-reply@example.org>; ' +
   "only ASCII letters, digits and .!#$%&'*+/=?^_`{|}~- may stand before the @";
 export const WEB_CONCURRENCY_RULE = 'must be auto or a whole number from 1 to 64';
-export const seconds = (fallback: number, minimum = 1) =>
-  wholeNumber(minimum, 9_999_999_999)
-    .optional()
-    .transform((value) => value ?? fallback);
+export const seconds = (fallback: number, minimum = 1) => wholeNumber(minimum, 9_999_999_999).default(fallback);
 
 export const mailAddress = z.string().transform((value, context) => {
   const address = parseMailAddress(value);

@@ -38,7 +38,7 @@ const databaseUrls = (authority?: string) => ({
 /** The variables. Messages say what a variable must be, and never contain its value. */
 export const variables = z.object({
   HOST: hostName.default('127.0.0.1'),
-  PORT: wholeNumber(0, 65_535).optional(),
+  PORT: wholeNumber(0, 65_535).default(3000),
   METRICS_PORT: wholeNumber(0, 65_535).optional(),
   METRICS_HOST: hostName.optional(),
   ADMIN_PORT: wholeNumber(0, 65_535).optional(),
@@ -52,7 +52,7 @@ export const variables = z.object({
   DATABASE_POOL_SIZE: wholeNumber(2, 1000).optional(),
   WEB_CONCURRENCY: z
     .union([wholeNumber(1, 64, WEB_CONCURRENCY_RULE), z.literal('auto', WEB_CONCURRENCY_RULE)])
-    .optional(),
+    .default(1),
   DATA_DIR: text('must be a path').default('.latchkey'),
   SECRET_KEY: secret(secretKey.optional()),
   SMTP_URL: secret(urlWith(['smtp:', 'smtps:']).optional()),
@@ -72,9 +72,9 @@ export const variables = z.object({
     .refine(isDecodable, 'must be a URL in which each % begins an escape, such as %20')
     .optional(),
   APP_URL: urlWith(['http:', 'https:']).optional(),
-  BCRYPT_COST: wholeNumber(4, 20).optional(),
+  BCRYPT_COST: wholeNumber(4, 20).default(12),
   HASHING_THREADS: wholeNumber(1, 256).optional(),
-  PASSWORD_MIN_LENGTH: wholeNumber(1, LONGEST_PASSWORD).optional(),
+  PASSWORD_MIN_LENGTH: wholeNumber(1, LONGEST_PASSWORD).default(7),
   PASSWORD_BLOCKLIST: z
     .string()
     .refine(
@@ -90,15 +90,15 @@ export const variables = z.object({
     isAudience,
   )
     .refine((items) => items.length <= 10, 'must have at most ten names')
-    .optional(),
+    .default([]),
   SESSION_ALGORITHM: z.enum(sessionAlgorithms, `must be ${sessionAlgorithms.join(' or ')}`).default('RS512'),
-  KEY_ROTATION_DAYS: wholeNumber(0, 3_650).optional(),
+  KEY_ROTATION_DAYS: wholeNumber(0, 3_650).default(90),
   RESET_TTL: seconds(3_600),
-  INITIAL_PASSWORD_TTL: wholeNumber(0, 9_999_999_999).optional(),
+  INITIAL_PASSWORD_TTL: wholeNumber(0, 9_999_999_999).default(0),
   INVITATION_TTL: seconds(604_800),
   USER_TOKEN_TTL: seconds(86_400),
   REQUIRE_CURRENT_PASSWORD: z.enum(['off', 'on'], 'must be off or on').default('off'),
-  REAUTHENTICATE_AFTER: wholeNumber(0, 9_999_999_999).optional(),
+  REAUTHENTICATE_AFTER: wholeNumber(0, 9_999_999_999).default(0),
   USER_TOKEN_MAX_TTL: wholeNumber(1, 9_999_999_999).optional(),
   APP_TOKEN_TTL: seconds(6_311_520_000),
   OAUTH_TOKEN_TTL: seconds(3_600),
@@ -117,26 +117,27 @@ export const variables = z.object({
       .optional(),
   ),
   FRONTEND_AUTH: z.enum(['app-token', 'none'], 'must be app-token or none').default('app-token'),
-  LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).optional(),
+  LOGIN_MAX_FAILURES: wholeNumber(1, 1_000_000).default(10),
   LOGIN_FAILURE_WINDOW: seconds(900),
-  LOGIN_MAX_UNKNOWN_FAILURES: wholeNumber(0, 1_000_000).optional(),
-  RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
-  WRITE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).optional(),
-  MAX_APP_TOKENS_PER_ACCOUNT: wholeNumber(1, 1_000_000).optional(),
-  MAX_SESSIONS_PER_ACCOUNT: wholeNumber(1, 1_000_000).optional(),
-  MAX_RESETS_PER_ACCOUNT: wholeNumber(1, 1_000).optional(),
-  MAX_MAILS_PER_ADDRESS: wholeNumber(1, 1_000_000).optional(),
+  LOGIN_MAX_UNKNOWN_FAILURES: wholeNumber(0, 1_000_000).default(0),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).default(120),
+  WRITE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000).default(600),
+  MAX_APP_TOKENS_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(1_000),
+  MAX_SESSIONS_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(1_000),
+  MAX_RESETS_PER_ACCOUNT: wholeNumber(1, 1_000).default(5),
+  MAX_MAILS_PER_ADDRESS: wholeNumber(1, 1_000_000).default(50),
   TRUST_PROXY: z
     .union([wholeNumber(1, 100), list('must be a number of hops or a comma-separated list of networks', isNetwork)])
-    .optional(),
+    .optional()
+    .transform((value): false | number | string[] => value ?? false),
   CORS_ORIGINS: list(
     'must be a comma-separated list of origins, such as https://app.example.org',
     (item) => URL.canParse(item) && new URL(item).origin === item,
-  ).optional(),
+  ).default([]),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
   LOG_FORMAT: z.enum(logFormats, 'must be auto, json or pretty').default('auto'),
-  SHUTDOWN_DELAY: wholeNumber(0, 3_600).optional(),
-  BODY_LIMIT: wholeNumber(1_024, 104_857_600).optional(),
+  SHUTDOWN_DELAY: wholeNumber(0, 3_600).default(5),
+  BODY_LIMIT: wholeNumber(1_024, 104_857_600).default(1_048_576),
   RUN_MIGRATIONS: z.enum(['true', 'false'], 'must be true or false').default('true'),
   BOOTSTRAP_ADMIN_EMAIL: z.email('must be an email address').max(254, 'must be an email address').optional(),
   BOOTSTRAP_ADMIN_PASSWORD: secret(
@@ -173,6 +174,9 @@ export const variables = z.object({
 export const variablesWith = (authority: string | undefined) => variables.extend(databaseUrls(authority));
 
 export type Variables = z.infer<typeof variables>;
+
+/** What a variable is when it is not set, as far as that is the same everywhere. */
+export const defaults: Variables = variables.parse({});
 
 /** What follows the name of a secret in the variable that names its file. */
 export const FILE = '_FILE';
