@@ -16,6 +16,7 @@ import { tooManyAttempts, tooManyRequests } from '../errors/api-error.js';
 import { passwordExpired, unverified } from '../errors/common-errors.js';
 import { Idempotent, IDEMPOTENCY_ERRORS } from '../idempotency/idempotent.js';
 import { ApiErrors, BODY_ERRORS, CHANGE_ERRORS } from '../openapi/api-errors.js';
+import { CredentialChanges } from './credential-changes.service.js';
 import { ConfirmationBody } from './reauthentication.dto.js';
 import { currentPasswordNeeded, REAUTHENTICATION_ERRORS } from './reauthentication.service.js';
 import { ChangedCredentialsBody, CredentialsBody, RefreshBody, SignInBody, TokenAnswer } from './sessions.dto.js';
@@ -33,7 +34,10 @@ const TOKEN_OR_ACCOUNT = {
 @IgnoresUnknown()
 @Controller()
 export class SessionsController {
-  constructor(private readonly sessions: Sessions) {}
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly credentialChanges: CredentialChanges,
+  ) {}
 
   @Post('accounts')
   @Public({ limited: true })
@@ -136,6 +140,6 @@ export class SessionsController {
     @AccountIdParam() id: string,
     @Body() { account }: ChangedCredentialsBody,
   ): Promise<TokenAnswer | AccountView> {
-    return this.sessions.changeCredentials(principal, id, account);
+    return this.credentialChanges.change(principal, id, account);
   }
 }

@@ -6,6 +6,7 @@ import { PasswordsModule } from '../passwords/passwords.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountSessionsController } from './account-sessions.controller.js';
 import { AccountSessions } from './account-sessions.service.js';
+import { CredentialChanges } from './credential-changes.service.js';
 import { Reauthentication } from './reauthentication.service.js';
 import { SessionChecks } from './session-checks.service.js';
 import { SessionEntity } from './sessions.entity.js';
@@ -38,6 +39,7 @@ import { IdempotencyModule } from '../idempotency/idempotency.module.js';
     SessionChecks,
     Reauthentication,
     Sessions,
+    CredentialChanges,
     AccountSessions,
   ],
   exports: [SessionChecks, SessionTokens, Reauthentication, Sessions, AccountSessions],
