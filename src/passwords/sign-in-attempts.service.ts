@@ -42,8 +42,8 @@ const tooLate = () => unavailable('The sign-in took too long. Try again.', 1);
 
 /**
  * Attempts to sign in: who is admitted, and what is counted of them. Only failures are, in PostgreSQL, so that all replicas
- * agree. An outcome is told only by the statement that counts it: so many as are made at once, no more is learnt of them than
- * of as many one after another, and of one that was broken off nothing is left.
+ * agree. An outcome is told only by the statement that counts it, so that parallel attempts reveal no more than sequential
+ * ones, and an aborted attempt stores nothing.
  */
 @Injectable()
 export class SignInAttempts {
