@@ -7,7 +7,7 @@ import { ormOptions } from '../src/database/connection.js';
 import { MIGRATION_LOCK } from '../src/database/locks.js';
 import { migrate, migrationDataSource, migrationNames } from '../src/database/migrate.js';
 import { createLogger } from '../src/logging/logger.js';
-import { prepareSchema } from '../src/prepare.js';
+import { prepareSchema } from '../src/start.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { cleanUp, eventually, ServerProcess } from './support/process.js';
 import { startServer, TEST_SECRET_KEY, testConfig } from './support/server.js';

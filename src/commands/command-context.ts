@@ -14,7 +14,7 @@ import { LimitsModule } from '../limits/limits.module.js';
 import { createLogger, NestLogger, type Logger } from '../logging/logger.js';
 import { MetricsModule } from '../metrics/metrics.module.js';
 import { RevocationsModule } from '../revocations/revocations.module.js';
-import { openDatabase, prepareSchema, type Database } from '../prepare.js';
+import { openDatabase, prepareSchema, type Database } from '../start.js';
 
 @Module({})
 class CommandModule {}

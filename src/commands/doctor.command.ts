@@ -5,7 +5,7 @@ import type { DatabaseConnection } from '../config/database-url.js';
 import { remedyOf, type DatabaseVariable } from '../database/connection-problems.js';
 import { inspectAccess } from '../database/pooler.js';
 import { createLogger } from '../logging/logger.js';
-import type { Database } from '../prepare.js';
+import type { Database } from '../start.js';
 import { createContext, openOrJoin } from './command-context.js';
 import {
   checkAccess,

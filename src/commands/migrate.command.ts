@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { loadConfig } from '../config/config.js';
 import { createLogger } from '../logging/logger.js';
 import { migrationNames } from '../database/migrate.js';
-import { prepareSchema } from '../prepare.js';
+import { prepareSchema } from '../start.js';
 import { json } from './running.js';
 import { orStopped } from './stoppable.js';
 
