@@ -54,6 +54,12 @@ const TAKE = `
     EXISTS (SELECT FROM told) AS "isFirst", (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key, 'count', count,
       'seconds', extract(epoch FROM window_ends_at - now()))), '[]') FROM taken) AS taken`;
 
+/** The first of these limits that has been reached, if one has. */
+const REACHED = `
+  SELECT key, extract(epoch FROM l.window_ends_at - now())::float8 AS seconds
+  FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS w (key, most, place) JOIN attempt_limits l USING (key)
+  WHERE l.count >= most AND l.window_ends_at > now() ORDER BY place LIMIT 1`;
+
 /** Locks the rows of `$1` in the order of the keys, as {@link TAKE} does: nobody waits for another in a circle. */
 const HELD = `
   SELECT l.key, l.count FROM unnest($1::text[]) WITH ORDINALITY AS w (key, place) JOIN attempt_limits l USING (key)
@@ -83,6 +89,13 @@ export class AttemptLimitStore implements OnModuleInit {
     if (!row) throw new Error('Nothing was said about the limits.');
     const { key, seconds, isFirst, taken } = row;
     return { taken, isFirst, reached: key === null ? undefined : { key, seconds: seconds ?? 0 } };
+  }
+
+  /** @returns the first of the limits that has been reached, and for how many seconds that lasts */
+  async findReached(manager: EntityManager, limits: Limit[]): Promise<{ key: string; seconds: number } | undefined> {
+    const values = [limits.map(({ key }) => key), limits.map(({ most }) => most)];
+    const [reached] = await sql<{ key: string; seconds: number }>(manager, REACHED, values);
+    return reached;
   }
 
   /** Takes back an attempt that was never made: where it was the only one, nothing is left of it. */

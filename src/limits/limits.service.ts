@@ -17,9 +17,6 @@ export interface Standing {
   seconds: number;
 }
 
-/** For how many seconds a process takes a limit to be reached under which attempts are given back. */
-const TRUSTED_FOR = 1;
-
 /** How often an attempt is counted that others come between. */
 const ROUNDS = 5;
 
@@ -55,14 +52,13 @@ export class Limits {
    *
    * @param options.manager a transaction's, if the attempt is to count only when that commits. When it is refused, the
    *   transaction should commit, as it has noted that in the audit log
-   * @param options.trustedFor see {@link ReachedLimits.add}
    * @returns undefined, or, when it is refused, for how many seconds that lasts
    */
   async tryTake(
     limits: Limit[],
-    { manager = this.manager, trustedFor }: { manager?: EntityManager; trustedFor?: number } = {},
+    { manager = this.manager }: { manager?: EntityManager } = {},
   ): Promise<number | undefined> {
-    const counted = await this.count(limits, manager, trustedFor);
+    const counted = await this.count(limits, manager);
     return 'taken' in counted ? undefined : counted.refusedFor;
   }
 
@@ -101,27 +97,27 @@ export class Limits {
   }
 
   /**
-   * For work that can be guessed: an attempt is counted before its work begins, and given back unless it fails.
+   * For what can be guessed: only failures are counted, too, but once they have reached a limit, nobody is told any more whether a guess
+   * was right.
    *
-   * @param work returns undefined when the attempt failed
-   * @throws ApiError `rate_limited`, without any work
+   * @param limits that refuse right guesses, too
+   * @param others that only refuse wrong ones. What they refuse counts under `limits`, or those could be got round
+   * @param work returns undefined when the guess was wrong; it is not done where this process knows that a limit is reached
+   * @throws ApiError `rate_limited`
    */
-  async countAttempt<T>(limits: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
-    const seconds = await this.tryTake(limits, { trustedFor: TRUSTED_FOR });
-    if (seconds !== undefined) throw tooManyAttempts(seconds);
-    let hasFailed = false;
-    try {
-      const outcome = await work();
-      hasFailed = outcome === undefined;
-      return outcome;
-    } finally {
-      if (!hasFailed) {
-        await this.store.forget(
-          this.manager,
-          limits.map(({ key }) => key),
-        );
-      }
+  async countGuess<T>(limits: Limit[], others: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
+    const known = this.knownToBeReached(limits);
+    if (known !== undefined) throw tooManyAttempts(known);
+    const outcome = await work();
+    if (outcome === undefined) {
+      await this.take(...limits);
+      await this.take(...others);
+      return undefined;
     }
+    const reached = await this.store.findReached(this.manager, limits);
+    if (!reached) return outcome;
+    this.reached.add(reached.key, reached.seconds);
+    throw tooManyAttempts(reached.seconds);
   }
 
   /** Whether this process knows already that the limit is reached, without a statement. */
@@ -129,18 +125,14 @@ export class Limits {
     return this.knownToBeReached([limit]) !== undefined;
   }
 
-  private async count(
-    limits: Limit[],
-    manager: EntityManager,
-    trustedFor?: number,
-  ): Promise<Pick<Taken, 'taken'> | { refusedFor: number }> {
+  private async count(limits: Limit[], manager: EntityManager): Promise<Pick<Taken, 'taken'> | { refusedFor: number }> {
     const known = this.knownToBeReached(limits);
     if (known !== undefined) return { refusedFor: known };
     const report = this.audit.expectFailure({ kind: 'limit.reached', outcome: 'refused' });
     for (let round = 0; round < ROUNDS; round += 1) {
       const { taken, reached, isFirst } = await this.store.take(manager, limits, report.row);
       if (reached) {
-        this.reached.add(reached.key, reached.seconds, trustedFor);
+        this.reached.add(reached.key, reached.seconds);
         if (isFirst) report.happened(reached.key.split(' ', 1)[0] ?? '');
         return { refusedFor: reached.seconds };
       }

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { addressForLimits } from '../http/client-address.js';
+import { addressForLimits, siteOf } from '../http/client-address.js';
 import type { MaybePromise } from '../http/maybe-promise.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
@@ -13,13 +13,21 @@ import type { RevocationTag } from '../revocations/revocation-tags.js';
 import { Revocations } from '../revocations/revocations.service.js';
 import { VerifiedCache, type Verified } from '../revocations/verified-cache.js';
 import { digestOf, hintOf } from '../tokens/digest.js';
-import { isClientId, isAsLongAsOurs } from './oauth-clients.service.js';
+import { isClientId, isTooLongToGuess } from './oauth-clients.service.js';
 import { OauthClientStore, type ClientSecret } from './oauth-clients.store.js';
 
 /** How many authenticated clients a process caches. */
 const REMEMBERED = 10_000;
-/** How many times the limit for one client and address is allowed for all clients from one address. */
-const CEILING_FACTOR = 10;
+/** How many times the limit for one client and address is allowed for one client and a /48 or /24, and for all clients and an address. */
+const SITE = 5;
+const ALL_CLIENTS = 10;
+
+/** A secret that somebody knows. */
+interface Match {
+  secret: ClientSecret;
+  /** What they have shown, where only the hash of another service is known of it. */
+  foreign?: string;
+}
 
 /** Checks the secrets that OAuth2 clients show. */
 @Injectable()
@@ -75,50 +83,57 @@ export class ClientSecretChecks {
     return this.store.scopesOf(clientId, secretId);
   }
 
-  /** What others have made may be guessed, and a hash of theirs takes time to compare: these are limited as passwords are. */
+  /** What others have made may be guessed, and a hash of theirs takes time to compare. */
   private async findWithinLimits(
     id: string,
     candidates: string[],
     address: string,
   ): Promise<Verified<AuthenticatedClient> | undefined> {
     const secrets = await this.store.secretsOf(id);
-    const canBeGuessed = !candidates.every(isAsLongAsOurs) || secrets.some(({ foreignHash }) => foreignHash !== null);
-    const find = () => this.findAmong(secrets, candidates);
-    const limits = this.limitsFor(id, address);
-    return canBeGuessed ? this.limits.countAttempt(limits, find) : this.limits.countFailure(limits, find);
+    const known = findByDigest(secrets, candidates);
+    const hashed = known ? [] : secrets.filter(({ foreignHash }) => foreignHash !== null);
+    const find = async () => known ?? (await this.findByHash(hashed, candidates));
+    const { own, site, all } = this.limitsFor(id, address);
+    const match = await (candidates.every(isTooLongToGuess) && hashed.length === 0
+      ? this.limits.countFailure([own, all], find)
+      : this.limits.countGuess([own, site], [all], find));
+    return match && this.accept(match);
   }
 
-  private async findAmong(
-    secrets: ClientSecret[],
-    candidates: string[],
-  ): Promise<Verified<AuthenticatedClient> | undefined> {
-    const digests = candidates.map(digestOf);
-    let match = secrets.find((secret) => digests.some((digest) => timingSafeEqual(secret.digest, digest)));
-    for (const shown of candidates) match ??= await this.findForeign(secrets, shown);
-    if (!match) return undefined;
-    const { clientId, scopes, secretId, ownerId, lineageTags, expiresIn } = match;
+  /** Finds a secret of which only the hash of another service is known. */
+  private async findByHash(secrets: ClientSecret[], candidates: string[]): Promise<Match | undefined> {
+    for (const foreign of candidates) {
+      for (const secret of secrets) {
+        const hash = readHash(secret.foreignHash ?? '');
+        if (hash && (await this.hasher.matches(foreign, hash))) return { secret, foreign };
+      }
+    }
+    return undefined;
+  }
+
+  /** Notes the use of a secret. Of one of which only a hash was known, the digest is kept from then on. */
+  private async accept({ secret, foreign }: Match): Promise<Verified<AuthenticatedClient>> {
+    if (foreign !== undefined)
+      await this.store.renewSecret(secret, { digest: digestOf(foreign), hint: hintOf(foreign) });
+    const { clientId, scopes, secretId, ownerId, lineageTags, expiresIn } = secret;
     await this.store.noteUse(secretId);
     const tags: RevocationTag[] = [`client ${clientId}`, ...(ownerId === null ? [] : [`account ${ownerId}` as const])];
     return { value: { clientId, scopes, secretId }, tags: [...tags, ...(lineageTags ?? [])], expiresIn };
   }
 
-  /** Finds a secret of which only the hash of another service is known, and keeps its digest from then on. */
-  private async findForeign(secrets: ClientSecret[], shown: string): Promise<ClientSecret | undefined> {
-    for (const secret of secrets) {
-      const hash = secret.foreignHash === null ? undefined : readHash(secret.foreignHash);
-      if (!hash || !(await this.hasher.matches(shown, hash))) continue;
-      await this.store.renewSecret(secret, { digest: digestOf(shown), hint: hintOf(shown) });
-      return secret;
-    }
-    return undefined;
-  }
-
-  private limitsFor(id: string, address: string): Limit[] {
+  private limitsFor(id: string, address: string): Record<'own' | 'site' | 'all', Limit> {
     const { loginMaxFailures: most, loginFailureWindow: seconds } = this.config;
     const from = addressForLimits(address);
-    return [
-      { key: `client ${id} ${from}`, most, seconds },
-      { key: `clients ${from}`, most: most * CEILING_FACTOR, seconds },
-    ];
+    return {
+      own: { key: `client ${id} ${from}`, most, seconds },
+      site: { key: `client ${id} site ${siteOf(address)}`, most: most * SITE, seconds },
+      all: { key: `clients ${from}`, most: most * ALL_CLIENTS, seconds },
+    };
   }
+}
+
+function findByDigest(secrets: ClientSecret[], candidates: string[]): Match | undefined {
+  const digests = candidates.map(digestOf);
+  const secret = secrets.find(({ digest }) => digests.some((one) => timingSafeEqual(digest, one)));
+  return secret && { secret };
 }

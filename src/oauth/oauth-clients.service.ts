@@ -26,8 +26,8 @@ import { requireMatch } from '../http/if-match.js';
 export const isClientId = (text: string) => /^[\w.-]{1,100}$/.test(text);
 /** 256 random bits. */
 const newSecret = () => randomBytes(32).toString('base64url');
-/** Whether a secret may be one of ours, which nobody can guess. */
-export const isAsLongAsOurs = (secret: string) => /^[\w-]{43}$/.test(secret);
+/** Whether a secret is so long that nobody can guess it: ours are, and BOOTSTRAP_CLIENT_SECRET has to be. */
+export const isTooLongToGuess = (secret: string) => /^[!-~]{32,}$/.test(secret);
 
 /** The life of OAuth2 clients and of their secrets. */
 @Injectable()

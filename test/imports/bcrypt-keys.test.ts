@@ -330,37 +330,6 @@ describe('An OAuth2 client of another service', () => {
     compare.mockRestore();
   });
 
-  it.each<[string, (secret: string) => object]>([
-    ['a hash', (secret) => ({ secret_hash: bcrypt.hashSync(secret, 4) })],
-    ['a short secret', (secret) => ({ secret })],
-  ])('of which there is %s can be guessed so often only as a password, also with the right guess', async (_, kept) => {
-    const record = clientOf(kept('hunter2'));
-    await importRecords(server, [record]);
-    const guess = async (secret: string, at = server) => {
-      const { status } = await postForm(
-        at,
-        '/oauth/token',
-        { grant_type: 'client_credentials' },
-        basic(record.id, secret),
-      );
-      return status;
-    };
-    const most = server.config.loginMaxFailures;
-    const guesses = Array.from({ length: 2 * most }, (_, index) => guess(`wrong ${index}`));
-    const sorted = (await Promise.all(guesses)).sort();
-    expect(sorted).toEqual([...Array<number>(most).fill(401), ...Array<number>(most).fill(429)]);
-    const compare = jest.spyOn(HashingThreads.prototype, 'compare');
-    for (const at of [server, other]) expect(await guess('hunter2', at)).toBe(429);
-    expect(compare).not.toHaveBeenCalled();
-    compare.mockRestore();
-    await database.query(`DELETE FROM attempt_limits WHERE key LIKE $1`, [`client ${record.id} %`]);
-    await database.query(`DELETE FROM attempt_limits WHERE key LIKE 'clients %'`);
-    for (const at of [server, other]) at.advanceClock(2);
-    expect(await guess('hunter2')).toBe(200);
-    // An attempt that succeeds counts no more.
-    expect(await database.query('SELECT FROM attempt_limits WHERE key LIKE $1', [`client ${record.id} %`])).toEqual([]);
-  });
-
   it('changes with the old service, which ends its access tokens; but not once it was changed here', async () => {
     const [secret, next] = [secretOf(), secretOf()];
     const record = clientOf({ secret });
