@@ -56,7 +56,7 @@ const grantBy = (lock: string) => `
       ${lock} OFFSET 0
     ) c
     RETURNING id, encode(digest, 'hex') AS digest, to_jsonb(scopes) AS scopes,
-      floor(extract(epoch FROM expires_at - now()))::int AS "expiresIn"
+      floor(extract(epoch FROM expires_at - now()))::float8 AS "expiresIn"
   ), noted AS (
     ${insertFrom('jsonb_to_recordset($2::jsonb)', {
       subject: 'm.id::text',

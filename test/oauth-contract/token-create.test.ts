@@ -24,7 +24,7 @@ import {
 } from '../support/oauth-contract.js';
 import { basic, newAccessToken, newClient, postForm, rawBasic, type Client } from '../support/oauth.js';
 import { send } from '../support/raw-http.js';
-import { bearer, call, type Answer } from '../support/server.js';
+import { bearer, call, startServer, type Answer } from '../support/server.js';
 import { rowOf } from '../support/tokens.js';
 
 withAsker();
@@ -405,6 +405,13 @@ describe('A client shows who it is', () => {
       delete revocations.isConnected;
     }
   });
+});
+
+it('The longest OAUTH_TOKEN_TTL is what expires_in says', async () => {
+  const lasting = await startServer(database.connection, { oauthTokenTtl: 9_999_999_999 });
+  const { status, body } = await postForm(lasting, '/oauth/token', GRANT, (await newClient(server)).basic);
+  expect([status, body.expires_in]).toEqual([200, 9_999_999_999]);
+  await lasting.close();
 });
 
 describe('Scopes', () => {
