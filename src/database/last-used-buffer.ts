@@ -77,12 +77,11 @@ export class LastUsedBuffer {
     for (const use of uses) {
       const [id] = use;
       const tries = (this.tries.get(id) ?? 0) + 1;
-      if (written.has(id) || tries > MOST_TRIES) {
-        this.tries.delete(id);
-      } else {
-        this.tries.set(id, tries);
-        this.noteAgain([use]);
-      }
+      const isDone = written.has(id) || tries > MOST_TRIES;
+      if (!isDone) this.noteAgain([use]);
+      // What there was no room for is dropped.
+      if (!isDone && this.pending.has(id)) this.tries.set(id, tries);
+      else this.tries.delete(id);
     }
   }
 
