@@ -92,7 +92,7 @@ async function readEvents(path: string): Promise<LoggedEnds> {
     if (line.trim() === '') continue;
     for (const event of eventsIn(line, number)) ends.add(event);
   }
-  if (ends.events === 0) throw new UsageError('There are no events in the audit log.');
+  if (ends.events === 0) throw new UsageError('--events has no events. Export the audit log as NDJSON.');
   return ends;
 }
 

@@ -52,7 +52,7 @@ const GENERAL: Record<ErrorCode, { error: ApiError; describe: string }> = {
     error: invalidParams({ email: [MUST_BE_EMAIL.message] }),
     describe: 'One or more fields are invalid',
   },
-  rate_limited: { error: tooManyRequests(60), describe: 'Too many requests; see the `Retry-After` header' },
+  rate_limited: { error: tooManyRequests(60), describe: 'Too many requests or attempts; see the `Retry-After` header' },
   internal: { error: unexpected(), describe: 'An internal error, logged with this request id' },
   unavailable: {
     error: databaseAway(),
