@@ -45,6 +45,7 @@ import { LanguagesOfMails1764000000044 } from './1764000000044-languages-of-mail
 import { HeldAppTokens1764000000045 } from './1764000000045-held-app-tokens.js';
 import { OriginsOfLinks1764000000046 } from './1764000000046-origins-of-links.js';
 import { GoodTokens1764000000047 } from './1764000000047-good-tokens.js';
+import { ErasureIndexes1764000000048 } from './1764000000048-erasure-indexes.js';
 
 /** Every migration, oldest first. New ones go at the end; published ones never change. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -94,4 +95,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   HeldAppTokens1764000000045,
   OriginsOfLinks1764000000046,
   GoodTokens1764000000047,
+  ErasureIndexes1764000000048,
 ];

@@ -14,6 +14,7 @@ export type EmailLinkPurpose = 'verify' | 'sign_up' | 'change' | 'undo' | 'tell'
 @Index('email_links_account_id_idx', ['accountId'])
 @Index('email_links_email_idx', { synchronize: false })
 @Index('email_links_claims_idx', { synchronize: false })
+@Index('email_links_unowned_idx', { synchronize: false })
 @Index('email_links_expires_at_idx', ['expiresAt'])
 export class EmailLinkEntity {
   @PrimaryGeneratedColumn('uuid')

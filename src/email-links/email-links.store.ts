@@ -266,4 +266,33 @@ export class EmailLinkStore implements OnModuleInit {
   async endUndo(tx: EntityManager, accountId: string): Promise<void> {
     await sql(tx, `${ENDING_LINKS.undo} RETURNING id`, [accountId]);
   }
+
+  /**
+   * Deletes what was asked for about the emails that an account has and had, but not for the account: redeemed attempts to sign up, and
+   * verifications that were not needed. An email that another account has by now is left out.
+   *
+   * @returns the emails, and the ids of what was deleted
+   */
+  async forget(
+    tx: EntityManager,
+    accountId: string,
+    email: string | null,
+  ): Promise<{ emails: string[]; links: string[] }> {
+    const former = await sql<{ email: string }>(
+      tx,
+      `SELECT DISTINCT l.email FROM email_links l
+       WHERE l.account_id = $1 AND l.purpose IN ('verify', 'undo', 'tell')
+         AND NOT EXISTS (SELECT FROM accounts a WHERE lower(a.email) = lower(l.email) AND a.id <> $1)`,
+      [accountId],
+    );
+    const emails = [...former.map((link) => link.email), ...(email === null ? [] : [email])];
+    const links = await sql<{ id: string }>(
+      tx,
+      `DELETE FROM email_links l WHERE l.account_id IS NULL AND ${isSpelt('l.email', '$1')}
+         AND (l.purpose = 'verify' OR l.ended_at IS NOT NULL)
+       RETURNING l.id`,
+      [emails.flatMap(spellingsOf)],
+    );
+    return { emails, links: links.map(({ id }) => id) };
+  }
 }

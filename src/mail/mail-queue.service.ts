@@ -65,8 +65,8 @@ export class MailQueue {
   }
 
   /** See {@link OutgoingMailStore.forget}. */
-  async forget(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
-    await this.mails.forget(tx, accountId, email);
+  async forget(tx: EntityManager, accountId: string, emails: string[], others: string[]): Promise<void> {
+    await this.mails.forget(tx, accountId, emails, others);
   }
 
   /** Makes the process that sends mails look for due ones now instead of at its next poll: this one, or another worker. */

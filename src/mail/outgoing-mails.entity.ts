@@ -3,6 +3,8 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 /** A mail in the queue. Its text, and any secret in it, is rendered when it is sent. */
 @Entity('outgoing_mails')
 @Index('outgoing_mails_done_at_idx', ['doneAt'], { where: '(done_at IS NOT NULL)' })
+@Index('outgoing_mails_subject_id_idx', ['subjectId'])
+@Index('outgoing_mails_recipient_idx', { synchronize: false })
 @Index('outgoing_mails_due_idx', ['nextAttemptAt'], { where: '(done_at IS NULL)' })
 export class OutgoingMailEntity {
   @PrimaryGeneratedColumn('uuid')

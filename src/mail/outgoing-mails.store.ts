@@ -121,14 +121,19 @@ export class OutgoingMailStore {
   }
 
   /**
-   * Deletes the mails of an account, sent or not, before it is deleted itself. What was sent to its email goes too, such as the mail
-   * by which it was signed up for; what waits there for somebody else stays.
+   * Deletes the mails of an account, sent or not, before it is deleted itself. What was sent to its emails goes too; what waits there
+   * for somebody else stays.
+   *
+   * @param emails that it has and had
+   * @param others what else of its mails are about
    */
-  async forget(tx: EntityManager, accountId: string, email: string | null): Promise<void> {
+  async forget(tx: EntityManager, accountId: string, emails: string[], others: string[]): Promise<void> {
     await longSql(
       tx,
-      `DELETE FROM outgoing_mails WHERE subject_id IN (${SUBJECTS}) OR (done_at IS NOT NULL AND ${isSpelt('recipient', '$2')})`,
-      [accountId, email === null ? [] : spellingsOf(email)],
+      `DELETE FROM outgoing_mails WHERE id IN (
+         SELECT id FROM outgoing_mails WHERE subject_id = ANY (ARRAY(${SUBJECTS} UNION ALL SELECT unnest($3::uuid[])))
+         UNION ALL SELECT id FROM outgoing_mails WHERE done_at IS NOT NULL AND ${isSpelt('recipient', '$2')})`,
+      [accountId, emails.flatMap(spellingsOf), others],
     );
   }
 
