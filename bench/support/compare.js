@@ -30,8 +30,8 @@ async function checkAnswers(servers, row) {
  * Measures one row, in rounds of bare, peers, Latchkey, peers in reverse, bare.
  * @param row.example a request that each server answers; `bad` one that it refuses, with 401 or one of `refusals`
  * @param row.requests the requests of a slice
- * @param row.longer how many times as long as bare Fastify's its slices are, where an answer takes so long that what their end cuts off
- *   would weigh
+ * @param row.longer how many times as long as others its warm-up is, and its slices but for bare Fastify's: where an answer takes so long
+ *   that the code would still be warming up, and what the end of a slice cuts off would weigh
  * @param subjects Latchkey, maybe more than once with different settings
  */
 export async function compare(row, { subjects, peers, database, node }) {
@@ -51,7 +51,7 @@ export async function compare(row, { subjects, peers, database, node }) {
     });
   for (const server of [bare, ...all]) {
     const kind = server === bare ? 'bare' : subjects.includes(server) ? 'subject' : 'peer';
-    await warmUp((seconds) => measure(server, seconds), Math.min(LONGEST_WARM_UP[kind], TRIED_FOR));
+    await warmUp((seconds) => measure(server, seconds), Math.min(LONGEST_WARM_UP[kind] * longer, TRIED_FOR));
   }
   for (let round = 0; round < ROUNDS; round += 1) {
     const taken = new Map([bare, ...all].map((server) => [server, []]));
