@@ -4,7 +4,7 @@ import { checkOf, isGatewayAccount, UNKNOWN } from './hot-check.js';
 /** More than a slice sends. */
 const PER_SLICE = 12_000;
 /** For all slices, unless some are repeated. */
-const PREPARED = 144_000;
+const PREPARED = 168_000;
 
 export const newCheck = {
   name: '`GET /v1/api/auth`, each token new',

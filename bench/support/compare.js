@@ -6,11 +6,11 @@ import { slice } from './load.js';
 import { mean, summary } from './statistics.js';
 
 const SECONDS = Number(process.env.SLICE ?? 0.4);
-const ROUNDS = Number(process.env.ROUNDS ?? 4);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
 /** V8 optimizes what has run often: the code of all servers is as fast as it gets after so many answers. */
 const WARM = 25_000;
 /** For how many seconds a server is warmed up at most; those that do more for an answer need longer for as many of them. */
-const LONGEST_WARM_UP = { bare: 1, peer: 3, subject: Number(process.env.WARM_UP ?? 8) };
+const LONGEST_WARM_UP = { bare: 1, peer: 2, subject: Number(process.env.WARM_UP ?? 6) };
 /** A run that only tries the benchmark has short slices, and warms up as little. */
 const TRIED_FOR = process.env.WARM_UP === undefined ? 20 * SECONDS : Infinity;
 
@@ -27,7 +27,7 @@ async function checkAnswers(servers, row) {
 }
 
 /**
- * Measures one row, in rounds of bare, peers, Latchkey, peers in reverse, bare.
+ * Measures one row, in rounds of bare, peers, Latchkey, and all of these in reverse.
  * @param row.example a request that each server answers; `bad` one that it refuses, with 401 or one of `refusals`
  * @param row.requests the requests of a slice
  * @param row.longer how many times as long as others its warm-up is, and its slices but for bare Fastify's: where an answer takes so long
@@ -41,7 +41,8 @@ export async function compare(row, { subjects, peers, database, node }) {
   const bare = await startProcess('servers/bare.js', { BODY: body, STATUS: String(row.status) }, { node });
   bare.name = 'bare Fastify';
   const expected = { status: row.status, body: row.contains };
-  const turns = [bare, ...peers, ...subjects, ...[...peers].reverse(), bare];
+  const forth = [bare, ...peers, ...subjects];
+  const turns = [...forth, ...[...forth].reverse()];
   const samples = new Map([bare, ...all].map((server) => [server, []]));
   const { longer = 1 } = row;
   const measure = (server, seconds) =>
