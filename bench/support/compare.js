@@ -52,7 +52,7 @@ export async function compare(row, { subjects, peers, database, node }) {
     });
   for (const server of [bare, ...all]) {
     const kind = server === bare ? 'bare' : subjects.includes(server) ? 'subject' : 'peer';
-    await warmUp((seconds) => measure(server, seconds), Math.min(LONGEST_WARM_UP[kind] * longer, TRIED_FOR));
+    await warmUp((seconds) => measure(server, seconds), Math.min(LONGEST_WARM_UP[kind], TRIED_FOR) * longer);
   }
   for (let round = 0; round < ROUNDS; round += 1) {
     const taken = new Map([bare, ...all].map((server) => [server, []]));
