@@ -77,17 +77,21 @@ export class LastUsedBuffer {
     for (const use of uses) {
       const [id] = use;
       const tries = (this.tries.get(id) ?? 0) + 1;
-      const isDone = written.has(id) || tries > MOST_TRIES;
-      if (!isDone) this.noteAgain([use]);
-      // What there was no room for is dropped.
-      if (!isDone && this.pending.has(id)) this.tries.set(id, tries);
-      else this.tries.delete(id);
+      if (written.has(id) || tries > MOST_TRIES) {
+        this.tries.delete(id);
+      } else {
+        this.tries.set(id, tries);
+        this.noteAgain([use]);
+      }
     }
   }
 
   private noteAgain(uses: [id: string, at: number][]): void {
     for (const [id, at] of uses) {
-      if (this.pending.size < MOST && !this.pending.has(id)) this.pending.set(id, at);
+      if (this.pending.has(id)) continue;
+      if (this.pending.size < MOST) this.pending.set(id, at);
+      // What there is no room for is dropped.
+      else this.tries.delete(id);
     }
   }
 }

@@ -281,11 +281,13 @@ export class EmailLinkStore implements OnModuleInit {
     const former = await sql<{ email: string }>(
       tx,
       `SELECT DISTINCT l.email FROM email_links l
-       WHERE l.account_id = $1 AND l.purpose IN ('verify', 'undo', 'tell')
-         AND NOT EXISTS (SELECT FROM accounts a WHERE lower(a.email) = lower(l.email) AND a.id <> $1)`,
+       WHERE l.account_id = $1 AND l.purpose IN ('verify', 'undo', 'tell')`,
       [accountId],
     );
-    const emails = [...former.map((link) => link.email), ...(email === null ? [] : [email])];
+    const emails: string[] = [];
+    for (const one of new Set([...former.map((link) => link.email), ...(email === null ? [] : [email])])) {
+      if (!(await this.isOfAnother(tx, one, accountId))) emails.push(one);
+    }
     const links = await sql<{ id: string }>(
       tx,
       `DELETE FROM email_links l WHERE l.account_id IS NULL AND ${isSpelt('l.email', '$1')}
@@ -294,5 +296,13 @@ export class EmailLinkStore implements OnModuleInit {
       [emails.flatMap(spellingsOf)],
     );
     return { emails, links: links.map(({ id }) => id) };
+  }
+
+  private async isOfAnother(tx: EntityManager, email: string, accountId: string): Promise<boolean> {
+    const found = await sql(tx, `SELECT 1 FROM accounts a WHERE ${isSpelt('a.email', '$1')} AND a.id <> $2 LIMIT 1`, [
+      spellingsOf(email),
+      accountId,
+    ]);
+    return found.length > 0;
   }
 }

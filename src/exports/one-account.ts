@@ -89,7 +89,9 @@ export const ONE_ACCOUNT: ExportedPart[] = [
     name: 'mails',
     statement: `
       SELECT kind, recipient, created_at, attempts, done_at, last_error FROM outgoing_mails
-      WHERE lower(recipient) = ${OWN_EMAIL} OR subject_id IN (${OWN_IDS}) ORDER BY created_at`,
+      WHERE id IN (
+        SELECT id FROM outgoing_mails WHERE lower(recipient) = ${OWN_EMAIL}
+        UNION ALL SELECT id FROM outgoing_mails WHERE subject_id = ANY (ARRAY(${OWN_IDS}))) ORDER BY created_at`,
   },
   {
     name: 'password_changes',

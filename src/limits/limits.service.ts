@@ -98,7 +98,7 @@ export class Limits {
 
   /**
    * For what can be guessed: only failures are counted, too, but once they have reached a limit, nobody is told any more whether a guess
-   * was right.
+   * was right. Of guesses at the same moment, a right one may be told of before the others are counted.
    *
    * @param limits that refuse right guesses, too
    * @param others that only refuse wrong ones. What they refuse counts under `limits`, or those could be got round
@@ -106,9 +106,10 @@ export class Limits {
    * @throws ApiError `rate_limited`
    */
   async countGuess<T>(limits: Limit[], others: Limit[], work: () => Promise<T | undefined>): Promise<T | undefined> {
-    const known = this.knownToBeReached(limits);
-    if (known !== undefined) throw tooManyAttempts(known);
+    this.refuseKnown(limits);
     const outcome = await work();
+    // Right or wrong, so that neither takes longer than the other.
+    this.refuseKnown(limits);
     if (outcome === undefined) {
       await this.take(...limits);
       await this.take(...others);
@@ -123,6 +124,15 @@ export class Limits {
   /** Whether this process knows already that the limit is reached, without a statement. */
   isReached(limit: Limit): boolean {
     return this.knownToBeReached([limit]) !== undefined;
+  }
+
+  /** @returns for how many seconds one of them refuses everything, as far as this process knows; undefined: none is known to be reached */
+  knownToBeReached(limits: Limit[]): number | undefined {
+    for (const { key } of limits) {
+      const seconds = this.reached.secondsLeft(key);
+      if (seconds !== undefined) return seconds;
+    }
+    return undefined;
   }
 
   private async count(limits: Limit[], manager: EntityManager): Promise<Pick<Taken, 'taken'> | { refusedFor: number }> {
@@ -144,11 +154,9 @@ export class Limits {
     return { refusedFor: 1 };
   }
 
-  private knownToBeReached(limits: Limit[]): number | undefined {
-    for (const { key } of limits) {
-      const seconds = this.reached.secondsLeft(key);
-      if (seconds !== undefined) return seconds;
-    }
-    return undefined;
+  /** @throws ApiError `rate_limited` when this process knows already that one is reached */
+  private refuseKnown(limits: Limit[]): void {
+    const known = this.knownToBeReached(limits);
+    if (known !== undefined) throw tooManyAttempts(known);
   }
 }

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AuthenticatedClient } from '../access/principal.js';
 import { AuditLog } from '../audit-log/audit-log.service.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { tooManyAttempts } from '../errors/api-error.js';
 import { addressForLimits, siteOf } from '../http/client-address.js';
 import type { MaybePromise } from '../http/maybe-promise.js';
 import { Limits, type Limit } from '../limits/limits.service.js';
@@ -60,7 +61,22 @@ export class ClientSecretChecks {
     if (!isClientId(id)) return undefined;
     const candidates = raw === undefined ? [secret] : [secret, raw];
     const key = `${id} ${candidates.map((one) => hash('sha256', one, 'base64')).join(' ')}`;
+    if (!candidates.every(isTooLongToGuess)) return this.checkGuess(key, id, candidates, address);
     return this.verified.known(key) ?? this.checkSecret(key, id, candidates, address);
+  }
+
+  /** What is cached would tell which guess is right, so it is only for the address that has shown it, and for nobody beyond the limits. */
+  private checkGuess(
+    key: string,
+    id: string,
+    candidates: string[],
+    address: string,
+  ): MaybePromise<AuthenticatedClient | undefined> {
+    const { own, site } = this.limitsFor(id, address);
+    const fromHere = `${key} ${own.key}`;
+    const refusedFor = this.limits.knownToBeReached([own, site]);
+    if (refusedFor !== undefined) return Promise.reject(tooManyAttempts(refusedFor));
+    return this.verified.known(fromHere) ?? this.checkSecret(fromHere, id, candidates, address);
   }
 
   private async checkSecret(
@@ -94,7 +110,8 @@ export class ClientSecretChecks {
     const hashed = known ? [] : secrets.filter(({ foreignHash }) => foreignHash !== null);
     const find = async () => known ?? (await this.findByHash(hashed, candidates));
     const { own, site, all } = this.limitsFor(id, address);
-    const match = await (candidates.every(isTooLongToGuess) && hashed.length === 0
+    const cannotBeGuessed = secrets.length === 0 || (candidates.every(isTooLongToGuess) && hashed.length === 0);
+    const match = await (cannotBeGuessed
       ? this.limits.countFailure([own, all], find)
       : this.limits.countGuess([own, site], [all], find));
     return match && this.accept(match);

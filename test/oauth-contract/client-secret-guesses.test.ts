@@ -85,6 +85,23 @@ describe.each<[string, (secret: string) => object]>([
     expect((await show(SHORT, other)).status).toBe(200);
   });
 
+  it('is not told by what is remembered of it either, while it is in use elsewhere', async () => {
+    const id = await newImport(kept(SHORT));
+    const [inUse, show] = [showing(id, newAddress()), showing(id, newAddress())];
+    expect((await inUse(SHORT)).status).toBe(200);
+    for (let index = 0; index < MOST; index += 1) expect((await show(`wrong ${index}`)).status).toBe(401);
+    // The first one finds out that the limit is reached.
+    for (const secret of [SHORT, 'wrong', SHORT]) expect((await show(secret)).status).toBe(429);
+    expect((await inUse(SHORT)).status).toBe(200);
+  });
+
+  it('is not told by what is remembered of it either, where it is in use', async () => {
+    const show = showing(await newImport(kept(SHORT)), newAddress());
+    expect((await show(SHORT)).status).toBe(200);
+    for (let index = 0; index < MOST; index += 1) expect((await show(`wrong ${index}`)).status).toBe(401);
+    for (const secret of ['wrong', SHORT, SHORT]) expect((await show(secret)).status).toBe(429);
+  });
+
   it('can be guessed only so often in a /48, from whichever of its addresses', async () => {
     const show = showing(await newImport(kept(SHORT)), newAddress());
     const site = newAddress();
@@ -118,6 +135,13 @@ describe.each<[string, (secret: string) => object]>([
     for (let index = 0; index < MOST; index += 1) expect((await show(`wrong ${index}`)).status).toBe(429);
     expect((await show(SHORT, other)).status).toBe(429);
   });
+});
+
+it('Ids that no client has leave no more rows than the limit of their address allows', async () => {
+  const address = newAddress();
+  const guesses = Array.from({ length: 12 * MOST }, () => showing(randomUUID(), address)('wrong'));
+  expect(statusesOf(await Promise.all(guesses))).toEqual([...times(10 * MOST, 401), ...times(2 * MOST, 429)]);
+  expect(await database.query('SELECT FROM attempt_limits')).toHaveLength(10 * MOST + 1);
 });
 
 it.each([
